@@ -1,0 +1,195 @@
+"""What an article is, once read: the values that `content` owns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date as Date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from markdown_it.token import Token
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n]+$", strip_whitespace=True)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hero(_Table):
+    """The picture under the title; ``image`` is relative to the article."""
+
+    image: str
+    alt: str
+
+
+class CallToAction(_Table):
+    """The one button: ``label`` starts with a verb."""
+
+    label: Line
+    url: str
+
+
+class FrontMatter(_Table):
+    """The YAML head of an article. Unknown keys are errors."""
+
+    subject: Line
+    preheader: Line
+    date: Date
+    slug: Slug
+    title: Line
+    standfirst: str = ""
+    author: str = ""
+    lang: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    dir: Literal["ltr", "rtl", "auto"] = "ltr"
+    template: Slug = "article"
+    hero: Hero | None = None
+    call_to_action: CallToAction | None = None
+    topics: tuple[Slug, ...] = Field(default=())
+    disclaimer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A run of ordinary Markdown block tokens: paragraphs, headings, lists, quotes, images."""
+
+    tokens: tuple[Token, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataTable:
+    """A Markdown table; cells are inline tokens."""
+
+    head: tuple[Token, ...]
+    rows: tuple[tuple[Token, ...], ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: ``percent`` of 0 to 100, ``value`` as written ("67 %"), ``label`` inline."""
+
+    percent: float
+    value: str
+    label: Token
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """``::: bars TITLE``: shares of one whole, which the title names."""
+
+    title: Token
+    bars: tuple[Bar, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """``::: study TITLE``: rows of (label, inline text): who, how many, found, strength."""
+
+    title: Token
+    rows: tuple[tuple[str, Token], ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """``::: glance TITLE``: the few facts to take away, inline each."""
+
+    title: Token
+    facts: tuple[Token, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """``::: note TITLE``: a notice box around ordinary Markdown."""
+
+    title: Token
+    tokens: tuple[Token, ...]
+    line: int
+
+
+Block = Prose | DataTable | Bars | Study | Glance | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """``::: audience topic=NAME``: blocks for readers of one topic only."""
+
+    topic: str
+    blocks: tuple[Block, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One entry of the reference list.
+
+    ``entry`` is its inline token, DOI, PMID and PMCID already links; ``text`` is the same without
+    markup. ``number`` counts from 1 by first citation; None when it is never cited.
+    """
+
+    key: str
+    number: int | None
+    entry: Token
+    text: str
+    doi: str
+    pmid: str
+    pmcid: str
+    urls: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One ``[^key]`` in the article; ``number`` is None where no entry has that key."""
+
+    key: str
+    number: int | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeUse:
+    """One ``{{ name | default("…") }}``, standing in the source as ``placeholder``."""
+
+    placeholder: str
+    name: str
+    default: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One article, read.
+
+    Merge fields stand in tokens, subject and preheader as placeholders of plain capitals and
+    digits, ``prefix`` + two of [0-9A-Z] + ``X``; ``merges`` says what each is. ``prefix`` derives
+    from the source, so that the same source always compiles to the same bytes.
+    """
+
+    path: Path
+    source: str
+    meta: FrontMatter
+    meta_lines: Mapping[str, int]
+    blocks: tuple[Block | Audience, ...]
+    references: tuple[Reference, ...]
+    citations: tuple[Citation, ...]
+    merges: tuple[MergeUse, ...]
+    prefix: str
+
+    @property
+    def folder(self) -> Path:
+        """Where relative image paths start."""
+        return self.path.parent
+
+    @property
+    def cited(self) -> tuple[Reference, ...]:
+        """The references that are cited, in order of their numbers."""
+        return tuple(r for r in self.references if r.number is not None)

@@ -1,0 +1,109 @@
+"""What an article becomes: the values that `render` owns. Nothing here knows a reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class SlotKind(StrEnum):
+    """Where a merge slot stands, and so how its value is written there."""
+
+    TEXT = "text"
+    """Plain text: subject, preheader, the text part."""
+    HTML = "html"
+    """HTML text or a quoted attribute: ``& < > " '`` escaped."""
+    URL_PART = "url-part"
+    """A path segment or query value: percent-encoded, nothing safe."""
+    URL = "url"
+    """A whole https URL in an attribute."""
+    TOKEN = "token"  # noqa: S105
+    """URL-safe already, by construction: written as it is."""
+
+
+UNSUBSCRIBE_TOKEN = "unsubscribe_token"  # noqa: S105
+"""The reserved slot of kind TOKEN behind ``{public_url}/u/``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place a value goes: the merge field's name, and what stands there when it is empty."""
+
+    name: str
+    kind: SlotKind
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Text split at its slots: ``len(segments) == len(slots) + 1``, and they alternate."""
+
+    segments: tuple[str, ...]
+    slots: tuple[Slot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in the mail, hosted at ``{public_url}/media/{sha256}{suffix}``."""
+
+    sha256: str
+    suffix: str
+    path: Path
+    size: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What readers of exactly these topics (of those the article distinguishes) get."""
+
+    topics: frozenset[str]
+    subject: Part
+    preheader: Part
+    html: Part
+    text: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The header values that the digest covers."""
+
+    from_name: str
+    from_address: str
+    reply_to: str
+    list_id: str
+    list_name: str
+    public_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledIssue:
+    """An issue ready to send: immutable, named by its digest.
+
+    ``variants`` holds one per subset of the topics that the article has blocks for; without such
+    blocks, exactly one. ``digest`` is the SHA-256 (hex) over every variant's subject, preheader,
+    HTML and text with their slots, the sender and the image hashes.
+    """
+
+    slug: str
+    lang: str
+    date: str
+    title: str
+    sender: Sender
+    variants: tuple[Variant, ...]
+    images: tuple[Image, ...]
+    archive_html: str
+    digest: str
+
+    @property
+    def merge_fields(self) -> frozenset[str]:
+        """The merge fields used anywhere, reserved slots left out."""
+        return frozenset(
+            slot.name
+            for variant in self.variants
+            for part in (variant.subject, variant.preheader, variant.html, variant.text)
+            for slot in part.slots
+            if slot.kind is not SlotKind.TOKEN
+        )

@@ -1,0 +1,213 @@
+"""Configuration: one model, read from `newsletter.toml` and the environment.
+
+Environment names are ``NEWSLETTER_`` plus the setting, with ``__`` between levels:
+``NEWSLETTER_SMTP__HOST``. Secrets are read from the environment only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from newsletter.errors import InputError
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Phone(_Table):
+    """A number a reader can tap: ``label`` is shown, ``number`` is dialled (RFC 3966)."""
+
+    label: str
+    number: Annotated[str, StringConstraints(pattern=r"^\+[0-9]{6,15}$")]
+
+
+class Publication(_Table):
+    """Who is writing, and where readers can find them."""
+
+    name: str
+    from_name: str
+    from_address: str
+    reply_to: str = ""
+    list_id: str
+    """RFC 2919 list identifier without angle brackets: ``news.clinic.example``."""
+    public_url: str
+    """Where readers reach this program's pages, without a trailing slash."""
+    postal_address: str
+    website: str = ""
+    join_url: str = ""
+    """Where a person who was forwarded the mail can join; empty hides the link."""
+    phones: tuple[Phone, ...] = ()
+    default_disclaimer: str = ""
+
+
+class Palette(_Table):
+    """Colours of one scheme, as ``#RRGGBB``."""
+
+    page: Colour
+    card: Colour
+    ink: Colour
+    secondary: Colour
+    accent: Colour
+    warm: Colour
+    notice: Colour
+
+
+class Theme(_Table):
+    """Colours of mail and pages, light and dark."""
+
+    light: Palette = Palette(
+        page="#F6F3EC",
+        card="#FFFFFF",
+        ink="#1B2A2F",
+        secondary="#4A5B60",
+        accent="#0B6B6B",
+        warm="#A8431F",
+        notice="#FBEFE7",
+    )
+    dark: Palette = Palette(
+        page="#12191B",
+        card="#1A2427",
+        ink="#E8EFEF",
+        secondary="#A9B8BB",
+        accent="#6FD0CB",
+        warm="#F2A882",
+        notice="#2B2320",
+    )
+
+
+class Smtp(_Table):
+    """The relay that the `smtp` transport hands mail to (RFC 5321, RFC 6409)."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """``none`` is accepted for loopback hosts only."""
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    connections: Annotated[int, Field(ge=1, le=100)] = 8
+    messages_per_connection: Annotated[int, Field(ge=1)] = 1000
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds to wait for one reply."""
+    ca_file: str = ""
+    """A PEM file to trust besides the system's authorities."""
+
+
+class MergeField(_Table):
+    """A field an article may use: ``{{ first_name }}``.
+
+    ``column`` is the subscriber's column or attribute it is filled from.
+    """
+
+    column: str = ""
+    sample: str = ""
+    """Shown in previews and test mails."""
+
+
+Transport = Literal["outbox", "memory", "smtp", "sendgrid"]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, in `newsletter.toml` or the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEWSLETTER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    publication: Publication
+    theme: Theme = Theme()
+    disclaimers: dict[Slug, str] = {}
+    merge_fields: dict[str, MergeField] = {}
+    transport: Transport = "outbox"
+    smtp: Smtp = Smtp()
+    bounce_address: str = ""
+    """Envelope sender for bounces, e.g. ``bounces@news.clinic.example``; each message adds its own
+    ``+token`` to the local part (VERP). Empty: the From address receives bounces."""
+    approvals: Annotated[int, Field(ge=1, le=2)] = 1
+    database_url: str = "sqlite:///var/newsletter.db"
+    var_dir: Path = Path("var")
+    secret_key: SecretStr = SecretStr("")
+    """Signs links. Environment only."""
+    old_secret_keys: tuple[SecretStr, ...] = ()
+    """Former signing keys: still verified, never signed with. Environment only."""
+    suppression_key: SecretStr = SecretStr("")
+    """Hashes suppressed addresses. Environment only; never changed."""
+    root: Path = Path()
+    """The project's folder: where `newsletter.toml` lies. Set by `load_settings`."""
+
+    @property
+    def var(self) -> Path:
+        """Where the database, keys, outbox and journals live."""
+        return self.root / self.var_dir
+
+    @property
+    def templates(self) -> Path:
+        """The folder of templates."""
+        return self.root / "templates"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, so that a server can override a checkout."""
+        return env_settings, init_settings
+
+
+SECRETS = ("secret_key", "old_secret_keys", "suppression_key")
+"""Settings that may come from the environment only (and `smtp.password`)."""
+
+
+def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
+    """Read the settings.
+
+    Args:
+        config: The publication's TOML file; its folder becomes `Settings.root`.
+
+    Raises:
+        InputError: The file is missing, is no TOML, holds a secret, or a setting is wrong.
+    """
+    data = _read_toml(config)
+    if any(name in data for name in SECRETS) or "password" in data.get("smtp", {}):
+        raise InputError(
+            "a secret stands in the settings file",
+            file=config,
+            fix="take it out, change it, and set it in the environment instead",
+        )
+    try:
+        return Settings(**data, root=config.resolve().parent)
+    except ValidationError as error:
+        raise InputError(_first_problem(error), file=config, fix="see docs/operating.md") from None
+
+
+def _read_toml(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            "no such settings file", file=config, fix="run in the project folder or use --config"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"not valid TOML: {error}", file=config) from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    return f"{name}: {problem['msg']}"

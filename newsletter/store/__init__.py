@@ -1,0 +1,5 @@
+"""The ground floor: engine, schema, migrations."""
+
+from newsletter.store.engine import Store, open_store
+
+__all__ = ["Store", "open_store"]

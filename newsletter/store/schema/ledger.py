@@ -1,0 +1,84 @@
+"""The ledger: who is in a campaign, what was offered, what came of it.
+
+A `delivery` row is frozen. A `chunk` is a fenced lease over deliveries: members ``first`` to
+``last``, which are positions for a range, or indexes into `chunk_member` for a retry. ``offered``
+is the watermark: the last member that may have gone out (``first - 1``: none yet).
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from newsletter.store.schema.base import metadata
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("subscriber_uid", BigInteger, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("address_hash", LargeBinary, nullable=False),
+    Column("first_name", Text, nullable=False),
+    Column("last_name", Text, nullable=False),
+    Column("attributes", JSON, nullable=False),
+    Column("variant", Integer, nullable=False),
+    Column("skipped", String(24), nullable=False, server_default=""),
+    UniqueConstraint("campaign_id", "email_key"),
+    Index("ix_delivery_email_key", "email_key"),
+    sqlite_with_rowid=False,
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("listed", Boolean, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("offered", Integer, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("lease_until", Double, nullable=False, server_default="0"),
+    Column("due_at", Double, nullable=False, server_default="0"),
+    UniqueConstraint("campaign_id", "seq"),
+    Index("ix_chunk_state_due_at", "state", "due_at"),
+)
+
+chunk_member = Table(
+    "chunk_member",
+    metadata,
+    Column("chunk_id", ForeignKey("chunk.id", ondelete="CASCADE"), primary_key=True),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("chunk_id", ForeignKey("chunk.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("result", String(12), nullable=False),
+    Column("code", Integer),
+    Column("status", String(16), nullable=False, server_default=""),
+    Column("reply", Text, nullable=False, server_default=""),
+    Column("at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
