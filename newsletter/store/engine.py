@@ -86,6 +86,11 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
+def sqlite_store(path: Path) -> Store:
+    """Open a SQLite file as it is, without migrating it."""
+    return Store(_engine(make_url(f"sqlite:///{path}")))
+
+
 def resolve_url(settings: Settings) -> URL:
     """The database's URL; a relative SQLite path starts at the project's folder."""
     url = make_url(settings.database_url)

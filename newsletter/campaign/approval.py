@@ -1,0 +1,138 @@
+"""Approval is bound to content: it holds for one digest and one audience, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, insert, or_, select
+
+from newsletter.campaign.prepare import Prepared
+from newsletter.check import Severity
+from newsletter.errors import InputError, RefusedError
+from newsletter.render import CompiledIssue, deserialize, serialize
+from newsletter.settings import Settings
+from newsletter.store import Store
+from newsletter.store.schema import approval, compiled_issue
+
+ANY_AUDIENCE = "*"
+
+
+def approve(
+    store: Store,
+    settings: Settings,
+    prepared: Prepared,
+    *,
+    by: str,
+    audience: str = ANY_AUDIENCE,
+    waivers: Mapping[str, str] | None = None,
+) -> int:
+    """Record that a person vouches for exactly this content.
+
+    Args:
+        by: Who approves.
+        audience: The list it may go to; `ANY_AUDIENCE` for whichever is named when sending.
+        waivers: Rule name to reason, for warnings that were judged and accepted.
+
+    Returns:
+        How many people have approved this digest now.
+
+    Raises:
+        RefusedError: A blocker stands, or the author approves alone where two are needed.
+        InputError: A waiver names no warning that stands, or gives no reason.
+    """
+    waivers = dict(waivers or {})
+    if prepared.blockers:
+        count = len(prepared.blockers)
+        raise RefusedError(
+            f"{count} {'blocker stands' if count == 1 else 'blockers stand'}",
+            file=prepared.issue.path,
+            fix="see `send.py check`, mend, and approve again",
+        )
+    _check_waivers(prepared, waivers)
+    if settings.approvals > 1 and by.casefold() == prepared.issue.meta.author.casefold():
+        raise RefusedError(f"{by} wrote this issue; approvals = 2 asks for two other people")
+    with store.write() as connection:
+        now = store.now(connection)
+        keep(connection, prepared.compiled, now)
+        connection.execute(
+            insert(approval).values(
+                digest=prepared.compiled.digest,
+                audience=audience,
+                approved_by=by,
+                waivers=waivers,
+                at=now,
+            )
+        )
+        return len(approvers(connection, prepared.compiled.digest, audience))
+
+
+def _check_waivers(prepared: Prepared, waivers: Mapping[str, str]) -> None:
+    warnings = {f.rule for f in prepared.findings if f.severity is Severity.WARNING}
+    for rule, reason in waivers.items():
+        if rule not in warnings:
+            raise InputError(
+                f"no warning named {rule} stands", fix="`send.py check` lists those that do"
+            )
+        if not reason.strip():
+            raise InputError(f"the waiver of {rule} gives no reason", fix="--waive RULE=REASON")
+
+
+def approvers(connection: Connection, digest: str, audience: str) -> list[str]:
+    """Who has approved this digest for this audience, in order of their approval."""
+    rows = connection.execute(
+        select(approval.c.approved_by)
+        .where(
+            approval.c.digest == digest,
+            or_(approval.c.audience == audience, approval.c.audience == ANY_AUDIENCE),
+        )
+        .order_by(approval.c.id)
+    )
+    return list(dict.fromkeys(row.approved_by for row in rows))
+
+
+def require(
+    connection: Connection, settings: Settings, compiled: CompiledIssue, audience: str
+) -> None:
+    """Refuse unless enough people approved exactly this.
+
+    Raises:
+        RefusedError: Too few approvals of this digest for this audience.
+    """
+    have = len(approvers(connection, compiled.digest, audience))
+    if have >= settings.approvals:
+        return
+    earlier = connection.execute(
+        select(compiled_issue.c.digest)
+        .join(approval, approval.c.digest == compiled_issue.c.digest)
+        .where(compiled_issue.c.slug == compiled.slug, approval.c.digest != compiled.digest)
+    ).first()
+    what = f"{have} of {settings.approvals} approvals" if have else "this issue is not approved"
+    changed = "; what was approved before has changed since" if earlier and not have else ""
+    raise RefusedError(
+        f"{what} (digest {compiled.digest[:12]}){changed}",
+        fix=f"have it read, then run `send.py approve` for {audience}",
+    )
+
+
+def keep(connection: Connection, compiled: CompiledIssue, now: float) -> None:
+    """Store a compiled issue under its digest, once."""
+    known = connection.execute(
+        select(compiled_issue.c.digest).where(compiled_issue.c.digest == compiled.digest)
+    ).first()
+    if known is None:
+        connection.execute(
+            insert(compiled_issue).values(
+                digest=compiled.digest,
+                slug=compiled.slug,
+                payload=serialize(compiled),
+                created_at=now,
+            )
+        )
+
+
+def load(connection: Connection, digest: str) -> CompiledIssue:
+    """The compiled issue that was stored under a digest."""
+    payload = connection.execute(
+        select(compiled_issue.c.payload).where(compiled_issue.c.digest == digest)
+    ).scalar_one()
+    return deserialize(payload)

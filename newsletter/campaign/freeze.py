@@ -1,0 +1,165 @@
+"""audience -> delivery rows: everyone on the list, and the reason of everyone who is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, select
+
+from newsletter.audience import SubscriptionState, SuppressionReason
+from newsletter.deliver import taken_or_uncertain
+from newsletter.errors import InputError
+from newsletter.render import CompiledIssue
+from newsletter.store.schema import (
+    campaign,
+    delivery,
+    import_member,
+    mailing_list,
+    subscriber,
+    subscription,
+    suppression,
+)
+
+SUPPRESSED_FIRST = (
+    SuppressionReason.COMPLAINED,
+    SuppressionReason.BOUNCED,
+    SuppressionReason.UNSUBSCRIBED,
+    SuppressionReason.ERASED,
+    SuppressionReason.MANUAL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a campaign is for: a list, or the rows of one file imported into it.
+
+    ``batch`` names the import whose rows they are; empty means the whole list.
+    """
+
+    list_name: str
+    batch: str = ""
+
+
+def freeze(
+    connection: Connection,
+    campaign_id: int,
+    audience: Audience,
+    compiled: CompiledIssue,
+    *,
+    again: bool,
+) -> int:
+    """Write one delivery row for everyone, in one statement.
+
+    Args:
+        connection: A write transaction.
+        again: Whether people who already have this issue (or may) get it once more.
+
+    Returns:
+        How many rows: the audience.
+
+    Raises:
+        InputError: There is no such list, or nobody is on it.
+    """
+    list_id = connection.execute(
+        select(mailing_list.c.id).where(mailing_list.c.name == audience.list_name)
+    ).scalar()
+    if list_id is None:
+        raise InputError(
+            f"there is no list {audience.list_name!r}",
+            fix="`send.py subscribers lists` shows them; `send.py subscribers import` makes one",
+        )
+    people = _people(campaign_id, list_id, audience, compiled, again=again)
+    connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
+    count = connection.execute(
+        select(func.count()).where(delivery.c.campaign_id == campaign_id)
+    ).scalar_one()
+    if not count:
+        raise InputError(f"nobody is on the list {audience.list_name!r}")
+    return int(count)
+
+
+def _people(
+    campaign_id: int, list_id: int, audience: Audience, compiled: CompiledIssue, *, again: bool
+) -> object:
+    columns = {
+        "campaign_id": literal(campaign_id),
+        "position": func.row_number().over(order_by=subscriber.c.id),
+        "variant": _variant(compiled),
+        "skipped": _skipped(compiled.slug, campaign_id, again=again),
+    }
+    query = (
+        select(*(columns.get(c.name, subscriber.c.get(c.name)).label(c.name) for c in delivery.c))
+        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
+        .where(subscription.c.list_id == list_id)
+    )
+    if audience.batch:
+        query = query.where(
+            exists().where(
+                import_member.c.batch == audience.batch,
+                import_member.c.subscriber_id == subscriber.c.id,
+            )
+        )
+    return query
+
+
+def _skipped(slug: str, campaign_id: int, *, again: bool) -> ColumnElement[str]:
+    reasons = [
+        (
+            exists().where(
+                suppression.c.address_hash == subscriber.c.address_hash,
+                suppression.c.reason == reason,
+            ),
+            str(reason),
+        )
+        for reason in SUPPRESSED_FIRST
+    ]
+    reasons += [
+        (subscription.c.state == SubscriptionState.UNSUBSCRIBED, "unsubscribed"),
+        (subscription.c.state == SubscriptionState.PENDING, "unconfirmed"),
+    ]
+    if not again:
+        reasons.append((_already_sent(slug, campaign_id), "already-sent"))
+    return case(*reasons, else_="")
+
+
+def _already_sent(slug: str, campaign_id: int) -> ColumnElement[bool]:
+    earlier = delivery.alias("earlier")
+    return exists().where(
+        earlier.c.email_key == subscriber.c.email_key,
+        earlier.c.campaign_id == campaign.c.id,
+        campaign.c.slug == slug,
+        campaign.c.id != campaign_id,
+        taken_or_uncertain(earlier),
+    )
+
+
+def _variant(compiled: CompiledIssue) -> ColumnElement[int]:
+    topics = sorted(frozenset().union(*(variant.topics for variant in compiled.variants)))
+    if not topics:
+        return literal(0)
+    follows = {topic: _follows(topic) for topic in topics}
+    return case(
+        *(
+            (and_(*_exactly(variant.topics, topics, follows)), index)
+            for index, variant in enumerate(compiled.variants)
+        ),
+        else_=0,
+    )
+
+
+def _exactly(
+    chosen: frozenset[str], topics: Sequence[str], follows: dict[str, ColumnElement[bool]]
+) -> list[ColumnElement[bool]]:
+    return [follows[topic] if topic in chosen else ~follows[topic] for topic in topics]
+
+
+def _follows(topic: str) -> ColumnElement[bool]:
+    member = subscription.alias(f"topic_{topic.replace('-', '_')}")
+    topic_list = mailing_list.alias(f"list_{topic.replace('-', '_')}")
+    return exists().where(
+        member.c.subscriber_id == subscriber.c.id,
+        member.c.list_id == topic_list.c.id,
+        member.c.state == SubscriptionState.ACTIVE,
+        topic_list.c.name == topic,
+    )

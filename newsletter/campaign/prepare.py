@@ -1,0 +1,48 @@
+"""content -> render -> check: one article, read, compiled and judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.check import Finding, Severity, run_checks
+from newsletter.content import Issue, read_issue
+from newsletter.render import CompiledIssue, compile_issue
+from newsletter.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An article with what it compiled to and what the checks say of it."""
+
+    issue: Issue
+    compiled: CompiledIssue
+    findings: list[Finding]
+
+    @property
+    def blockers(self) -> list[Finding]:
+        """The findings that refuse a live send."""
+        return [f for f in self.findings if f.severity is Severity.BLOCKER]
+
+
+def prepare(
+    path: Path,
+    settings: Settings,
+    *,
+    columns: frozenset[str] | None = None,
+    live: bool = False,
+) -> Prepared:
+    """Read, compile and check one article.
+
+    Args:
+        path: The Markdown file, inside the project's folder.
+        columns: The audience's columns, to check merge fields against.
+        live: Whether to add the checks that only a live send needs.
+
+    Raises:
+        InputError: The article or a template cannot be read or compiled.
+    """
+    issue = read_issue(path, root=settings.root)
+    compiled = compile_issue(issue, settings)
+    findings = run_checks(issue, compiled, settings, columns=columns, live=live)
+    return Prepared(issue, compiled, findings)
