@@ -6,30 +6,27 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, insert, or_, select
 
+from newsletter.campaign.desk import Desk
 from newsletter.campaign.prepare import Prepared
 from newsletter.check import Severity
 from newsletter.errors import InputError, RefusedError
 from newsletter.render import CompiledIssue, deserialize, serialize
 from newsletter.settings import Settings
-from newsletter.store import Store
 from newsletter.store.schema import approval, compiled_issue
 
 ANY_AUDIENCE = "*"
 
 
 def approve(
-    store: Store,
-    settings: Settings,
+    desk: Desk,
     prepared: Prepared,
     *,
-    by: str,
     audience: str = ANY_AUDIENCE,
     waivers: Mapping[str, str] | None = None,
 ) -> int:
     """Record that a person vouches for exactly this content.
 
     Args:
-        by: Who approves.
         audience: The list it may go to; `ANY_AUDIENCE` for whichever is named when sending.
         waivers: Rule name to reason, for warnings that were judged and accepted.
 
@@ -49,16 +46,16 @@ def approve(
             fix="see `send.py check`, mend, and approve again",
         )
     _check_waivers(prepared, waivers)
-    if settings.approvals > 1 and by.casefold() == prepared.issue.meta.author.casefold():
-        raise RefusedError(f"{by} wrote this issue; approvals = 2 asks for two other people")
-    with store.write() as connection:
-        now = store.now(connection)
+    if desk.settings.approvals > 1 and desk.by.casefold() == prepared.issue.meta.author.casefold():
+        raise RefusedError(f"{desk.by} wrote this issue; approvals = 2 asks for two other people")
+    with desk.store.write() as connection:
+        now = desk.store.now(connection)
         keep(connection, prepared.compiled, now)
         connection.execute(
             insert(approval).values(
                 digest=prepared.compiled.digest,
                 audience=audience,
-                approved_by=by,
+                approved_by=desk.by,
                 waivers=waivers,
                 at=now,
             )

@@ -7,7 +7,6 @@ caller has shown what it returns and calls `run`. Calling both again continues, 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import signal
 import socket
@@ -19,8 +18,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from newsletter.audience import Keys, Token, TokenPurpose, TokenSigner
+from newsletter.audience import Token, TokenPurpose, TokenSigner
 from newsletter.campaign import approval, preflight, states
+from newsletter.campaign.desk import Desk
 from newsletter.campaign.freeze import Audience, freeze
 from newsletter.campaign.status import Status, status
 from newsletter.deliver import Composer, Tally, Transport, plan, run_campaign
@@ -48,19 +48,16 @@ class Opened:
 
 
 def open_campaign(
-    store: Store,
-    settings: Settings,
+    desk: Desk,
     compiled: CompiledIssue,
     audience: Audience,
     *,
-    by: str,
     again_reason: str = "",
     live: bool,
 ) -> Opened:
     """Find the campaign of this issue and list, or freeze its audience in a new one.
 
     Args:
-        by: Who sends.
         again_reason: Why people who have this issue get it again; empty skips them.
         live: Whether approval and the unsubscribe address must hold; False for a dry run.
 
@@ -68,13 +65,13 @@ def open_campaign(
         RefusedError: Not approved, an older version is unfinished, or preflight found something.
         InputError: The list does not exist or is empty.
     """
-    with store.write() as connection:
+    with desk.store.write() as connection:
         found = _existing(connection, compiled, audience)
         if found is not None and not again_reason:
             return Opened(found, approval.load(connection, found.digest), continuing=True)
         if live:
-            approval.require(connection, settings, compiled, audience.list_name)
-        campaign_id = _create(connection, settings, compiled, audience, by, again_reason, store)
+            approval.require(connection, desk.settings, compiled, audience.list_name)
+        campaign_id = _create(connection, desk, compiled, audience, again_reason)
         freeze(connection, campaign_id, audience, compiled, again=bool(again_reason))
         preflight.require_merge_values(connection, compiled, campaign_id)
         return Opened(status(connection, campaign_id), compiled, continuing=False)
@@ -106,14 +103,12 @@ def _existing(connection: Connection, compiled: CompiledIssue, audience: Audienc
 
 def _create(
     connection: Connection,
-    settings: Settings,
+    desk: Desk,
     compiled: CompiledIssue,
     audience: Audience,
-    by: str,
     again_reason: str,
-    store: Store,
 ) -> int:
-    now = store.now(connection)
+    now = desk.store.now(connection)
     approval.keep(connection, compiled, now)
     result = connection.execute(
         insert(campaign).values(
@@ -121,8 +116,8 @@ def _create(
             audience=audience.list_name,
             digest=compiled.digest,
             state="approved",
-            transport=settings.transport,
-            created_by=by,
+            transport=desk.settings.transport,
+            created_by=desk.by,
             again_reason=again_reason,
             created_at=now,
         )
@@ -138,28 +133,25 @@ def discard(store: Store, campaign_id: int) -> None:
         )
 
 
-def require_way_out(store: Store, settings: Settings, signer: TokenSigner, opened: Opened) -> None:
+def require_way_out(desk: Desk, opened: Opened) -> None:
     """Refuse a live send whose readers could not get out again, or that bears sample data.
 
     Raises:
         RefusedError: The one-click address fails its test and the send is not sheltered.
         UnavailableError: Nobody answers at the one-click address.
     """
-    with store.read() as connection:
-        sheltered = preflight.shelter(connection, settings, opened.status.campaign_id)
+    with desk.store.read() as connection:
+        sheltered = preflight.shelter(connection, desk.settings, opened.status.campaign_id)
     if not sheltered:
-        proof = signer.sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
-        preflight.require_way_back(settings.publication.public_url, proof)
+        proof = TokenSigner(desk.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
+        preflight.require_way_back(desk.settings.publication.public_url, proof)
 
 
 def run(
-    store: Store,
-    settings: Settings,
-    keys: Keys,
+    desk: Desk,
     opened: Opened,
     transport: Transport,
     *,
-    by: str,
     proof: bool,
     progress: Progress | None = None,
 ) -> Status:
@@ -176,38 +168,39 @@ def run(
         UnavailableError: The transport is out of reach; run again to continue.
     """
     campaign_id = opened.status.campaign_id
-    _begin(store, opened, by)
+    _begin(desk, opened)
     composer = Composer(
         opened.compiled,
-        signer=TokenSigner(keys),
-        bounce_address=settings.bounce_address,
+        signer=TokenSigner(desk.keys),
+        bounce_address=desk.settings.bounce_address,
         proof=proof,
         campaign_id=campaign_id,
     )
     with _runner() as runner:
-        runner.run(_until_stopped(store, settings, campaign_id, transport, composer, progress))
-    with store.write() as connection:
+        runner.run(_until_stopped(desk, campaign_id, transport, composer, progress))
+    with desk.store.write() as connection:
         result = status(connection, campaign_id)
         if result.state == "sending" and not (result.tally.queued or result.tally.deferred):
-            states.move(connection, campaign_id, "finished", by=by, now=store.now(connection))
+            states.move(
+                connection, campaign_id, "finished", by=desk.by, now=desk.store.now(connection)
+            )
             result = status(connection, campaign_id)
     return result
 
 
-def _begin(store: Store, opened: Opened, by: str) -> None:
+def _begin(desk: Desk, opened: Opened) -> None:
     campaign_id = opened.status.campaign_id
-    with store.write() as connection:
-        now = store.now(connection)
+    with desk.store.write() as connection:
+        now = desk.store.now(connection)
         state = status(connection, campaign_id).state
         if state != "sending":
-            states.move(connection, campaign_id, "sending", by=by, now=now)
+            states.move(connection, campaign_id, "sending", by=desk.by, now=now)
         if not opened.continuing:
             plan(connection, campaign_id)
 
 
 async def _until_stopped(
-    store: Store,
-    settings: Settings,
+    desk: Desk,
     campaign_id: int,
     transport: Transport,
     composer: Composer,
@@ -220,12 +213,12 @@ async def _until_stopped(
             loop.add_signal_handler(name, stop.set)
     try:
         await run_campaign(
-            store,
+            desk.store,
             campaign_id,
             transport,
             composer,
             owner=f"{socket.gethostname()}:{os.getpid()}",
-            journal_dir=settings.var / "journal",
+            journal_dir=desk.settings.var / "journal",
             progress=progress,
             stop=stop,
         )
@@ -253,8 +246,3 @@ def open_transport(settings: Settings, out: Path) -> Transport:
 
         return OutboxTransport(out)
     raise RefusedError(f"the transport {settings.transport} is not available yet")
-
-
-def whoami() -> str:
-    """The name to write down when `--by` gives none."""
-    return os.environ.get("NEWSLETTER_USER") or getpass.getuser()

@@ -1,0 +1,95 @@
+"""The command line. Each command lives in the module of its name; heavy imports stay inside them.
+
+Exit codes: 0 fine, 1 refused or problems found, 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from newsletter import __version__
+from newsletter.cli.campaigns import cancel, pause, resume, status
+from newsletter.cli.demo import demo
+from newsletter.cli.desk import CommandLine
+from newsletter.cli.issues import approve, check, new, render
+from newsletter.cli.preview import preview, serve
+from newsletter.cli.send import send, test
+from newsletter.cli.subscribers import subscribers
+from newsletter.errors import NewsletterError
+
+EPILOG = """
+\b
+The way of one issue:
+  send.py new spring-news
+  send.py check issues/spring-news.md
+  send.py preview issues/spring-news.md
+  send.py send issues/spring-news.md --list readers            (a dry run)
+  send.py approve issues/spring-news.md --list readers
+  send.py send issues/spring-news.md --list readers --live
+"""
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="newsletter")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default="newsletter.toml",
+    show_default=True,
+    help="The publication's settings; its folder is the project.",
+)
+@click.pass_context
+def cli(context: click.Context, config: Path) -> None:
+    """Check, preview, approve and send a newsletter.
+
+    Nothing leaves this machine without --live and an approval.
+    """
+    context.obj = CommandLine(config)
+
+
+for command in (
+    new,
+    check,
+    render,
+    preview,
+    approve,
+    test,
+    send,
+    status,
+    pause,
+    resume,
+    cancel,
+    subscribers,
+    serve,
+    demo,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run a command and turn every error a person can act on into one line and an exit code."""
+    try:
+        sys.exit(cli.main(prog_name="send.py", standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except NewsletterError as error:
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nstopped; nothing is lost: run the same command to go on", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        click.echo(
+            f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True
+        )
+        sys.exit(1)

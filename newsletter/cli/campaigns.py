@@ -1,0 +1,75 @@
+"""status, pause, resume, cancel: a campaign while it runs and afterwards."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+
+campaign_argument = click.argument("campaign", type=int)
+
+
+@click.command(epilog="Examples:\n\n  send.py status\n\n  send.py status 3 --json")
+@click.argument("campaign", type=int, required=False)
+@json_option
+@pass_line
+def status(line: CommandLine, campaign: int | None, as_json: bool) -> None:
+    """What became of everyone: counts that add up to the audience.
+
+    Exits 1 when a delivery failed or is uncertain.
+    """
+    from newsletter.campaign.status import all_statuses
+    from newsletter.campaign.status import status as one
+    from newsletter.cli.send import show_status
+
+    with line.desk() as desk, desk.store.read() as connection:
+        found = all_statuses(connection) if campaign is None else [one(connection, campaign)]
+    if as_json:
+        objects = [item.as_json() for item in found]
+        print_json(objects[0] if campaign is not None else {"campaigns": objects})
+    elif not found:
+        say("No campaign yet. Start with: send.py send ISSUE --list NAME")
+    else:
+        for item in found:
+            show_status(item)
+    sys.exit(1 if campaign is not None and found[0].has_problems else 0)
+
+
+@click.command(epilog="Example: send.py pause 3")
+@campaign_argument
+@by_option
+@pass_line
+def pause(line: CommandLine, campaign: int, by: str) -> None:
+    """Hold a campaign: what was offered finishes, the rest stays queued."""
+    _move(line, campaign, "paused", by)
+
+
+@click.command(epilog="Example: send.py resume 3")
+@campaign_argument
+@by_option
+@pass_line
+def resume(line: CommandLine, campaign: int, by: str) -> None:
+    """Let a paused campaign go on; run its `send --live` again to send."""
+    _move(line, campaign, "sending", by)
+
+
+@click.command(epilog="Example: send.py cancel 3")
+@campaign_argument
+@by_option
+@pass_line
+def cancel(line: CommandLine, campaign: int, by: str) -> None:
+    """End a campaign for good: who has it keeps it, nobody else gets it."""
+    _move(line, campaign, "cancelled", by)
+
+
+def _move(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
+    from newsletter.campaign import states
+    from newsletter.campaign.status import status as one
+
+    with line.desk(by=by) as desk, desk.store.write() as connection:
+        now = desk.store.now(connection)
+        states.move(connection, campaign_id, to, by=desk.by, now=now)
+        counts = one(connection, campaign_id).tally
+    say(f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out, {counts.queued} queued.")

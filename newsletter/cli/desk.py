@@ -1,0 +1,85 @@
+"""What a command works with: settings, database and keys, opened when first needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from newsletter.campaign.desk import Desk
+    from newsletter.settings import Settings
+
+
+class CommandLine:
+    """The options that stand before the command."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self._settings: Settings | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The publication's settings, read once."""
+        if self._settings is None:
+            from newsletter.settings import load_settings
+
+            self._settings = load_settings(self.config)
+        return self._settings
+
+    @contextmanager
+    def desk(self, *, by: str = "", live: bool = False) -> Iterator[Desk]:
+        """The open database and the keys; closed at the end.
+
+        Args:
+            by: Who is working; empty asks the system.
+            live: Whether made-up keys are refused.
+        """
+        from newsletter.audience import load_keys
+        from newsletter.campaign.desk import Desk
+        from newsletter.store import open_store
+
+        keys = load_keys(self.settings, live=live)
+        store = open_store(self.settings)
+        try:
+            yield Desk(self.settings, store, keys, by or whoami())
+        finally:
+            store.close()
+
+
+pass_line = click.make_pass_decorator(CommandLine)
+
+
+def whoami() -> str:
+    """The name to write down when ``--by`` gives none."""
+    import getpass
+    import os
+
+    return os.environ.get("NEWSLETTER_USER") or getpass.getuser()
+
+
+def by_option(command: Any) -> Any:
+    """``--by NAME``: who does it, for the record."""
+    return click.option("--by", default="", help="Who does this, for the record. [you]")(command)
+
+
+def json_option(command: Any) -> Any:
+    """``--json``: one JSON object on standard output, for scripts."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+issue_argument = click.argument("issue", type=click.Path(path_type=Path))
+
+
+def say(text: str = "") -> None:
+    """One line for a person: on standard error, so that standard output stays for results."""
+    click.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

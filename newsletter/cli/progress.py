@@ -1,0 +1,46 @@
+"""Progress bars: on a terminal only, on standard error, and gone when done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from newsletter.deliver import Tally
+
+
+@contextmanager
+def delivery_bar(total: int) -> Iterator[Callable[[Tally], None] | None]:
+    """A bar over deliveries that have their outcome."""
+    with _bar("Sending", total) as advance:
+        if advance is None:
+            yield None
+            return
+
+        def show(counts: Tally) -> None:
+            advance(counts.accepted + counts.failed + counts.uncertain + counts.deferred)
+
+        yield show
+
+
+@contextmanager
+def import_bar(path: Path) -> Iterator[Callable[[int], None] | None]:
+    """A bar over the rows of a file; its length is unknown until the end."""
+    with _bar(f"Reading {path.name}", None) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(title: str, total: int | None) -> Iterator[Callable[[int], None] | None]:
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done: progress.update(task, completed=done)

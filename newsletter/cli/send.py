@@ -1,0 +1,280 @@
+"""send and test: the two commands that mail comes out of."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.desk import (
+    CommandLine,
+    by_option,
+    issue_argument,
+    json_option,
+    pass_line,
+    print_json,
+    say,
+)
+from newsletter.cli.progress import delivery_bar, import_bar
+from newsletter.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from newsletter.audience import ImportReport
+    from newsletter.campaign.desk import Desk
+    from newsletter.campaign.freeze import Audience
+    from newsletter.campaign.prepare import Prepared
+    from newsletter.campaign.sending import Opened
+    from newsletter.campaign.status import Status
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  send.py send issues/neck-muscles-and-migraine.md --csv subscribers.example.csv
+  send.py send issues/spring-news.md --list readers
+  send.py send issues/spring-news.md --list readers --live
+  send.py send issues/spring-news.md --list readers --live --confirm 12406
+
+Running a live send again continues it; nobody gets the issue twice.
+"""
+)
+@issue_argument
+@click.option("--list", "list_name", default="", help="The list to send to.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path),
+    help="Import this file into --list (default: the file's name) and send to its rows.",
+)
+@click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
+@click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
+@click.option("--confirm", type=int, metavar="N", help="How many will get it, instead of asking.")
+@click.option("--again", default="", metavar="REASON", help="Send also to who already has it.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where a dry run writes. [var/outbox/SLUG]"
+)
+@by_option
+@json_option
+@pass_line
+def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
+    line: CommandLine,
+    issue: Path,
+    list_name: str,
+    csv_file: Path | None,
+    skip_invalid: bool,
+    live: bool,
+    confirm: int | None,
+    again: str,
+    out: Path | None,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Send an issue to a list. A dry run, unless --live."""
+    if not (list_name or csv_file):
+        raise UsageError("to whom?", fix="--list NAME or --csv FILE")
+    if confirm is not None and not live:
+        raise UsageError("--confirm goes with --live")
+    with line.desk(by=by, live=live) as desk:
+        job = Job(issue, list_name, csv_file, skip_invalid, again)
+        result = _live(desk, job, confirm) if live else _dry_run(desk, job, out)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        show_status(result)
+    sys.exit(1 if result.has_problems else 0)
+
+
+class Job:
+    """What to send to whom, as the options say it."""
+
+    def __init__(
+        self, issue: Path, list_name: str, csv_file: Path | None, skip_invalid: bool, again: str
+    ) -> None:
+        self.issue = issue
+        self.list_name = list_name or (csv_file.stem if csv_file else "")
+        self.csv_file = csv_file
+        self.skip_invalid = skip_invalid
+        self.again = again
+
+
+def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
+    """The same code as a live send, on a private copy of the database, into a folder."""
+    from dataclasses import replace
+
+    from newsletter.campaign import sending
+    from newsletter.deliver.transports.outbox import OutboxTransport
+    from newsletter.store.scratch import scratch_copy
+
+    folder = out or desk.settings.var / "outbox" / job.issue.stem
+    with scratch_copy(desk.store, desk.settings) as store:
+        copy = replace(desk, store=store)
+        audience = _audience(copy, job)
+        prepared = _prepare(copy, job, audience, live=False)
+        opened = sending.open_campaign(
+            copy, prepared.compiled, audience, again_reason=job.again, live=False
+        )
+        if opened.continuing:
+            return opened.status
+        with delivery_bar(opened.mailable) as progress:
+            result = sending.run(
+                copy, opened, OutboxTransport(folder), proof=True, progress=progress
+            )
+    say(f"Dry run: nothing left this machine. {result.tally.accepted} messages in {folder}")
+    if prepared.blockers:
+        count = len(prepared.blockers)
+        say(f"A live send would be refused: {count} blocker(s). See: send.py check {job.issue}")
+    return result
+
+
+def _live(desk: Desk, job: Job, confirm: int | None) -> Status:
+    from newsletter.campaign import approval, sending
+    from newsletter.campaign.freeze import Audience
+
+    prepared = _prepare(desk, job, Audience(job.list_name), live=False)
+    _refuse_blockers(prepared)
+    with desk.store.read() as connection:
+        approval.require(connection, desk.settings, prepared.compiled, job.list_name)
+    transport = sending.open_transport(desk.settings, desk.settings.var / "outbox")
+    opened = sending.open_campaign(
+        desk, prepared.compiled, _audience(desk, job), again_reason=job.again, live=True
+    )
+    if opened.status.state == "finished":
+        say("This issue went out to this list already; nothing is left to send.")
+        return opened.status
+    if not opened.continuing:
+        _confirm_or_discard(desk, job, opened, confirm)
+    with delivery_bar(opened.mailable) as progress:
+        return sending.run(desk, opened, transport, proof=False, progress=progress)
+
+
+def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | None) -> None:
+    from newsletter.campaign import sending
+
+    try:
+        sheltered = sending.require_way_out(desk, opened)
+        if not sheltered:
+            _refuse_blockers(_prepare(desk, job, None, live=True))
+        _confirm(opened, confirm)
+    except BaseException:
+        sending.discard(desk.store, opened.status.campaign_id)
+        raise
+
+
+def _confirm(opened: Opened, confirm: int | None) -> None:
+    """Show who will get it, and go on only when the number is right."""
+    show_plan(opened)
+    if confirm is None:
+        answer = click.prompt(
+            f"Type {opened.mailable} to send to {opened.mailable} people", err=True, default=""
+        )
+        confirm = int(answer) if answer.strip().isdecimal() else -1
+    if confirm != opened.mailable:
+        raise RefusedError(
+            f"not confirmed: {opened.mailable} people would get it; nothing was sent",
+            fix=f"--confirm {opened.mailable}",
+        )
+
+
+def show_plan(opened: Opened) -> None:
+    """Who is about to get what."""
+    counts = opened.status.tally
+    say(f"{opened.compiled.title}  (digest {opened.compiled.digest[:12]})")
+    say(f"  to the list {opened.status.audience}: {counts.audience} people")
+    for reason, number in sorted(counts.skipped.items()):
+        say(f"  skipped, {reason}: {number}")
+    say(f"  will get it: {opened.mailable}")
+
+
+def _prepare(desk: Desk, job: Job, audience: Audience | None, *, live: bool) -> Prepared:
+    from newsletter.audience import columns
+    from newsletter.campaign.prepare import prepare
+
+    known = columns(desk.store, audience.list_name) if audience else None
+    return prepare(job.issue, desk.settings, columns=known, live=live)
+
+
+def _refuse_blockers(prepared: Prepared) -> None:
+    from newsletter.check import format_findings
+
+    if prepared.blockers:
+        click.echo(format_findings(prepared.blockers, colour=sys.stdout.isatty()))
+        raise RefusedError(
+            f"{len(prepared.blockers)} blocker(s) stand; nothing was sent",
+            fix="mend them, approve again, and send",
+        )
+
+
+def _audience(desk: Desk, job: Job) -> Audience:
+    from newsletter.audience import import_csv
+    from newsletter.campaign.freeze import Audience
+
+    if job.csv_file is None:
+        return Audience(job.list_name)
+    with import_bar(job.csv_file) as progress:
+        report = import_csv(
+            desk.store,
+            desk.keys,
+            job.csv_file,
+            list_name=job.list_name,
+            source="csv",
+            skip_invalid=job.skip_invalid,
+            progress=progress,
+        )
+    show_import(report)
+    return Audience(job.list_name, batch=report.batch)
+
+
+def show_import(report: ImportReport) -> None:
+    """What an import did, in a line or two."""
+    say(report.summary())
+
+
+def show_status(result: Status) -> None:
+    """A campaign's counts: they add up to the audience."""
+    counts = result.tally
+    click.echo(
+        f"Campaign {result.campaign_id}: {result.slug} to {result.audience} ({result.state})"
+    )
+    rows = {
+        "accepted": counts.accepted,
+        "deferred": counts.deferred,
+        "failed": counts.failed,
+        "uncertain": counts.uncertain,
+        "queued": counts.queued,
+        **{f"skipped, {reason}": n for reason, n in sorted(counts.skipped.items())},
+    }
+    width = max(len(name) for name in rows)
+    for name, number in rows.items():
+        if number or name == "accepted":
+            click.echo(f"  {name:<{width}}  {number:>9,}")
+    click.echo(f"  {'audience':<{width}}  {counts.audience:>9,}")
+
+
+@click.command(epilog="Example: send.py test issues/spring-news.md --to office@clinic.example")
+@issue_argument
+@click.option(
+    "--to", "addresses", multiple=True, required=True, help="An address; repeat for more."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="With the outbox: where to. [var/outbox/test]"
+)
+@pass_line
+def test(line: CommandLine, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
+    """Send one [TEST] message to addresses named here, never to a list.
+
+    It goes by the configured transport; its links are proof links, which change nothing.
+    """
+    from newsletter.campaign.prepare import prepare
+    from newsletter.campaign.trial import send_test
+
+    with line.desk() as desk:
+        prepared = prepare(issue, desk.settings)
+        folder = out or desk.settings.var / "outbox" / "test"
+        outcomes = send_test(desk, prepared.compiled, addresses, folder)
+    for address, outcome in zip(addresses, outcomes, strict=True):
+        click.echo(f"{address}: {outcome.result} {outcome.reply}".rstrip())
+    if desk.settings.transport == "outbox":
+        say(f"Written to {folder}; nothing left this machine.")
+    sys.exit(0 if all(o.result == "accepted" for o in outcomes) else 1)

@@ -1,0 +1,150 @@
+"""subscribers: import, export, show, suppress, erase, lists."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.cli.progress import import_bar
+
+
+@click.group()
+def subscribers() -> None:
+    """Who is on which list, and who must never be mailed."""
+
+
+@subscribers.command(
+    "import",
+    epilog="""\b
+Examples:
+  send.py subscribers import subscribers.example.csv --list readers --dry-run
+  send.py subscribers import audience.csv --list readers --skip-invalid
+""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--list", "list_name", default="", help="The list to join. [the file's name]")
+@click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
+@click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file with bad ones.")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="Where rejected rows go, with a reason each. [FILE.rejects.csv]",
+)
+@json_option
+@pass_line
+def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
+    line: CommandLine,
+    file: Path,
+    list_name: str,
+    dry_run: bool,
+    skip_invalid: bool,
+    rejects: Path | None,
+    as_json: bool,
+) -> None:
+    """Read a CSV file into a list. Nobody who left comes back by it.
+
+    The whole file is checked before anything changes. Reads our columns (see
+    subscribers.example.csv) and Mailchimp's exports; other columns become attributes.
+    """
+    from newsletter.audience import import_csv
+
+    with line.desk() as desk, import_bar(file) as progress:
+        report = import_csv(
+            desk.store,
+            desk.keys,
+            file,
+            list_name=list_name or file.stem,
+            source="csv",
+            dry_run=dry_run,
+            skip_invalid=skip_invalid,
+            rejects=rejects,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report.as_json())
+    else:
+        click.echo(report.summary())
+    if dry_run:
+        say("Dry run: nothing changed.")
+
+
+@subscribers.command(epilog="Example: send.py subscribers export --list readers > readers.csv")
+@click.option("--list", "list_name", required=True, help="The list to write out.")
+@pass_line
+def export(line: CommandLine, list_name: str) -> None:
+    """Write a list as CSV to standard output, states and suppressions included.
+
+    Cells that a spreadsheet would run as formulas get a ' in front.
+    """
+    from newsletter.audience import export_csv
+
+    with line.desk() as desk:
+        export_csv(desk.store, list_name, sys.stdout)
+
+
+@subscribers.command(epilog="Example: send.py subscribers show reader01@sample.example")
+@click.argument("address")
+@json_option
+@pass_line
+def show(line: CommandLine, address: str, as_json: bool) -> None:
+    """Everything that is known of one address."""
+    from newsletter.audience import show as look_up
+
+    with line.desk() as desk:
+        known = look_up(desk.store, address, desk.keys)
+    if as_json:
+        print_json(known)
+        return
+    for name, value in known.items():
+        click.echo(f"{name}: {value}")
+
+
+@subscribers.command()
+@json_option
+@pass_line
+def lists(line: CommandLine, as_json: bool) -> None:
+    """Every list, with how many people are active on it."""
+    from newsletter.audience import list_counts
+
+    with line.desk() as desk:
+        counts = list_counts(desk.store)
+    if as_json:
+        print_json(counts)
+    elif not counts:
+        say("No list yet: send.py subscribers import FILE --list NAME")
+    else:
+        for name, number in counts.items():
+            click.echo(f"{name}: {number:,} active")
+
+
+@subscribers.command(epilog='Example: send.py subscribers suppress x@y.example --reason "asked"')
+@click.argument("address")
+@click.option("--reason", required=True, help="Why, for the record.")
+@by_option
+@pass_line
+def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
+    """Never mail an address again."""
+    from newsletter.audience import suppress_address
+
+    with line.desk(by=by) as desk:
+        suppress_address(desk.store, address, desk.keys, note=f"{desk.by}: {reason}")
+    say("Suppressed. It is skipped in every send, also after an import.")
+
+
+@subscribers.command(epilog="Example: send.py subscribers erase reader01@sample.example")
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@by_option
+@pass_line
+def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
+    """Delete what is known of a person; only a keyed hash stays, so that nothing brings them back."""
+    from newsletter.audience import erase as forget
+
+    if not yes:
+        click.confirm(f"Erase {address} for good?", abort=True, err=True)
+    with line.desk(by=by) as desk:
+        forget(desk.store, address, desk.keys, by=desk.by)
+    say("Erased. The address stays suppressed.")
