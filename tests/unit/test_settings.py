@@ -1,0 +1,102 @@
+"""Settings: the file, the environment, and the table that documents them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from newsletter.errors import InputError
+from newsletter.settings import Palette, Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+MINIMAL = """
+[publication]
+name = "N"
+from_name = "N"
+from_address = "n@clinic.example"
+list_id = "n.clinic.example"
+public_url = "https://news.clinic.example"
+postal_address = "1 Street"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "newsletter.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_example_publication_loads() -> None:
+    settings = load_settings(ROOT / "newsletter.toml")
+    assert settings.transport == "outbox"
+    assert settings.publication.phones[0].number == "+18003009300"
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSLETTER_SMTP__PORT", "2525")
+    monkeypatch.setenv("NEWSLETTER_TRANSPORT", "smtp")
+    path = write(tmp_path, MINIMAL + '[smtp]\nhost = "relay.example"\nport = 25\n')
+    settings = load_settings(path)
+    assert (settings.transport, settings.smtp.host, settings.smtp.port) == (
+        "smtp",
+        "relay.example",
+        2525,
+    )
+    assert settings.root == tmp_path.resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nonsense", "not valid TOML"),
+        ("[publication]\nname = 3\n", "publication"),
+        (MINIMAL + 'colour = "red"\n', "publication.colour"),
+        (MINIMAL + '[theme.light]\ninky = "#000000"\n', "theme.light"),
+        ('transport = "pigeon"\n' + MINIMAL, "transport"),
+        ('secret_key = "x"\n' + MINIMAL, "secret"),
+        (MINIMAL + '[smtp]\npassword = "x"\n', "secret"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        load_settings(path)
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--config"):
+        load_settings(tmp_path / "newsletter.toml")
+
+
+def test_secrets_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSLETTER_SECRET_KEY", "very-secret-value")
+    monkeypatch.setenv("NEWSLETTER_SMTP__PASSWORD", "very-secret-value")
+    settings = load_settings(write(tmp_path, MINIMAL))
+    assert "very-secret-value" not in repr(settings)
+
+
+def names(model: type[BaseModel], prefix: str = "") -> set[str]:
+    found = set()
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if kind is Palette or prefix + name in {"disclaimers", "merge_fields", "root"}:
+            found.add(f"{prefix}{name}")
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            found |= names(kind, f"{prefix}{name}.")
+        else:
+            found.add(f"{prefix}{name}")
+    return found - {"root", "disclaimers", "merge_fields"}
+
+
+def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
+    table = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \|", table, flags=re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`([a-z_.A-Z]+)`", row)}
+    placeholders = {"disclaimers.NAME", "merge_fields.NAME.column", "merge_fields.NAME.sample"}
+    assert documented - placeholders == names(Settings)
+    assert placeholders <= documented
