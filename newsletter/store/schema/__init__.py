@@ -2,6 +2,7 @@
 
 from newsletter.store.schema.audience import (
     consent_event,
+    import_member,
     key_check,
     mailing_list,
     subscriber,
@@ -22,6 +23,7 @@ __all__ = [
     "compiled_issue",
     "consent_event",
     "delivery",
+    "import_member",
     "key_check",
     "mailing_list",
     "metadata",

@@ -23,7 +23,7 @@ subscriber = Table(
     Column("uid", BigInteger, nullable=False, unique=True),
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False, unique=True),
-    Column("address_hash", LargeBinary, nullable=False, index=True),
+    Column("address_hash", LargeBinary, nullable=False),
     Column("first_name", Text, nullable=False, server_default=""),
     Column("last_name", Text, nullable=False, server_default=""),
     Column("attributes", JSON, nullable=False, server_default="{}"),
@@ -51,7 +51,18 @@ subscription = Table(
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index("ix_subscription_subscriber_id", "subscriber_id"),
+    sqlite_with_rowid=False,
 )
+
+import_member = Table(
+    "import_member",
+    metadata,
+    Column("batch", String(40), primary_key=True),
+    Column("subscriber_id", ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_import_member_subscriber_id", "subscriber_id"),
+    sqlite_with_rowid=False,
+)
+"""Whose rows one imported file held: the audience of ``send --csv``."""
 
 consent_event = Table(
     "consent_event",

@@ -1,0 +1,120 @@
+"""E-mail addresses: which ones we take, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import email_validator
+
+from newsletter.audience.keys import derive
+from newsletter.errors import InputError
+
+if TYPE_CHECKING:
+    from newsletter.audience.keys import Keys
+
+RESERVED_TLDS = frozenset({"example", "invalid", "test"})
+"""Top-level domains that no mail ever reaches (RFC 2606 section 2), taken for examples and tests.
+
+``.localhost``, ``.local``, ``.onion`` and ``.arpa`` are refused, as email-validator does.
+"""
+_RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
+
+# The library's own way to take such names; its list holds the first two of RESERVED_TLDS' domains.
+email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
+    name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in RESERVED_TLDS
+]
+
+LONGEST_ADDRESS = 254
+LONGEST_LOCAL_PART = 64
+_plain_local = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*").fullmatch
+_plain_domain = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+).fullmatch
+
+
+def check_address(email: str) -> str:
+    """Judge an address by RFC 5321 and 5322 as email-validator reads them, strictly.
+
+    Returns:
+        The address as typed, without blanks around it; an internationalised domain as its
+        ASCII form (RFC 5891), which every mail server takes.
+
+    Raises:
+        InputError: Why it is no address we can write to.
+    """
+    email = email.strip()
+    return email if is_plain(email) else _judge(email)
+
+
+def is_plain(email: str) -> bool:
+    """Whether an address is one of the plain kind: a subset of what email-validator accepts."""
+    local, _, domain = email.rpartition("@")
+    return (
+        len(email) <= LONGEST_ADDRESS
+        and len(local) <= LONGEST_LOCAL_PART
+        and _plain_local(local) is not None
+        and _is_plain_domain(domain)
+    )
+
+
+def address_key(email: str) -> str:
+    """What makes two addresses the same: all lower case, the domain in ASCII.
+
+    Dots and plus tags stay: only one provider ignores them, and not for every domain.
+
+    Raises:
+        InputError: The domain has no ASCII form.
+    """
+    email = email.strip()
+    return email.lower() if email.isascii() else _judge(email).lower()
+
+
+def address_hash(key: str, keys: Keys) -> bytes:
+    """The keyed hash (32 bytes) under which an address key is suppressed."""
+    state = _hash_state(keys.suppression).copy()
+    state.update(key.encode())
+    return state.digest()
+
+
+def is_reserved(email: str) -> bool:
+    """Whether no mail can ever reach this address (RFC 2606 sections 2 and 3)."""
+    domain = email.rpartition("@")[2].lower()
+    return domain.rpartition(".")[2] in RESERVED_TLDS or any(
+        domain == name or domain.endswith("." + name) for name in _RESERVED_DOMAINS
+    )
+
+
+@lru_cache(maxsize=8)
+def _hash_state(key: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return derive(key, b"address", 32)
+
+
+def _judge(email: str) -> str:
+    try:
+        found = email_validator.validate_email(email, check_deliverability=False, strict=True)
+    except email_validator.EmailSyntaxError as error:
+        raise InputError(_shorten(str(error))) from None
+    if found.ascii_email is None:
+        raise InputError(
+            "The part before the @-sign holds letters beyond ASCII, which many mail servers refuse."
+        )
+    if email.isascii():
+        return email
+    return f"{email.rpartition('@')[0]}@{found.ascii_domain}"
+
+
+def _shorten(reason: str) -> str:
+    return reason if len(reason) <= 200 else reason[:197] + "..."
+
+
+@lru_cache(maxsize=65536)
+def _is_plain_domain(domain: str) -> bool:
+    if _plain_domain(domain) is None:
+        return False
+    try:
+        email_validator.validate_email(f"a@{domain}", check_deliverability=False, strict=True)
+    except email_validator.EmailSyntaxError:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""Inserting many rows: past SQLAlchemy's per-row work, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def insert_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> int:
+    """Insert the rows that are not there yet; a row that meets a unique key is left out.
+
+    Returns:
+        How many were inserted.
+    """
+    statement = _INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+    return sum(connection.execute(statement, row).rowcount for row in rows)
+
+
+def insert_many(
+    connection: Connection,
+    table: Table,
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    unique: str = "",
+) -> None:
+    """Insert rows of values as the driver takes them (JSON already text).
+
+    Args:
+        connection: Within a write transaction.
+        table: Where to.
+        names: The columns, in the order of each row's values.
+        rows: The values.
+        unique: A column whose rows are left out when its value is there already.
+    """
+    if not rows:
+        return
+    statement = _INSERT[connection.dialect.name](table).values(dict.fromkeys(names))
+    if unique:
+        statement = statement.on_conflict_do_nothing(index_elements=[unique])
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
+    values: Any = rows
+    if compiled.positiontup:
+        order = [names.index(name) for name in compiled.positiontup]
+        if order != list(range(len(names))):
+            values = [tuple(row[i] for i in order) for row in rows]
+    else:
+        values = [dict(zip(names, row, strict=True)) for row in rows]
+    connection.exec_driver_sql(str(compiled), values)
