@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date as Date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -62,11 +62,15 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class DataTable:
-    """A Markdown table; cells are inline tokens."""
+    """A Markdown table; cells are inline tokens.
+
+    ``align`` has one of "", "left", "center" and "right" per column.
+    """
 
     head: tuple[Token, ...]
     rows: tuple[tuple[Token, ...], ...]
     line: int
+    align: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,11 @@ class Audience:
 class Reference:
     """One entry of the reference list.
 
-    ``entry`` is its inline token, DOI, PMID and PMCID already links; ``text`` is the same without
-    markup. ``number`` counts from 1 by first citation; None when it is never cited.
+    ``entry`` is its inline token; DOI, PMID, PMCID and bare URLs in it are links already (their
+    ``link_open`` has ``info == "auto"``); ``text`` is the same without markup. ``number`` counts
+    from 1 by first citation; None when it is never cited. ``doi``, ``pmid`` and ``pmcid`` hold the
+    first identifier of their kind, empty if there is none or it is malformed; ``urls`` the web
+    addresses as the author wrote them.
     """
 
     key: str
@@ -166,12 +173,33 @@ class MergeUse:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageUse:
+    """One picture: ``src`` as in its token (percent-encoded) or in ``hero``, ``alt`` as text."""
+
+    src: str
+    alt: str
+    line: int
+
+
+PLACEHOLDERS = 36 * 36
+"""How many placeholders one prefix can number."""
+
+_BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
     """One article, read.
 
     Merge fields stand in tokens, subject and preheader as placeholders of plain capitals and
     digits, ``prefix`` + two of [0-9A-Z] + ``X``; ``merges`` says what each is. ``prefix`` derives
-    from the source, so that the same source always compiles to the same bytes.
+    from the source, so that the same source always compiles to the same bytes. Merge fields take
+    the numbers from 0 up; whoever needs placeholders for other things takes them from
+    ``PLACEHOLDERS - 1`` down.
+
+    ``references`` has the cited ones by number, then the others as they stand in the file.
+    ``duplicate_keys`` names each key that several entries have, with the lines of all of them; the
+    first entry is the one in ``references``. Tokens are shared between variants: read them only.
     """
 
     path: Path
@@ -183,6 +211,8 @@ class Issue:
     citations: tuple[Citation, ...]
     merges: tuple[MergeUse, ...]
     prefix: str
+    images: tuple[ImageUse, ...] = ()
+    duplicate_keys: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -193,3 +223,28 @@ class Issue:
     def cited(self) -> tuple[Reference, ...]:
         """The references that are cited, in order of their numbers."""
         return tuple(r for r in self.references if r.number is not None)
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The number of each cited reference, by key."""
+        return {r.key: r.number for r in self.references if r.number is not None}
+
+    def placeholder(self, index: int) -> str:
+        """The placeholder with this number.
+
+        Raises:
+            ValueError: ``index`` is not within 0 to ``PLACEHOLDERS - 1``.
+        """
+        return placeholder(self.prefix, index)
+
+
+def placeholder(prefix: str, index: int) -> str:
+    """Name one placeholder: ``prefix``, two of [0-9A-Z], ``X``.
+
+    Raises:
+        ValueError: ``index`` is not within 0 to ``PLACEHOLDERS - 1``.
+    """
+    if not 0 <= index < PLACEHOLDERS:
+        raise ValueError(f"no placeholder has the number {index}")
+    high, low = divmod(index, len(_BASE36))
+    return f"{prefix}{_BASE36[high]}{_BASE36[low]}X"
