@@ -1,0 +1,14 @@
+"""Issue and templates in, compiled issue out: the same bytes every time."""
+
+from newsletter.render.codec import deserialize, serialize
+from newsletter.render.compile import compile_issue, write_text
+from newsletter.render.slots import encode_value, preview_part
+
+__all__ = [
+    "compile_issue",
+    "deserialize",
+    "encode_value",
+    "preview_part",
+    "serialize",
+    "write_text",
+]

@@ -18,6 +18,8 @@ class SlotKind(StrEnum):
     """A path segment or query value: percent-encoded, nothing safe."""
     URL = "url"
     """A whole https URL in an attribute."""
+    TEXT_URL = "text-url"
+    """A whole https URL in the text part."""
     TOKEN = "token"  # noqa: S105
     """URL-safe already, by construction: written as it is."""
 
@@ -45,7 +47,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture in the mail, hosted at ``{public_url}/media/{sha256}{suffix}``."""
+    """A picture in the mail, hosted at ``{public_url}/media/{sha256}{suffix}``.
+
+    ``path`` is relative to the project's folder (`Settings.root`), so that a stored issue means the
+    same on every machine; ``size`` is in bytes, ``width`` and ``height`` are the file's own pixels.
+    """
 
     sha256: str
     suffix: str
@@ -83,8 +89,9 @@ class CompiledIssue:
     """An issue ready to send: immutable, named by its digest.
 
     ``variants`` holds one per subset of the topics that the article has blocks for; without such
-    blocks, exactly one. ``digest`` is the SHA-256 (hex) over every variant's subject, preheader,
-    HTML and text with their slots, the sender and the image hashes.
+    blocks, exactly one. ``archive_html`` is the article for the web, below its page's ``<h1>``.
+    ``digest`` is the SHA-256 (hex) over all of it: every variant's subject, preheader, HTML and
+    text with their slots, the sender, the archive page and the image hashes.
     """
 
     slug: str

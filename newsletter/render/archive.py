@@ -1,0 +1,141 @@
+"""The article as a page of the web: real headings, no layout tables, links back, no reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from markdown_it.token import Token
+
+from newsletter.content.model import Bar, Bars, Block, DataTable, Glance, Issue, Note, Prose
+from newsletter.content.model import Reference, Study
+from newsletter.render.blocks_html import write_plain
+from newsletter.render.html import WayBack, Writer, write_blocks
+from newsletter.render.images import Gallery, Picture
+from newsletter.render.page import Page
+from newsletter.settings import Settings
+
+WIDEST = 1200
+"""CSS pixels of the widest picture: the page's own stylesheet scales it down."""
+
+
+def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -> str:
+    """The article below its page's ``<h1>``: standfirst, hero, text, references, disclaimer.
+
+    Placeholders of merge fields still stand in it.
+    """
+    anchors = WayBack()
+    writer = Writer(issue.numbers, gallery, WIDEST, anchors)
+    body = write_blocks(page.blocks, writer, _block)
+    pieces = [
+        _standfirst(issue),
+        _hero(page),
+        body,
+        _action(issue, settings),
+        _references(issue.cited, writer, anchors),
+        f'<aside class="disclaimer"><h2>Disclaimer</h2>{write_plain(page.disclaimer)}</aside>'
+        if page.disclaimer
+        else "",
+    ]
+    return "\n".join(piece for piece in pieces if piece) + "\n"
+
+
+def _standfirst(issue: Issue) -> str:
+    text = issue.meta.standfirst
+    return f'<p class="standfirst">{escape(text, quote=False)}</p>' if text else ""
+
+
+def _hero(page: Page) -> str:
+    hero = page.values["hero"]
+    if not isinstance(hero, Picture):
+        return ""
+    alt = escape(str(page.values["hero_alt"]))
+    return f'<figure class="hero"><img src="{hero.url}" alt="{alt}"></figure>'
+
+
+def _action(issue: Issue, settings: Settings) -> str:
+    action = issue.meta.call_to_action
+    link = f'<a class="button" href="{escape(action.url)}">{escape(action.label)}</a>'if action else ""
+    phones = " or ".join(
+        f'<a href="tel:{phone.number}">{escape(phone.label)}</a>'
+        for phone in settings.publication.phones
+    )
+    call = f"Call {phones}" if phones else ""
+    inside = "".join(f"<p>{part}</p>" for part in (link, call) if part)
+    return f'<div class="action">{inside}</div>' if inside else ""
+
+
+def _references(references: Iterable[Reference], writer: Writer, anchors: WayBack) -> str:
+    items = "".join(
+        f'<li id="ref-{r.number}" value="{r.number}">{writer.render_inline(r.entry, r.line)}'
+        f"{_back(r.number or 0, anchors)}</li>"
+        for r in references
+    )
+    if not items:
+        return ""
+    return f'<section class="references"><h2>References</h2><ol>{items}</ol></section>'
+
+
+def _back(number: int, anchors: WayBack) -> str:
+    times = range(1, anchors.cited.get(number, 0) + 1)
+    return "".join(
+        f' <a href="#cite-{number}-{time}" class="back"'
+        f' aria-label="Back to citation {time} of reference {number}">↩︎</a>'
+        for time in times
+    )
+
+
+def _block(block: Block, writer: Writer, level: int) -> str:
+    match block:
+        case Prose():
+            return writer.render_tokens(block.tokens)
+        case DataTable():
+            return _table(block, writer)
+        case Bars():
+            return _bars(block, writer)
+        case Study():
+            rows = "".join(
+                f"<dt>{escape(label, quote=False)}</dt><dd>{writer.render_inline(text)}</dd>"
+                for label, text in block.rows
+            )
+            return _aside("study", _title(block.title, writer, level) + f"<dl>{rows}</dl>")
+        case Glance():
+            facts = "".join(f"<li>{writer.render_inline(fact)}</li>" for fact in block.facts)
+            return _aside("glance", _title(block.title, writer, level) + f"<ul>{facts}</ul>")
+        case Note():
+            title = _title(block.title, writer, level)
+            return _aside("note", title + writer.render_tokens(block.tokens))
+
+
+def _aside(kind: str, content: str) -> str:
+    return f'<div class="{kind}">{content}</div>'
+
+
+def _title(title: Token, writer: Writer, level: int) -> str:
+    text = writer.render_inline(title)
+    return f"<h{level}>{text}</h{level}>" if text else ""
+
+
+def _bars(block: Bars, writer: Writer) -> str:
+    bars = "".join(_bar(bar, writer) for bar in block.bars)
+    title = writer.render_inline(block.title)
+    return f'<figure class="bars"><figcaption>{title}</figcaption><ul>{bars}</ul></figure>'
+
+
+def _bar(bar: Bar, writer: Writer) -> str:
+    share = f"{min(max(bar.percent, 0), 100):g}"
+    picture = (
+        '<svg viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="track" width="100" height="2"/><rect width="{share}" height="2"/></svg>'
+    )
+    value = f"<strong>{escape(bar.value)}</strong>"
+    return f"<li>{value} {writer.render_inline(bar.label)}{picture}</li>"
+
+
+def _table(block: DataTable, writer: Writer) -> str:
+    head = "".join(f'<th scope="col">{writer.render_inline(cell)}</th>' for cell in block.head)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{writer.render_inline(cell)}</td>' for cell in row)}</tr>"
+        for row in block.rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

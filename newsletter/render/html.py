@@ -1,0 +1,135 @@
+"""Markdown tokens to HTML, for the mail and for the archive page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Protocol
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from newsletter.content.model import Block, Prose
+from newsletter.render.images import Gallery
+
+_OPTIONS = MarkdownIt("commonmark", {"xhtmlOut": False}).options
+
+
+class Anchors(Protocol):
+    """How a citation is linked: the mail links one way, the archive page also back."""
+
+    def attributes(self, number: int) -> str:
+        """More attributes of the link to reference ``number``, with a leading blank."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoWayBack:
+    """Links in mail: clients that drop anchors leave a number that makes sense alone."""
+
+    def attributes(self, number: int) -> str:
+        """None."""
+        return ""
+
+
+@dataclass(slots=True)
+class WayBack:
+    """Gives each citation an id of its own, so that the reference can link back to it."""
+
+    cited: dict[int, int] = field(default_factory=dict)
+
+    def attributes(self, number: int) -> str:
+        """The id of this citation."""
+        self.cited[number] = self.cited.get(number, 0) + 1
+        return f' id="cite-{number}-{self.cited[number]}"'
+
+
+class Writer(RendererHTML):
+    """Writes tokens as HTML. Each method named after a token type writes that token.
+
+    Args:
+        numbers: Reference key to its number.
+        gallery: Takes the pictures in.
+        width: The widest picture, in CSS pixels.
+        anchors: How citations are linked.
+    """
+
+    def __init__(
+        self, numbers: Mapping[str, int], gallery: Gallery, width: int, anchors: Anchors
+    ) -> None:
+        super().__init__()
+        self._numbers = numbers
+        self._gallery = gallery
+        self._width = width
+        self._anchors = anchors
+        self._line: int | None = None
+
+    def render_tokens(self, tokens: Sequence[Token]) -> str:
+        """Block tokens as HTML."""
+        return "".join(self._token(tokens, index) for index in range(len(tokens)))
+
+    def render_inline(self, token: Token, line: int | None = None) -> str:
+        """The content of one inline token as HTML; ``line`` is where it stands."""
+        self._line = token.map[0] + 1 if token.map else line
+        return self.renderInline(token.children or [], _OPTIONS, {}).strip()
+
+    def _token(self, tokens: Sequence[Token], index: int) -> str:
+        token = tokens[index]
+        if token.type == "inline":
+            return self.render_inline(token)
+        rule = self.rules.get(token.type, self.renderToken)
+        return rule(tokens, index, _OPTIONS, {})
+
+    def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Text; a citation follows its word without a blank."""
+        content = tokens[idx].content
+        cited = idx + 1 < len(tokens) and tokens[idx + 1].type == "footnote_ref"
+        return escape(content.rstrip() if cited else content, quote=False)
+
+    def footnote_ref(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        """A citation; adjacent ones join as ``3,4``."""
+        number = citation_number(tokens[idx], self._numbers)
+        link = (
+            f'<a href="#ref-{number}"{self._anchors.attributes(number)}'
+            f' aria-label="reference {number}">{number}</a>'
+        )
+        before = "," if idx > 0 and tokens[idx - 1].type == "footnote_ref" else "<sup>"
+        last = idx + 1 == len(tokens) or tokens[idx + 1].type != "footnote_ref"
+        return before + link + ("</sup>" if last else "")
+
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """A picture, hosted under its content's name."""
+        token = tokens[idx]
+        alt = self.renderInlineAsText(token.children, options, env)
+        picture = self._gallery.hang(str(token.attrs["src"]), self._width, self._line)
+        return (
+            f'<img src="{picture.url}" alt="{escape(alt)}" width="{picture.width}" height="auto">'
+        )
+
+
+def citation_number(token: Token, numbers: Mapping[str, int]) -> int:
+    """The number of the reference that a ``footnote_ref`` token cites."""
+    return numbers[token.meta["label"]]
+
+
+WriteBlock = Callable[[Block, Writer, int], str]
+"""Writes one block; the number is the level of its title's heading."""
+
+
+def write_blocks(blocks: Iterable[Block], writer: Writer, write: WriteBlock) -> str:
+    """An article's blocks, each by ``write``.
+
+    The titles of boxes continue the article's heading levels, so that none is left out.
+    """
+    pieces, level = [], 1
+    for block in blocks:
+        pieces.append(write(block, writer, min(level + 1, 6)))
+        if isinstance(block, Prose):
+            headings = [token.tag for token in block.tokens if token.type == "heading_open"]
+            level = int(headings[-1][1]) if headings else level
+    return "\n".join(pieces)

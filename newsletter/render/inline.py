@@ -1,0 +1,56 @@
+"""Write the stylesheet into style attributes, and leave everything else as it is.
+
+premailer's defaults drop the doctype, strip ``!important`` from the rules that make dark mode,
+rewrite image widths and fetch what ``@import`` names. Each option here undoes one of these.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, NoReturn
+
+import cssutils
+from premailer import Premailer
+
+cssutils.log.setLevel(logging.CRITICAL)
+_PARSER = cssutils.CSSParser(
+    loglevel=logging.CRITICAL, fetcher=lambda _url: (None, b""), validate=False
+)
+_KEEP = ' data-premailer="ignore"'
+_SAME_CONDITION = re.compile(r"<!\[endif\]-->\s*<!--\[if mso \| IE\]>")
+
+
+class _NoNetwork:
+    def get(self, *_args: object, **_options: object) -> NoReturn:
+        raise RuntimeError("rendering never fetches anything")
+
+
+class _Inliner(Premailer):  # type: ignore[misc]
+    def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
+        return _PARSER.parseString(css_body, validate=False)
+
+
+def inline_styles(html: str, css: str) -> str:
+    """Apply a stylesheet to a page as style attributes.
+
+    Args:
+        html: A whole page; its own ``<style>`` elements stay exactly as they are.
+        css: The rules to inline. Media queries and pseudo-classes belong in the page instead.
+    """
+    html = re.sub(r"^\s*<!doctype html>", "<!DOCTYPE html>", html, flags=re.IGNORECASE)
+    html = re.sub(r"<style(?=[\s>])", f"<style{_KEEP}", html)
+    inlined: str = _Inliner(
+        html,
+        css_text=[css],
+        allow_network=False,
+        session=_NoNetwork(),
+        strip_important=False,
+        disable_validation=True,
+        disable_leftover_css=True,
+        align_floating_images=False,
+        remove_unset_properties=False,
+        include_star_selectors=True,
+        disable_basic_attributes=["width", "height", "align", "valign", "bgcolor"],
+    ).transform(pretty_print=False)
+    return _SAME_CONDITION.sub("", inlined.replace(_KEEP, ""))

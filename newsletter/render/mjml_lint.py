@@ -1,0 +1,113 @@
+"""Find mistakes in an MJML template before mjml-python swallows them.
+
+The compiler passes unknown elements and attributes through in silence, and reports the rest by
+byte offset in the assembled page. Here each template file is read by itself, so that a mistake is
+named by its own line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from newsletter.errors import InputError
+from newsletter.render.mjml_tags import ATTRIBUTES, CONTENT, PARENTS, VOID
+
+_TEMPLATE_CODE = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->", re.DOTALL)
+_TAG = re.compile(
+    r"""<(?P<close>/?)(?P<name>[A-Za-z][\w:-]*)(?P<rest>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<end>/?)>"""
+)
+_ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)(\s*=\s*(?:"[^"]*"|'[^']*'))?""")
+
+
+def lint_mjml(source: str, file: Path | str) -> None:
+    """Check one template file, Jinja2 code in it left aside.
+
+    Args:
+        source: The file's text.
+        file: What errors name.
+
+    Raises:
+        InputError: An unknown element or attribute, one in the wrong place, or one left open.
+    """
+    _Lint(_TEMPLATE_CODE.sub(_blank, source), file).run()
+
+
+def _blank(code: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", code[0])
+
+
+class _Lint:
+    def __init__(self, text: str, file: Path | str) -> None:
+        self.text = text
+        self.file = file
+        self.open: list[tuple[str, int]] = []
+
+    def run(self) -> None:
+        end = 0
+        for tag in _TAG.finditer(self.text):
+            self._stray(end, tag.start())
+            self._close(tag) if tag["close"] else self._open(tag)
+            end = tag.end()
+        self._stray(end, len(self.text))
+        if self.open:
+            name, at = self.open[-1]
+            raise self._wrong(f"<{name}> is never closed", at)
+
+    def _stray(self, start: int, end: int) -> None:
+        at = self.text.find("<", start, end)
+        if at >= 0 and not (self.open and self.open[-1][0] in {"mj-style", "style"}):
+            raise self._wrong("this < starts no element", at, "write &lt;, or close the quotes")
+
+    def _open(self, tag: re.Match[str]) -> None:
+        name = tag["name"]
+        if name in ATTRIBUTES:
+            self._place(name, tag.start())
+            self._attributes(tag)
+        elif name.startswith("mj") or not self._in_content():
+            raise self._wrong(f"unknown element <{name}>", tag.start(), _nearest(name, ATTRIBUTES))
+        if not tag["end"] and name not in VOID:
+            self.open.append((name, tag.start()))
+
+    def _place(self, name: str, at: int) -> None:
+        parent = self._parent()
+        if parent in CONTENT:
+            raise self._wrong(f"<{name}> may not stand inside <{parent}>", at)
+        allowed = PARENTS.get(name)
+        if parent and allowed and parent not in allowed | {"mj-attributes"}:
+            fix = "put it in " + " or ".join(f"<{tag}>" for tag in sorted(allowed))
+            raise self._wrong(f"<{name}> may not stand inside <{parent}>", at, fix)
+
+    def _attributes(self, tag: re.Match[str]) -> None:
+        seen = set()
+        for attribute in _ATTRIBUTE.finditer(tag["rest"]):
+            name, at = attribute[1], tag.start("rest") + attribute.start()
+            if name not in ATTRIBUTES[tag["name"]]:
+                fix = _nearest(name, ATTRIBUTES[tag["name"]])
+                raise self._wrong(f'<{tag["name"]}> has no attribute "{name}"', at, fix)
+            if name in seen or attribute[2] is None:
+                raise self._wrong(f'attribute "{name}" twice, or without a quoted value', at)
+            seen.add(name)
+
+    def _close(self, tag: re.Match[str]) -> None:
+        name = tag["name"]
+        if not self.open or self.open[-1][0] != name:
+            raise self._wrong(f"</{name}> closes nothing that is open here", tag.start())
+        self.open.pop()
+
+    def _parent(self) -> str:
+        return next((name for name, _ in reversed(self.open) if name in ATTRIBUTES), "")
+
+    def _in_content(self) -> bool:
+        return not self.open or self._parent() in CONTENT | {""}
+
+    def _wrong(self, message: str, at: int, fix: str = "") -> InputError:
+        line = self.text.count("\n", 0, at) + 1
+        return InputError(message, file=self.file, line=line, fix=fix or "mend the template")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else "see https://documentation.mjml.io/#components"

@@ -1,0 +1,155 @@
+"""Cut finished text at its placeholders, and tell where each one stands.
+
+A value may stand in HTML text, in a quoted attribute, in the path or query of an absolute URL, or
+as a whole link target. Anywhere else it could change what the mail does, and is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.errors import InputError
+from newsletter.render.model import Part, Slot, SlotKind
+
+_REGION = re.compile(
+    r"<!--(?P<comment>.*?)-->"
+    r"|<(?P<raw>style|script)\b.*?</(?P=raw)\s*>"
+    r"""|<[A-Za-z/!](?:[^"'>]|"[^"]*"|'[^']*')*>""",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_AUTHORITY = re.compile(r"https?://[^\s/?#]+[/?#]|mailto:[^\s@]+@[^\s@?]+\?", re.IGNORECASE)
+_LINKS = frozenset({"href"})
+_LOADED = frozenset({"src", "srcset", "background", "poster", "action", "formaction", "data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a placeholder stands for. ``line`` is the article's; ``kind`` is set for our own."""
+
+    name: str
+    default: str
+    line: int | None
+    kind: SlotKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The placeholders of one issue: all of them, and how to recognise one."""
+
+    prefix: str
+    file: Path
+    known: Mapping[str, Mark]
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches one placeholder."""
+        return re.compile(re.escape(self.prefix) + "[0-9A-Z]{2}X")
+
+
+def split_html(html: str, marks: Marks) -> Part:
+    """Split HTML at its placeholders.
+
+    Raises:
+        InputError: A merge field stands where none may.
+    """
+    regions = list(_REGION.finditer(html))
+    starts = [region.start() for region in regions]
+
+    def kind_at(found: re.Match[str]) -> SlotKind | str:
+        index = bisect_right(starts, found.start()) - 1
+        inside = index >= 0 and found.end() <= regions[index].end()
+        return _in_region(regions[index], found) if inside else SlotKind.HTML
+
+    return _split(html, marks, kind_at)
+
+
+def split_text(text: str, marks: Marks) -> Part:
+    """Split plain text (a text part, a subject) at its placeholders.
+
+    Raises:
+        InputError: A merge field stands in the scheme or host of a URL.
+    """
+    return _split(text, marks, _in_text)
+
+
+def without_slots(text: str, marks: Marks, write: Callable[[str], str]) -> str:
+    """The same text with each merge field's default in its place, as written by ``write``."""
+    return marks.pattern.sub(lambda found: write(marks.known[found[0]].default), text)
+
+
+def _split(
+    text: str, marks: Marks, kind_at: Callable[[re.Match[str]], SlotKind | str]
+) -> Part:
+    segments, slots, end = [], [], 0
+    for found in marks.pattern.finditer(text):
+        mark = marks.known[found[0]]
+        kind = kind_at(found)
+        if not isinstance(kind, SlotKind):
+            raise InputError(
+                f"merge field {mark.name} stands in {kind}",
+                file=marks.file,
+                line=mark.line,
+                fix="put it in the text, or in a link after https://host/",
+            )
+        segments.append(text[end : found.start()])
+        slots.append(Slot(mark.name, mark.kind or kind, mark.default))
+        end = found.end()
+    segments.append(text[end:])
+    return Part(tuple(segments), tuple(slots))
+
+
+def _in_region(region: re.Match[str], found: re.Match[str]) -> SlotKind | str:
+    if region["raw"]:
+        return f"a <{region['raw'].lower()}> element"
+    if region["comment"] is None:
+        return _in_tag(region[0], found.start() - region.start(), found[0])
+    if not region["comment"].startswith("[if"):
+        return "a comment"
+    return _in_comment(region["comment"], found.start() - region.start("comment"), found[0])
+
+
+def _in_comment(inner: str, at: int, placeholder: str) -> SlotKind | str:
+    for region in _REGION.finditer(inner):
+        if region.start() <= at < region.end():
+            if region["raw"]:
+                return f"a <{region['raw'].lower()}> element"
+            return _in_tag(region[0], at - region.start(), placeholder)
+    return SlotKind.HTML
+
+
+def _in_tag(tag: str, at: int, placeholder: str) -> SlotKind | str:
+    for attribute in _ATTRIBUTE.finditer(tag):
+        group = 2 if attribute[2] is not None else 3
+        if attribute.start(group) <= at < attribute.end(group):
+            before = attribute[group][: at - attribute.start(group)]
+            return _in_attribute(attribute[1].lower(), attribute[group], before, placeholder)
+    return "a tag, outside a quoted attribute"
+
+
+def _in_attribute(name: str, value: str, before: str, placeholder: str) -> SlotKind | str:
+    if name == "style" or name.startswith("on"):
+        return f'the "{name}" attribute'
+    if name in _LOADED:
+        return f'the "{name}" attribute, which is fetched when the mail is opened'
+    if name not in _LINKS:
+        return SlotKind.HTML
+    if value == placeholder:
+        return SlotKind.URL
+    return _in_url(before)
+
+
+def _in_url(before: str) -> SlotKind | str:
+    return SlotKind.URL_PART if _AUTHORITY.match(before) else "the scheme or host of a link"
+
+
+def _in_text(found: re.Match[str]) -> SlotKind | str:
+    text = found.string
+    if text[max(found.start() - 1, 0) : found.end() + 1] == f"<{found[0]}>":
+        return SlotKind.TEXT_URL
+    before = re.split(r"[\s<>()]", text[max(found.start() - 2000, 0) : found.start()])[-1]
+    return _in_url(before) if re.match(r"(https?:|mailto:)", before) else SlotKind.TEXT

@@ -1,0 +1,114 @@
+"""Jinja2 over the project's templates: sandboxed, strict, and with errors at their line."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
+from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup
+
+from newsletter.errors import InputError
+from newsletter.render.mjml_lint import lint_mjml
+from newsletter.render.wrap import underline, wrap
+
+_UNSAFE = re.compile(r"[^\x20-\x7e]|\\")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
+
+def render_template(root: Path, name: str, values: Mapping[str, object]) -> str:
+    """Render one template.
+
+    In ``.mjml`` templates values are written as plain ASCII with numeric references, since
+    mjml-python garbles quotes, backslashes and non-ASCII in attributes. Elsewhere they are written
+    as they are. Filters besides Jinja2's own: ``wrap`` and ``underline``, for plain text.
+
+    Args:
+        root: The project's folder; templates lie in its ``templates/``.
+        name: The template's path below that.
+        values: What the template may use.
+
+    Raises:
+        InputError: With the template's file and line.
+    """
+    folder = (root / "templates").resolve()
+    environment = _environment(folder, root.resolve(), name.endswith(".mjml"))
+    try:
+        return environment.get_template(name).render(values)
+    except TemplateSyntaxError as error:
+        raise _wrong(error.message or "syntax error", error.filename, error.lineno, root) from None
+    except TemplateNotFound as error:
+        message = f"no such template: templates/{error.message}"
+        raise InputError(message, fix="check `template:` and every {% include %}") from None
+    except InputError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)
+        last = next((f for f in reversed(frame) if Path(f.filename).is_relative_to(folder)), None)
+        if last is None:
+            raise
+        raise _wrong(str(error), last.filename, last.lineno, root) from None
+
+
+@lru_cache(maxsize=16)
+def _environment(folder: Path, root: Path, mjml: bool) -> Environment:
+    environment = SandboxedEnvironment(
+        loader=_Loader(folder, root),
+        undefined=StrictUndefined,
+        autoescape=mjml,
+        finalize=_finalize if mjml else None,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["wrap"] = wrap
+    environment.filters["underline"] = underline
+    return environment
+
+
+class _Loader(FileSystemLoader):
+    """Reads only what lies in the project, and lints MJML as it comes in."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        super().__init__(folder)
+        self.root = root
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, filename, uptodate = super().get_source(environment, template)
+        path = Path(filename)
+        if not path.resolve().is_relative_to(self.root):
+            raise InputError("template lies outside the project's folder", file=f"templates/{template}")
+        if path.suffix == ".mjml":
+            lint_mjml(source, _shown(path, self.root))
+        return source, filename, uptodate
+
+
+def _finalize(value: Any) -> Any:
+    """Escape a value so that it survives MJML; what is Markup already is left alone."""
+    if isinstance(value, Markup) or not isinstance(value, (str, int, float)):
+        return value
+    plain = _CONTROL.sub(" ", str(value))
+    return Markup(_UNSAFE.sub(lambda found: f"&#{ord(found[0])};", escape(plain, quote=True)))  # noqa: S704
+
+
+def _shown(path: Path, root: Path) -> Path:
+    return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def _wrong(message: str, file: str | None, line: int | None, root: Path) -> InputError:
+    shown = _shown(Path(file), root.resolve()) if file else None
+    return InputError(message, file=shown, line=line, fix="mend the template")

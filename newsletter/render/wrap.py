@@ -1,0 +1,36 @@
+"""Lines of plain text."""
+
+from __future__ import annotations
+
+from textwrap import TextWrapper
+
+WIDTH = 72
+"""Columns of the text part, so that a quoted reply still fits in 80."""
+
+
+def wrap(text: str, first: str = "", rest: str = "") -> str:
+    """Wrap text to 72 columns; its own line breaks stay, and no word or URL is ever broken.
+
+    Args:
+        text: One paragraph.
+        first: Starts the first line.
+        rest: Starts every other line.
+    """
+    lines: list[str] = []
+    for line in text.split("\n"):
+        wrapper = TextWrapper(
+            width=WIDTH,
+            initial_indent=rest if lines else first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += wrapper.wrap(line)
+    return "\n".join(lines)
+
+
+def underline(text: str) -> str:
+    """A heading: wrapped, and underlined as far as its longest line."""
+    wrapped = wrap(text)
+    longest = max((len(line) for line in wrapped.split("\n")), default=0)
+    return f"{wrapped}\n{'-' * min(longest, WIDTH)}"
