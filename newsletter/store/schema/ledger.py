@@ -1,14 +1,16 @@
 """The ledger: who is in a campaign, what was offered, what came of it.
 
 A `delivery` row is frozen. A `chunk` is a fenced lease over deliveries: members ``first`` to
-``last``, which are positions for a range, or indexes into `chunk_member` for a retry. ``offered``
-is the watermark: the last member that may have gone out (``first - 1``: none yet).
+``last``, which are positions when ``kind`` is ``first``, or indexes into `chunk_member` when it is
+``retry`` (refused for now, due again) or ``returned`` (nothing was sent). ``offered`` is the
+watermark: the last member that may have gone out (``first - 1``: none yet). Of two chunks that
+hold the same delivery the one with the greater ``id`` was made later: that orders attempts, and no
+clock does. ``journal`` names the file in which the owner of the lease wrote what it began.
 """
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -47,18 +49,18 @@ chunk = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), nullable=False),
-    Column("seq", Integer, nullable=False),
-    Column("listed", Boolean, nullable=False),
+    Column("kind", String(8), nullable=False),
     Column("first", Integer, nullable=False),
     Column("last", Integer, nullable=False),
     Column("offered", Integer, nullable=False),
     Column("state", String(8), nullable=False),
     Column("owner", Text, nullable=False, server_default=""),
+    Column("journal", String(32), nullable=False, server_default=""),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", Double, nullable=False, server_default="0"),
     Column("due_at", Double, nullable=False, server_default="0"),
-    UniqueConstraint("campaign_id", "seq"),
-    Index("ix_chunk_state_due_at", "state", "due_at"),
+    Index("ix_chunk_campaign_id_state_due_at", "campaign_id", "state", "due_at"),
+    sqlite_autoincrement=True,
 )
 
 chunk_member = Table(
@@ -73,8 +75,9 @@ chunk_member = Table(
 attempt = Table(
     "attempt",
     metadata,
-    Column("chunk_id", ForeignKey("chunk.id", ondelete="CASCADE"), primary_key=True),
+    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("chunk_id", ForeignKey("chunk.id", ondelete="CASCADE"), primary_key=True),
     Column("result", String(12), nullable=False),
     Column("code", Integer),
     Column("status", String(16), nullable=False, server_default=""),

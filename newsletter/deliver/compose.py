@@ -1,0 +1,233 @@
+"""Compose: what every reader gets alike is encoded once; per reader only the slots are filled."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Protocol
+
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.deliver.headers import (
+    ascii_domain,
+    list_phrase,
+    mailbox_header,
+    raw_header,
+    text_header,
+)
+from newsletter.deliver.model import Delivery, Message
+from newsletter.deliver.quoted_printable import SOFT_BREAK, encode_slot, encode_text
+from newsletter.errors import InputError
+from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Part, Slot, Variant
+from newsletter.render.slots import encode_value
+
+_ADDRESS = re.compile(r'[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+@[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+')
+_PART = (
+    b'\r\n--%b\r\nContent-Type: text/%b; charset="utf-8"\r\n'
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+)
+
+Values = Mapping[str, str]
+Fill = Callable[[Values], bytes]
+_TO, _POSITION, _TOKEN = "\0to", "\0position", "\0token"
+
+
+class Signer(Protocol):
+    """What composing needs of `newsletter.audience.TokenSigner`."""
+
+    def sign(self, token: Token) -> str:
+        """The token for a URL."""
+        ...
+
+    def sign_local(self, token: Token) -> str:
+        """The token for the local part of an address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """One variant: static pieces, and holes at known places between them."""
+
+    pieces: tuple[bytes, ...]
+    fills: tuple[tuple[int, Fill], ...]
+
+    def fill(self, values: Values) -> bytes:
+        pieces = list(self.pieces)
+        for index, fill in self.fills:
+            pieces[index] = fill(values)
+        return b"".join(pieces)
+
+
+class Composer:
+    """Composes the messages of one campaign; callable as `newsletter.deliver.model.Compose`.
+
+    Args:
+        compiled: The issue.
+        signer: Makes the unsubscribe and bounce tokens.
+        bounce_address: Envelope sender, which gets ``+token`` in its local part (VERP); empty
+            means the From address.
+        proof: Whether tokens are proof tokens, which change nothing.
+        campaign_id: The campaign; 0 where there is none.
+        date: The Date header in Unix seconds; now by default.
+        subject_prefix: Put before every subject.
+
+    Raises:
+        InputError: A sender value cannot stand in a header.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledIssue,
+        *,
+        signer: Signer,
+        bounce_address: str,
+        proof: bool,
+        campaign_id: int,
+        date: float | None = None,
+        subject_prefix: str = "",
+    ) -> None:
+        self._signer = signer
+        self._proof = proof
+        self._campaign_id = campaign_id
+        self._date = time.time() if date is None else date
+        self._subject_prefix = subject_prefix
+        self._mail_from = ascii_domain(compiled.sender.from_address)
+        local, _, domain = ascii_domain(bounce_address).rpartition("@")
+        self._bounce = (f"{local}+", f"@{domain}") if bounce_address else None
+        self._templates = [
+            self._template(compiled, index) for index in range(len(compiled.variants))
+        ]
+
+    def __call__(self, delivery: Delivery) -> Message:
+        """Compose the message of one delivery.
+
+        Raises:
+            InputError: The address cannot stand in a header; nothing but this delivery fails.
+        """
+        rcpt_to = ascii_domain(delivery.email)
+        if not _ADDRESS.fullmatch(rcpt_to):
+            raise InputError("the address cannot stand in a header", fix="correct it in the list")
+        uid = delivery.subscriber_uid
+        values = {
+            **delivery.values,
+            _TO: rcpt_to,
+            _POSITION: str(delivery.position),
+            _TOKEN: self._signer.sign(self._token(TokenPurpose.UNSUBSCRIBE, uid)),
+        }
+        data = self._templates[delivery.variant].fill(values)
+        return Message(self._envelope_sender(uid), rcpt_to, data)
+
+    def _token(self, purpose: TokenPurpose, uid: int) -> Token:
+        return Token(purpose, self._proof, uid, self._campaign_id)
+
+    def _envelope_sender(self, uid: int) -> str:
+        if self._bounce is None:
+            return self._mail_from
+        return self._signer.sign_local(self._token(TokenPurpose.BOUNCE, uid)).join(self._bounce)
+
+    def _template(self, compiled: CompiledIssue, index: int) -> _Template:
+        variant = compiled.variants[index]
+        boundary = f"=_{compiled.digest[:24]}-{index}".encode("ascii")
+        pieces: list[bytes | Fill] = [
+            *self._headers(compiled),
+            *self._subject(variant),
+            b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%b"\r\n'
+            % boundary,
+            _PART % (boundary, b"plain"),
+            *_body(variant.text),
+            _PART % (boundary, b"html"),
+            *_body(variant.html),
+            b"\r\n--%b--\r\n" % boundary,
+        ]
+        return _joined(pieces)
+
+    def _headers(self, compiled: CompiledIssue) -> list[bytes | Fill]:
+        sender = compiled.sender
+        domain = self._mail_from.rpartition("@")[2]
+        campaign_tag = self._campaign_tag(compiled)
+        reply_to = sender.reply_to and mailbox_header("Reply-To", "", sender.reply_to)
+        # Gmail's feedback loop wants 5 to 15 characters that stay the same for one sender.
+        sender_id = hashlib.sha256(sender.list_id.encode()).hexdigest()[:12]
+        url = raw_header("List-Unsubscribe", f"<{sender.public_url}/u/")
+        return [
+            mailbox_header("From", sender.from_name, sender.from_address),
+            reply_to or b"",
+            b"To: ",
+            lambda values: values[_TO].encode(),
+            b"\r\n",
+            raw_header("Date", format_datetime(datetime.fromtimestamp(self._date, UTC))),
+            f"Message-ID: <{campaign_tag}.".encode("ascii"),
+            lambda values: values[_POSITION].encode("ascii"),
+            f"@{domain}>\r\n".encode("ascii"),
+            url.removesuffix(b"\r\n"),
+            lambda values: values[_TOKEN].encode("ascii"),
+            b">\r\n",
+            raw_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            raw_header("List-Id", f"{list_phrase(sender.list_name)}<{sender.list_id}>"),
+            raw_header("Feedback-ID", f"{campaign_tag[:12]}:{compiled.lang}:news:{sender_id}"),
+        ]
+
+    def _campaign_tag(self, compiled: CompiledIssue) -> str:
+        """An opaque name of the campaign: the same on every run, and nobody else can make it.
+
+        Proof messages get another one each run, so that a second test mail is not taken for a
+        repeat of the first.
+        """
+        seal = self._signer.sign(self._token(TokenPurpose.BOUNCE, 0))
+        run = repr(self._date) if self._proof else ""
+        return hashlib.sha256(f"{compiled.digest} {seal} {run}".encode()).hexdigest()[:24]
+
+    def _subject(self, variant: Variant) -> list[bytes | Fill]:
+        first, *rest = variant.subject.segments
+        segments = (self._subject_prefix + first, *rest)
+        slots = variant.subject.slots
+        if not slots:
+            return [text_header("Subject", segments[0])]
+        return [lambda values: text_header("Subject", _filled(segments, slots, values))]
+
+
+def _filled(segments: tuple[str, ...], slots: tuple[Slot, ...], values: Values) -> str:
+    written = [segments[0]]
+    for slot, segment in zip(slots, segments[1:], strict=True):
+        written += (_written(slot, values), segment)
+    return "".join(written)
+
+
+def _written(slot: Slot, values: Values) -> str:
+    name = _TOKEN if slot.name == UNSUBSCRIBE_TOKEN else slot.name
+    return encode_value(slot.kind, values.get(name, ""), slot.default)
+
+
+def _body(part: Part) -> list[bytes | Fill]:
+    """The part's pieces. The last one ends without a soft break: nothing follows that it joins."""
+    pieces: list[bytes | Fill] = [encode_text(part.segments[0])]
+    for slot, segment in zip(part.slots, part.segments[1:], strict=True):
+        pieces += (_slot_fill(slot), encode_text(segment))
+    last = pieces.pop()
+    assert isinstance(last, bytes)  # noqa: S101
+    if not last and part.slots:
+        pieces[-1] = _slot_fill(part.slots[-1], last=True)
+    return [*pieces, last.removesuffix(SOFT_BREAK)]
+
+
+def _slot_fill(slot: Slot, *, last: bool = False) -> Fill:
+    if last:
+        return lambda values: encode_slot(_written(slot, values)).removesuffix(SOFT_BREAK)
+    return lambda values: encode_slot(_written(slot, values))
+
+
+def _joined(pieces: list[bytes | Fill]) -> _Template:
+    """Merge neighbouring static pieces, and note where the holes are."""
+    joined: list[bytes] = [b""]
+    fills: list[tuple[int, Fill]] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            joined[-1] += piece
+        else:
+            fills.append((len(joined), piece))
+            joined += (b"", b"")
+    return _Template(tuple(joined), tuple(fills))
