@@ -1,0 +1,7 @@
+"""Pages: what readers reach (`public`), what staff look at (`preview`, `demo`), and the server.
+
+guard    headers, hosts, where a POST came from, the access log
+pages    templates and style sheets in the publication's colours
+frames   rendered mail, shown where it can do nothing
+media    pictures of mail, named by their hash
+"""

@@ -1,0 +1,173 @@
+"""What stands before every page: headers, trusted hosts, the origin of a POST, the access log."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 64 * 1024
+
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy (CSP Level 3) of pages without JavaScript."""
+
+STAFF_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'; frame-src 'self'"
+"""The same for staff pages. ``frame-src`` also keeps a link in framed mail from leaving."""
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_OPEN_TO_FRAMES = ("/media/", "/static/")
+"""A sandboxed frame has no cookies to show; these hold nothing that needs one."""
+
+access_log = logging.getLogger("newsletter.web.access")
+
+
+class SecurityHeaders:
+    """Adds the headers that every response needs, unless the response brings its own.
+
+    Args:
+        app: The application behind.
+        policy: The Content-Security-Policy of its pages.
+    """
+
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self.app = app
+        self.headers: Mapping[str, str] = {
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "X-DNS-Prefetch-Control": "off",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cache-Control": "no-store",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; HSTS (RFC 6797) is only promised over https."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class AccessLog:
+    """Logs method, route, status and milliseconds: never the path, since tokens stand in it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request and log it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        else:
+            await self._logged(scope, receive, send)
+
+    async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = 500
+        started = time.perf_counter()
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note_status)
+        finally:
+            took = (time.perf_counter() - started) * 1000
+            route = getattr(scope.get("route"), "path", "(no route)")
+            access_log.info("%s %s %d %.0fms", scope["method"], route, status, took)
+
+
+class LoopbackOnly:
+    """Refuses every Host but this machine's own, so that no web page can rebind DNS to it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or answer 403."""
+        if scope["type"] == "http" and not is_loopback_host(Headers(scope=scope).get("host", "")):
+            refusal = PlainTextResponse("This page answers to this machine only.", 403)
+            await refusal(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a Host header (RFC 9110 section 7.2) names this machine itself."""
+    try:
+        parts = urlsplit(f"//{host}")
+        return parts.hostname in _LOOPBACK and parts.netloc == host and "@" not in host
+    except ValueError:
+        return False
+
+
+def from_own_page(request: Request) -> bool:
+    """Whether a POST may come from one of our own pages.
+
+    Fetch Metadata decides where the browser sends it, else Origin against Host; a request with
+    neither comes from no browser and so carries nobody's cookies (the rule of Go's
+    ``net/http.CrossOriginProtection``).
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+class OneToken:
+    """Lets in the first browser that brings the token, by a cookie, and no other."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self.app = app
+        self._token = token
+        self._used = False
+        self._pass = secrets.token_urlsafe(32)
+        self._cookie = f"preview-{secrets.token_hex(4)}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, let its browser in, or answer 403."""
+        if scope["type"] != "http" or scope["path"].startswith(_OPEN_TO_FRAMES):
+            await self.app(scope, receive, send)
+        else:
+            await self._answer(Request(scope))(scope, receive, send)
+
+    def _answer(self, request: Request) -> ASGIApp:
+        given = request.query_params.get("token")
+        shown = request.cookies.get(self._cookie, "")
+        if hmac.compare_digest(shown.encode(), self._pass.encode()):
+            return RedirectResponse("/", 303) if given else self.app
+        return self._admit(given or "")
+
+    def _admit(self, given: str) -> Response:
+        if self._used or not hmac.compare_digest(given.encode(), self._token.encode()):
+            return PlainTextResponse(
+                "This preview is open in another browser, or the address is not whole.\n"
+                "Start the preview again and open the address that it prints.\n",
+                403,
+            )
+        self._used = True
+        response = RedirectResponse("/", 303)
+        response.set_cookie(self._cookie, self._pass, httponly=True, samesite="strict")
+        return response

@@ -1,0 +1,152 @@
+"""The pages that readers reach: leaving the list, pictures, health. No JavaScript, no cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tokens import TokenSigner
+from newsletter.audience.unsubscribe import resubscribe, unsubscribe
+from newsletter.errors import UnavailableError
+from newsletter.settings import Settings
+from newsletter.store import Store
+from newsletter.web.guard import (
+    MAX_BODY_BYTES,
+    PAGE_POLICY,
+    AccessLog,
+    SecurityHeaders,
+    from_own_page,
+)
+from newsletter.web.media import media_folder, media_route, read_media
+from newsletter.web.pages import Pages
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def public_app(store: Store, signer: TokenSigner, settings: Settings) -> Starlette:
+    """The application behind ``public_url``.
+
+    Args:
+        store: The open database.
+        signer: Reads the tokens in links.
+        settings: The publication, its colours, and where pictures lie.
+    """
+    pages = Pages(settings)
+    leaving = _Leaving(store, signer, pages)
+    media = media_folder(settings)
+    return Starlette(
+        routes=[
+            Route("/u/{token}", leaving.ask, methods=["GET"]),
+            Route("/u/{token}", leaving.leave, methods=["POST"]),
+            Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
+            Route("/health", _health(store)),
+            media_route(lambda name: read_media(media / name)),
+            pages.route(),
+        ],
+        middleware=[Middleware(AccessLog), Middleware(SecurityHeaders, policy=PAGE_POLICY)],
+        exception_handlers={
+            HTTPException: pages.explain,
+            UnavailableError: _unavailable(pages),
+            DBAPIError: _unavailable(pages),
+            500: pages.explain,
+        },
+        max_body_size=MAX_BODY_BYTES,
+    )
+
+
+class _Leaving:
+    """Unsubscribing and its undoing.
+
+    A token that does not verify gets one neutral page with status 404, for a GET and a POST alike:
+    it says nothing about anybody, and a self-test or a mail provider is never told "done" where
+    nothing was done.
+    """
+
+    def __init__(self, store: Store, signer: TokenSigner, pages: Pages) -> None:
+        self._store = store
+        self._signer = signer
+        self._pages = pages
+
+    async def ask(self, request: Request) -> Response:
+        """The page with the one button. Changes nothing: scanners follow links."""
+        token = self._token(request)
+        return self._answer(token, "unsubscribe.html", path=request.url.path)
+
+    async def leave(self, request: Request) -> Response:
+        """Unsubscribe at once (RFC 8058 section 3.2).
+
+        The URL alone says all: the body is read to the end, bounded, and not looked at. There is
+        no check of origin, no cookie, no redirect and no second question.
+        """
+        await _read_past(request)
+        token = self._token(request)
+        if token:
+            await run_in_threadpool(unsubscribe, self._store, token, _source(request))
+        return self._answer(token, "unsubscribed.html", undo=f"{request.url.path}/undo")
+
+    async def undo(self, request: Request) -> Response:
+        """Take an unsubscribe back, from our own page only."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        await _read_past(request)
+        token = self._token(request)
+        if token:
+            result = await run_in_threadpool(resubscribe, self._store, token, "page")
+            token = token if result.known or result.proof else None
+        return self._answer(token, "undone.html", path=f"/u/{request.path_params['token']}")
+
+    def _token(self, request: Request) -> Token | None:
+        return self._signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
+
+    def _answer(self, token: Token | None, page: str, **values: Any) -> Response:
+        if token is None:
+            return self._pages.respond("unknown_link.html", 404)
+        return self._pages.respond("proof.html" if token.proof else page, **values)
+
+
+def _source(request: Request) -> str:
+    """Browsers send Fetch Metadata with our own button, mail providers' machines do not."""
+    return "page" if "sec-fetch-site" in request.headers else "one-click"
+
+
+async def _read_past(request: Request) -> None:
+    try:
+        async for _ in request.stream():
+            pass
+    except ClientDisconnect:
+        # Who hangs up after asking to leave has asked all the same.
+        return
+
+
+def _health(store: Store) -> Handler:
+    def ask_database() -> bool:
+        try:
+            with store.read() as connection:
+                connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True
+
+    async def health(_request: Request) -> Response:
+        answers = await run_in_threadpool(ask_database)
+        return PlainTextResponse(*("ok", 200) if answers else ("database unavailable", 503))
+
+    return health
+
+
+def _unavailable(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def explain(request: Request, _error: Exception) -> Response:
+        return await pages.explain(request, HTTPException(503, headers={"Retry-After": "60"}))
+
+    return explain
