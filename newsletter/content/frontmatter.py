@@ -53,14 +53,14 @@ class _Loader(yaml.SafeLoader):
     Untyped scalars keep ``lang: no`` Norwegian; without aliases nothing can grow.
     """
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _error(event.start_mark, "anchors and aliases (& and *) are not allowed", _QUOTE)
         if getattr(event, "tag", None):

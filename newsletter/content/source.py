@@ -99,11 +99,10 @@ def _decode(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # "utf-8-sig" counts from after the byte order mark, so the bytes of the error do too.
-        line = error.object[: error.start].count(b"\n") + 1
-        byte = error.object[error.start]
+        before = error.object[: error.start]
+        column = error.start - before.rfind(b"\n")
         raise InputError(
-            f"not UTF-8: byte 0x{byte:02X} at position {error.start}",
-            line=line,
+            f"not UTF-8: byte 0x{error.object[error.start]:02X}, the {column}. of its line",
+            line=before.count(b"\n") + 1,
             fix="save the file with the encoding UTF-8",
         ) from None

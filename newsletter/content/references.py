@@ -1,0 +1,207 @@
+"""The entries of the reference list: taken out of the article, their identifiers made links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from markdown_it.token import Token
+
+from newsletter.content.markdown import place, plain
+from newsletter.content.model import Reference
+from newsletter.errors import InputError
+
+# A DOI may hold balanced <…> (old SICI ones): https://www.doi.org/doi-handbook/HTML/index.html
+_LOCATOR = re.compile(
+    r"(?P<url>https?://\w[^\s<>\"]*)"
+    r"|(?<![\w./])(?P<doi>10\.[0-9]{4,9}/(?:[^\s<>\"]|<[^\s<>]*>)+)"
+    r"|\bPMID:?\s*(?P<pmid>[1-9][0-9]{0,7})(?![0-9])"
+    r"|\b(?:PMCID:?\s*(?:PMC)?|PMC)(?P<pmcid>[1-9][0-9]{0,8})(?![0-9])",
+    re.IGNORECASE,
+)
+_ADDRESS = {
+    "doi": re.compile(r"https?://(?:dx\.)?doi\.org/(10\.[0-9]{4,9}/.+)", re.IGNORECASE),
+    "pmid": re.compile(r"https?://pubmed\.ncbi\.nlm\.nih\.gov/([0-9]{1,8})/?", re.IGNORECASE),
+    "pmcid": re.compile(
+        r"https?://(?:pmc\.ncbi\.nlm\.nih\.gov|www\.ncbi\.nlm\.nih\.gov/pmc)/articles/"
+        r"(PMC[0-9]{1,9})/?",
+        re.IGNORECASE,
+    ),
+}
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+_PARAGRAPH = ("paragraph_open", "inline", "paragraph_close")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One ``[^key]: …`` as it stands in the file."""
+
+    key: str
+    inline: Token
+    line: int
+
+
+def take_entries(tokens: list[Token]) -> tuple[list[Token], list[Entry]]:
+    """Separate the article from its reference entries.
+
+    Raises:
+        InputError: An entry holds something other than paragraphs, or cites.
+    """
+    rest: list[Token] = []
+    entries: list[Entry] = []
+    inside: list[Token] = []
+    opening: Token | None = None
+    for token in tokens:
+        if token.type == "footnote_reference_close" and opening is not None:
+            entries.append(_entry(opening, inside))
+            opening, inside = None, []
+        elif opening is not None:
+            inside.append(_ordinary(token))
+        elif token.type == "footnote_reference_open":
+            opening = token
+        else:
+            rest.append(token)
+    return rest, entries
+
+
+def references(entries: list[Entry]) -> tuple[Reference, ...]:
+    """Make references of entries, not yet numbered; of several with one key, the first."""
+    first: dict[str, Reference] = {}
+    for entry in entries:
+        if entry.key not in first:
+            first[entry.key] = _reference(entry)
+    return tuple(first.values())
+
+
+def duplicates(entries: list[Entry]) -> dict[str, tuple[int, ...]]:
+    """Name the keys that several entries have, with the lines of all of them."""
+    lines: dict[str, tuple[int, ...]] = {}
+    for entry in entries:
+        lines[entry.key] = (*lines.get(entry.key, ()), entry.line)
+    return {key: places for key, places in lines.items() if len(places) > 1}
+
+
+def _ordinary(token: Token) -> Token:
+    if token.type not in _PARAGRAPH:
+        raise InputError(
+            "a reference entry holds something other than text",
+            line=place(token),
+            fix="write it as one paragraph, without a list number before it",
+        )
+    for child in token.children or ():
+        if child.type == "footnote_ref":
+            raise InputError(
+                "a reference entry cites another", line=place(child), fix="cite it in the article"
+            )
+    return token
+
+
+def _entry(opening: Token, inside: list[Token]) -> Entry:
+    children: list[Token] = []
+    for token in inside:
+        if token.type == "inline":
+            if children:
+                children.append(_token("hardbreak", "br", 0, token))
+            children += token.children or ()
+    inline = _token("inline", "", 0, opening)
+    inline.content = "\n".join(t.content for t in inside if t.type == "inline")
+    inline.children = children
+    return Entry(opening.meta["label"], inline, place(opening))
+
+
+def _reference(entry: Entry) -> Reference:
+    text = plain(entry.inline.children)
+    entry.inline.children = list(_linked(entry.inline.children or []))
+    found: dict[str, str] = {}
+    urls: list[str] = []
+    for token in entry.inline.children:
+        if token.type == "link_open":
+            href = str(token.attrs["href"])
+            if token.markup != "identifier":
+                urls.append(href)
+            for kind, identifier in _identifiers(href):
+                found.setdefault(kind, identifier)
+    return Reference(
+        key=entry.key,
+        number=None,
+        entry=entry.inline,
+        text=text,
+        doi=found.get("doi", ""),
+        pmid=found.get("pmid", ""),
+        pmcid=found.get("pmcid", ""),
+        urls=tuple(urls),
+        line=entry.line,
+    )
+
+
+def _identifiers(href: str) -> Iterator[tuple[str, str]]:
+    for kind, pattern in _ADDRESS.items():
+        if found := pattern.fullmatch(href):
+            yield kind, unquote(found[1])
+
+
+def _linked(tokens: list[Token]) -> Iterator[Token]:
+    depth = 0
+    for token in tokens:
+        depth += {"link_open": 1, "link_close": -1}.get(token.type, 0)
+        if token.type == "text" and not depth:
+            yield from _link_text(token)
+        else:
+            yield token
+
+
+def _link_text(token: Token) -> Iterator[Token]:
+    text, end = token.content, 0
+    for found in _LOCATOR.finditer(text):
+        kind = str(found.lastgroup)
+        start, stop = found.span(kind)
+        if kind == "pmcid":
+            start -= 3 * (text[start - 3 : start].upper() == "PMC")
+        shown = _trim(text[start:stop])
+        if kind == "doi" and shown.endswith("/"):
+            continue
+        if start > end:
+            yield _text(text[end:start], token)
+        opening = _token("link_open", "a", 1, token)
+        opening.attrs = {"href": _href(kind, shown)}
+        opening.markup = "linkify" if kind == "url" else "identifier"
+        opening.info = "auto"
+        yield from (opening, _text(shown, token), _token("link_close", "a", -1, token))
+        end = start + len(shown)
+    if end < len(text):
+        yield _text(text[end:], token)
+
+
+def _href(kind: str, shown: str) -> str:
+    match kind:
+        case "doi":
+            return "https://doi.org/" + quote(shown, safe="/:;()!$&*+,=@")
+        case "pmid":
+            return f"https://pubmed.ncbi.nlm.nih.gov/{shown}/"
+        case "pmcid":
+            return f"https://pmc.ncbi.nlm.nih.gov/articles/PMC{shown.upper().removeprefix('PMC')}/"
+        case _:
+            return quote(shown, safe="/:;()!$&*+,=@?#%~[]'")
+
+
+def _trim(text: str) -> str:
+    """Leave sentence punctuation and brackets that were not opened within out of an address."""
+    while text:
+        last = text[-1]
+        opener = _PAIRS.get(last)
+        if last not in ".,;:!?'’”…*" and (not opener or text.count(opener) >= text.count(last)):
+            break
+        text = text[:-1]
+    return text
+
+
+def _text(content: str, like: Token) -> Token:
+    token = _token("text", "", 0, like)
+    token.content = content
+    return token
+
+
+def _token(kind: str, tag: str, nesting: int, like: Token) -> Token:
+    return Token(kind, tag, nesting, map=like.map, level=like.level)  # type: ignore[arg-type]
