@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from newsletter.audience import Keys, TokenSigner
+from newsletter.audience import TokenSigner
+from newsletter.campaign.desk import Desk
 from newsletter.deliver import Composer, Delivery
 from newsletter.render import CompiledIssue, preview_part
 from newsletter.settings import Settings
@@ -19,19 +19,20 @@ def sample_values(settings: Settings) -> dict[str, str]:
     return {name: field.sample for name, field in settings.merge_fields.items()}
 
 
-def export(compiled: CompiledIssue, settings: Settings, keys: Keys, out: Path) -> dict[str, Any]:
+def export(compiled: CompiledIssue, desk: Desk, out: Path) -> dict[str, Any]:
     """Write index.html, text.txt, message.eml, archive.html, compiled.json and the images.
 
     Returns:
         What compiled.json holds: digest, sizes in bytes, slots.
     """
+    settings = desk.settings
     media = out / "media"
     media.mkdir(parents=True, exist_ok=True)
     for image in compiled.images:
         shutil.copyfile(settings.root / image.path, media / f"{image.sha256}{image.suffix}")
     composer = Composer(
         compiled,
-        signer=TokenSigner(keys),
+        signer=TokenSigner(desk.keys),
         bounce_address=settings.bounce_address,
         proof=True,
         campaign_id=0,
@@ -55,7 +56,7 @@ def local_media(html: str, public_url: str) -> str:
     return html.replace(f"{public_url}/media/", "media/")
 
 
-def _summary(compiled: CompiledIssue, html: str, text: str, message: int) -> Mapping[str, Any]:
+def _summary(compiled: CompiledIssue, html: str, text: str, message: int) -> dict[str, Any]:
     return {
         "digest": compiled.digest,
         "slug": compiled.slug,

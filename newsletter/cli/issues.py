@@ -132,8 +132,8 @@ def render(line: CommandLine, issue: Path, out: Path, as_json: bool) -> None:
     from newsletter.campaign.export import export
     from newsletter.campaign.prepare import prepare
 
-    prepared = prepare(issue, line.settings)
-    summary = export(prepared.compiled, line.settings, out)
+    with line.desk() as desk:
+        summary = export(prepare(issue, desk.settings).compiled, desk, out)
     if as_json:
         print_json(summary)
     else:

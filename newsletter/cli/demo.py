@@ -1,0 +1,46 @@
+"""demo: the main job from end to end, with nothing to configure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from newsletter.cli.desk import CommandLine, pass_line, say
+
+
+@click.command(epilog="Examples:\n\n  send.py demo\n\n  send.py demo --no-serve")
+@click.option("--no-serve", is_flag=True, help="Do it all, say where it lies, and end.")
+@click.option("--port", type=int, default=0, help="Of the page at the end. [a free one]")
+@click.option("--no-open", is_flag=True, help="Print the address; open no browser.")
+@pass_line
+def demo(line: CommandLine, no_serve: bool, port: int, no_open: bool) -> None:
+    """The main job on the sample issue, ending in a mailbox on this machine.
+
+    Checks, renders, approves and sends over a real SMTP conversation on loopback; lets one reader
+    leave with one click and shows that the next send skips them.
+    """
+    from newsletter.cli.demonstration import Demonstration
+    from newsletter.web.server import free_port
+    from newsletter.web.server import serve as run
+
+    port = port or free_port()
+    show = Demonstration(line.settings, port)
+    for step in show.steps():
+        click.echo(f"{step.title}\n    {step.outcome}")
+    click.echo("\nWhere it lies")
+    for name, path in show.places().items():
+        click.echo(f"    {name:<10} {_short(path)}")
+    if no_serve:
+        show.close()
+        return
+    say()
+    try:
+        run(show.app(), port=port, browser=not no_open)
+    finally:
+        show.close()
+
+
+def _short(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,55 @@
+"""preview and serve: the two commands that open a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from newsletter.cli.desk import CommandLine, pass_line
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  send.py preview
+  send.py preview issues/neck-muscles-and-migraine.md --no-open
+"""
+)
+@click.argument("issue", type=click.Path(path_type=Path), required=False)
+@click.option("--port", type=int, default=0, help="[a free one]")
+@click.option("--no-open", is_flag=True, help="Print the address; open no browser.")
+@pass_line
+def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> None:
+    """Look at an issue as readers get it: wide, narrow, dark, without images, as text.
+
+    The page follows the files: save, and it shows the new state.
+    """
+    from newsletter.campaign.prepare import prepare
+    from newsletter.errors import InputError
+    from newsletter.web.preview import new_token, preview_app
+    from newsletter.web.server import serve as run
+
+    settings = line.settings
+    if issue is not None and not issue.is_file():
+        raise InputError("no such article", file=issue, fix="`ls issues` shows what there is")
+    token = new_token()
+    app = preview_app(settings, issue, lambda path: prepare(path, settings), token)
+    run(app, port=port, path=f"/?token={token}", browser=not no_open)
+
+
+@click.command(epilog="Example: send.py serve --port 8025")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=int, default=8025, show_default=True)
+@pass_line
+def serve(line: CommandLine, host: str, port: int) -> None:
+    """Answer unsubscribe links and host the pictures, for as long as mail points here.
+
+    Put a reverse proxy with https in front of it; see docs/operating.md.
+    """
+    from newsletter.audience import TokenSigner
+    from newsletter.web.public import public_app
+    from newsletter.web.server import serve as run
+
+    with line.desk() as desk:
+        run(public_app(desk.store, TokenSigner(desk.keys), desk.settings), host, port)
