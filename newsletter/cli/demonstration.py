@@ -16,11 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from newsletter.audience import TokenSigner, import_csv, load_keys
 from newsletter.campaign import approval, sending
 from newsletter.campaign.desk import Desk
-from newsletter.campaign.export import export
+from newsletter.campaign.export import export, sample_values
 from newsletter.campaign.freeze import Audience
 from newsletter.campaign.prepare import prepare
 from newsletter.check import Severity
 from newsletter.deliver.mailbox import Mailbox
+from newsletter.render import preview_part
 from newsletter.settings import Settings
 from newsletter.store import open_store
 from newsletter.web.demo import Demo, Step, demo_app
@@ -84,7 +85,9 @@ class Demonstration:
             Demo(
                 title=self._prepared.compiled.title,
                 steps=self._steps,
-                html=(self._folder / "rendered" / "index.html").read_text(encoding="utf-8"),
+                html=preview_part(
+                    self._prepared.compiled.variants[0].html, sample_values(self._settings)
+                ),
                 findings=self._prepared.findings,
                 mailbox=self._folder / "mailbox",
                 media=self._folder / "rendered" / "media",

@@ -35,7 +35,7 @@ Examples:
 )
 @json_option
 @pass_line
-def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
+def import_(
     line: CommandLine,
     file: Path,
     list_name: str,
@@ -140,7 +140,7 @@ def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
 @by_option
 @pass_line
 def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
-    """Delete what is known of a person; only a keyed hash stays, so that nothing brings them back."""
+    """Delete what is known of a person; a keyed hash stays, so that no import brings them back."""
     from newsletter.audience import erase as forget
 
     if not yes:
