@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import email_validator
@@ -87,7 +88,7 @@ def is_reserved(email: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _hash_state(key: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _hash_state(key: bytes) -> blake2b:
     return derive(key, b"address", 32)
 
 

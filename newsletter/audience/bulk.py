@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
-
-def insert_new(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
-) -> int:
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows that are not there yet; a row that meets a unique key is left out.
 
     Returns:
@@ -32,6 +31,7 @@ def insert_many(
     rows: Sequence[tuple[Any, ...]],
     *,
     unique: str = "",
+    ignore_known: bool = False,
 ) -> None:
     """Insert rows of values as the driver takes them (JSON already text).
 
@@ -41,12 +41,13 @@ def insert_many(
         names: The columns, in the order of each row's values.
         rows: The values.
         unique: A column whose rows are left out when its value is there already.
+        ignore_known: Leave rows out that meet any unique key.
     """
     if not rows:
         return
     statement = _INSERT[connection.dialect.name](table).values(dict.fromkeys(names))
-    if unique:
-        statement = statement.on_conflict_do_nothing(index_elements=[unique])
+    if unique or ignore_known:
+        statement = statement.on_conflict_do_nothing(index_elements=[unique] if unique else None)
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
     values: Any = rows
     if compiled.positiontup:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class SubscriptionState(StrEnum):
@@ -43,3 +45,73 @@ class Token:
     proof: bool
     subscriber_uid: int
     campaign_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribeResult:
+    """What one click did.
+
+    ``known`` is False where nobody has that uid (any more). A ``proof`` token changes nothing.
+    ``lists`` names the subscriptions it ended, or on undo gave back.
+    """
+
+    known: bool
+    proof: bool
+    changed: bool
+    lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """A row that was left out: ``line`` counts from 1 in ``file``."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did: every row of the file is counted once.
+
+    ``rows`` is the sum of ``added``, ``updated``, ``unchanged``, ``already_unsubscribed``,
+    ``suppressed`` (by its weightiest reason), ``newly_suppressed`` (rows of a file of people who
+    left), ``duplicates`` and ``rejected``. ``batch`` names the file's rows in `import_member`.
+    """
+
+    list_name: str
+    batch: str
+    encoding: str
+    rows: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    already_unsubscribed: int = 0
+    suppressed: Mapping[SuppressionReason, int] = field(default_factory=dict)
+    newly_suppressed: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    problems: tuple[ImportProblem, ...] = ()
+    """The first few rejected rows."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """The counts in one line a person reads."""
+        counts = {
+            "added": self.added,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "already unsubscribed": self.already_unsubscribed,
+            **{f"suppressed ({reason})": n for reason, n in sorted(self.suppressed.items())},
+            "newly suppressed": self.newly_suppressed,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+        }
+        told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+        return f"{self.rows:,} rows into the list {self.list_name}: {told}"

@@ -1,0 +1,35 @@
+"""What all batches of one import share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from newsletter.audience.model import SuppressionReason
+
+if TYPE_CHECKING:
+    from newsletter.audience.keys import Keys
+    from newsletter.audience.staging import StagedRow
+
+ASKED_TO_LEAVE = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
+"""Reasons that are the person's own word: they stay off a list even once the reason is lifted."""
+CONSENT_COLUMNS = ("subscriber_uid", "list_name", "action", "source", "evidence", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One file into one list. ``at`` is Unix seconds; ``batch`` names the file's rows."""
+
+    keys: Keys
+    list_name: str
+    source: str
+    file: str
+    batch: str
+    at: float
+
+    def consent(self, uid: int, row: StagedRow) -> tuple[Any, ...]:
+        """The consent event of one row, in the order of `CONSENT_COLUMNS`."""
+        start = f'{{"file": {json.dumps(self.file)}, "line": {row.line}'
+        evidence = start + ("}" if row.evidence == "{}" else ", " + row.evidence[1:])
+        return (uid, self.list_name, "imported", self.source, evidence, self.at)

@@ -1,0 +1,53 @@
+"""The file of rows that were left out: line, reason, and the row as it was."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from newsletter.errors import UsageError
+
+
+class Rejects:
+    """Writes a rejects file, if there is anything to write; only its owner can read it.
+
+    Raises:
+        UsageError: It is the very file that is imported.
+    """
+
+    def __init__(self, path: Path | None, source: Path, header: Sequence[str]) -> None:
+        if path is not None and path.resolve() == source.resolve():
+            raise UsageError("the rejects file is the imported file", fix="name another one")
+        self._path = path
+        self._header = header
+        self._file: TextIO | None = None
+
+    def add(self, line: int, reason: str, cells: Sequence[str]) -> None:
+        """Write one row down."""
+        if self._path is None:
+            return
+        if self._file is None:
+            self._file = _open_private(self._path)
+            csv.writer(self._file).writerow(["line", "reason", *self._header])
+        csv.writer(self._file).writerow([line, reason, *cells])
+
+    def __enter__(self) -> Rejects:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _open_private(path: Path) -> TextIO:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")

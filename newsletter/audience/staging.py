@@ -1,0 +1,192 @@
+"""CSV file -> private staging database: every row judged before anything is changed.
+
+SQLite keeps an unnamed database in a file that is deleted as soon as it is opened: a killed import
+leaves no addresses behind, and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import NamedTuple
+
+from newsletter.audience.address import check_address, is_plain
+from newsletter.audience.csv_reader import CsvFile
+from newsletter.audience.header import Columns
+from newsletter.audience.model import ImportProblem
+from newsletter.audience.rejects import Rejects
+from newsletter.errors import InputError
+
+FIRST_PROBLEMS = 20
+_PROGRESS_EVERY = 5000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_LEFT = re.compile(
+    r"(?i)un-?subscribed|cleaned|bounced|complained|(block|black)-?listed|opted[ -]?out"
+)
+
+
+class StagedRow(NamedTuple):
+    """One good row. ``attributes`` and ``evidence`` are JSON; ``left_at`` is Unix seconds."""
+
+    line: int
+    email: str
+    key: str
+    first_name: str
+    last_name: str
+    language: str
+    time_zone: str
+    attributes: str
+    evidence: str
+    left_at: float | None
+
+
+_INSERT = f"INSERT INTO staged VALUES ({', '.join('?' * len(StagedRow._fields))})"  # noqa: S608
+
+
+class Staging:
+    """The good rows of one file, sorted out; a context manager, gone at its end."""
+
+    def __init__(self, file: CsvFile, columns: Columns, rejects: Rejects) -> None:
+        self.file = file
+        self.rows = 0
+        self.rejected = 0
+        self.duplicates = 0
+        self.problems: list[ImportProblem] = []
+        self._columns = columns
+        self._rejects = rejects
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=OFF")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute("PRAGMA cache_size=-16000")
+        self._database.execute(f"CREATE TABLE staged ({', '.join(StagedRow._fields)})")
+        self._database.execute("CREATE TABLE duplicate (line INTEGER PRIMARY KEY, first INTEGER)")
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._database.close()
+
+    def fill(self, progress: Callable[[int], None]) -> None:
+        """Judge and keep every row of the file."""
+        self._database.execute("BEGIN")
+        self._database.executemany(_INSERT, self._good(progress))
+        self._database.execute("COMMIT")
+
+    def batches(self, size: int) -> Iterator[list[StagedRow]]:
+        """The rows by address key, each key once: the first of the file wins."""
+        cursor = self._database.execute("SELECT * FROM staged ORDER BY key, line")
+        key, first = "", 0
+        while found := cursor.fetchmany(size):
+            batch = []
+            for row in found:
+                if row[2] == key:
+                    self._database.execute("INSERT INTO duplicate VALUES (?, ?)", (row[0], first))
+                    self.duplicates += 1
+                else:
+                    first, key = row[0], row[2]
+                    batch.append(row)
+            yield list(map(StagedRow._make, batch))
+
+    def write_duplicates(self) -> None:
+        """Add the left-out repetitions to the rejects file, as they stand in the source."""
+        found = self._database.execute("SELECT line, first FROM duplicate ORDER BY line")
+        line, first = found.fetchone() or (0, 0)
+        for number, cells, _ in self.file.rows() if line else ():
+            if number == line:
+                self._rejects.add(line, f"the same address as in line {first}", cells)
+                line, first = found.fetchone() or (0, 0)
+
+    def _good(self, progress: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
+        read = _row_reader(self._columns)
+        for line, cells, problem in self.file.rows():
+            self.rows += 1
+            if self.rows % _PROGRESS_EVERY == 0:
+                progress(self.rows)
+            try:
+                if problem:
+                    raise InputError(problem)
+                yield read(line, cells)
+            except InputError as error:
+                self._reject(line, error.message, cells)
+
+    def _reject(self, line: int, reason: str, cells: list[str]) -> None:
+        self.rejected += 1
+        if len(self.problems) < FIRST_PROBLEMS:
+            self.problems.append(ImportProblem(str(self.file.path), line, reason))
+        self._rejects.add(line, reason, cells)
+
+
+def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ...]]:
+    width, email_at = columns.width, columns.email
+    plain = (columns.first_name, columns.last_name, columns.language, columns.time_zone)
+
+    def read(line: int, cells: list[str]) -> tuple[object, ...]:
+        if len(cells) != width:
+            cells = _fit(cells, width)
+        email = cells[email_at].strip()
+        if not is_plain(email):
+            email = check_address(email) if email else _missing()
+        if columns.status:
+            _refuse_left(columns, cells)
+        first, last, language, zone = (clean(cells[i]) if i >= 0 else "" for i in plain)
+        return (
+            line,
+            email,
+            email.lower(),
+            first,
+            last,
+            language,
+            zone,
+            _json(columns.attributes, cells),
+            _json(columns.evidence, cells),
+            _seconds(cells[columns.left_at]) if columns.left_at >= 0 else None,
+        )
+
+    return read
+
+
+def clean(value: str) -> str:
+    """A value without control characters (they become spaces) and blanks around it."""
+    return (value if value.isprintable() else _CONTROL.sub(" ", value)).strip()
+
+
+def _fit(cells: list[str], width: int) -> list[str]:
+    if any(cell.strip() for cell in cells[width:]):
+        raise InputError(f"{len(cells)} cells under {width} columns: is a quote mark missing?")
+    return cells[:width] + [""] * (width - len(cells))
+
+
+def _missing() -> str:
+    raise InputError("no e-mail address")
+
+
+def _refuse_left(columns: Columns, cells: list[str]) -> None:
+    for name, index in columns.status:
+        value = cells[index].strip()
+        if _LEFT.fullmatch(value):
+            raise InputError(f"its column {name} says {value!r}: who left is not imported")
+
+
+def _json(places: tuple[tuple[str, int], ...], cells: list[str]) -> str:
+    if not places:
+        return "{}"
+    values = {name: value for name, index in places if (value := clean(cells[index]))}
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _seconds(text: str) -> float | None:
+    """Mailchimp's times are ``2024-03-01 12:30:00``, UTC."""
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None

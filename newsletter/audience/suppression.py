@@ -1,0 +1,97 @@
+"""Addresses that must never be mailed, as keyed hashes: reason by reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from newsletter.audience.address import address_hash, address_key, check_address
+from newsletter.audience.bulk import insert_new
+from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.model import SuppressionReason
+from newsletter.store.schema import suppression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+    from newsletter.audience.keys import Keys
+    from newsletter.store import Store
+
+WEIGHTIEST_FIRST = (
+    SuppressionReason.ERASED,
+    SuppressionReason.COMPLAINED,
+    SuppressionReason.BOUNCED,
+    SuppressionReason.UNSUBSCRIBED,
+    SuppressionReason.MANUAL,
+)
+
+
+def suppress(
+    connection: Connection,
+    hashed: bytes,
+    reason: SuppressionReason,
+    source: str,
+    at: float,
+) -> bool:
+    """Add one reason never to mail an address; the first date and source of a reason stay.
+
+    Args:
+        connection: A write transaction.
+        hashed: `address_hash` of the address.
+        reason: Why.
+        source: Who or what says so; no personal data.
+        at: Unix seconds.
+
+    Returns:
+        Whether the reason is new.
+    """
+    row = {"address_hash": hashed, "reason": reason, "source": source, "at": at}
+    return insert_new(connection, suppression, [row]) == 1
+
+
+def lift(connection: Connection, hashed: bytes, reason: SuppressionReason) -> bool:
+    """Take one reason away, and no other.
+
+    Returns:
+        Whether it was there.
+    """
+    found = connection.execute(
+        delete(suppression).where(
+            suppression.c.address_hash == hashed, suppression.c.reason == reason
+        )
+    )
+    return found.rowcount == 1
+
+
+def reasons(connection: Connection, hashed: bytes) -> frozenset[SuppressionReason]:
+    """Every reason why an address must not be mailed; none: it may be."""
+    query = select(suppression.c.reason).where(suppression.c.address_hash == hashed)
+    return frozenset(map(SuppressionReason, connection.execute(query).scalars()))
+
+
+def weightiest(found: Iterable[str]) -> SuppressionReason | None:
+    """The one reason to name of several; None of none."""
+    present = set(found)
+    return next((reason for reason in WEIGHTIEST_FIRST if reason in present), None)
+
+
+def suppress_address(store: Store, address: str, keys: Keys, *, note: str) -> bool:
+    """A person's decision never to mail an address again.
+
+    Args:
+        note: Who decided and why, for the record.
+
+    Returns:
+        Whether it was not suppressed by hand before.
+
+    Raises:
+        InputError: The address is none.
+        RefusedError: The suppression key is not this database's.
+    """
+    hashed = address_hash(address_key(check_address(address)), keys)
+    with store.write() as connection:
+        check_suppression_key_within(connection, keys)
+        return suppress(connection, hashed, SuppressionReason.MANUAL, note, store.now(connection))
