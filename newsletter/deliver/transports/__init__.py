@@ -1,0 +1,1 @@
+"""The carriers of messages: one file each, all fitting `deliver.model.Transport`."""
