@@ -7,10 +7,20 @@ from html import escape
 
 from markdown_it.token import Token
 
-from newsletter.content.model import Bar, Bars, Block, DataTable, Glance, Issue, Note, Prose
-from newsletter.content.model import Reference, Study
-from newsletter.render.blocks_html import write_plain
-from newsletter.render.html import WayBack, Writer, write_blocks
+from newsletter.content.model import (
+    Bar,
+    Bars,
+    Block,
+    DataTable,
+    Glance,
+    Issue,
+    Note,
+    Prose,
+    Reference,
+    Study,
+)
+from newsletter.render.blocks_html import write_cells, write_plain
+from newsletter.render.html import WayBack, Writer, write_blocks, write_picture
 from newsletter.render.images import Gallery, Picture
 from newsletter.render.page import Page
 from newsletter.settings import Settings
@@ -49,13 +59,17 @@ def _hero(page: Page) -> str:
     hero = page.values["hero"]
     if not isinstance(hero, Picture):
         return ""
-    alt = escape(str(page.values["hero_alt"]))
-    return f'<figure class="hero"><img src="{hero.url}" alt="{alt}"></figure>'
+    image = write_picture(hero, str(page.values["hero_alt"]))
+    return f'<figure class="hero">{image}</figure>'
 
 
 def _action(issue: Issue, settings: Settings) -> str:
     action = issue.meta.call_to_action
-    link = f'<a class="button" href="{escape(action.url)}">{escape(action.label)}</a>'if action else ""
+    link = (
+        f'<a class="button" href="{escape(action.url)}">{escape(action.label)}</a>'
+        if action
+        else ""
+    )
     phones = " or ".join(
         f'<a href="tel:{phone.number}">{escape(phone.label)}</a>'
         for phone in settings.publication.phones
@@ -133,9 +147,6 @@ def _bar(bar: Bar, writer: Writer) -> str:
 
 
 def _table(block: DataTable, writer: Writer) -> str:
-    head = "".join(f'<th scope="col">{writer.render_inline(cell)}</th>' for cell in block.head)
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{writer.render_inline(cell)}</td>' for cell in row)}</tr>"
-        for row in block.rows
-    )
+    head = write_cells("th", block.head, block, writer)
+    rows = "".join(f"<tr>{write_cells('td', row, block, writer)}</tr>" for row in block.rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

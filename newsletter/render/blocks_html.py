@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import chain, repeat
 
 from markdown_it.token import Token
 
-from newsletter.content.model import Bar, Bars, Block, DataTable, Glance, Note, Prose, Study
-from newsletter.content.model import Reference
+from newsletter.content.model import (
+    Bar,
+    Bars,
+    Block,
+    DataTable,
+    Glance,
+    Note,
+    Prose,
+    Reference,
+    Study,
+)
 from newsletter.render.html import Writer
 
 
@@ -96,19 +106,20 @@ def _strip(percent: float, largest: bool) -> str:
 
 
 def _table(block: DataTable, writer: Writer) -> str:
-    head = _cells("th", block.head, block, writer)
-    rows = "".join(f"<tr>{_cells('td', row, block, writer)}</tr>" for row in block.rows)
+    head = write_cells("th", block.head, block, writer)
+    rows = "".join(f"<tr>{write_cells('td', row, block, writer)}</tr>" for row in block.rows)
+    kind = "data wide" if len(block.head) > 4 else "data"
     return (
-        '<table class="data" width="100%" cellpadding="0" cellspacing="0">'
+        f'<table class="{kind}" width="100%" cellpadding="0" cellspacing="0">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
-def _cells(tag: str, cells: Sequence[Token], block: DataTable, writer: Writer) -> str:
-    scope = ' scope="col"' if tag == "th" else ""
-    aligned = zip(cells, (*block.align, *[""] * len(cells)), strict=False)
+def write_cells(tag: str, cells: Sequence[Token], block: DataTable, writer: Writer) -> str:
+    """One row's cells, each of its column's alignment."""
+    opening = '<th scope="col"' if tag == "th" else "<td"
+    classes = (f' class="{align}"' if align else "" for align in chain(block.align, repeat("")))
     return "".join(
-        f"<{tag}{scope}{f' align={chr(34)}{align}{chr(34)}' if align else ''}>"
-        f"{writer.render_inline(cell, block.line)}</{tag}>"
-        for cell, align in aligned
+        f"{opening}{kind}>{writer.render_inline(cell, block.line)}</{tag}>"
+        for cell, kind in zip(cells, classes, strict=False)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -13,9 +14,12 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from newsletter.content.model import Block, Prose
-from newsletter.render.images import Gallery
+from newsletter.render.images import Gallery, Picture
 
 _OPTIONS = MarkdownIt("commonmark", {"xhtmlOut": False}).options
+
+_SHARE = re.compile(r"(?<=[0-9]) %")
+"""A number and its sign stay on one line."""
 
 
 class Anchors(Protocol):
@@ -85,7 +89,7 @@ class Writer(RendererHTML):
 
     def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         """Text; a citation follows its word without a blank."""
-        content = tokens[idx].content
+        content = _SHARE.sub("\u00a0%", tokens[idx].content)
         cited = idx + 1 < len(tokens) and tokens[idx + 1].type == "footnote_ref"
         return escape(content.rstrip() if cited else content, quote=False)
 
@@ -107,9 +111,15 @@ class Writer(RendererHTML):
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children, options, env)
         picture = self._gallery.hang(str(token.attrs["src"]), self._width, self._line)
-        return (
-            f'<img src="{picture.url}" alt="{escape(alt)}" width="{picture.width}" height="auto">'
-        )
+        return write_picture(picture, alt)
+
+
+def write_picture(picture: Picture, alt: str) -> str:
+    """An image element; the stylesheet lets it shrink."""
+    return (
+        f'<img src="{picture.url}" alt="{escape(alt)}"'
+        f' width="{picture.width}" height="{picture.height}">'
+    )
 
 
 def citation_number(token: Token, numbers: Mapping[str, int]) -> int:

@@ -22,10 +22,11 @@ _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif"}
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture as laid out: ``width`` in CSS pixels."""
+    """A picture as laid out, in CSS pixels."""
 
     url: str
     width: int
+    height: int
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class Gallery:
         if image is None:
             image = self.images[source] = self._read(source, line)
         url = f"{self.public_url}/media/{image.sha256}{image.suffix}"
-        return Picture(url, min(limit, image.width))
+        width = min(limit, image.width)
+        return Picture(url, width, max(1, round(image.height * width / image.width)))
 
     @property
     def distinct(self) -> tuple[Image, ...]:
@@ -89,7 +91,7 @@ class Gallery:
                 warnings.simplefilter("error", Pillow.DecompressionBombWarning)
                 picture = Pillow.open(BytesIO(data), formats=list(_SUFFIXES))
                 picture.verify()
-        except Exception:  # noqa: BLE001  (a broken file makes the decoders raise anything)
+        except Exception:
             raise self._wrong(f"{source} is not a readable PNG, JPEG or GIF", line) from None
         return _SUFFIXES[str(picture.format)], picture.width, picture.height
 

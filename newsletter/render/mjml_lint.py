@@ -46,6 +46,9 @@ class _Lint:
         self.open: list[tuple[str, int]] = []
 
     def run(self) -> None:
+        tab = self.text.find("\t")
+        if tab >= 0:
+            raise self._wrong("a tab, which MJML may not take", tab, "indent with blanks")
         end = 0
         for tag in _TAG.finditer(self.text):
             self._stray(end, tag.start())

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from newsletter.content.model import PLACEHOLDERS, Audience, Block, Issue
+from newsletter.content.model import PLACEHOLDERS, Audience, Block, CallToAction, Issue
 from newsletter.errors import InputError
 from newsletter.render.images import Gallery
 from newsletter.render.text_blocks import write_text_blocks
 from newsletter.settings import Settings
 
-HERO_WIDTH = 600
-"""CSS pixels: as wide as the card."""
+HERO_WIDTH = 552
+"""CSS pixels between the card's sides, where they are closest."""
 
 UNSUBSCRIBE = PLACEHOLDERS - 1
 """Number of the placeholder of the unsubscribe token."""
@@ -22,9 +23,21 @@ UNSUBSCRIBE = PLACEHOLDERS - 1
 WORDS_PER_MINUTE = 220
 """Silent reading of non-fiction is 238 on average (Brysbaert 2019); ours has terms to take in."""
 
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+_LINK = re.compile(r"(https?://|mailto:|tel:)", re.IGNORECASE)
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,7 @@ def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
     meta = issue.meta
     blocks = tuple(_flat(issue))
     text = write_text_blocks(blocks, issue.numbers)
-    line = issue.meta_lines.get("hero")
+    line = issue.meta_lines.get("hero.image")
     values = {
         "publication": settings.publication,
         "preheader": meta.preheader,
@@ -57,7 +70,7 @@ def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
         "minutes": max(1, -(-len(text.split()) // WORDS_PER_MINUTE)),
         "hero": gallery.hang(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
         "hero_alt": meta.hero.alt if meta.hero else "",
-        "action": meta.call_to_action,
+        "action": _action(issue),
         "phones": settings.publication.phones,
         "unsubscribe": f"{settings.publication.public_url}/u/{issue.placeholder(UNSUBSCRIBE)}",
     }
@@ -66,9 +79,21 @@ def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
 
 def long_date(day: datetime.date, lang: str) -> str:
     """A date as English readers write it; elsewhere ISO 8601, which no one can misread."""
-    if lang.split("-")[0].lower() != "en":
+    if lang.split("-", maxsplit=1)[0].lower() != "en":
         return day.isoformat()
     return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+
+
+def _action(issue: Issue) -> CallToAction | None:
+    action = issue.meta.call_to_action
+    if action and not _LINK.match(action.url) and not action.url.startswith(issue.prefix):
+        raise InputError(
+            "the button leads to no web page, mail address or number",
+            file=issue.path,
+            line=issue.meta_lines.get("call_to_action.url"),
+            fix="start its url with https://",
+        )
+    return action
 
 
 def _flat(issue: Issue) -> Iterator[Block]:

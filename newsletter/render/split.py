@@ -82,9 +82,7 @@ def without_slots(text: str, marks: Marks, write: Callable[[str], str]) -> str:
     return marks.pattern.sub(lambda found: write(marks.known[found[0]].default), text)
 
 
-def _split(
-    text: str, marks: Marks, kind_at: Callable[[re.Match[str]], SlotKind | str]
-) -> Part:
+def _split(text: str, marks: Marks, kind_at: Callable[[re.Match[str]], SlotKind | str]) -> Part:
     segments, slots, end = [], [], 0
     for found in marks.pattern.finditer(text):
         mark = marks.known[found[0]]

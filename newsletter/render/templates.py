@@ -91,7 +91,9 @@ class _Loader(FileSystemLoader):
         source, filename, uptodate = super().get_source(environment, template)
         path = Path(filename)
         if not path.resolve().is_relative_to(self.root):
-            raise InputError("template lies outside the project's folder", file=f"templates/{template}")
+            raise InputError(
+                "template lies outside the project's folder", file=f"templates/{template}"
+            )
         if path.suffix == ".mjml":
             lint_mjml(source, _shown(path, self.root))
         return source, filename, uptodate

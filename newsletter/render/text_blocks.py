@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from newsletter.content.model import Bars, Block, DataTable, Glance, Note, Prose, Reference
-from newsletter.content.model import Study
-from newsletter.render.text_inline import Inline
+from newsletter.content.model import Bars, Block, DataTable, Glance, Note, Prose, Reference, Study
+from newsletter.render.text_inline import Entry, Inline
 from newsletter.render.text_prose import write_prose
 from newsletter.render.wrap import underline, wrap
 
@@ -22,8 +21,7 @@ def write_text_references(references: Iterable[Reference], numbers: Mapping[str,
     entries = []
     for reference in references:
         mark = f"[{reference.number}] "
-        inline = Inline(numbers, terse=bool(reference.doi))
-        entries.append(wrap(inline.write(reference.entry), mark, " " * len(mark)))
+        entries.append(wrap(Entry(numbers).write(reference.entry), mark, " " * len(mark)))
     return "\n".join(entries)
 
 

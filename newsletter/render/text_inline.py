@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from markdown_it.token import Token
 
 from newsletter.render.html import citation_number
+
+_DOI_LABEL = re.compile(r"\bdoi:\s*(?=https://doi\.org/)", re.IGNORECASE)
+_STOP_AFTER_URL = re.compile(r"(https?://[^\s<>]+)\.(?=\s|$)")
 
 
 class Inline:
@@ -15,12 +18,10 @@ class Inline:
 
     Args:
         numbers: Reference key to its number.
-        terse: Write PubMed numbers without their links, where a DOI leads there already.
     """
 
-    def __init__(self, numbers: Mapping[str, int], *, terse: bool = False) -> None:
+    def __init__(self, numbers: Mapping[str, int]) -> None:
         self._numbers = numbers
-        self._terse = terse
 
     def write(self, token: Token) -> str:
         """The content of one inline token; a hard break is a line end."""
@@ -35,7 +36,8 @@ class Inline:
                 out += self._link(token, self._sequence(tokens[index + 1 : end]))
                 index = end
             elif token.type == "footnote_ref":
-                out = self._cite(out, token, joined=tokens[index - 1].type == token.type)
+                joined = index > 0 and tokens[index - 1].type == "footnote_ref"
+                out = self._cite(out, token, joined=joined)
             else:
                 out += self._leaf(token)
             index += 1
@@ -43,9 +45,7 @@ class Inline:
 
     def _cite(self, before: str, token: Token, *, joined: bool) -> str:
         number = citation_number(token, self._numbers)
-        if joined and before.endswith("]"):
-            return f"{before[:-1]},{number}]"
-        return f"{before}[{number}]"
+        return f"{before[:-1]},{number}]" if joined else f"{before}[{number}]"
 
     def _leaf(self, token: Token) -> str:
         match token.type:
@@ -56,31 +56,34 @@ class Inline:
             case "hardbreak":
                 return "\n"
             case "em_open" | "em_close" | "strong_open" | "strong_close":
-                return "*"
+                return self.emphasis
             case "image":
                 alt = self._sequence(token.children or [])
                 return f"[Picture: {alt}]" if alt else ""
         return ""
 
+    emphasis = "*"
+
     def _link(self, token: Token, label: str) -> str:
         url = str(token.attrs["href"])
-        scheme = url.partition(":")[0]
-        if url.startswith("#") or scheme in {"mailto", "tel"}:
+        if url.startswith(("#", "mailto:", "tel:")):
             return label
-        if self._terse and "ncbi.nlm.nih.gov" in url and "doi.org" not in url:
-            return label
-        if token.info == "auto" or _same(label, url):
-            return _identified(label, url)
-        return f"{label} <{url}>"
+        return url if token.info == "auto" or label == url else f"{label} <{url}>"
 
 
-def _identified(label: str, url: str) -> str:
-    """A link that the text itself spells: the URL alone says it all, save PubMed's numbers."""
-    return f"{label} <{url}>" if label.upper().startswith("PMC") or label.isdigit() else url
+class Entry(Inline):
+    """Writes reference entries: a DOI as its whole URL, PubMed's numbers as they are."""
 
+    emphasis = ""
 
-def _same(label: str, url: str) -> bool:
-    return unquote(url).rstrip("/").endswith(label.rstrip("/")) and "." in label
+    def write(self, token: Token) -> str:
+        """One entry. "doi:" gives way to the URL, which no full stop may follow."""
+        text = _DOI_LABEL.sub("", super().write(token))
+        return _STOP_AFTER_URL.sub(r"\1", text)
+
+    def _link(self, token: Token, label: str) -> str:
+        pubmed = token.info == "auto" and "ncbi.nlm.nih.gov" in str(token.attrs["href"])
+        return label if pubmed and "://" not in label else super()._link(token, label)
 
 
 def _closing(tokens: list[Token], start: int) -> int:

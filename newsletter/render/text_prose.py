@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from markdown_it.token import Token
 
@@ -34,31 +34,39 @@ def _groups(tokens: Sequence[Token]) -> list[Sequence[Token]]:
 
 
 def _block(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
-    inner = tokens[1:-1]
-    match tokens[0].type:
-        case "paragraph_open" | "dt_open":
-            return wrap(inline.write(inner[0]), indent, indent)
-        case "heading_open":
-            return underline(inline.write(inner[0]))
-        case "bullet_list_open" | "ordered_list_open":
-            return _list(tokens[0], inner, inline, indent)
-        case "blockquote_open":
-            return write_prose(inner, inline, f"{indent}> ")
-        case "fence" | "code_block":
-            lines = tokens[0].content.rstrip("\n").split("\n")
-            return "\n".join(f"{indent}    {line}".rstrip() for line in lines)
-        case "hr":
-            return f"{indent}* * *"
-        case "dl_open":
-            return write_prose(inner, inline, indent)
-        case "table_open":
-            return _table(inner, inline, indent)
-        case "inline":
-            return wrap(inline.write(tokens[0]), indent, indent)
-    return write_prose(inner, inline, f"{indent}  ")
+    write = _WRITERS.get(tokens[0].type)
+    return write(tokens, inline, indent) if write else write_prose(tokens[1:-1], inline, indent)
 
 
-def _list(opening: Token, items: Sequence[Token], inline: Inline, indent: str) -> str:
+def _paragraph(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
+    content = next(token for token in tokens if token.type == "inline")
+    return wrap(inline.write(content), indent, indent)
+
+
+def _heading(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
+    """A second empty line above sets sections apart."""
+    return "\n" + underline(inline.write(tokens[1]))
+
+
+def _quote(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
+    return write_prose(tokens[1:-1], inline, f"{indent}> ")
+
+
+def _definition(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
+    return write_prose(tokens[1:-1], inline, f"{indent}  ")
+
+
+def _code(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
+    lines = tokens[0].content.rstrip("\n").split("\n")
+    return "\n".join(f"{indent}    {line}".rstrip() for line in lines)
+
+
+def _rule(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
+    return f"{indent}* * *"
+
+
+def _list(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
+    opening, items = tokens[0], tokens[1:-1]
     ordered = opening.type == "ordered_list_open"
     number = int(opening.attrs.get("start", 1))
     written, tight = [], True
@@ -85,3 +93,20 @@ def _table(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
         elif token.type == "inline":
             rows[-1].append(inline.write(token))
     return "\n".join(wrap(": ".join(row), f"{indent}- ", f"{indent}  ") for row in rows)
+
+
+_WRITERS: dict[str, Callable[[Sequence[Token], Inline, str], str]] = {
+    "paragraph_open": _paragraph,
+    "inline": _paragraph,
+    "dt_open": _paragraph,
+    "dd_open": _definition,
+    "heading_open": _heading,
+    "bullet_list_open": _list,
+    "ordered_list_open": _list,
+    "blockquote_open": _quote,
+    "fence": _code,
+    "code_block": _code,
+    "hr": _rule,
+    "table_open": _table,
+}
+"""What writes a block, by the type of its first token; others are what they hold."""

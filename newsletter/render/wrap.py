@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import TextWrapper
+
+_SHARE = re.compile(r"(?<=[0-9]) %")
 
 WIDTH = 72
 """Columns of the text part, so that a quoted reply still fits in 80."""
@@ -25,8 +28,8 @@ def wrap(text: str, first: str = "", rest: str = "") -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        lines += wrapper.wrap(line)
-    return "\n".join(lines)
+        lines += wrapper.wrap(_SHARE.sub("\u00a0%", line)) or [rest.rstrip()]
+    return "\n".join(lines).replace("\u00a0%", " %")
 
 
 def underline(text: str) -> str:
