@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ DELIMITERS = ",;\t|"
 LONGEST_CELL = 10_000
 """Characters; a longer cell is no name and no attribute, mostly a quote mark left open."""
 _CHUNK = 1 << 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _WORKBOOK = b"PK\x03\x04"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -27,7 +29,10 @@ _MARKS = (
 
 
 Row = tuple[int, list[str], str]
-"""The line a record starts on, its cells, and why it cannot be used (empty: it can)."""
+"""The line a record starts on, its cells, and why it cannot be used (empty: it can).
+
+Usable cells have no blanks around them, and spaces for control characters.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class CsvFile:
         """
         records = _records(self.path, self.encoding, self.delimiter)
         next(records)
-        yield from records
+        return records
 
 
 def open_csv(path: Path) -> CsvFile:
@@ -83,9 +88,12 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
             try:
                 for cells in reader:
                     joined = "".join(cells)
-                    if joined and not joined.isspace():
-                        doubtful = len(joined) > LONGEST_CELL or not joined.isprintable()
-                        yield line, cells, _problem(cells) if doubtful else ""
+                    if len(joined) > LONGEST_CELL or not joined.isprintable():
+                        problem = _problem(cells)
+                        if problem or not joined.isspace():
+                            yield line, cells if problem else _clean(cells), problem
+                    elif joined and not joined.isspace():
+                        yield line, list(map(str.strip, cells)), ""
                     line = reader.line_num + 1
             except csv.Error:
                 yield line, [], "a cell never ends: is a quote mark left open?"
@@ -94,6 +102,10 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
                 raise InputError(f"the file is not {encoding} to its end", file=path) from None
             else:
                 return
+
+
+def _clean(cells: list[str]) -> list[str]:
+    return [_CONTROL.sub(" ", cell).strip() for cell in cells]
 
 
 def _problem(cells: list[str]) -> str:

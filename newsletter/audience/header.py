@@ -22,29 +22,27 @@ _FIELD_OF = {name: field for field, names in _FIELDS.items() for name in names.s
 
 # Mailchimp's three exports. Places, IP addresses and notes about people are not taken over.
 _MAILCHIMP_MARKS = {"leid", "euid"}
-_MAILCHIMP_DROPPED = frozenset(
-    [
-        "member_rating",
-        "optin_ip",
-        "confirm_ip",
-        "latitude",
-        "longitude",
-        "gmtoff",
-        "dstoff",
-        "cc",
-        "region",
-        "last_changed",
-        "leid",
-        "euid",
-        "notes",
-        "unsub_campaign_title",
-        "unsub_campaign_id",
-        "unsub_reason",
-        "unsub_reason_other",
-        "clean_campaign_title",
-        "clean_campaign_id",
-    ]
-)
+_MAILCHIMP_DROPPED = {
+    "member_rating",
+    "optin_ip",
+    "confirm_ip",
+    "latitude",
+    "longitude",
+    "gmtoff",
+    "dstoff",
+    "cc",
+    "region",
+    "last_changed",
+    "leid",
+    "euid",
+    "notes",
+    "unsub_campaign_title",
+    "unsub_campaign_id",
+    "unsub_reason",
+    "unsub_reason_other",
+    "clean_campaign_title",
+    "clean_campaign_id",
+}
 _MAILCHIMP_EVIDENCE = ("optin_time", "confirm_time")
 
 _STATUS = {"status", "state", "email_status", "subscription_status", "suppressed"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _json
 from typing import TYPE_CHECKING, Any
 
 from newsletter.audience.model import SuppressionReason
@@ -30,6 +30,7 @@ class Import:
 
     def consent(self, uid: int, row: StagedRow) -> tuple[Any, ...]:
         """The consent event of one row, in the order of `CONSENT_COLUMNS`."""
-        start = f'{{"file": {json.dumps(self.file)}, "line": {row.line}'
-        evidence = start + ("}" if row.evidence == "{}" else ", " + row.evidence[1:])
+        evidence = f'{{"file": {_json(self.file)}, "line": {row.line}}}'
+        if row.evidence != "{}":
+            evidence = evidence[:-1] + ", " + row.evidence[1:]
         return (uid, self.list_name, "imported", self.source, evidence, self.at)

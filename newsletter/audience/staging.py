@@ -11,6 +11,8 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
+from operator import itemgetter
 from types import TracebackType
 from typing import NamedTuple
 
@@ -23,7 +25,6 @@ from newsletter.errors import InputError
 
 FIRST_PROBLEMS = 20
 _PROGRESS_EVERY = 5000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LEFT = re.compile(
     r"(?i)un-?subscribed|cleaned|bounced|complained|(block|black)-?listed|opted[ -]?out"
 )
@@ -127,43 +128,37 @@ class Staging:
 
 
 def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ...]]:
-    width, email_at = columns.width, columns.email
-    plain = (columns.first_name, columns.last_name, columns.language, columns.time_zone)
+    width = columns.width
+    # The cell after the last is blank: it stands in for every column that the file lacks.
+    wanted = (
+        columns.email,
+        columns.first_name,
+        columns.last_name,
+        columns.language,
+        columns.time_zone,
+        columns.left_at,
+    )
+    pick = itemgetter(*(index if index >= 0 else width for index in wanted))
+    attributes = _json_writer(columns.attributes)
+    evidence = _json_writer(columns.evidence)
 
     def read(line: int, cells: list[str]) -> tuple[object, ...]:
-        if len(cells) != width:
-            cells = _fit(cells, width)
-        email = cells[email_at].strip()
+        cells = [*cells, ""] if len(cells) == width else _fit(cells, width)
+        email, first, last, language, zone, left = pick(cells)
         if not is_plain(email):
             email = check_address(email) if email else _missing()
         if columns.status:
             _refuse_left(columns, cells)
-        first, last, language, zone = (clean(cells[i]) if i >= 0 else "" for i in plain)
-        return (
-            line,
-            email,
-            email.lower(),
-            first,
-            last,
-            language,
-            zone,
-            _json(columns.attributes, cells),
-            _json(columns.evidence, cells),
-            _seconds(cells[columns.left_at]) if columns.left_at >= 0 else None,
-        )
+        told = attributes(cells), evidence(cells), _seconds(left) if left else None
+        return line, email, email.lower(), first, last, language, zone, *told
 
     return read
-
-
-def clean(value: str) -> str:
-    """A value without control characters (they become spaces) and blanks around it."""
-    return (value if value.isprintable() else _CONTROL.sub(" ", value)).strip()
 
 
 def _fit(cells: list[str], width: int) -> list[str]:
     if any(cell.strip() for cell in cells[width:]):
         raise InputError(f"{len(cells)} cells under {width} columns: is a quote mark missing?")
-    return cells[:width] + [""] * (width - len(cells))
+    return cells[:width] + [""] * (width + 1 - len(cells[:width]))
 
 
 def _missing() -> str:
@@ -172,21 +167,25 @@ def _missing() -> str:
 
 def _refuse_left(columns: Columns, cells: list[str]) -> None:
     for name, index in columns.status:
-        value = cells[index].strip()
+        value = cells[index]
         if _LEFT.fullmatch(value):
             raise InputError(f"its column {name} says {value!r}: who left is not imported")
 
 
-def _json(places: tuple[tuple[str, int], ...], cells: list[str]) -> str:
-    if not places:
-        return "{}"
-    values = {name: value for name, index in places if (value := clean(cells[index]))}
-    return json.dumps(values, ensure_ascii=False)
+def _json_writer(places: tuple[tuple[str, int], ...]) -> Callable[[list[str]], str]:
+    """Writes the cells that are not blank as one JSON object."""
+    named = [(json.dumps(name, ensure_ascii=False) + ": ", index) for name, index in places]
+
+    def write(cells: list[str]) -> str:
+        pairs = [name + encode_basestring(cells[i]) for name, i in named if cells[i]]
+        return "{" + ", ".join(pairs) + "}"
+
+    return write if named else lambda _: "{}"
 
 
 def _seconds(text: str) -> float | None:
     """Mailchimp's times are ``2024-03-01 12:30:00``, UTC."""
     try:
-        return datetime.fromisoformat(text.strip()).replace(tzinfo=UTC).timestamp()
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
         return None

@@ -18,6 +18,7 @@ from newsletter.audience.suppression import lift, reasons, suppress
 from newsletter.store.schema import (
     consent_event,
     delivery,
+    import_member,
     mailing_list,
     subscriber,
     subscription,
@@ -209,6 +210,7 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         uid = consent_event.c.subscriber_uid == person.uid
         connection.execute(update(consent_event).where(uid).values(evidence={}))
         record(connection, person.uid, "", "erased", Consent(by, at))
+        connection.execute(delete(import_member).where(import_member.c.subscriber_id == person.id))
         connection.execute(delete(subscriber).where(subscriber.c.id == person.id))
         return True
 

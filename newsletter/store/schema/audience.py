@@ -58,11 +58,13 @@ import_member = Table(
     "import_member",
     metadata,
     Column("batch", String(40), primary_key=True),
-    Column("subscriber_id", ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
-    Index("ix_import_member_subscriber_id", "subscriber_id"),
+    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""Whose rows one imported file held: the audience of ``send --csv``."""
+"""Whose rows one imported file held: the audience of ``send --csv``.
+
+Short-lived and written a million rows at a time, so without a foreign key and its index.
+"""
 
 consent_event = Table(
     "consent_event",
