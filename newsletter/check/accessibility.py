@@ -1,0 +1,136 @@
+"""What screen readers and tired eyes need of the rendered mail (WCAG 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from lxml.html import HtmlElement
+
+from newsletter.check.case import Case
+from newsletter.check.model import Severity
+from newsletter.check.reading import is_blank, squeeze
+from newsletter.check.rule import Hit, rule
+
+SMALLEST_PX = 14.0
+LAYOUT_ROLES = frozenset({"presentation", "none"})
+_SHOWN = 40
+
+
+@rule("accessibility/language", Severity.WARNING)
+def language(case: Case) -> Iterator[Hit]:
+    """No right ``lang`` on ``html`` and on a wrapper in ``body`` (webmail drops ``html``)."""
+    yield from _wrapped(case, "lang", {case.compiled.lang})
+
+
+@rule("accessibility/direction", Severity.WARNING)
+def direction(case: Case) -> Iterator[Hit]:
+    """No ``dir`` on ``html`` and on a wrapper in ``body``."""
+    yield from _wrapped(case, "dir", {case.issue.meta.dir})
+
+
+@rule("accessibility/heading-order", Severity.WARNING)
+def heading_order(case: Case) -> Iterator[Hit]:
+    """A heading that skips a level, or a second title (WCAG 1.3.1)."""
+    for reading in case.readings:
+        headings = reading.headings
+        for (above, _), (level, text) in pairwise(((0, ""), *headings)):
+            if level > above + 1:
+                yield Hit(
+                    _heading_line(case, text, level),
+                    f"heading “{_short(text)}” is level {level} after level {above}",
+                    f"make it level {above + 1}: {'#' * (above + 1)}",
+                )
+        for _, text in [h for h in headings if h[0] == 1][1:]:
+            line = _heading_line(case, text, 1)
+            yield Hit(line, f"heading “{_short(text)}” is a second title", "start it with ##")
+
+
+@rule("accessibility/empty-heading", Severity.WARNING)
+def empty_heading(case: Case) -> Iterator[Hit]:
+    """A heading without words."""
+    for reading in case.readings:
+        for level, text in reading.headings:
+            if is_blank(text):
+                yield Hit(
+                    _heading_line(case, "", level), "a heading has no words", "write it or drop it"
+                )
+
+
+@rule("accessibility/table-role", Severity.WARNING)
+def table_role(case: Case) -> Iterator[Hit]:
+    """A layout table read out as data, or a data table without header cells."""
+    for reading in case.readings:
+        for table in reading.tree.iter("table"):
+            if table.get("role") not in LAYOUT_ROLES and table.find(".//th") is None:
+                text = squeeze(str(table.text_content()))
+                yield Hit(
+                    1,
+                    f"the table “{_short(text)}” has neither a role nor header cells",
+                    'add role="presentation" if it is layout, <th> if it is data',
+                    case.template,
+                )
+
+
+@rule("accessibility/small-text", Severity.WARNING)
+def small_text(case: Case) -> Iterator[Hit]:
+    """Words smaller than 14 px; superscripts excepted."""
+    small: dict[str, float] = {}
+    for reading in case.readings:
+        for run in reading.runs:
+            if run.size < SMALLEST_PX and not run.raised and not is_blank(run.text):
+                small.setdefault(squeeze(run.text), run.size)
+    for text, size in small.items():
+        line = case.line_of(text)
+        yield Hit(
+            line,
+            f"“{_short(text)}” is {size:g} px tall",
+            f"set {SMALLEST_PX:g} px or more",
+            "" if line > 1 else case.template,
+        )
+
+
+@rule("accessibility/ambiguous-links", Severity.NOTE)
+def ambiguous_links(case: Case) -> Iterator[Hit]:
+    """The same words leading to different places."""
+    for reading in case.readings:
+        targets: dict[str, str] = {}
+        for link in reading.links:
+            key = link.text.casefold()
+            if key and targets.setdefault(key, link.href) != link.href:
+                yield Hit(
+                    case.line_of(link.href),
+                    f"the link words “{_short(link.text)}” lead to two places",
+                    "say what differs",
+                )
+
+
+def _wrapped(case: Case, name: str, right: set[str]) -> Iterator[Hit]:
+    fix = f'write {name}="{next(iter(right))}" on <mjml> or in the layout'
+    for reading in case.readings:
+        tree = reading.tree
+        if tree.get(name) not in right:
+            yield Hit(1, f"<html> has no {name} of the article's", fix, case.template)
+        if not any(_all_words_in(child, tree) for child in _bearing(tree, name, right)):
+            yield Hit(1, f"no wrapper in <body> has the article's {name}", fix, case.template)
+
+
+def _bearing(tree: HtmlElement, name: str, right: set[str]) -> Iterator[HtmlElement]:
+    body = tree.find("body")
+    for element in body.iterdescendants() if body is not None else ():
+        if isinstance(element.tag, str) and element.get(name) in right:
+            yield element
+
+
+def _all_words_in(wrapper: HtmlElement, tree: HtmlElement) -> bool:
+    headings = list(tree.iter("h1", "h2"))
+    return all(wrapper in heading.iterancestors() for heading in headings)
+
+
+def _heading_line(case: Case, text: str, level: int) -> int:
+    marked = case.line_of(f"{'#' * level} {text}")
+    return marked if marked > 1 or not text else case.line_of(text)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -1,0 +1,53 @@
+"""The claims lexicon: words that promise. Negated ones ("no guarantee") promise nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_LEXICON = re.compile(
+    r"""\b(?:
+        cur(?:e|es|ed|ing)
+      | guarante(?:e|es|ed|eing)
+      | FDA[\s-]+(?:approved|approval) | approved\s+by\s+the\s+FDA
+      | proven
+      | miracles? | miraculous(?:ly)?
+      | risk[\s-]free | (?:no|without(?:\s+any)?)\s+(?:risks?|side[\s-]effects?)
+      | eliminat(?:e|es|ed|ing)\s+(?:(?:your|all|the|chronic|any)\s+){0,2}pain
+      | (?:permanent|instant|guaranteed)(?:ly)?\s+(?:pain\s+)?reli(?:ef|eve[sd]?)
+      | 100\s?(?:%|percent\b|per\s+cent\b)
+      | breakthroughs?
+      | revolutionary
+    )(?!\w)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CLAUSE = re.compile(r"[;:—–]|\s-\s|\b(?:but|however|yet)\b", re.IGNORECASE)
+_NO = re.compile(
+    r"\b(?:no|not(?!\s+(?:only|just)\b)|never|neither|nor|none|nobody|nothing|without|cannot"
+    r"|instead\s+of|rather\s+than|\w+n['’]t)\b",
+    re.IGNORECASE,
+)
+_DENIED_AFTER = re.compile(
+    r"(?:\W+\w+){0,2}?\W+(?:(?:is|are|was|were|has|have|does|do|can)\s+(?:not|no|never|unknown)"
+    r"|cannot|\w+n['’]t)\b",
+    re.IGNORECASE,
+)
+REACH = 60
+"""How many characters a negation may stand before the word it denies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One promise: the words as they stand, and their line."""
+
+    words: str
+    line: int
+
+
+def find_claims(sentence: str, line: int) -> Iterator[Claim]:
+    """The claims of one sentence that are not denied in their own clause."""
+    for found in _LEXICON.finditer(sentence):
+        before = _CLAUSE.split(sentence[: found.start()])[-1][-REACH:]
+        if not _NO.search(before) and not _DENIED_AFTER.match(sentence, found.end()):
+            yield Claim(found[0], line)

@@ -1,0 +1,158 @@
+"""What law and mailbox providers ask of every mail: who sends it, from where, and the way out."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from newsletter.check.case import SETTINGS_FILE, Case
+from newsletter.check.claims import Claim, find_claims
+from newsletter.check.model import Severity
+from newsletter.check.rule import Hit, rule
+from newsletter.check.wordlists import CONDITIONS, FREEMAIL
+
+_CONDITION = re.compile(rf"(?:\b|_)({'|'.join(sorted(CONDITIONS))})", re.IGNORECASE)
+_SAMPLE = re.compile(r"\bsample\b|\b00000\b", re.IGNORECASE)
+_SUBJECT_LIKE = re.compile(
+    r"\b(?:re|fwd?)\s*:|[@\u2600-\u27bf\U0001f000-\U0001faff]", re.IGNORECASE
+)
+
+
+@rule("compliance/postal-address", Severity.BLOCKER)
+def postal_address(case: Case) -> Iterator[Hit]:
+    """The postal address does not stand in a part (CAN-SPAM, 15 U.S.C. 7704(a)(5)(A)(iii))."""
+    address = _words(case.publication.postal_address)
+    if not address:
+        yield _setting(case, "postal_address", "there is no postal address", "set yours")
+        return
+    for part, words, _ in case.parts:
+        if address not in _words(words):
+            file = case.template if part == "HTML" else case.text_template
+            yield Hit(
+                1,
+                f"the postal address does not stand in the {part} part",
+                "show publication.postal_address in the footer",
+                file,
+            )
+
+
+@rule("compliance/sample-address", Severity.BLOCKER, live=True)
+def sample_address(case: Case) -> Iterator[Hit]:
+    """The postal address is still the sample one."""
+    if _SAMPLE.search(case.publication.postal_address):
+        yield _setting(
+            case,
+            "postal_address",
+            "the postal address is the sample one",
+            "set the street address that your mail may reach you at",
+        )
+
+
+@rule("compliance/unsubscribe", Severity.BLOCKER)
+def unsubscribe(case: Case) -> Iterator[Hit]:
+    """No visible way out in a part (RFC 8058 is for programs, the link is for people)."""
+    for reading in case.readings:
+        url = reading.unsubscribe_url
+        fix = "link to {{ unsubscribe }} in the footer"
+        if not any(link.href.startswith(url) and link.text for link in reading.links):
+            yield Hit(1, "the HTML part has no visible unsubscribe link", fix, case.template)
+        if url not in reading.text:
+            yield Hit(1, "the text part has no unsubscribe link", fix, case.text_template)
+
+
+@rule("compliance/public-url", Severity.BLOCKER)
+def public_url(case: Case) -> Iterator[Hit]:
+    """Unsubscribe links must be https; plain http is for this machine, and not for a live send."""
+    parts = urlsplit(case.publication.public_url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if case.live or parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+        yield _setting(
+            case,
+            "public_url",
+            f"public_url is {case.publication.public_url or 'empty'}: links in mail must be https",
+            "set the https address that `send.py serve` is reached at",
+        )
+
+
+@rule("compliance/freemail-sender", Severity.BLOCKER)
+def freemail_sender(case: Case) -> Iterator[Hit]:
+    """A From address at a freemail provider fails DMARC alignment everywhere."""
+    domain = case.compiled.sender.from_address.rpartition("@")[2].casefold().rstrip(".")
+    if domain in FREEMAIL:
+        yield _setting(
+            case,
+            "from_address",
+            f"From is an address at {domain}, which refuses mail sent in its name by others",
+            "send from a domain of your own",
+        )
+
+
+@rule("compliance/sender-name", Severity.WARNING)
+def sender_name(case: Case) -> Iterator[Hit]:
+    """A display name with "Re:", an emoji or an @ (Google's sender guidelines forbid these)."""
+    if found := _SUBJECT_LIKE.search(case.compiled.sender.from_name):
+        yield _setting(
+            case,
+            "from_name",
+            f"the sender's name holds “{found[0]}”",
+            "write who you are and nothing else",
+        )
+
+
+@rule("compliance/condition-list", Severity.WARNING)
+def condition_list(case: Case) -> Iterator[Hit]:
+    """A list or sender named after a condition tells bystanders what its readers may have."""
+    sender = case.compiled.sender
+    names = {"list_id": sender.list_id, "name": sender.list_name, "from_name": sender.from_name}
+    for key, name in names.items():
+        if found := _CONDITION.search(name):
+            yield _setting(
+                case,
+                key,
+                f"{key} names a condition ({found[1]}): whoever sees the inbox learns of it",
+                "name the list after who writes it",
+            )
+
+
+@rule("compliance/claim", Severity.WARNING)
+def claim(case: Case) -> Iterator[Hit]:
+    """A promise of the claims lexicon with no citation in its sentence (FTC, 16 CFR 255)."""
+    for found in _claims(case):
+        yield Hit(
+            found.line,
+            f"“{found.words}” is a claim without a citation",
+            "say what was found, in whom, and cite it; or drop the word",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or IP literal means this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost" or host.casefold().endswith(".localhost")
+
+
+def _claims(case: Case) -> Iterator[Claim]:
+    meta = case.issue.meta
+    heads = {key: getattr(meta, key) for key in ("subject", "preheader", "title", "standfirst")}
+    if meta.call_to_action:
+        heads["call_to_action.label"] = meta.call_to_action.label
+    for key, text in heads.items():
+        if key in case.issue.meta_lines:
+            yield from find_claims(text, case.meta_line(key))
+    for passage in case.passages:
+        for sentence in passage.sentences:
+            if not sentence.cited:
+                yield from find_claims(sentence.text, sentence.line)
+
+
+def _setting(case: Case, key: str, message: str, fix: str) -> Hit:
+    return Hit(case.setting_line(key), message, fix, SETTINGS_FILE)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -1,0 +1,54 @@
+"""The disclaimer: there, and word for word, in both parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from newsletter.check.case import SETTINGS_FILE, Case
+from newsletter.check.model import Severity
+from newsletter.check.rule import Hit, rule
+
+_STRAIGHT = str.maketrans("‘’“”\u00a0", "''\"\" ")
+
+
+@rule("disclaimer/missing", Severity.BLOCKER)
+def missing(case: Case) -> Iterator[Hit]:
+    """No disclaimer is named, or the one named does not exist or is empty."""
+    name = disclaimer_name(case)
+    line = case.meta_line("disclaimer")
+    if not name:
+        yield Hit(line, "the issue has no disclaimer", "name one: disclaimer: NAME")
+    elif name not in case.settings.disclaimers:
+        known = ", ".join(sorted(case.settings.disclaimers)) or "none yet"
+        yield Hit(
+            line,
+            f"there is no disclaimer named {name}",
+            f"write it under [disclaimers] in {SETTINGS_FILE} (there: {known})",
+        )
+    elif not case.settings.disclaimers[name].strip():
+        line = case.setting_line(name)
+        yield Hit(line, f"the disclaimer {name} is empty", "write it out", SETTINGS_FILE)
+
+
+@rule("disclaimer/altered", Severity.BLOCKER)
+def altered(case: Case) -> Iterator[Hit]:
+    """The disclaimer does not stand word for word in a part of the mail."""
+    name = disclaimer_name(case)
+    text = _words(case.settings.disclaimers.get(name, ""))
+    for part, words, _ in case.parts:
+        if text and text not in _words(words):
+            yield Hit(
+                case.meta_line("disclaimer"),
+                f"the disclaimer {name} does not stand word for word in the {part} part",
+                f"let {case.template if part == 'HTML' else case.text_template} show it whole",
+            )
+
+
+def disclaimer_name(case: Case) -> str:
+    """The disclaimer an issue bears: its own, or the publication's."""
+    return case.issue.meta.disclaimer or case.publication.default_disclaimer
+
+
+def _words(text: str) -> str:
+    return re.sub(r"\s+", " ", text.translate(_STRAIGHT)).strip()

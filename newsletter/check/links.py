@@ -1,0 +1,253 @@
+"""Links: they must lead somewhere, safely, and say where."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from newsletter.check.case import Case
+from newsletter.check.compliance import is_loopback
+from newsletter.check.model import Severity
+from newsletter.check.reading import Link
+from newsletter.check.rule import Hit, rule
+from newsletter.check.wordlists import SHORTENERS, VAGUE
+from newsletter.render.model import SlotKind
+
+SCHEMES = frozenset({"http", "https", "mailto", "tel"})
+PERSONAL = re.compile(
+    r"e?_?mail|name|phone|mobile|address|street|zip|postcode|birth|age$|gender|sex$|diagnos"
+    r"|condition|patient|health|ssn",
+    re.IGNORECASE,
+)
+"""Merge fields that say who a reader is, or how they are."""
+
+_RESERVED = (".example", ".invalid", ".test", "example.com", "example.net", "example.org")
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
+_IN_URL = re.compile(r"(?:https?://|mailto:)[^\s<>)\"']*$")
+_MERGE = re.compile(r"\{\{.*?\}\}")
+
+
+@rule("links/empty", Severity.BLOCKER)
+def empty(case: Case) -> Iterator[Hit]:
+    """A link to nothing."""
+    for link in _links(case):
+        if link.href in {"", "#"}:
+            yield _hit(case, link, f"“{link.text}” links to nothing", "give it an address")
+
+
+@rule("links/relative", Severity.BLOCKER)
+def relative(case: Case) -> Iterator[Hit]:
+    """An address that means something on a web page only: a mail has no folder to start from."""
+    for link in _links(case):
+        parts = split_url(link.href)
+        if link.href.startswith("#"):
+            if link.href != "#" and not _is_target(case, link.href[1:]):
+                yield _hit(
+                    case,
+                    link,
+                    f"nothing in the mail is named {link.href}",
+                    "most mail programs have no links within a mail: leave it out",
+                )
+        elif link.href and parts and not parts.scheme:
+            yield _hit(
+                case, link, f"{link.href} is no whole address", "write it with https:// and host"
+            )
+
+
+@rule("links/scheme", Severity.BLOCKER)
+def scheme(case: Case) -> Iterator[Hit]:
+    """An address that mail programs refuse or that runs something, like ``javascript:``."""
+    for link in _links(case):
+        parts = split_url(link.href)
+        if parts is None or (parts.scheme and parts.scheme not in SCHEMES):
+            yield _hit(case, link, f"{link.href} is no web address", "use https, mailto or tel")
+
+
+@rule("links/insecure", Severity.WARNING)
+def insecure(case: Case) -> Iterator[Hit]:
+    """A plain http address: anyone on the way can read and change the page."""
+    yield from _by_host(
+        case,
+        lambda parts: parts.scheme == "http" and not _is_here(parts),
+        "{href} is not encrypted",
+        "use its https address",
+    )
+
+
+@rule("links/local", Severity.BLOCKER)
+def local(case: Case) -> Iterator[Hit]:
+    """An address that only exists on the writer's machine or network."""
+    yield from _by_host(
+        case,
+        _is_here,
+        "{href} leads to the reader's own machine or network",
+        "use the public address",
+    )
+
+
+@rule("links/bare-ip", Severity.WARNING)
+def bare_ip(case: Case) -> Iterator[Hit]:
+    """A number for a host: spam filters count it against the mail."""
+    yield from _by_host(
+        case,
+        lambda parts: _ip(parts) is not None and not _is_here(parts),
+        "{href} names its host by a number",
+        "use the host's name",
+    )
+
+
+@rule("links/shortener", Severity.WARNING)
+def shortener(case: Case) -> Iterator[Hit]:
+    """A shortened address hides where it leads, from readers and spam filters alike."""
+    yield from _by_host(
+        case,
+        lambda parts: (parts.hostname or "").removeprefix("www.") in SHORTENERS,
+        "{href} hides where it leads",
+        "use the whole address",
+    )
+
+
+@rule("links/example-domain", Severity.WARNING, live=True)
+def example_domain(case: Case) -> Iterator[Hit]:
+    """An address on a reserved domain (RFC 2606) leads nowhere."""
+    yield from _by_host(
+        case,
+        lambda parts: f".{parts.hostname}".endswith(_RESERVED),
+        "{href} is a sample address",
+        "use the real one",
+    )
+
+
+@rule("links/vague-text", Severity.WARNING)
+def vague_text(case: Case) -> Iterator[Hit]:
+    """Words that say nothing when a screen reader lists the links (WCAG 2.4.4)."""
+    for link in _links(case):
+        if link.text.casefold().strip(" .:!>»→…") in VAGUE:
+            fix = "name what the reader will find there"
+            yield _hit(case, link, f"the link “{link.text}” does not say where it leads", fix)
+        elif not link.text and not link.href.startswith("#"):
+            yield _hit(case, link, f"the link to {link.href} has no words", "give it some")
+
+
+@rule("links/personal-data", Severity.BLOCKER)
+def personal_data(case: Case) -> Iterator[Hit]:
+    """A reader's address, name or health in a URL: it ends in logs of machines we do not know."""
+    for name, line in _merged(case):
+        if PERSONAL.search(name):
+            yield Hit(
+                line,
+                f"{{{{ {name} }}}} puts personal data in a URL",
+                "take it out: the page can ask, or know the reader by its own means",
+            )
+    for link in _links(case):
+        parts = split_url(link.href)
+        if parts and parts.scheme in {"http", "https"} and _ADDRESS.search(unquote(parts.query)):
+            yield _hit(
+                case, link, f"{link.href} puts personal data in a URL", "take the address out"
+            )
+
+
+@rule("links/merge-field", Severity.WARNING)
+def merge_field(case: Case) -> Iterator[Hit]:
+    """Any other merge field in a URL may still tell readers apart."""
+    for name, line in _merged(case):
+        if not PERSONAL.search(name):
+            yield Hit(
+                line,
+                f"{{{{ {name} }}}} in a URL tells its host something about the reader",
+                "take it out, unless the page cannot do without",
+            )
+
+
+def split_url(href: str) -> SplitResult | None:
+    """The parts of a URL; None if it is none at all."""
+    try:
+        parts = urlsplit(href)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _links(case: Case) -> list[Link]:
+    """Every link of every variant once, our own (unsubscribe, media) left out."""
+    own = case.publication.public_url.rstrip("/") + "/"
+    links = dict.fromkeys(link for reading in case.readings for link in reading.links)
+    return [link for link in links if not link.href.startswith(own)]
+
+
+def _by_host(
+    case: Case, wrong: Callable[[SplitResult], bool], message: str, fix: str
+) -> Iterator[Hit]:
+    for link in _links(case):
+        parts = split_url(link.href)
+        if parts and parts.scheme in {"http", "https"} and wrong(parts):
+            yield _hit(case, link, message.format(href=link.href), fix)
+
+
+def _hit(case: Case, link: Link, message: str, fix: str) -> Hit:
+    file, line = _place(case, link)
+    return Hit(line, message, fix, file)
+
+
+def _place(case: Case, link: Link) -> tuple[str, int]:
+    written = [link.href, unquote(link.href)]
+    for text in (*(f"[{link.text}]({href}" for href in written), *written, link.text):
+        file, line = case.place_of(text)
+        if (file, line) != (case.file, 1):
+            return file, line
+    return case.file, 1
+
+
+def _ip(parts: SplitResult) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(parts.hostname or "")
+    except ValueError:
+        return None
+
+
+def _is_here(parts: SplitResult) -> bool:
+    host, number = parts.hostname or "", _ip(parts)
+    if number is not None:
+        return number.is_private or number.is_loopback or number.is_unspecified
+    inner = host.endswith((".local", ".internal")) or (host != "" and "." not in host)
+    return inner or is_loopback(host)
+
+
+def _is_target(case: Case, name: str) -> bool:
+    return any(
+        element.get("id") == name or element.get("name") == name
+        for reading in case.readings
+        for element in reading.tree.iter()
+        if isinstance(element.tag, str)
+    )
+
+
+def _merged(case: Case) -> Iterator[tuple[str, int]]:
+    """Each merge field in a URL with its lines."""
+    for name in sorted(_names_in_urls(case)):
+        uses = [use.line for use in case.issue.merges if use.name == name]
+        in_urls = [line for line in uses if _stands_in_url(case, name, line)]
+        yield from ((name, line) for line in dict.fromkeys(in_urls or uses[:1] or [1]))
+
+
+def _names_in_urls(case: Case) -> set[str]:
+    whole_or_part = {SlotKind.URL, SlotKind.URL_PART, SlotKind.TEXT_URL}
+    return {
+        slot.name
+        for variant in case.compiled.variants
+        for slot in (*variant.html.slots, *variant.text.slots)
+        if slot.kind in whole_or_part
+    }
+
+
+def _stands_in_url(case: Case, name: str, line: int) -> bool:
+    text = case.issue.source.split("\n")[line - 1]
+    return any(
+        _IN_URL.search(_MERGE.sub("M", text[: found.start()])) is not None
+        or text[: found.start()].rstrip().endswith(("(", "(<", "url:"))
+        for found in _MERGE.finditer(text)
+        if name in found[0]
+    )

@@ -1,0 +1,57 @@
+"""Merge fields: declared, filled for everyone, and known to the audience."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from newsletter.check.case import SETTINGS_FILE, Case
+from newsletter.check.model import Severity
+from newsletter.check.rule import Hit, rule
+
+ALWAYS_FILLED = frozenset({"email"})
+"""Columns that no subscriber can be without."""
+
+
+@rule("merge-fields/undeclared", Severity.BLOCKER)
+def undeclared(case: Case) -> Iterator[Hit]:
+    """A field that the settings do not know."""
+    declared = case.settings.merge_fields
+    for use in case.issue.merges:
+        if use.name not in declared:
+            known = ", ".join(sorted(declared)) or "none yet"
+            yield Hit(
+                use.line,
+                f"{{{{ {use.name} }}}} is not declared",
+                f"declare [merge_fields.{use.name}] in {SETTINGS_FILE} (there: {known})",
+            )
+
+
+@rule("merge-fields/unknown-column", Severity.BLOCKER)
+def unknown_column(case: Case) -> Iterator[Hit]:
+    """A field whose column this audience does not have."""
+    if case.columns is None:
+        return
+    for use in case.issue.merges:
+        if use.name in case.settings.merge_fields and _column(case, use.name) not in case.columns:
+            yield Hit(
+                use.line,
+                f"the audience has no column {_column(case, use.name)} for {{{{ {use.name} }}}}",
+                f"its columns are: {', '.join(sorted(case.columns)) or 'none'}",
+            )
+
+
+@rule("merge-fields/no-default", Severity.WARNING)
+def no_default(case: Case) -> Iterator[Hit]:
+    """A field that leaves a hole ("Hello ,") where a subscriber has no value."""
+    for use in case.issue.merges:
+        if not (use.default or "").strip() and _column(case, use.name) not in ALWAYS_FILLED:
+            yield Hit(
+                use.line,
+                f"{{{{ {use.name} }}}} has no default for readers without one",
+                f'write {{{{ {use.name} | default("…") }}}}',
+            )
+
+
+def _column(case: Case, name: str) -> str:
+    field = case.settings.merge_fields.get(name)
+    return (field.column if field else "") or name

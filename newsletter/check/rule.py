@@ -1,0 +1,48 @@
+"""What a rule is: a name, a severity, and one small function that looks at a case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from newsletter.check.case import Case
+from newsletter.check.model import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a rule's function yields. Without ``file`` it stands in the article."""
+
+    line: int
+    message: str
+    fix: str
+    file: str = ""
+
+
+Look = Callable[[Case], Iterator[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One named rule. ``name`` is ``group/rule``; ``live``: it runs for a live send only."""
+
+    name: str
+    severity: Severity
+    look: Look
+    live: bool = False
+
+    @property
+    def group(self) -> str:
+        """The part of the name before the slash."""
+        return self.name.partition("/")[0]
+
+    def findings(self, case: Case) -> Iterator[Finding]:
+        """What this rule says of a case."""
+        for hit in self.look(case):
+            file = hit.file or case.file
+            yield Finding(self.name, self.severity, file, hit.line, hit.message, hit.fix)
+
+
+def rule(name: str, severity: Severity, *, live: bool = False) -> Callable[[Look], Rule]:
+    """Make a rule of the function below."""
+    return lambda look: Rule(name, severity, look, live)

@@ -1,0 +1,113 @@
+"""The rules in order, and what they find."""
+
+from __future__ import annotations
+
+from newsletter.check import (
+    accessibility,
+    compliance,
+    disclaimer,
+    images,
+    links,
+    merge_fields,
+    placeholders,
+    references,
+    size,
+    subject,
+    text_part,
+)
+from newsletter.check.case import Case
+from newsletter.check.model import Finding, Severity
+from newsletter.check.rule import Rule
+from newsletter.content import Issue
+from newsletter.render.model import CompiledIssue
+from newsletter.settings import Settings
+
+RULES: tuple[Rule, ...] = (
+    references.missing,
+    references.duplicate_key,
+    references.malformed_doi,
+    references.unused,
+    references.no_locator,
+    references.duplicate,
+    references.uncited_statistic,
+    disclaimer.missing,
+    disclaimer.altered,
+    compliance.postal_address,
+    compliance.sample_address,
+    compliance.unsubscribe,
+    compliance.public_url,
+    compliance.freemail_sender,
+    compliance.sender_name,
+    compliance.condition_list,
+    compliance.claim,
+    subject.reply,
+    subject.shouting,
+    subject.long,
+    subject.preheader,
+    links.empty,
+    links.relative,
+    links.scheme,
+    links.insecure,
+    links.local,
+    links.bare_ip,
+    links.shortener,
+    links.example_domain,
+    links.vague_text,
+    links.personal_data,
+    links.merge_field,
+    images.alt,
+    images.alt_file_name,
+    images.too_heavy,
+    images.heavy,
+    images.wide,
+    images.no_width,
+    accessibility.language,
+    accessibility.direction,
+    accessibility.heading_order,
+    accessibility.empty_heading,
+    accessibility.table_role,
+    accessibility.small_text,
+    accessibility.ambiguous_links,
+    size.clipped,
+    size.large,
+    placeholders.filler,
+    placeholders.merge_marks,
+    placeholders.citation_marks,
+    merge_fields.undeclared,
+    merge_fields.unknown_column,
+    merge_fields.no_default,
+    text_part.empty,
+    text_part.long_line,
+    text_part.missing_link,
+    text_part.missing_heading,
+    text_part.missing_figure,
+    text_part.missing_reference,
+)
+
+_WEIGHT = {severity: weight for weight, severity in enumerate(Severity)}
+
+
+def run_checks(
+    issue: Issue,
+    compiled: CompiledIssue,
+    settings: Settings,
+    *,
+    columns: frozenset[str] | None = None,
+    live: bool = False,
+) -> list[Finding]:
+    """Ask every rule about one article.
+
+    Args:
+        issue: The article, every audience's blocks in it.
+        compiled: What it compiled to.
+        settings: The publication, its disclaimers and merge fields.
+        columns: The audience's columns and attributes; None: unknown, and not checked.
+        live: Add the rules that matter only when mail is about to reach real readers.
+
+    Returns:
+        The findings by file, line and severity, each once.
+    """
+    case = Case(issue, compiled, settings, columns, live)
+    rules = (rule for rule in RULES if live or not rule.live)
+    found = dict.fromkeys(finding for rule in rules for finding in rule.findings(case))
+    return sorted(found, key=lambda f: (f.file, f.line, _WEIGHT[f.severity]))

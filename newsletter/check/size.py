@@ -1,0 +1,43 @@
+"""Size: Gmail cuts a mail off at about 102 KB of HTML, with the unsubscribe link below the cut."""
+
+from __future__ import annotations
+
+import quopri
+from collections.abc import Iterator
+
+from newsletter.check.case import Case
+from newsletter.check.model import Severity
+from newsletter.check.rule import Hit, rule
+
+LARGE = 90 * 1024
+CLIPPED = 102 * 1024
+"""Bytes of the HTML part, as UTF-8 or as quoted-printable, whichever is more."""
+
+
+@rule("size/clipped", Severity.BLOCKER)
+def clipped(case: Case) -> Iterator[Hit]:
+    """HTML that Gmail cuts off."""
+    size = html_size(case)
+    if size > CLIPPED:
+        yield Hit(1, f"the HTML part has {size / 1024:.0f} KB; Gmail cuts at 102", _FIX)
+
+
+@rule("size/large", Severity.WARNING)
+def large(case: Case) -> Iterator[Hit]:
+    """HTML that is close to being cut off."""
+    size = html_size(case)
+    if LARGE < size <= CLIPPED:
+        yield Hit(1, f"the HTML part has {size / 1024:.0f} KB; keep it under 90", _FIX)
+
+
+def html_size(case: Case) -> int:
+    """Bytes of the largest variant's HTML part as it travels (RFC 2045 section 6.7)."""
+    return max((_travelling(reading.html) for reading in case.readings), default=0)
+
+
+def _travelling(html: str) -> int:
+    raw = html.encode("utf-8", "surrogatepass")
+    return max(len(raw), len(quopri.encodestring(raw)))
+
+
+_FIX = "shorten the article, or put the rest on a page and link to it"

@@ -1,0 +1,52 @@
+"""What counts as a statistic: shares, "N of M", counts of people, "N times as likely"."""
+
+from __future__ import annotations
+
+import re
+
+_ONES = "one|two|three|four|five|six|seven|eight|nine|ten"
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
+_NUMBER = r"(?<![\w.,/:-])\d[\d,]*(?:\.\d+)?"
+_PEOPLE = (
+    "people|persons|patients|participants|women|men|adults|children|infants|volunteers|subjects"
+    "|controls|respondents|veterans|athletes|individuals"
+)
+_BETWEEN = (
+    r"(?!(?:of|in|to|for|and|or|the|a|by|with|on|at|that|years?|months?|weeks?|days?|hours?"
+    r"|minutes?)\b)[a-z-]+\s+"
+)
+
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?<![\w.,])\d+(?:[.,]\d+)*\s?(?:%|percent\b|per\s+cent\b)",
+        rf"{_NUMBER}\s+(?:out\s+of|of|in)\s+(?:every\s+|the\s+)?\d[\d,]*(?![\w/-])",
+        rf"\b(?:{_ONES})\s+(?:out\s+of|in)\s+(?:every\s+)?(?:{_ONES}|{_TENS})\b",
+        rf"{_NUMBER}\s+(?:{_BETWEEN}){{0,2}}?(?:{_PEOPLE})\b",
+        rf"\b(?:{_TENS})(?:[\s-](?:and[\s-])?(?:{_ONES}|{_TENS}))*\s+(?:{_PEOPLE})\b",
+        r"(?<![\w.,])\d+(?:\.\d+)?[\s-]?(?:fold\b|times\s+(?:as|more|less|higher|lower|greater)\b)",
+    )
+)
+_YEAR = re.compile(r"(?:19|20)\d\d\b")
+_LABELS = re.compile(
+    r"\b(?:page|part|step|phase|stage|issue|chapter|volume|table|figure|number|no\.?|day|week"
+    r"|grade|level|january|february|march|april|may|june|july|august|september|october|november"
+    r"|december)\s+$",
+    re.IGNORECASE,
+)
+
+
+def find_statistic(sentence: str) -> str:
+    """The first statistic in a sentence, as it stands there; empty if there is none."""
+    found = (match for pattern in _PATTERNS for match in pattern.finditer(sentence))
+    real = [match for match in found if _is_statistic(match, sentence)]
+    return min(real, key=lambda match: match.start())[0] if real else ""
+
+
+def _is_statistic(match: re.Match[str], sentence: str) -> bool:
+    """Not a year ("2017 patients", "4 in 2017") nor a counted thing ("page 2 of 5")."""
+    first, _, rest = match[0].partition(" ")
+    last = rest.split(" ")[-1]
+    if _YEAR.fullmatch(first) or _LABELS.search(sentence[: match.start()]):
+        return False
+    return first == "1" or not _YEAR.fullmatch(last)
