@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from newsletter.content import Bars, Issue, read_issue
-from newsletter.content.blocks import inlines
+from newsletter.audience import csv_columns
+from newsletter.check import run_checks
+from newsletter.content import Bars, Issue, inlines, read_issue
+from newsletter.render import compile_issue
 from newsletter.settings import load_settings
 
 ROOT = Path(__file__).parents[3]
@@ -122,6 +124,13 @@ def test_the_picture_is_sharp_light_and_described(issue: Issue) -> None:
         assert picture.size == (1200, 600)
     assert path.stat().st_size < 120_000
     assert "trapezius" in issue.meta.hero.alt
+
+
+def test_the_checks_find_nothing_with_the_sample_readers(issue: Issue) -> None:
+    settings = load_settings(ROOT / "newsletter.toml")
+    columns = csv_columns(ROOT / "subscribers.example.csv")
+    compiled = compile_issue(issue, settings)
+    assert run_checks(issue, compiled, settings, columns=columns) == []
 
 
 @pytest.mark.parametrize("statement", DISCLAIMER)

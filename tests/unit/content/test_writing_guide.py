@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from newsletter.check import RULES
 from newsletter.content import Audience, Block, Issue, read_issue
 from newsletter.content.model import CallToAction, FrontMatter, Hero
 from newsletter.errors import InputError
@@ -16,6 +17,7 @@ GUIDE = (Path(__file__).parents[3] / "docs" / "writing-an-issue.md").read_text(e
 EXAMPLES = re.findall(r"^```markdown\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 BLOCKS = [example for example in EXAMPLES if example.startswith(":::")]
 HEAD = "---\nsubject: S\npreheader: P\ndate: 2026-12-08\ntitle: T\n---\n\n"
+RULE_NAMES = {rule.name for rule in RULES}
 MESSAGES = {
     "the front matter is missing": "Hello",
     "unknown key 'prehader' in the front matter": HEAD.replace("preheader", "prehader"),
@@ -43,7 +45,7 @@ def _read(folder: Path, source: str, encoding: str = "utf-8") -> Issue:
 def _table(heading: str) -> list[str]:
     section = GUIDE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     keys = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
-    return [key.replace(r"\|", "|") for key in keys]
+    return [key.replace(r"\|", "|") for key in keys if key not in RULE_NAMES]
 
 
 def _kinds(blocks: tuple[Block | Audience, ...]) -> list[str]:
@@ -89,3 +91,11 @@ def test_every_message_listed_appears(tmp_path: Path, message: str) -> None:
         _read(tmp_path, MESSAGES[message], encoding)
     assert caught.value.message.startswith(message.rstrip("…").rstrip())
     assert caught.value.line
+
+
+def test_every_rule_listed_is_a_rule() -> None:
+    section = GUIDE.split("| rule | what to do |\n")[1]
+    cells = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+    listed = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    assert len(listed) > 10
+    assert set(listed) <= RULE_NAMES
