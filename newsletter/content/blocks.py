@@ -141,13 +141,16 @@ def _audience(opening: Token, inside: list[Token]) -> Audience:
 def _items(inside: list[Token], kind: str) -> list[Token]:
     fix = f"write lines like {_ROWS[kind]}"
     items: list[Token] = []
-    opened = 0
+    expected, depth = 0, 0
     for token in inside:
-        opened += token.type == "list_item_open"
         if token.type == "inline":
             items.append(token)
-        odd = token.type not in _LIST or len(items) > opened
-        if odd or (token.type == "list_item_close" and len(items) < opened):
+        elif token.type in ("list_item_open", "list_item_close"):
+            depth += token.nesting
+            expected += token.nesting == 1
+        nested = depth > 1 or len(items) > expected
+        empty = token.type == "list_item_close" and len(items) < expected
+        if token.type not in _LIST or nested or empty:
             raise InputError(
                 f"::: {kind} holds one plain list and nothing else", line=place(token), fix=fix
             )

@@ -20,7 +20,11 @@ from newsletter.errors import InputError
 MAX_NESTING = 20
 """Deepest nesting of block tokens: markdown-it drops in silence what lies deeper."""
 MAX_PARAGRAPH = 10_000
-"""Longest paragraph, in characters: inline parsing takes time by its square."""
+"""Longest paragraph, in characters."""
+MAX_OPENERS = 500
+"""Most brackets and straight quotes in a paragraph: parsing takes time by their square."""
+MAX_OPENERS_IN_ALL = 10_000
+"""Most of them in an article."""
 
 _ADDRESSES = (
     ("href", ("http", "https", "mailto", "tel"), "use https, mailto or tel"),
@@ -32,6 +36,7 @@ _CITATION = re.compile(r"\[\^([^\s\[\]]{1,100})\]")
 # Addresses and DOIs come first so that nothing within them changes.
 _DASHES = re.compile(r"https?://\S+|10\.[0-9]{4,9}/\S+|(?<!-)-{2,3}(?!-)|(?<!\.)\.{3}(?!\.)")
 _TYPESET = {"--": "–", "---": "—", "...": "…"}
+_OPENERS = re.compile(r"[\[\"']")
 _BREAKS = ("softbreak", "hardbreak")
 
 
@@ -96,15 +101,25 @@ def _footnote_ref(state: StateInline, silent: bool) -> bool:
 
 
 def _limits(state: StateCore) -> None:
+    if len(_OPENERS.findall(state.src)) > MAX_OPENERS_IN_ALL:
+        raise InputError(
+            f"the article has over {MAX_OPENERS_IN_ALL:,} brackets and straight quotes",
+            line=1,
+            fix="make it two issues",
+        )
     for token in state.tokens:
         if token.level >= MAX_NESTING - 1 and token.nesting == 1:
             raise InputError("nested too deeply", line=place(token), fix="flatten lists and quotes")
-        if token.type == "inline" and len(token.content) > MAX_PARAGRAPH:
+        if token.type == "inline" and _too_long(token.content):
             raise InputError(
-                f"a paragraph is longer than {MAX_PARAGRAPH:,} characters",
+                f"a paragraph has over {MAX_PARAGRAPH:,} characters, or {MAX_OPENERS} brackets",
                 line=place(token),
                 fix="divide it with empty lines",
             )
+
+
+def _too_long(paragraph: str) -> bool:
+    return len(paragraph) > MAX_PARAGRAPH or len(_OPENERS.findall(paragraph)) > MAX_OPENERS
 
 
 def _wide_rows(state: StateCore) -> None:

@@ -77,10 +77,10 @@ def references(entries: list[Entry]) -> tuple[Reference, ...]:
 
 def duplicates(entries: list[Entry]) -> dict[str, tuple[int, ...]]:
     """Name the keys that several entries have, with the lines of all of them."""
-    lines: dict[str, tuple[int, ...]] = {}
+    lines: dict[str, list[int]] = {}
     for entry in entries:
-        lines[entry.key] = (*lines.get(entry.key, ()), entry.line)
-    return {key: places for key, places in lines.items() if len(places) > 1}
+        lines.setdefault(entry.key, []).append(entry.line)
+    return {key: tuple(places) for key, places in lines.items() if len(places) > 1}
 
 
 def _ordinary(token: Token) -> Token:

@@ -11,6 +11,9 @@ from newsletter.errors import InputError
 MAX_BYTES = 1024 * 1024
 """Largest article, in bytes. Gmail clips a mail at about 102 KB."""
 
+MAX_LINES = 10_000
+"""Longest article, in lines: a megabyte of tiny blocks would take half a minute."""
+
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What neither XML 1.0 (section 2.2) nor a mail may hold, and C1 controls."""
 
@@ -31,11 +34,13 @@ def read_source(path: Path, root: Path) -> str:
         root: The folder it must lie in, symbolic links followed.
 
     Raises:
-        InputError: The file is missing, outside ``root``, too large, no UTF-8, or holds control
+        InputError: The file is missing, outside ``root``, too long, no UTF-8, or holds control
             characters.
     """
     text = _decode(_read_bytes(_inside(path, root)))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("\n") > MAX_LINES:
+        raise InputError(f"the article has more than {MAX_LINES:,} lines", fix="shorten it")
     if found := CONTROL.search(text):
         raise InputError(
             f"a control character (U+{ord(found[0]):04X}) stands in the text",
