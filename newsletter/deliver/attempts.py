@@ -1,0 +1,198 @@
+"""Attempts: appended, and changed only to say more about one that was uncertain."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from newsletter.deliver.model import Outcome, Result
+from newsletter.deliver.retry import DEFAULT_POLICY, Later, RetryPolicy, decide
+from newsletter.store.schema import attempt, chunk, chunk_member
+
+SKIPPED = "skipped"
+"""Result of an attempt that was not made: ``reply`` holds the reason."""
+LONGEST_REPLY = 500
+MEMBERS = 5000
+"""Deliveries in one chunk."""
+_DUE_GRAIN_S = 30.0
+
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_UNSETTLED = (Result.DEFERRED, Result.RETURNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which attempt: this campaign, in this chunk."""
+
+    campaign_id: int
+    chunk_id: int
+
+
+def append(connection: Connection, place: Place, outcomes: Iterable[Outcome], now: float) -> None:
+    """Write outcomes; one that is there already gives way only when it was uncertain."""
+    rows = [_row(place, outcome, now) for outcome in outcomes]
+    if not rows:
+        return
+    statement = _INSERT[connection.dialect.name](attempt)
+    columns = ("result", "code", "status", "reply", "at")
+    statement = statement.on_conflict_do_update(
+        index_elements=[attempt.c.campaign_id, attempt.c.position, attempt.c.chunk_id],
+        set_={name: statement.excluded[name] for name in columns},
+        where=attempt.c.result == Result.UNCERTAIN,
+    )
+    connection.execute(statement, rows)
+
+
+def append_skips(
+    connection: Connection, place: Place, skips: Sequence[tuple[int, str]], now: float
+) -> None:
+    """Write down who may not be mailed any more, and why."""
+    if skips:
+        rows = [
+            {
+                **_row(place, Outcome(position, Result.RETURNED, reply=reason), now),
+                "result": SKIPPED,
+            }
+            for position, reason in skips
+        ]
+        connection.execute(insert(attempt), rows)
+
+
+def append_late(
+    connection: Connection, place: Place, outcomes: Sequence[Outcome], now: float
+) -> list[Outcome]:
+    """Settle what is still uncertain, after the lease was lost.
+
+    Returns:
+        The outcomes that counted.
+    """
+    uncertain = set(
+        connection.execute(
+            select(attempt.c.position).where(
+                *_of(place),
+                attempt.c.result == Result.UNCERTAIN,
+                attempt.c.position.in_([outcome.position for outcome in outcomes]),
+            )
+        ).scalars()
+    )
+    late = [outcome for outcome in outcomes if outcome.position in uncertain]
+    append(connection, place, late, now)
+    return late
+
+
+def regroup(
+    connection: Connection,
+    place: Place,
+    now: float,
+    *,
+    positions: Sequence[int] | None = None,
+    policy: RetryPolicy = DEFAULT_POLICY,
+) -> None:
+    """Put what a finished chunk leaves over into chunks of its own, each with a time to be due.
+
+    Args:
+        positions: Only these; everything by default.
+    """
+    returned: list[int] = []
+    deferred: dict[float, list[int]] = defaultdict(list)
+    failed: list[int] = []
+    for row in _left_over(connection, place, positions):
+        if row.result == Result.RETURNED:
+            returned.append(row.position)
+            continue
+        jitter = random.random()  # noqa: S311
+        decision = decide(row.tries, row.since, now, jitter=jitter, policy=policy)
+        if isinstance(decision, Later):
+            deferred[ceil(decision.at / _DUE_GRAIN_S) * _DUE_GRAIN_S].append(row.position)
+        else:
+            failed.append(row.position)
+    make_listed(connection, place.campaign_id, "returned", returned, now)
+    for due_at, members in deferred.items():
+        make_listed(connection, place.campaign_id, "retry", members, due_at)
+    _give_up(connection, place, failed)
+
+
+def make_listed(
+    connection: Connection, campaign_id: int, kind: str, positions: Sequence[int], due_at: float
+) -> None:
+    """Make chunks that list their members."""
+    for start in range(0, len(positions), MEMBERS):
+        members = positions[start : start + MEMBERS]
+        made = connection.execute(
+            insert(chunk).values(
+                campaign_id=campaign_id,
+                kind=kind,
+                first=1,
+                last=len(members),
+                offered=0,
+                state="ready",
+                due_at=due_at,
+            )
+        )
+        chunk_id = made.inserted_primary_key[0]  # type: ignore[index]
+        connection.execute(
+            insert(chunk_member),
+            [
+                {"chunk_id": chunk_id, "index": index, "position": position}
+                for index, position in enumerate(members, start=1)
+            ],
+        )
+
+
+def _left_over(
+    connection: Connection, place: Place, positions: Sequence[int] | None
+) -> Sequence[Any]:
+    earlier = attempt.alias("earlier")
+    same = (
+        earlier.c.campaign_id == attempt.c.campaign_id,
+        earlier.c.position == attempt.c.position,
+    )
+    deferrals = (*same, earlier.c.result == Result.DEFERRED)
+    query = select(
+        attempt.c.position,
+        attempt.c.result,
+        select(func.count()).where(*deferrals).scalar_subquery().label("tries"),
+        select(func.min(earlier.c.at)).where(*deferrals).scalar_subquery().label("since"),
+    ).where(
+        *_of(place),
+        attempt.c.result.in_(_UNSETTLED),
+        ~exists().where(*same, earlier.c.result == Result.ACCEPTED),
+    )
+    if positions is not None:
+        query = query.where(attempt.c.position.in_(positions))
+    return connection.execute(query.order_by(attempt.c.position)).all()
+
+
+def _give_up(connection: Connection, place: Place, positions: Sequence[int]) -> None:
+    if positions:
+        connection.execute(
+            update(attempt)
+            .where(*_of(place), attempt.c.position == bindparam("of_position"))
+            .values(result=Result.FAILED.value),
+            [{"of_position": position} for position in positions],
+        )
+
+
+def _of(place: Place) -> tuple[Any, Any]:
+    return attempt.c.campaign_id == place.campaign_id, attempt.c.chunk_id == place.chunk_id
+
+
+def _row(place: Place, outcome: Outcome, now: float) -> dict[str, Any]:
+    return {
+        "campaign_id": place.campaign_id,
+        "chunk_id": place.chunk_id,
+        "position": outcome.position,
+        "result": outcome.result.value,
+        "code": outcome.code,
+        "status": outcome.status[:16],
+        # PostgreSQL takes no NUL in text.
+        "reply": outcome.reply[:LONGEST_REPLY].replace("\0", ""),
+        "at": now,
+    }

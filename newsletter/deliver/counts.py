@@ -1,0 +1,59 @@
+"""The tally of a running campaign, kept by adding instead of counting everything again."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from newsletter.deliver.attempts import SKIPPED
+from newsletter.deliver.model import Outcome, Result
+from newsletter.deliver.tally import QUEUED, Tally
+
+EVERY_S = 0.5
+
+
+class Counts:
+    """Starts from a true tally and follows what happens; drifts only with what others do.
+
+    Args:
+        start: The tally to start from.
+        progress: Told about twice a second.
+    """
+
+    def __init__(self, start: Tally, progress: Callable[[Tally], None] | None) -> None:
+        self._states = Counter(
+            {state: getattr(start, state) for state in (*_ENDED, QUEUED)},
+        )
+        self._audience = start.audience
+        self._skipped = Counter(start.skipped)
+        self._progress = progress
+        self._told = 0.0
+
+    def count(self, kind: str, outcomes: Iterable[Outcome]) -> None:
+        """Count outcomes of a chunk of this kind."""
+        for outcome in outcomes:
+            self._leave(kind)
+            returned = outcome.result == Result.RETURNED
+            self._states[QUEUED if returned else outcome.result.value] += 1
+        self._tell()
+
+    def count_skips(self, kind: str, skips: Iterable[tuple[int, str]]) -> None:
+        """Count who was skipped."""
+        for _, reason in skips:
+            self._leave(kind)
+            self._skipped[reason] += 1
+
+    def _leave(self, kind: str) -> None:
+        self._states[Result.DEFERRED.value if kind == "retry" else QUEUED] -= 1
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if self._progress and now - self._told >= EVERY_S:
+            self._told = now
+            self._progress(
+                Tally(audience=self._audience, skipped=dict(self._skipped), **self._states)
+            )
+
+
+_ENDED = tuple(Result(state).value for state in Result if state not in {Result.RETURNED, SKIPPED})

@@ -1,0 +1,97 @@
+"""Who in a chunk may still be mailed, asked anew just before each offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, Select, case, exists, func, select
+
+from newsletter.audience.model import SubscriptionState
+from newsletter.deliver.model import Delivery, Result
+from newsletter.store.schema import (
+    attempt,
+    chunk_member,
+    delivery,
+    subscriber,
+    subscription,
+    suppression,
+)
+
+
+def eligible(row: Row[Any]) -> Select[Any]:
+    """The deliveries above a chunk's watermark, in order, each with the reason not to mail it.
+
+    Args:
+        row: The chunk, with the ``list_id`` that its campaign is for.
+    """
+    query = select(
+        delivery.c.campaign_id,
+        delivery.c.position,
+        delivery.c.subscriber_uid,
+        delivery.c.email,
+        delivery.c.first_name,
+        delivery.c.last_name,
+        delivery.c.attributes,
+        delivery.c.variant,
+        _reason().label("reason"),
+    )
+    if row.kind == "first":
+        member = delivery.c.position
+        source: Any = delivery
+    else:
+        member = chunk_member.c.index
+        source = chunk_member.join(delivery, delivery.c.position == chunk_member.c.position)
+        query = query.where(chunk_member.c.chunk_id == row.id, ~_accepted())
+    return (
+        query.add_columns(member.label("member"))
+        .select_from(
+            source.outerjoin(subscriber, subscriber.c.uid == delivery.c.subscriber_uid).outerjoin(
+                subscription,
+                (subscription.c.subscriber_id == subscriber.c.id)
+                & (subscription.c.list_id == row.list_id),
+            )
+        )
+        .where(
+            delivery.c.campaign_id == row.campaign_id,
+            delivery.c.skipped == "",
+            member > row.offered,
+            member <= row.last,
+        )
+        .order_by(member)
+    )
+
+
+def _reason() -> Any:
+    suppressed = (
+        select(func.min(suppression.c.reason))
+        .where(suppression.c.address_hash == delivery.c.address_hash)
+        .scalar_subquery()
+    )
+    state = subscription.c.state
+    return func.coalesce(
+        suppressed,
+        case(
+            (subscriber.c.id.is_(None), "erased"),
+            (state == SubscriptionState.ACTIVE, ""),
+            (state == SubscriptionState.PENDING, "unconfirmed"),
+            else_="unsubscribed",
+        ),
+    )
+
+
+def _accepted() -> Any:
+    """A late reply may have closed a delivery after it was put back into the queue."""
+    return exists().where(
+        attempt.c.campaign_id == delivery.c.campaign_id,
+        attempt.c.position == delivery.c.position,
+        attempt.c.result == Result.ACCEPTED,
+    )
+
+
+def delivery_of(row: Row[Any]) -> Delivery:
+    """The delivery that a row of `eligible` describes."""
+    attributes = {name: str(value) for name, value in row.attributes.items() if value is not None}
+    values = {**attributes, "first_name": row.first_name, "last_name": row.last_name}
+    return Delivery(
+        row.campaign_id, row.position, row.subscriber_uid, row.email, row.variant, values
+    )

@@ -1,0 +1,147 @@
+"""The journal: what a sending process began, and what it was answered, line by line on disk.
+
+Each line is written before the next step is taken and goes straight to the kernel, so it outlives
+the process, though not a loss of power. One file per lease: its name stands in the chunk's row,
+and its lock is held as long as the owner lives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from newsletter.deliver.lock import try_lock
+from newsletter.deliver.model import Outcome, Result
+from newsletter.errors import UnavailableError
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a journal proves.
+
+    ``complete``: it holds every line its owner wrote, so a position it does not name was not begun.
+    """
+
+    complete: bool = False
+    begun: frozenset[int] = frozenset()
+    replies: dict[int, Outcome] = field(default_factory=dict)
+
+    def outcome(self, position: int) -> Outcome:
+        """How an offered delivery ended, as far as is known."""
+        if position in self.replies:
+            return self.replies[position]
+        unsent = self.complete and position not in self.begun
+        return Outcome(position, Result.RETURNED if unsent else Result.UNCERTAIN)
+
+
+class FileJournal:
+    """Writes one lease's journal; implements `newsletter.deliver.model.Journal`.
+
+    Args:
+        path: A file that does not exist yet.
+
+    Raises:
+        UnavailableError: The file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._broken = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+            self._descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot write the sending journal: {error.strerror}",
+                fix=f"make {path.parent} writable, with room on the disk",
+            ) from None
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._write(f"boot {_boot_id()}\n")
+
+    def begun(self, position: int) -> None:
+        """The body of this position is about to be written.
+
+        Raises:
+            OSError: The line could not be written; nothing may be sent any more.
+        """
+        self._write(f"begun {position}\n")
+
+    def replied(self, outcome: Outcome) -> None:
+        """The final reply to this position came.
+
+        Raises:
+            OSError: As `begun`.
+        """
+        line = [outcome.position, outcome.result, outcome.code, outcome.status, outcome.reply]
+        self._write(f"reply {json.dumps(line)}\n")
+
+    def close(self, *, remove: bool) -> None:
+        """Let go of the file. Remove it only when all that it says is in the database."""
+        if remove:
+            self.path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def _write(self, line: str) -> None:
+        if self._broken:
+            raise OSError("the sending journal is broken")
+        raw = line.encode("ascii")
+        try:
+            complete = os.write(self._descriptor, raw) == len(raw)
+        except OSError:
+            self._broken = True
+            raise
+        if not complete:
+            self._broken = True
+            raise OSError("no room for the sending journal")
+
+
+def own_evidence(journal: FileJournal) -> Evidence:
+    """What a journal proves to the process that wrote it."""
+    return replace(_parse(journal.path.read_bytes()), complete=True)
+
+
+def read_evidence(path: Path) -> Evidence | None:
+    """What a journal proves after its owner died; None while the owner holds its lock.
+
+    Replies always count; that a line is missing proves something only on the boot it was written
+    on, and a file that is not here proves nothing.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return Evidence()
+    try:
+        return _parse(path.read_bytes()) if try_lock(descriptor, fcntl.LOCK_EX) else None
+    finally:
+        os.close(descriptor)
+
+
+def _parse(raw: bytes) -> Evidence:
+    # A last line without its end was never acted upon.
+    lines = raw.decode("ascii", "replace").split("\n")[:-1]
+    begun: set[int] = set()
+    replies: dict[int, Outcome] = {}
+    for line in lines[1:]:
+        word, _, rest = line.partition(" ")
+        if word == "begun":
+            begun.add(int(rest))
+        elif word == "reply":
+            position, result, code, status, reply = json.loads(rest)
+            replies[position] = Outcome(position, Result(result), code, status, reply)
+    boot = _boot_id()
+    complete = bool(boot) and bool(lines) and lines[0] == f"boot {boot}"
+    return Evidence(complete, frozenset(begun), replies)
+
+
+def _boot_id() -> str:
+    """This kernel's boot; "" where it has none, and then a missing line proves nothing."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

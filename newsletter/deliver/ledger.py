@@ -1,0 +1,257 @@
+"""The ledger: plan, claim, offer, settle, finish. Correctness lives here, in no engine.
+
+A chunk is worked on under a lease with a fence number: whoever takes it over raises the number,
+and the former owner can offer nothing more. Every delivery is offered at most once per chunk, the
+watermark over it is committed before its first byte goes out, and it comes into another chunk only
+when it is known not to have been taken.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, insert, select, update
+
+from newsletter.deliver.attempts import (
+    MEMBERS,
+    Place,
+    append,
+    append_late,
+    append_skips,
+    regroup,
+)
+from newsletter.deliver.eligible import delivery_of, eligible
+from newsletter.deliver.model import Delivery, Outcome, Result
+from newsletter.deliver.retry import DEFAULT_POLICY, RetryPolicy
+from newsletter.deliver.tally import in_doubt
+from newsletter.store import Store
+from newsletter.store.schema import (
+    campaign,
+    chunk,
+    delivery,
+    mailing_list,
+)
+
+LEASE_S = 120.0
+"""Longer than the slowest batch takes between two heartbeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to offer from one chunk, until somebody else raises its fence."""
+
+    campaign_id: int
+    chunk_id: int
+    kind: str
+    fence: int
+    journal: str
+
+    @property
+    def place(self) -> Place:
+        """Where its attempts are written."""
+        return Place(self.campaign_id, self.chunk_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What may go out now.
+
+    ``exhausted``: the chunk has nothing more. ``halted``: the campaign does not send (paused, say)
+    or the lease is lost.
+    """
+
+    deliveries: Sequence[Delivery] = ()
+    skipped: Sequence[tuple[int, str]] = ()
+    exhausted: bool = False
+    halted: bool = False
+
+
+def plan(connection: Connection, campaign_id: int, size: int = MEMBERS) -> None:
+    """Divide a frozen audience into chunks.
+
+    Args:
+        connection: A write transaction, best the one that froze the audience.
+        campaign_id: Whose audience; it must not be planned already.
+        size: Deliveries in one chunk.
+    """
+    last = connection.execute(
+        select(func.max(delivery.c.position)).where(delivery.c.campaign_id == campaign_id)
+    ).scalar()
+    rows = [
+        {
+            "campaign_id": campaign_id,
+            "kind": "first",
+            "first": first,
+            "last": min(first + size - 1, last or 0),
+            "offered": first - 1,
+            "state": "ready",
+        }
+        for first in range(1, (last or 0) + 1, size)
+    ]
+    if rows:
+        connection.execute(insert(chunk), rows)
+
+
+def claim(store: Store, campaign_id: int, owner: str) -> Lease | None:
+    """Take the next chunk that is due: retries before what nobody has seen yet.
+
+    Returns:
+        None when nothing is due or the campaign does not send.
+    """
+    with store.write() as connection:
+        now = store.now(connection)
+        row = connection.execute(
+            select(chunk)
+            .join(campaign, campaign.c.id == chunk.c.campaign_id)
+            .where(
+                chunk.c.campaign_id == campaign_id,
+                chunk.c.state == "ready",
+                chunk.c.due_at <= now,
+                campaign.c.state == "sending",
+            )
+            .order_by(case((chunk.c.kind == "first", 1), else_=0), chunk.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=chunk)
+        ).first()
+        if row is None:
+            return None
+        lease = Lease(campaign_id, row.id, row.kind, row.fence + 1, secrets.token_hex(16))
+        connection.execute(
+            update(chunk)
+            .where(chunk.c.id == row.id)
+            .values(
+                state="leased",
+                owner=owner,
+                journal=lease.journal,
+                fence=lease.fence,
+                lease_until=now + LEASE_S,
+            )
+        )
+        return lease
+
+
+def seconds_until_due(store: Store, campaign_id: int) -> float | None:
+    """How long until a waiting chunk is due; None when none waits or the campaign halts."""
+    with store.read() as connection:
+        due: float | None = connection.execute(
+            select(func.min(chunk.c.due_at))
+            .join(campaign, campaign.c.id == chunk.c.campaign_id)
+            .where(
+                chunk.c.campaign_id == campaign_id,
+                chunk.c.state == "ready",
+                campaign.c.state == "sending",
+            )
+        ).scalar()
+        return None if due is None else max(0.0, due - store.now(connection))
+
+
+def offer(store: Store, lease: Lease, limit: int, outcomes: Sequence[Outcome] = ()) -> Offer:
+    """Move the watermark over the next deliveries, and store outcomes in the same commit.
+
+    Whoever was suppressed or has unsubscribed by now is skipped with the reason. Once this
+    returns, what it offers may go out; until then nothing of it may.
+
+    Args:
+        limit: Deliveries at most: what goes out in about a second.
+        outcomes: Of earlier offers under this lease.
+    """
+    with store.write() as connection:
+        now = store.now(connection)
+        row = _settle(connection, lease, outcomes, now)
+        if row is None or row.campaign_state != "sending":
+            return Offer(halted=True)
+        found = connection.execute(eligible(row).limit(limit)).all()
+        exhausted = len(found) < limit
+        connection.execute(
+            update(chunk)
+            .where(chunk.c.id == lease.chunk_id)
+            .values(offered=row.last if exhausted else found[-1].member, lease_until=now + LEASE_S)
+        )
+        skips = [(each.position, each.reason) for each in found if each.reason]
+        append_skips(connection, lease.place, skips, now)
+        ready = [delivery_of(each) for each in found if not each.reason]
+        return Offer(ready, skips, exhausted=exhausted)
+
+
+def settle(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> None:
+    """Store outcomes and renew the lease.
+
+    After the lease was lost, outcomes count only for what is still uncertain.
+    """
+    with store.write() as connection:
+        now = store.now(connection)
+        if _settle(connection, lease, outcomes, now) is not None:
+            connection.execute(
+                update(chunk).where(chunk.c.id == lease.chunk_id).values(lease_until=now + LEASE_S)
+            )
+
+
+def release(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> None:
+    """Store outcomes and give the chunk back; what was not offered stays queued."""
+    _end(store, lease, outcomes, "ready", DEFAULT_POLICY)
+
+
+def finish(
+    store: Store,
+    lease: Lease,
+    outcomes: Sequence[Outcome],
+    *,
+    policy: RetryPolicy = DEFAULT_POLICY,
+) -> None:
+    """Store outcomes, close an exhausted chunk, and regroup what is to be tried again."""
+    _end(store, lease, outcomes, "done", policy)
+
+
+def _end(
+    store: Store, lease: Lease, outcomes: Sequence[Outcome], state: str, policy: RetryPolicy
+) -> None:
+    with store.write() as connection:
+        now = store.now(connection)
+        if _settle(connection, lease, outcomes, now) is None:
+            return
+        _own_up(connection, lease, now)
+        connection.execute(
+            update(chunk)
+            .where(chunk.c.id == lease.chunk_id)
+            .values(state=state, owner="", lease_until=0)
+        )
+        if state == "done":
+            regroup(connection, lease.place, now, policy=policy)
+
+
+def _own_up(connection: Connection, lease: Lease, now: float) -> None:
+    """Nothing that was offered may be left without an attempt: what has no outcome is uncertain."""
+    doubtful = in_doubt(lease.campaign_id, lease.chunk_id).subquery()
+    positions = connection.execute(select(doubtful.c.position)).scalars()
+    silent = [Outcome(position, Result.UNCERTAIN) for position in positions]
+    append(connection, lease.place, silent, now)
+
+
+def _settle(
+    connection: Connection, lease: Lease, outcomes: Sequence[Outcome], now: float
+) -> Row[Any] | None:
+    """Store outcomes; the chunk's row, or None when the lease is lost."""
+    row = connection.execute(
+        select(
+            chunk,
+            campaign.c.state.label("campaign_state"),
+            select(mailing_list.c.id)
+            .where(mailing_list.c.name == campaign.c.audience)
+            .scalar_subquery()
+            .label("list_id"),
+        )
+        .join(campaign, campaign.c.id == chunk.c.campaign_id)
+        .where(chunk.c.id == lease.chunk_id)
+        .with_for_update(of=chunk)
+    ).one()
+    if row.fence == lease.fence and row.state == "leased":
+        append(connection, lease.place, outcomes, now)
+        return row
+    late = append_late(connection, lease.place, outcomes, now)
+    if row.state == "done" and late:
+        positions = [outcome.position for outcome in late]
+        regroup(connection, lease.place, now, positions=positions)
+    return None

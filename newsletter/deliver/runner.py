@@ -1,0 +1,274 @@
+"""Run a campaign: claim a chunk, offer, send, settle, again.
+
+The ledger works in a thread of its own, so that connections never wait for a disk. While one batch
+goes out the next is offered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy.exc import OperationalError
+
+from newsletter.deliver import ledger
+from newsletter.deliver.counts import Counts
+from newsletter.deliver.journal import FileJournal, own_evidence
+from newsletter.deliver.ledger import Lease
+from newsletter.deliver.lock import sending_lock
+from newsletter.deliver.model import Compose, Delivery, Outcome, Transport
+from newsletter.deliver.pace import Pace
+from newsletter.deliver.recover import recover
+from newsletter.deliver.retry import DEFAULT_POLICY, RetryPolicy
+from newsletter.deliver.tally import Tally, tally
+from newsletter.errors import UnavailableError
+from newsletter.store import Store
+
+IN_FLIGHT = 2
+HEARTBEAT_S = 10.0
+LOOK_S = 1.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at once, and how patient.
+
+    ``batch``: deliveries offered at once, at most. ``patience``: seconds to wait for a retry to be
+    due; a longer wait ends the run. ``retry``: when to try again what was deferred.
+    """
+
+    batch: int = 500
+    patience: float = 15 * 60.0
+    retry: RetryPolicy = DEFAULT_POLICY
+
+
+LIMITS = Limits()
+
+
+@dataclass(slots=True)
+class Sending:
+    """What every chunk of a run shares."""
+
+    store: Store
+    transport: Transport
+    compose: Compose
+    journal_dir: Path
+    stop: asyncio.Event
+    pace: Pace
+    counts: Counts
+    retry: RetryPolicy = DEFAULT_POLICY
+    _thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
+    )
+
+    async def ledger(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call something of the ledger in its thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+
+    async def rest(self, seconds: float) -> None:
+        """Wait, but not after a stop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stop.wait(), seconds)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
+
+async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
+    store: Store,
+    campaign_id: int,
+    transport: Transport,
+    compose: Compose,
+    *,
+    owner: str,
+    journal_dir: Path,
+    progress: Callable[[Tally], None] | None = None,
+    stop: asyncio.Event | None = None,
+    limits: Limits = LIMITS,
+) -> None:
+    """Send what is due of a campaign in state ``sending``, until nothing more is.
+
+    Args:
+        transport: Stays open; the caller closes it.
+        owner: Who sends, for people to read.
+        journal_dir: Where journals of what was begun are kept until they are settled.
+        progress: Told the counts about twice a second and at the end.
+        stop: Once set, what was offered is still sent, and nothing else.
+        limits: How much at once, and how patient.
+
+    Raises:
+        RefusedError: Another process is sending from this database.
+        UnavailableError: The transport or the journal is out of reach. Run again to continue.
+    """
+    with sending_lock(store), _database_errors():
+        recover(store, campaign_id, journal_dir)
+        with store.read() as connection:
+            counts = Counts(tally(connection, campaign_id), progress)
+        stop = stop or asyncio.Event()
+        sending = Sending(
+            store, transport, compose, journal_dir, stop, Pace(limits.batch), counts, limits.retry
+        )
+        try:
+            await _run(sending, campaign_id, owner, limits.patience)
+        finally:
+            sending.close()
+            if progress:
+                with store.read() as connection:
+                    progress(tally(connection, campaign_id))
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise UnavailableError(
+            f"sending stopped: the database cannot be used ({error.orig})",
+            fix="check the disk and the server, and run again: nobody is mailed twice",
+        ) from error
+
+
+async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) -> None:
+    while not sending.stop.is_set():
+        lease = await sending.ledger(ledger.claim, sending.store, campaign_id, owner)
+        if lease is not None:
+            await run_chunk(sending, lease)
+        elif not await _wait_for_due(sending, campaign_id, patience):
+            return
+
+
+async def _wait_for_due(sending: Sending, campaign_id: int, patience: float) -> bool:
+    """Rest a while when something is due soon; False when it is not worth waiting."""
+    wait = await sending.ledger(ledger.seconds_until_due, sending.store, campaign_id)
+    if wait is None or wait > patience:
+        return False
+    await sending.rest(min(max(wait, 0.01), LOOK_S))
+    return True
+
+
+async def run_chunk(sending: Sending, lease: Lease) -> None:
+    """Send one leased chunk, until it is exhausted, the campaign halts or somebody stops it.
+
+    Raises:
+        UnavailableError: The transport or the journal is out of reach; everything offered has its
+            outcome in the ledger, and the chunk can be claimed again.
+    """
+    journal = FileJournal(sending.journal_dir / lease.journal)
+    run = ChunkRun(sending, lease, journal)
+    settled = False
+    try:
+        await run.work()
+        settled = True
+    finally:
+        journal.close(remove=settled)
+    if isinstance(run.failure, OSError):
+        raise UnavailableError(
+            f"sending stopped: the journal cannot be written ({run.failure})",
+            fix="make room on the disk and run again: nobody is mailed twice",
+        )
+    if run.failure:
+        raise run.failure
+
+
+class ChunkRun:
+    """One chunk on its way: the batches in flight, and the outcomes not stored yet.
+
+    ``failure`` is what a transport raised; by then every batch has its outcomes all the same.
+    """
+
+    def __init__(self, sending: Sending, lease: Lease, journal: FileJournal) -> None:
+        self.failure: Exception | None = None
+        self._sending = sending
+        self._lease = lease
+        self._journal = journal
+        self._flights: dict[asyncio.Task[list[Outcome]], Sequence[Delivery]] = {}
+        self._gathered: list[Outcome] = []
+        self._halted = False
+        self._exhausted = False
+
+    async def work(self) -> None:
+        """Offer and send; at the end everything is settled, and the lease given back."""
+        try:
+            while True:
+                while self._may_offer():
+                    await self._offer()
+                if not self._flights:
+                    break
+                await self._land()
+        except Exception:
+            await self._wait_for_flights()
+            raise
+        except asyncio.CancelledError:
+            for flight in self._flights:
+                flight.cancel()
+            await self._wait_for_flights()
+            raise
+        if self._exhausted:
+            await self._ledger(ledger.finish, self._take(), policy=self._sending.retry)
+        else:
+            await self._ledger(ledger.release, self._take())
+
+    def _may_offer(self) -> bool:
+        closed = self._exhausted or self._halted or self.failure or self._sending.stop.is_set()
+        return not closed and len(self._flights) < IN_FLIGHT
+
+    async def _offer(self) -> None:
+        pace = self._sending.pace
+        if pace.pause:
+            await self._sending.rest(pace.pause)
+            if self._sending.stop.is_set():
+                return
+        offered = await self._ledger(ledger.offer, pace.size, self._take())
+        self._exhausted = offered.exhausted
+        self._halted = offered.halted
+        self._sending.counts.count_skips(self._lease.kind, offered.skipped)
+        if offered.deliveries:
+            deliver = self._sending.transport.deliver
+            flight = deliver(offered.deliveries, self._sending.compose, self._journal)
+            self._flights[asyncio.ensure_future(flight)] = offered.deliveries
+
+    async def _land(self) -> None:
+        done, _ = await asyncio.wait(
+            self._flights, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            await self._ledger(ledger.settle, self._take())
+        for flight in done:
+            outcomes = self._outcomes(flight, self._flights.pop(flight))
+            self._gathered += outcomes
+            self._sending.pace.batch_ended(outcomes)
+            self._sending.counts.count(self._lease.kind, outcomes)
+
+    def _outcomes(
+        self, flight: asyncio.Task[list[Outcome]], batch: Sequence[Delivery]
+    ) -> list[Outcome]:
+        """One outcome for each delivery: what the transport says, else what the journal does."""
+        error = flight.exception()
+        if isinstance(error, Exception):
+            self.failure = self.failure or error
+        given = {} if error else {outcome.position: outcome for outcome in flight.result()}
+        silent = [each.position for each in batch if each.position not in given]
+        if silent:
+            evidence = own_evidence(self._journal)
+            given.update({position: evidence.outcome(position) for position in silent})
+        return [given[each.position] for each in batch]
+
+    async def _wait_for_flights(self) -> None:
+        await asyncio.gather(*self._flights, return_exceptions=True)
+
+    async def _ledger(self, call: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        return await self._sending.ledger(call, self._sending.store, self._lease, *args, **kwargs)
+
+    def _take(self) -> list[Outcome]:
+        gathered, self._gathered = self._gathered, []
+        return gathered

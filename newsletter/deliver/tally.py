@@ -1,0 +1,237 @@
+"""What became of everyone. The counts add up to the audience, whatever happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    union_all,
+)
+
+from newsletter.deliver.attempts import SKIPPED
+from newsletter.deliver.lock import is_sending
+from newsletter.deliver.model import Result
+from newsletter.store.schema import attempt, chunk, chunk_member, delivery
+
+QUEUED = "queued"
+_ENDED = (Result.ACCEPTED, Result.DEFERRED, Result.FAILED, Result.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many are in which state; ``skipped`` counts by reason."""
+
+    audience: int = 0
+    accepted: int = 0
+    deferred: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    queued: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one delivery: its state, and the reply or reason behind it."""
+
+    position: int
+    email: str
+    state: str
+    code: int | None
+    status: str
+    reply: str
+
+
+def tally(connection: Connection, campaign_id: int) -> Tally:
+    """Count the states of a campaign's deliveries."""
+    frozen = connection.execute(
+        select(delivery.c.skipped, func.count())
+        .where(delivery.c.campaign_id == campaign_id)
+        .group_by(delivery.c.skipped)
+    ).all()
+    latest = _latest(campaign_id, _gone_before(connection))
+    reason = case((latest.c.result == SKIPPED, latest.c.reply), else_="")
+    counted = connection.execute(
+        select(latest.c.result, reason, func.count()).group_by(latest.c.result, reason)
+    ).all()
+    states = {result: count for result, _, count in counted if result != SKIPPED}
+    skipped = {reason: count for reason, count in frozen if reason}
+    for result, reason, count in counted:
+        if result == SKIPPED:
+            skipped[reason] = skipped.get(reason, 0) + count
+    audience = sum(count for _, count in frozen)
+    ended = {state.value: states.get(state, 0) for state in _ENDED}
+    queued = audience - sum(skipped.values()) - sum(ended.values())
+    return Tally(audience=audience, queued=queued, skipped=dict(sorted(skipped.items())), **ended)
+
+
+def outcomes(connection: Connection, campaign_id: int) -> Iterator[Fate]:
+    """What became of each delivery, by position."""
+    latest = _latest(campaign_id, _gone_before(connection))
+    rows = connection.execution_options(yield_per=1000).execute(
+        select(delivery.c.email, delivery.c.skipped, delivery.c.position.label("place"), latest)
+        .outerjoin(latest, latest.c.position == delivery.c.position)
+        .where(delivery.c.campaign_id == campaign_id)
+        .order_by(delivery.c.position)
+    )
+    for row in rows:
+        if row.skipped:
+            yield Fate(row.place, row.email, SKIPPED, None, "", row.skipped)
+        elif row.result in {None, Result.RETURNED}:
+            yield Fate(row.place, row.email, QUEUED, None, "", "")
+        else:
+            yield Fate(row.place, row.email, row.result, row.code, row.status, row.reply)
+
+
+def taken_or_uncertain(row: FromClause) -> Any:
+    """Whether a row of `delivery` (or an alias of it) was mailed, or may have been.
+
+    An attempt that is under way counts as one that may have been.
+    """
+    taken = exists().where(
+        attempt.c.campaign_id == row.c.campaign_id,
+        attempt.c.position == row.c.position,
+        attempt.c.result.in_((Result.ACCEPTED, Result.UNCERTAIN)),
+    )
+    in_range = and_(chunk.c.kind == "first", row.c.position.between(chunk.c.first, chunk.c.offered))
+    listed = and_(
+        chunk.c.kind != "first",
+        exists()
+        .where(
+            chunk_member.c.chunk_id == chunk.c.id,
+            chunk_member.c.position == row.c.position,
+            chunk_member.c.index <= chunk.c.offered,
+        )
+        .correlate(chunk, row),
+    )
+    under_way = exists().where(
+        chunk.c.campaign_id == row.c.campaign_id,
+        chunk.c.state == "leased",
+        row.c.skipped == "",
+        or_(in_range, listed),
+        ~_attempted(row.c.campaign_id, row.c.position, chunk.c.id),
+    )
+    return or_(taken, under_way)
+
+
+def in_doubt(campaign_id: int, chunk_id: int | None = None) -> CompoundSelect[Any]:
+    """The deliveries that were offered and have no attempt yet: ``chunk_id``, ``position``.
+
+    Args:
+        chunk_id: Only this chunk; every leased one by default.
+    """
+    chosen = chunk.c.id == chunk_id if chunk_id is not None else chunk.c.state == "leased"
+    return union_all(_in_doubt_range(campaign_id, chosen), _in_doubt_listed(campaign_id, chosen))
+
+
+def _latest(campaign_id: int, gone_before: float) -> Subquery:
+    """One row per delivery that has an attempt: the one that counts."""
+    offered = in_doubt(campaign_id).subquery("offered")
+    known = select(
+        attempt.c.chunk_id,
+        attempt.c.position,
+        attempt.c.result,
+        attempt.c.code,
+        attempt.c.status,
+        attempt.c.reply,
+    ).where(attempt.c.campaign_id == campaign_id)
+    doubtful = (
+        select(
+            offered.c.chunk_id,
+            offered.c.position,
+            literal(Result.UNCERTAIN.value),
+            null().cast(Integer),
+            literal(""),
+            literal(""),
+        )
+        .join(chunk, chunk.c.id == offered.c.chunk_id)
+        .where(chunk.c.lease_until < gone_before)
+    )
+    every = union_all(known, doubtful).subquery("every")
+    rank = func.row_number().over(
+        partition_by=every.c.position,
+        order_by=(case((every.c.result == Result.ACCEPTED, 0), else_=1), every.c.chunk_id.desc()),
+    )
+    ranked = select(every, rank.label("rank")).subquery("ranked")
+    return select(ranked).where(ranked.c.rank == 1).subquery("latest")
+
+
+def _in_doubt_range(campaign_id: int, chosen: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(chunk.c.id.label("chunk_id"), delivery.c.position)
+        .join(
+            delivery,
+            and_(
+                delivery.c.campaign_id == chunk.c.campaign_id,
+                delivery.c.position.between(chunk.c.first, chunk.c.offered),
+            ),
+        )
+        .where(
+            chunk.c.campaign_id == campaign_id,
+            chosen,
+            chunk.c.kind == "first",
+            delivery.c.skipped == "",
+            ~_attempted(campaign_id, delivery.c.position, chunk.c.id),
+        )
+    )
+
+
+def _in_doubt_listed(campaign_id: int, chosen: ColumnElement[bool]) -> Select[Any]:
+    closed = exists().where(
+        attempt.c.campaign_id == campaign_id,
+        attempt.c.position == chunk_member.c.position,
+        attempt.c.result == Result.ACCEPTED,
+    )
+    return (
+        select(chunk.c.id.label("chunk_id"), chunk_member.c.position)
+        .join(
+            chunk_member,
+            and_(chunk_member.c.chunk_id == chunk.c.id, chunk_member.c.index <= chunk.c.offered),
+        )
+        .where(
+            chunk.c.campaign_id == campaign_id,
+            chosen,
+            chunk.c.kind != "first",
+            ~closed,
+            ~_attempted(campaign_id, chunk_member.c.position, chunk.c.id),
+        )
+    )
+
+
+def _attempted(campaign_id: Any, position: Any, chunk_id: Any) -> Any:
+    return exists().where(
+        attempt.c.campaign_id == campaign_id,
+        attempt.c.position == position,
+        attempt.c.chunk_id == chunk_id,
+    )
+
+
+def _gone_before(connection: Connection) -> float:
+    """Leases that end before this time belong to nobody any more.
+
+    On SQLite the lock of the sending process says it, on PostgreSQL the database's clock.
+    """
+    if connection.dialect.name == "sqlite":
+        return -inf if is_sending(connection.engine) else inf
+    clock = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))
+    return float(clock.scalar_one() or time.time())
