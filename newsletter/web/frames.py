@@ -23,8 +23,8 @@ _POLICY = (
 )
 _QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)", re.IGNORECASE)
 _SUPPORTED = re.compile(
-    r"((?:color-scheme|supported-color-schemes)\s*:\s*|"
-    r"name=[\"'](?:color-scheme|supported-color-schemes)[\"']\s+content=[\"'])[a-z ]+",
+    r"(?<![\w-])((?:color-scheme|supported-color-schemes)"
+    r"(?:\s*:\s*|[\"']\s+content=[\"']))(?:(?:light|dark|only)\b ?)+(?<! )",
     re.IGNORECASE,
 )
 _ALWAYS, _NEVER = "(min-width:0px)", "(max-width:0px)"

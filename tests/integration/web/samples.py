@@ -55,7 +55,9 @@ def compiled_issue(title: str, *, extra: str = "", images: tuple[Image, ...] = (
         html=html,
         text=Part(("Dear ", ",\nit is the neck.\n"), (name,)),
     )
-    sender = Sender("The Clinic", "letter@clinic.example", "", "letter.clinic.example", "", PUBLIC_URL)
+    sender = Sender(
+        "The Clinic", "letter@clinic.example", "", "letter.clinic.example", "", PUBLIC_URL
+    )
     return CompiledIssue(
         "neck", "en", "2026-05-01", title, sender, (variant,), images, "", "d" * 64
     )

@@ -1,0 +1,76 @@
+"""A reader leaves and comes back, with JavaScript off; and the pages are accessible."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from newsletter.web.public import public_app
+from tests.browser.conftest import Serve
+from tests.integration.web.conftest import LEFT, STAYED, Clinic, clinic
+
+__all__ = ["clinic"]
+
+
+@pytest.fixture
+def address(clinic: Clinic, serve: Serve) -> str:
+    return serve(public_app(clinic.store, clinic.signer, clinic.settings))
+
+
+def test_leaving_and_undoing_without_javascript(
+    chromium: Browser, clinic: Clinic, address: str
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    link = f"{address}/u/{clinic.token()}"
+    page.goto(link)
+    assert clinic.standing()[0] == STAYED
+    page.get_by_role("button", name="Unsubscribe").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "You are unsubscribed"
+    assert page.url == link
+    assert clinic.standing()[0] == LEFT
+    page.get_by_role("button", name="Undo").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "You are subscribed again"
+    assert clinic.standing()[:2] == (STAYED, [])
+    assert context.cookies() == []
+    sources = {source for _, source in clinic.standing()[2]}
+    assert sources == {"form", "page"}
+    context.close()
+
+
+def test_everything_works_from_the_keyboard(
+    chromium: Browser, clinic: Clinic, address: str
+) -> None:
+    page = chromium.new_page()
+    page.goto(f"{address}/u/{clinic.token()}")
+    page.keyboard.press("Tab")
+    ring = page.get_by_role("button").evaluate("b => getComputedStyle(b).outlineWidth")
+    assert ring == "3px"
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="You are unsubscribed").wait_for()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_axe_finds_nothing(
+    chromium: Browser, clinic: Clinic, address: str, scheme: str, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    for path in (f"/u/{clinic.token(proof=True)}", "/u/cut-off", "/nowhere"):
+        page.goto(address + path)
+        assert_accessible(page)
+    page.goto(f"{address}/u/{clinic.token()}")
+    assert_accessible(page)
+    for button in ("Unsubscribe", "Undo"):
+        target = page.get_by_role("button", name=button)
+        assert target.bounding_box()["height"] >= 44
+        target.click()
+        assert_accessible(page)
+    context.close()
+
+
+def assert_accessible(page: Page) -> None:
+    results = Axe().run(page, context={"exclude": [["iframe"]]})
+    assert results.violations_count == 0, results.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
