@@ -72,8 +72,8 @@ class TokenSigner:
         kind = _KINDS[token.purpose, token.proof]
         try:
             payload = _PAYLOAD.pack(kind, token.subscriber_uid, token.campaign_id)
-        except struct.error as error:
-            raise ValueError(str(error)) from None
+        except struct.error:
+            raise ValueError("the uid or the campaign id does not fit into a token") from None
         state = self._state.copy()
         state.update(payload)
         return payload + state.digest()

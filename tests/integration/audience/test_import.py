@@ -1,0 +1,335 @@
+"""Importing: everything counted, nobody brought back, nothing half done."""
+
+import csv
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from newsletter.audience import (
+    Consent,
+    Keys,
+    SubscriptionState,
+    SuppressionReason,
+    add,
+    address_hash,
+    columns,
+    count,
+    csv_columns,
+    erase,
+    list_counts,
+    subscribe,
+    suppress_address,
+)
+from newsletter.audience import importer as importer_module
+from newsletter.audience.apply import apply_batch
+from newsletter.errors import InputError, RefusedError, UsageError
+from newsletter.store.schema import import_member, subscriber, suppression
+from tests.integration.audience.desk import Desk
+
+CsvFile = Callable[..., Path]
+MAILCHIMP = (
+    "Email Address,First Name,Last Name,Clinic,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,"
+    "CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,{},LEID,EUID,NOTES,TAGS"
+)
+UNSUBSCRIBED = "UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_CAMPAIGN_ID,UNSUB_REASON,UNSUB_REASON_OTHER"
+CLEANED = "CLEAN_TIME,CLEAN_CAMPAIGN_TITLE,CLEAN_CAMPAIGN_ID"
+
+
+def test_people_are_added_as_the_file_says(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file(
+        "\ufeffE-Mail;First Name;Surname;Lang;Last visit;Empty",
+        "Anna@Clinic.example;Anna;Meyer;de;=1+1;",
+    )
+    report = desk.take(path)
+    assert (report.added, report.rows) == (1, 1)
+    known = desk.show("anna@clinic.example")
+    assert known["email"] == "Anna@Clinic.example"
+    assert (known["first_name"], known["last_name"], known["language"]) == ("Anna", "Meyer", "de")
+    assert known["attributes"] == {"last_visit": "=1+1"}
+    assert known["lists"] == {"readers": "active"}
+    (consent,) = known["consent"]  # type: ignore[misc]
+    assert consent["source"] == "csv"
+    assert consent["evidence"] == {"file": "readers.csv", "line": 2}
+    assert columns(desk.store, "readers") == {"first_name", "last_name", "last_visit"}
+    assert csv_columns(path) == {"first_name", "last_name", "last_visit", "empty"}
+
+
+def test_twice_changes_nothing(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file("email,tier", "a@b.example,gold", "b@b.example,", 'c@b.example,"say ""x"" \\"')
+    desk.take(path)
+    before = desk.contents()
+    assert desk.take(path).unchanged == 3
+    assert desk.contents() == before
+
+
+def test_news_is_taken_over_and_a_blank_cell_says_nothing(desk: Desk, csv_file: CsvFile) -> None:
+    desk.take(csv_file("email,first_name,tier,city", "a@b.example,Anna,gold,Bonn"))
+    report = desk.take(csv_file("email,first_name,tier", "A@b.example,,silver"))
+    assert (report.updated, report.added) == (1, 0)
+    known = desk.show("a@b.example")
+    assert known["first_name"] == "Anna"
+    assert known["attributes"] == {"tier": "silver", "city": "Bonn"}
+    assert len(known["consent"]) == 1  # type: ignore[arg-type]
+
+
+def test_the_first_of_a_file_wins_and_the_others_are_listed(
+    desk: Desk, csv_file: CsvFile, tmp_path: Path
+) -> None:
+    path = csv_file("email,first_name", "a@b.example,One", "A@B.example,Two", "a@b.example,Three")
+    report = desk.take(path, rejects=tmp_path / "rejects.csv")
+    assert (report.added, report.duplicates) == (1, 2)
+    assert desk.show("a@b.example")["first_name"] == "One"
+    assert _read(tmp_path / "rejects.csv") == [
+        ["line", "reason", "email", "first_name"],
+        ["3", "the same address as in line 2", "A@B.example", "Two"],
+        ["4", "the same address as in line 2", "a@b.example", "Three"],
+    ]
+
+
+def test_a_file_with_bad_rows_is_refused_whole(
+    desk: Desk, csv_file: CsvFile, tmp_path: Path
+) -> None:
+    path = csv_file("email,n", "a@b.example,1", "no address,2", ",3", "b@b.example,4,5")
+    before = desk.contents()
+    with pytest.raises(InputError, match=r"readers\.csv:3: 3 of 4 rows") as caught:
+        desk.take(path, rejects=tmp_path / "rejects.csv")
+    assert "--skip-invalid" in caught.value.fix
+    assert desk.contents() == before
+    found = _read(tmp_path / "rejects.csv")
+    assert [row[0] for row in found] == ["line", "3", "4", "5"]
+    assert found[2][1:] == ["no e-mail address", "", "3"]
+    assert found[3][1:] == [
+        "3 cells under 2 columns: is a quote mark missing?",
+        "b@b.example",
+        "4",
+        "5",
+    ]
+    assert stat.S_IMODE((tmp_path / "rejects.csv").stat().st_mode) == 0o600
+
+
+def test_the_good_rows_of_a_bad_file_on_request(desk: Desk, csv_file: CsvFile) -> None:
+    report = desk.take(csv_file("email,n", "a@b.example", "josé@b.example,2"), skip_invalid=True)
+    assert (report.added, report.rejected) == (1, 1)
+    assert str(report.problems[0]).endswith(
+        "readers.csv:3: The part before the @-sign holds letters beyond ASCII, "
+        "which many mail servers refuse."
+    )
+    assert json.loads(json.dumps(report.as_json()))["rejected"] == 1
+
+
+def test_no_rejects_file_without_rejects(desk: Desk, csv_file: CsvFile, tmp_path: Path) -> None:
+    desk.take(csv_file("email", "a@b.example"), rejects=tmp_path / "rejects.csv")
+    assert not (tmp_path / "rejects.csv").exists()
+
+
+def test_the_rejects_file_cannot_be_the_source(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file("email", "a@b.example")
+    with pytest.raises(UsageError):
+        desk.take(path, rejects=path.parent / "." / path.name)
+    assert path.read_text() == "email\na@b.example\n"
+
+
+def test_a_header_alone_is_refused(desk: Desk, csv_file: CsvFile) -> None:
+    with pytest.raises(InputError, match="holds no row"):
+        desk.take(csv_file("email,first_name", "", " , "))
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 81, "two\nlines"])
+def test_a_list_needs_a_name(desk: Desk, csv_file: CsvFile, name: str) -> None:
+    with pytest.raises(InputError, match="list's name"):
+        desk.take(csv_file("email", "a@b.example"), list_name=name)
+
+
+def test_a_dry_run_counts_and_changes_nothing(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file("email,n", "a@b.example,1", "b@b.example,2")
+    before = desk.contents()
+    assert desk.take(path, dry_run=True).added == 2
+    after = desk.contents()
+    before.pop("key_check"), after.pop("key_check")
+    assert after == before
+    desk.take(path)
+    before = desk.contents()
+    changed = csv_file("email,n", "a@b.example,9", "b@b.example,2", "c@b.example,3")
+    report = desk.take(changed, dry_run=True)
+    assert (report.added, report.updated, report.unchanged) == (1, 1, 1)
+    assert desk.contents() == before
+
+
+def test_who_left_stays_away_from_every_list(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file("email,first_name", "a@b.example,Anna", "b@b.example,Bea")
+    desk.take(path)
+    desk.leave("a@b.example")
+    changed = csv_file("email,first_name", "A@b.example,New", "b@b.example,Bea", name="new.csv")
+    for list_name in ("readers", "others"):
+        report = desk.take(changed, list_name=list_name)
+        assert report.already_unsubscribed == 1
+    known = desk.show("a@b.example")
+    assert known["lists"] == {"readers": "unsubscribed", "others": "unsubscribed"}
+    assert known["first_name"] == "Anna"
+    assert list_counts(desk.store) == {"readers": 1, "others": 1}
+
+
+def test_leaving_one_list_only_is_kept_too(desk: Desk, csv_file: CsvFile) -> None:
+    with desk.store.write() as connection:
+        person = add(connection, "a@b.example", desk.keys, at=1.0)
+        subscribe(
+            connection, person, "readers", Consent("x", 1.0), state=SubscriptionState.UNSUBSCRIBED
+        )
+    assert desk.take(csv_file("email", "a@b.example")).already_unsubscribed == 1
+    assert count(desk.store, "readers") == 0
+
+
+def test_who_is_suppressed_is_counted_by_reason(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file("email", "a@b.example", "b@b.example", "c@b.example")
+    suppress_address(desk.store, "A@b.example", desk.keys, note="asked")
+    desk.take(csv_file("email", "b@b.example", name="first.csv"))
+    erase(desk.store, "b@b.example", desk.keys, by="office")
+    for _ in range(2):
+        report = desk.take(path)
+        assert report.suppressed == {"manual": 1, "erased": 1}
+    assert desk.show("b@b.example")["known"] is False
+    assert desk.show("a@b.example")["suppressed"] == ["manual"]
+
+
+def test_a_pending_sign_up_becomes_active(desk: Desk, csv_file: CsvFile) -> None:
+    with desk.store.write() as connection:
+        person = add(connection, "a@b.example", desk.keys, at=1.0)
+        subscribe(connection, person, "readers", Consent("x", 1.0), state=SubscriptionState.PENDING)
+    assert desk.take(csv_file("email", "a@b.example")).added == 1
+    assert desk.show("a@b.example")["lists"] == {"readers": "active"}
+
+
+def test_a_status_column_that_says_someone_left_is_heeded(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file("email,status,state", "a@b.example,Unsubscribed,CA", "b@b.example,active,NY")
+    with pytest.raises(InputError, match="column status says 'Unsubscribed'"):
+        desk.take(path)
+    assert desk.take(path, skip_invalid=True).added == 1
+
+
+def test_mailchimp_unsubscribed_files_suppress(desk: Desk, csv_file: CsvFile) -> None:
+    desk.take(csv_file("email", "a@b.example"))
+    header = MAILCHIMP.format(UNSUBSCRIBED)
+    row = "{},A,B,x,2,,,,,,,,,,,,2024-03-01 12:30:00,Spring,1,,,1,2,,"
+    path = csv_file(header, row.format("A@b.example"), row.format("z@b.example"), name="unsub.csv")
+    assert desk.take(path).newly_suppressed == 2
+    assert desk.take(path).unchanged == 2
+    assert desk.show("a@b.example")["lists"] == {"readers": "unsubscribed"}
+    assert desk.show("z@b.example")["known"] is False
+    hashed = address_hash("z@b.example", desk.keys)
+    with desk.store.read() as connection:
+        since = select(suppression.c.at).where(suppression.c.address_hash == hashed)
+        assert connection.execute(since).scalar_one() == 1709296200.0
+    report = desk.take(csv_file("email", "a@b.example", "z@b.example"))
+    assert (report.added, report.already_unsubscribed) == (0, 2)
+
+
+def test_mailchimp_cleaned_files_suppress_as_bounced(desk: Desk, csv_file: CsvFile) -> None:
+    header = MAILCHIMP.format(CLEANED)
+    path = csv_file(header, "a@b.example" + "," * header.count(","), name="cleaned.csv")
+    assert desk.take(path).newly_suppressed == 1
+    assert desk.show("a@b.example")["suppressed"] == [SuppressionReason.BOUNCED]
+
+
+def test_mailchimp_keeps_when_people_joined(desk: Desk, csv_file: CsvFile) -> None:
+    header = MAILCHIMP.format("LAST_CHANGED")
+    desk.take(csv_file(header, "a@b.example,A,B,x,2,2020-01-02 03:04:05,192.0.2.1"))
+    known = desk.show("a@b.example")
+    assert known["attributes"] == {"clinic": "x"}
+    assert known["consent"][0]["evidence"] == {  # type: ignore[index]
+        "file": "readers.csv",
+        "line": 2,
+        "optin_time": "2020-01-02 03:04:05",
+    }
+
+
+def test_the_batch_holds_the_rows_of_the_file(desk: Desk, csv_file: CsvFile) -> None:
+    def members(batch: str) -> set[str]:
+        query = (
+            select(subscriber.c.email)
+            .join(import_member, import_member.c.subscriber_id == subscriber.c.id)
+            .where(import_member.c.batch == batch)
+        )
+        with desk.store.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    first = desk.take(csv_file("email", "a@b.example", "b@b.example", name="one.csv"))
+    other = desk.take(csv_file("email", "b@b.example", name="x.csv"), list_name="others")
+    desk.leave("b@b.example")
+    second = desk.take(csv_file("email", "b@b.example", "c@b.example", name="two.csv"))
+    assert members(second.batch) == {"b@b.example", "c@b.example"}
+    assert members(first.batch) == set()
+    assert members(other.batch) == {"b@b.example"}
+
+
+def test_a_killed_import_is_completed_by_running_it_again(
+    desk: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = csv_file("email", *(f"r{n}@b.example" for n in range(25)))
+    monkeypatch.setattr(importer_module, "BATCH", 10)
+    seen: list[object] = []
+
+    def dies(*args: object, **values: object) -> object:
+        seen.append(values)
+        if len(seen) > 2:
+            raise KeyboardInterrupt
+        return apply_batch(*args, **values)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importer_module, "apply_batch", dies)
+        with pytest.raises(KeyboardInterrupt):
+            desk.take(path)
+    assert count(desk.store, "readers") == 20
+    report = desk.take(path)
+    assert (report.added, report.unchanged) == (5, 20)
+    assert count(desk.store, "readers") == 25
+
+
+def test_another_suppression_key_is_refused(desk: Desk, csv_file: CsvFile) -> None:
+    path = csv_file("email", "a@b.example")
+    desk.take(path)
+    foreign = Desk(desk.store, Keys(desk.keys.signing, b"another key of thirty-two bytes!"))
+    with pytest.raises(RefusedError, match="another suppression key"):
+        foreign.take(path)
+
+
+def test_progress_is_told(desk: Desk, csv_file: CsvFile) -> None:
+    seen: list[int] = []
+    path = csv_file("email", *(f"r{n}@b.example" for n in range(10_001)))
+    assert desk.take(path, progress=seen.append).added == 10_001
+    assert seen == [5000, 10_000]
+
+
+cells = st.sampled_from(
+    ["a@b.example", "A@B.example", "b@b.example", "gone@b.example", "off@b.example", "bad", "", "é"]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(st.lists(st.tuples(cells, st.text("xy\n\t\"'=", max_size=4)), min_size=1, max_size=12))
+def test_every_row_is_counted_once(desk: Desk, tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+    path = tmp_path / "rows.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("email", "note"), *rows])
+    suppress_address(desk.store, "off@b.example", desk.keys, note="asked")
+    erase(desk.store, "gone@b.example", desk.keys, by="office")
+    if not any(email or note.split() for email, note in rows):
+        return
+    desk.take(path, skip_invalid=True)
+    before = desk.contents()
+    again = desk.take(path, skip_invalid=True)
+    assert (again.added, again.updated) == (0, 0)
+    assert desk.contents() == before
+    with desk.store.read() as connection:
+        people = connection.execute(select(func.count()).select_from(subscriber)).scalar_one()
+    assert people <= 3
+
+
+def _read(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))

@@ -1,0 +1,217 @@
+"""Leaving, coming back, being forgotten."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from newsletter.audience import (
+    Consent,
+    Keys,
+    SubscriptionState,
+    SuppressionReason,
+    Token,
+    TokenPurpose,
+    UnsubscribeResult,
+    add,
+    check_suppression_key,
+    columns,
+    erase,
+    export_csv,
+    find,
+    lift,
+    list_id,
+    reasons,
+    resubscribe,
+    subscribe,
+    suppress,
+    suppress_address,
+    unsubscribe,
+)
+from newsletter.errors import InputError, RefusedError
+from newsletter.store.schema import campaign, compiled_issue, consent_event, delivery
+from tests.integration.audience.desk import Desk
+
+ANNA = "Anna@clinic.example"
+
+
+@pytest.fixture
+def anna(desk: Desk) -> Token:
+    """On two lists, waiting for the third, long gone from the fourth."""
+    with desk.store.write() as connection:
+        person = add(connection, ANNA, desk.keys, at=1.0, first_name="Anna")
+        for name, state in (
+            ("news", SubscriptionState.ACTIVE),
+            ("sleep", SubscriptionState.ACTIVE),
+            ("research", SubscriptionState.PENDING),
+            ("events", SubscriptionState.UNSUBSCRIBED),
+        ):
+            subscribe(connection, person, name, Consent("form", 1.0, "v1"), state=state)
+    return desk.token(ANNA)
+
+
+BEFORE = {"events": "unsubscribed", "news": "active", "research": "pending", "sleep": "active"}
+
+
+def test_one_click_ends_every_subscription(desk: Desk, anna: Token) -> None:
+    result = unsubscribe(desk.store, anna, "one-click")
+    assert result == UnsubscribeResult(True, False, True, ("news", "research", "sleep"))
+    known = desk.show(ANNA)
+    assert set(known["lists"].values()) == {"unsubscribed"}  # type: ignore[attr-defined]
+    assert known["suppressed"] == ["unsubscribed"]
+    last = known["consent"][-1]  # type: ignore[index]
+    assert (last["action"], last["source"]) == ("unsubscribed", "one-click")
+    assert last["evidence"] == {"campaign_id": 1, "was": "active"}
+
+
+def test_again_changes_nothing(desk: Desk, anna: Token) -> None:
+    unsubscribe(desk.store, anna, "one-click")
+    before = desk.contents()
+    assert not unsubscribe(desk.store, anna, "page").changed
+    assert desk.contents() == before
+
+
+def test_a_proof_token_changes_nothing(desk: Desk, anna: Token) -> None:
+    before = desk.contents()
+    proof = desk.token(ANNA, proof=True)
+    for change in (unsubscribe, resubscribe):
+        assert change(desk.store, proof, "page") == UnsubscribeResult(False, True, False)
+    assert desk.contents() == before
+
+
+def test_nobody_has_that_token(desk: Desk, anna: Token) -> None:
+    before = desk.contents()
+    stranger = Token(TokenPurpose.UNSUBSCRIBE, False, 5, 1)
+    for change in (unsubscribe, resubscribe):
+        assert change(desk.store, stranger, "page") == UnsubscribeResult(False, False, False)
+    assert desk.contents() == before
+
+
+def test_a_token_for_bounces_cannot_unsubscribe(desk: Desk) -> None:
+    with pytest.raises(ValueError, match="cannot unsubscribe"):
+        unsubscribe(desk.store, Token(TokenPurpose.BOUNCE, False, 5, 1), "page")
+
+
+def test_undo_gives_back_what_it_ended_and_no_more(desk: Desk, anna: Token) -> None:
+    unsubscribe(desk.store, anna, "one-click")
+    result = resubscribe(desk.store, anna, "page")
+    assert result == UnsubscribeResult(True, False, True, ("news", "research", "sleep"))
+    assert desk.show(ANNA)["lists"] == BEFORE
+    assert desk.show(ANNA)["suppressed"] == []
+    assert not resubscribe(desk.store, anna, "page").changed
+    assert desk.show(ANNA)["lists"] == BEFORE
+
+
+def test_undo_lifts_no_other_reason(desk: Desk, anna: Token) -> None:
+    unsubscribe(desk.store, anna, "one-click")
+    suppress_address(desk.store, ANNA, desk.keys, note="office: asked by telephone")
+    resubscribe(desk.store, anna, "page")
+    assert desk.show(ANNA)["suppressed"] == ["manual"]
+
+
+def test_the_readers_own_sign_up_lifts_the_unsubscribe(desk: Desk, anna: Token) -> None:
+    unsubscribe(desk.store, anna, "one-click")
+    with desk.store.write() as connection:
+        person = find(connection, ANNA.upper())
+        assert person is not None
+        suppress(connection, person.address_hash, SuppressionReason.BOUNCED, "dsn", 2.0)
+        kept = subscribe(connection, person, "news", Consent("office", 2.0))
+        assert kept is SubscriptionState.UNSUBSCRIBED
+        now = subscribe(connection, person, "news", Consent("form", 3.0), confirmed_by_reader=True)
+        assert now is SubscriptionState.ACTIVE
+        assert reasons(connection, person.address_hash) == {SuppressionReason.BOUNCED}
+    lists = desk.show(ANNA)["lists"]
+    assert lists == dict.fromkeys(BEFORE, "unsubscribed") | {"news": "active"}
+
+
+def test_the_first_date_of_a_reason_stays(desk: Desk) -> None:
+    with desk.store.write() as connection:
+        assert suppress(connection, b"h" * 32, SuppressionReason.COMPLAINED, "arf", 1.0)
+        assert not suppress(connection, b"h" * 32, SuppressionReason.COMPLAINED, "arf", 2.0)
+        assert not lift(connection, b"h" * 32, SuppressionReason.BOUNCED)
+        assert lift(connection, b"h" * 32, SuppressionReason.COMPLAINED)
+        assert reasons(connection, b"h" * 32) == frozenset()
+
+
+def test_erasing_leaves_a_hash_and_a_number(desk: Desk, anna: Token) -> None:
+    _deliver(desk, anna)
+    assert erase(desk.store, "anna@CLINIC.example", desk.keys, by="office")
+    everything = repr(desk.contents()).lower()
+    assert "anna" not in everything
+    assert desk.show(ANNA) == {"email": ANNA, "known": False, "suppressed": ["erased"]}
+    with desk.store.read() as connection:
+        uids = set(connection.execute(select(consent_event.c.subscriber_uid)).scalars())
+    assert uids == {anna.subscriber_uid}
+    assert not unsubscribe(desk.store, anna, "one-click").known
+    assert not erase(desk.store, ANNA, desk.keys, by="office")
+
+
+def _deliver(desk: Desk, anna: Token) -> None:
+    with desk.store.write() as connection:
+        person = find(connection, ANNA)
+        assert person is not None
+        issue = {"digest": "d", "slug": "s", "payload": b"", "created_at": 1.0}
+        connection.execute(insert(compiled_issue).values(**issue))
+        connection.execute(
+            insert(campaign).values(
+                id=1, slug="s", audience="news", digest="d", state="finished", transport="outbox",
+                created_by="office", created_at=1.0,
+            )
+        )  # fmt: skip
+        connection.execute(
+            insert(delivery).values(
+                campaign_id=1, position=1, subscriber_uid=anna.subscriber_uid, email=person.email,
+                email_key=person.email_key, address_hash=person.address_hash, first_name="Anna",
+                last_name="", attributes={"city": "Annaberg"}, variant=0,
+            )
+        )  # fmt: skip
+
+
+def test_an_export_holds_states_reasons_and_no_formulas(
+    desk: Desk, csv_file: Callable[..., Path]
+) -> None:
+    desk.take(
+        csv_file(
+            "email,first_name,=cmd,note",
+            'a@b.example,=1+1,+49 30,"x,\ny"',
+            "b@b.example,-2,@x,'z",
+            "c@b.example,,,",
+        )
+    )
+    desk.leave("b@b.example")
+    suppress_address(desk.store, "b@b.example", desk.keys, note="office: asked")
+    out = io.StringIO()
+    assert export_csv(desk.store, "readers", out) == 3
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    shown = [[row[n] for n in ("email", "first_name", "cmd", "note", "state")] for row in rows]
+    assert shown == [
+        ["a@b.example", "'=1+1", "'+49 30", "x, y", "active"],
+        ["b@b.example", "'-2", "'@x", "'z", "unsubscribed"],
+        ["c@b.example", "", "", "", "active"],
+    ]
+    assert [row["suppressed"] for row in rows] == ["", "manual unsubscribed", ""]
+
+
+def test_a_list_that_is_none(desk: Desk) -> None:
+    with pytest.raises(InputError, match="no list 'nobody'"):
+        export_csv(desk.store, "nobody", io.StringIO())
+    with desk.store.read() as connection, pytest.raises(InputError):
+        list_id(connection, "nobody")
+    assert columns(desk.store, "nobody") == {"first_name", "last_name"}
+
+
+def test_another_suppression_key_is_refused(desk: Desk) -> None:
+    check_suppression_key(desk.store, desk.keys)
+    check_suppression_key(desk.store, Keys(b"n" * 32, desk.keys.suppression))
+    foreign = Keys(desk.keys.signing, b"n" * 32)
+    with pytest.raises(RefusedError, match="another suppression key"):
+        check_suppression_key(desk.store, foreign)
+    for change in (
+        lambda: erase(desk.store, ANNA, foreign, by="office"),
+        lambda: suppress_address(desk.store, ANNA, foreign, note="office: asked"),
+    ):
+        with pytest.raises(RefusedError):
+            change()

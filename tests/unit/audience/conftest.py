@@ -1,0 +1,31 @@
+"""Keys, and CSV files to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from newsletter.audience import Keys
+
+settings.register_profile("busy-machine", deadline=None)
+settings.load_profile("busy-machine")
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(signing=b"signing key of the tests, 32 byte", suppression=b"suppression key " * 2)
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a file: of lines, or of ``data`` as it is."""
+
+    def write(*lines: str, data: bytes | None = None) -> Path:
+        path = tmp_path / "readers.csv"
+        path.write_bytes("\n".join([*lines, ""]).encode() if data is None else data)
+        return path
+
+    return write
