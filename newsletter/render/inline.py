@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import cssutils
@@ -26,9 +27,33 @@ class _NoNetwork:
         raise RuntimeError("rendering never fetches anything")
 
 
-class _Inliner(Premailer):  # type: ignore[misc]
+_OPTIONS: dict[str, Any] = {
+    "allow_network": False,
+    "session": _NoNetwork(),
+    "strip_important": False,
+    "disable_validation": True,
+    "disable_leftover_css": True,
+    "align_floating_images": False,
+    "remove_unset_properties": False,
+    "include_star_selectors": True,
+    "disable_basic_attributes": ["width", "height", "align", "valign", "bgcolor"],
+}
+
+
+class _QuietInliner(Premailer):  # type: ignore[misc]
     def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
         return _PARSER.parseString(css_body, validate=False)
+
+
+class _Inliner(_QuietInliner):
+    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> Any:
+        return _parsed(css_body, ruleset_index)
+
+
+@lru_cache(maxsize=8)
+def _parsed(css: str, index: int) -> Any:
+    """Parsing takes most of premailer's time, and the stylesheet seldom changes."""
+    return _QuietInliner("", **_OPTIONS)._parse_style_rules(css, index)
 
 
 def inline_styles(html: str, css: str) -> str:
@@ -40,17 +65,5 @@ def inline_styles(html: str, css: str) -> str:
     """
     html = re.sub(r"^\s*<!doctype html>", "<!DOCTYPE html>", html, flags=re.IGNORECASE)
     html = re.sub(r"<style(?=[\s>])", f"<style{_KEEP}", html)
-    inlined: str = _Inliner(
-        html,
-        css_text=[css],
-        allow_network=False,
-        session=_NoNetwork(),
-        strip_important=False,
-        disable_validation=True,
-        disable_leftover_css=True,
-        align_floating_images=False,
-        remove_unset_properties=False,
-        include_star_selectors=True,
-        disable_basic_attributes=["width", "height", "align", "valign", "bgcolor"],
-    ).transform(pretty_print=False)
+    inlined: str = _Inliner(html, css_text=[css], **_OPTIONS).transform(pretty_print=False)
     return _SAME_CONDITION.sub("", inlined.replace(_KEEP, ""))

@@ -47,19 +47,19 @@ def render_template(root: Path, name: str, values: Mapping[str, object]) -> str:
     environment = _environment(folder, root.resolve(), name.endswith(".mjml"))
     try:
         return environment.get_template(name).render(values)
-    except TemplateSyntaxError as error:
-        raise _wrong(error.message or "syntax error", error.filename, error.lineno, root) from None
-    except TemplateNotFound as error:
-        message = f"no such template: templates/{error.message}"
-        raise InputError(message, fix="check `template:` and every {% include %}") from None
     except InputError:
         raise
+    except TemplateSyntaxError as error:
+        raise _wrong(error.message or "syntax error", error.filename, error.lineno, root) from None
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)
-        last = next((f for f in reversed(frame) if Path(f.filename).is_relative_to(folder)), None)
-        if last is None:
+        missing = error.name if isinstance(error, TemplateNotFound) else ""
+        message = f"no such template: templates/{missing}" if missing else str(error)
+        frames = traceback.extract_tb(error.__traceback__)
+        inside = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+        if not inside and not missing:
             raise
-        raise _wrong(str(error), last.filename, last.lineno, root) from None
+        file, line = (inside[-1].filename, inside[-1].lineno) if inside else (None, None)
+        raise _wrong(message, file, line, root) from None
 
 
 @lru_cache(maxsize=16)

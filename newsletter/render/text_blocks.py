@@ -45,7 +45,7 @@ def _block(block: Block, inline: Inline) -> str:
 
 
 def _titled(title: str, body: str) -> str:
-    return f"{underline(title)}\n\n{body}" if title else body
+    return f"\n{underline(title)}\n\n{body}" if title else body
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> str:

@@ -10,16 +10,19 @@ from newsletter.render.text_inline import Inline
 from newsletter.render.wrap import underline, wrap
 
 
-def write_prose(tokens: Sequence[Token], inline: Inline, indent: str = "") -> str:
+def write_prose(
+    tokens: Sequence[Token], inline: Inline, indent: str = "", gap: str = "\n\n"
+) -> str:
     """Paragraphs, headings, lists, quotes and code, each set apart by an empty line.
 
     Args:
         tokens: Block tokens, balanced.
         inline: Writes what is in them.
         indent: Starts every line.
+        gap: Stands between blocks.
     """
     blocks = (_block(group, inline, indent) for group in _groups(tokens))
-    return "\n\n".join(block for block in blocks if block.strip())
+    return gap.join(block for block in blocks if block.strip())
 
 
 def _groups(tokens: Sequence[Token]) -> list[Sequence[Token]]:
@@ -69,19 +72,18 @@ def _list(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
     opening, items = tokens[0], tokens[1:-1]
     ordered = opening.type == "ordered_list_open"
     number = int(opening.attrs.get("start", 1))
-    written, tight = [], True
-    for offset, item in enumerate(_groups(items)):
+    entries = _groups(items)
+    gap = "\n" if all(map(_is_tight, entries)) else "\n\n"
+    written = []
+    for offset, entry in enumerate(entries):
         mark = f"{number + offset}. " if ordered else "- "
-        body = write_prose(item[1:-1], inline, indent + " " * len(mark))
-        if _is_tight(item):
-            body = body.replace("\n\n", "\n")
-        tight = tight and _is_tight(item)
+        body = write_prose(entry[1:-1], inline, indent + " " * len(mark), gap)
         written.append(indent + mark + body[len(indent) + len(mark) :])
-    return ("\n" if tight else "\n\n").join(written)
+    return gap.join(written)
 
 
-def _is_tight(item: Sequence[Token]) -> bool:
-    return any(token.type == "paragraph_open" and token.hidden for token in item)
+def _is_tight(entry: Sequence[Token]) -> bool:
+    return entry[1].hidden or entry[1].type == "list_item_close"
 
 
 def _table(tokens: Sequence[Token], inline: Inline, indent: str) -> str:

@@ -29,7 +29,7 @@ def wrap(text: str, first: str = "", rest: str = "") -> str:
             break_on_hyphens=False,
         )
         lines += wrapper.wrap(_SHARE.sub("\u00a0%", line)) or [rest.rstrip()]
-    return "\n".join(lines).replace("\u00a0%", " %")
+    return "\n".join(line.rstrip() for line in lines).replace("\u00a0%", " %")
 
 
 def underline(text: str) -> str:

@@ -1,0 +1,180 @@
+"""A compiled issue: its variants, its slots, its digest, and how it is stored."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from newsletter.content import read_issue
+from newsletter.errors import InputError
+from newsletter.render import (
+    UNSUBSCRIBE_TOKEN,
+    CompiledIssue,
+    Part,
+    SlotKind,
+    compile_issue,
+    deserialize,
+    preview_part,
+    serialize,
+    write_text,
+)
+from newsletter.settings import Settings
+from tests.unit.render.conftest import Compile
+
+TWO_TOPICS = """\
+For all.[^all]
+
+::: audience topic=back
+Backs only.[^back]
+:::
+
+::: audience topic=neck
+Necks only.[^neck]
+:::
+
+[^all]: All. doi:10.1000/1
+[^back]: Back. doi:10.1000/2
+[^neck]: Neck. doi:10.1000/3
+"""
+
+
+def test_one_variant_per_subset_of_topics(build: Compile) -> None:
+    compiled = build(TWO_TOPICS)
+    texts = {v.topics: preview_part(v.text, {}) for v in compiled.variants}
+    assert set(texts) == {frozenset(s) for s in ((), ("back",), ("neck",), ("back", "neck"))}
+    for topics, text in texts.items():
+        assert ("Backs only" in text) == ("back" in topics)
+        assert ("Necks only" in text) == ("neck" in topics)
+        assert text.count("\n[") == 1 + len(topics), "references are numbered without gaps"
+
+
+def test_the_archive_has_every_topic(build: Compile) -> None:
+    archive = build(TWO_TOPICS).archive_html
+    assert "Backs only" in archive
+    assert "Necks only" in archive
+
+
+def test_without_topics_there_is_one_variant(build: Compile) -> None:
+    (variant,) = build().variants
+    assert variant.topics == frozenset()
+
+
+def test_more_than_four_topics_are_refused(build: Compile) -> None:
+    body = "".join(f"::: audience topic=t{n}\nText.\n:::\n\n" for n in range(5))
+    with pytest.raises(InputError, match="5 topics"):
+        build(body)
+
+
+def test_slots_are_known_by_name_kind_and_default(build: Compile) -> None:
+    body = 'Hi {{ first_name | default("A & B") }}, [go](https://a.example/?q={{ first_name }}).\n'
+    compiled = build(body)
+    (variant,) = compiled.variants
+    slots = [(slot.name, slot.kind, slot.default) for slot in variant.html.slots]
+    assert slots == [
+        ("first_name", SlotKind.HTML, "A & B"),
+        ("first_name", SlotKind.URL_PART, ""),
+        (UNSUBSCRIBE_TOKEN, SlotKind.TOKEN, ""),
+    ]
+    assert [slot.kind for slot in variant.text.slots] == [
+        SlotKind.TEXT,
+        SlotKind.URL_PART,
+        SlotKind.TOKEN,
+    ]
+    assert compiled.merge_fields == {"first_name"}
+    assert "https://news.clinic.example/u/TOKEN" in preview_part(
+        variant.html, {UNSUBSCRIBE_TOKEN: "TOKEN"}
+    )
+    assert "<p>Hi A &amp; B, " in compiled.archive_html
+
+
+def test_subject_and_preheader_have_slots(root: Path, settings: Settings) -> None:
+    path = root / "a.md"
+    path.write_text(
+        "---\nsubject: News, {{ first_name }}\npreheader: Dear {{ first_name }}\n"
+        "date: 2026-03-01\ntitle: T\n---\nText.\n",
+        encoding="utf-8",
+    )
+    variant = compile_issue(read_issue(path, root=root), settings).variants[0]
+    hostile = {"first_name": "<b>\r\nBcc: x"}
+    assert preview_part(variant.subject, hostile) == "News, <b>  Bcc: x"
+    assert preview_part(variant.preheader, hostile) == "Dear <b>  Bcc: x"
+    assert "Dear &lt;b&gt;  Bcc: x" in preview_part(variant.html, hostile)
+
+
+def test_a_field_in_a_host_names_its_line(build: Compile) -> None:
+    with pytest.raises(InputError, match="scheme or host") as caught:
+        build("One.\n\n[go](https://{{ first_name }}.example/)\n")
+    assert caught.value.line == 8
+
+
+def test_write_text_is_the_text_part(root: Path, settings: Settings, build: Compile) -> None:
+    compiled = build("Text.\n")
+    text = write_text(read_issue(root / "news.md", root=root), settings)
+    before, after = compiled.variants[0].text.segments
+    assert text.startswith(before)
+    assert text.endswith(after)
+
+
+def test_an_unknown_disclaimer_is_refused(build: Compile) -> None:
+    with pytest.raises(InputError, match="no disclaimer is called long") as caught:
+        build(head="disclaimer: long\n")
+    assert caught.value.line == 5
+
+
+def test_the_disclaimer_is_text(build: Compile) -> None:
+    html = "".join(build().variants[0].html.segments)
+    assert "We give no advice. &lt;b&gt;Call&lt;/b&gt; 911 &amp; wait." in html
+
+
+def test_a_button_that_runs_is_refused(build: Compile) -> None:
+    with pytest.raises(InputError, match="button") as caught:
+        build(head="call_to_action:\n  label: Go\n  url: javascript:alert(1)\n")
+    assert caught.value.line == 7
+
+
+def test_the_digest_covers_every_word_and_the_sender(
+    build: Compile, root: Path, settings: Settings
+) -> None:
+    first = build("One, two.\n")
+    publication = settings.publication.model_copy(update={"reply_to": "office@clinic.example"})
+    other = settings.model_copy(update={"publication": publication})
+    digests = {
+        first.digest,
+        build("One two.\n").digest,
+        build("One, two.\n", head="author: A. Writer\n").digest,
+        compile_issue(read_issue(root / "news.md", root=root), other).digest,
+    }
+    assert len(digests) == 4
+    assert build("One, two.\n").digest == first.digest
+
+
+def test_the_digest_does_not_say_where_a_picture_lies(build: Compile) -> None:
+    first = build("![A](pictures/small.png)\n")
+    moved = replace(first.images[0], path=Path("elsewhere.png"))
+    assert deserialize(serialize(replace(first, images=(moved,)))).digest == first.digest
+
+
+def test_what_is_stored_comes_back(every_block: CompiledIssue) -> None:
+    data = serialize(every_block)
+    assert deserialize(data) == every_block
+    assert serialize(deserialize(data)) == data
+    assert json.loads(data)["digest"] == every_block.digest
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b'{"format": 2}', b"null"])
+def test_what_is_no_compiled_issue_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match="not a compiled issue"):
+        deserialize(data)
+
+
+def test_a_stored_issue_that_was_changed_is_refused(build: Compile) -> None:
+    compiled = build("Word.\n")
+    variant = replace(compiled.variants[0], text=Part(("Another",)))
+    with pytest.raises(InputError, match="changed after"):
+        deserialize(serialize(replace(compiled, variants=(variant,))))
+
+
+def test_the_sample_stays_far_below_what_gmail_clips(every_block: CompiledIssue) -> None:
+    html = preview_part(every_block.variants[-1].html, {})
+    assert len(html.encode()) < 60_000
