@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from newsletter.audience import Keys
 from newsletter.settings import Settings
@@ -17,3 +18,11 @@ class Desk:
     store: Store
     keys: Keys
     by: str
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the evidence of a send is kept: beside the database, so that both move together."""
+        database = self.store.engine.url.database
+        if self.store.is_sqlite and database:
+            return Path(database).parent / "journal"
+        return self.settings.var / "journal"

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+)
 
 from newsletter.audience import SubscriptionState, SuppressionReason
 from newsletter.deliver import taken_or_uncertain
@@ -81,15 +93,16 @@ def freeze(
 
 def _people(
     campaign_id: int, list_id: int, audience: Audience, compiled: CompiledIssue, *, again: bool
-) -> object:
-    columns = {
+) -> Select[Any]:
+    columns: dict[str, ColumnElement[Any]] = {
+        **{column.name: column for column in subscriber.c},
         "campaign_id": literal(campaign_id),
         "position": func.row_number().over(order_by=subscriber.c.id),
         "variant": _variant(compiled),
         "skipped": _skipped(compiled.slug, campaign_id, again=again),
     }
     query = (
-        select(*(columns.get(c.name, subscriber.c.get(c.name)).label(c.name) for c in delivery.c))
+        select(*(columns[c.name].label(c.name) for c in delivery.c))
         .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
         .where(subscription.c.list_id == list_id)
     )
@@ -104,7 +117,7 @@ def _people(
 
 
 def _skipped(slug: str, campaign_id: int, *, again: bool) -> ColumnElement[str]:
-    reasons = [
+    reasons: list[tuple[ColumnElement[bool], str]] = [
         (
             exists().where(
                 suppression.c.address_hash == subscriber.c.address_hash,

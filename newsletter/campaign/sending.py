@@ -133,8 +133,11 @@ def discard(store: Store, campaign_id: int) -> None:
         )
 
 
-def require_way_out(desk: Desk, opened: Opened) -> None:
-    """Refuse a live send whose readers could not get out again, or that bears sample data.
+def require_way_out(desk: Desk, opened: Opened) -> bool:
+    """Refuse a live send whose readers could not get out again.
+
+    Returns:
+        Whether the send is sheltered: it can reach nobody but reserved addresses on this machine.
 
     Raises:
         RefusedError: The one-click address fails its test and the send is not sheltered.
@@ -145,6 +148,7 @@ def require_way_out(desk: Desk, opened: Opened) -> None:
     if not sheltered:
         proof = TokenSigner(desk.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
         preflight.require_way_back(desk.settings.publication.public_url, proof)
+    return bool(sheltered)
 
 
 def run(
@@ -218,7 +222,7 @@ async def _until_stopped(
             transport,
             composer,
             owner=f"{socket.gethostname()}:{os.getpid()}",
-            journal_dir=desk.settings.var / "journal",
+            journal_dir=desk.journal_folder,
             progress=progress,
             stop=stop,
         )

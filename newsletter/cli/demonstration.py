@@ -208,7 +208,7 @@ class _MailboxThread:
 
     def stop(self) -> None:
         """Stop taking mail."""
-        self._wait(self._mailbox.stop())
+        self._wait(self._mailbox.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import webbrowser
+from collections.abc import Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -51,7 +52,30 @@ def serve(
     print(f"Serving {url}  (Ctrl-C stops)", flush=True)
     if browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    config = uvicorn.Config(
+    with listener, contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def background(app: ASGIApp, port: int) -> Iterator[None]:
+    """Serve on loopback in a thread, for as long as the block runs.
+
+    Raises:
+        UnavailableError: The port is taken.
+    """
+    with _listen(LOOPBACK, port) as listener:
+        server = uvicorn.Server(_config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         access_log=False,
         log_level="warning",
@@ -59,8 +83,6 @@ def serve(
         lifespan="off",
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
     )
-    with listener, contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
