@@ -96,6 +96,7 @@ def _people(
 ) -> Select[Any]:
     columns: dict[str, ColumnElement[Any]] = {
         **{column.name: column for column in subscriber.c},
+        "subscriber_uid": subscriber.c.uid,
         "campaign_id": literal(campaign_id),
         "position": func.row_number().over(order_by=subscriber.c.id),
         "variant": _variant(compiled),
