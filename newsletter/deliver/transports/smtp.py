@@ -38,8 +38,8 @@ class SmtpTransport:
 
     A batch joins one queue that all connections draw from, so that none idles between batches.
     Connections are opened on demand, renewed after `messages_per_connection`, and met with
-    growing pauses while the server is unwell. What has not been begun when a connection is lost
-    goes to another one once, then is `deferred`.
+    growing pauses while the server is unwell. A message that has not been begun when its
+    connection is lost goes to another one; when that is lost too, it is `deferred`.
 
     Args:
         settings: The relay.
@@ -129,13 +129,18 @@ class SmtpTransport:
         """Note that the server does its work."""
         self._failures = 0
 
-    def lost(self, job: Job, reply: Reply | None, why: str) -> None:
-        """Send again what was announced in vain, once."""
-        job.losses += 1
+    def lost(self, job: Job, reply: Reply | None, why: str, *, first: bool) -> None:
+        """Send again what was announced in vain.
+
+        Two losses as a connection's first message put a message off. A loss behind others weighs
+        less, since there it is the connection's share that ran out: on each once, at most.
+        """
+        connections = self._settings.connections
+        job.losses += connections if first else 1
         job.data = b""
         if job.batch.error or self._halted:
             job.settle(Result.RETURNED, note=why)
-        elif job.losses > 1:
+        elif job.losses >= 2 * connections:
             job.settle(Result.DEFERRED, reply, why)
         elif not job.batch.abandoned:
             self._queue.appendleft(job)

@@ -43,8 +43,8 @@ class Feed(Protocol):
         """Note that this connection waits for work."""
         ...
 
-    def lost(self, job: Job, reply: Reply | None, why: str) -> None:
-        """Take back a message of which no body was sent."""
+    def lost(self, job: Job, reply: Reply | None, why: str, *, first: bool) -> None:
+        """Take back a message of which no body was sent; ``first`` on its connection or not."""
         ...
 
     def progress(self) -> None:
@@ -300,7 +300,7 @@ class Sender(asyncio.Protocol):
         if ready and ready.refusal:
             self._record(ready, ready.refusal)
         elif ready:
-            self._feed.lost(ready, reply, why)
+            self._feed.lost(ready, reply, why, first=not self.progressed)
 
     def eof_received(self) -> None:
         """Nothing more will be answered (called by the event loop)."""

@@ -22,7 +22,8 @@ MAX_DATA_LINE = 998
 """Octets of a line of a message without CRLF (RFC 5321 section 4.5.3.1.6)."""
 
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])([^\r\n\x00]*))?")
-_PATH = re.compile(r"[^\x00-\x20\x7f<>@]{1,64}@[^\x00-\x20\x7f<>@]{1,253}")
+_PART = r"[^\x00-\x20\x7f<>@\ud800-\udfff]"
+_PATH = re.compile(rf"{_PART}{{1,64}}@{_PART}{{1,253}}")
 
 
 class Reply(NamedTuple):
