@@ -15,9 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.audience.model import Token, TokenPurpose
-from newsletter.audience.tokens import TokenSigner
-from newsletter.audience.unsubscribe import resubscribe, unsubscribe
+from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
 from newsletter.store import Store

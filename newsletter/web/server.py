@@ -57,8 +57,15 @@ def serve(
 
 
 @contextlib.contextmanager
-def background(app: ASGIApp, port: int) -> Iterator[None]:
+def background(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """Serve on loopback in a thread, for as long as the block runs.
+
+    Args:
+        app: An ASGI application.
+        port: 0 takes a free one.
+
+    Yields:
+        The address, without a trailing slash.
 
     Raises:
         UnavailableError: The port is taken.
@@ -68,7 +75,7 @@ def background(app: ASGIApp, port: int) -> Iterator[None]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield
+            yield _address(listener, "")
         finally:
             server.should_exit = True
             thread.join()

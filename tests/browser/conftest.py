@@ -1,15 +1,14 @@
 """One Chromium for all tests of a worker, and applications served on loopback."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 from starlette.types import ASGIApp
+
+from newsletter.web.server import background
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -25,8 +24,10 @@ ARGUMENTS = [
 Serve = Callable[[ASGIApp], str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    # Not for the session: Playwright keeps an event loop running in this thread, which would
+    # take asyncio.run from the tests of other folders.
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing: run `make chromium`")
     with sync_playwright() as playwright:
@@ -39,15 +40,4 @@ def chromium() -> Iterator[Browser]:
 def serve() -> Iterator[Serve]:
     """Serve an application and give its address."""
     with ExitStack() as running:
-        yield lambda app: running.enter_context(_served(app))
-
-
-@contextmanager
-def _served(app: ASGIApp) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=30)
+        yield lambda app: running.enter_context(background(app))

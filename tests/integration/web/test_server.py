@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -10,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import UnavailableError
-from newsletter.web.server import free_port, serve
+from newsletter.web.public import public_app
+from newsletter.web.server import background, free_port, serve
 from tests.integration.web.conftest import LEFT, PROJECT, Clinic
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from newsletter.audience.keys import Keys
-from newsletter.audience.tokens import TokenSigner
+from newsletter.audience import Keys, TokenSigner
 from newsletter.settings import load_settings
 from newsletter.store import open_store
 from newsletter.web.public import public_app
@@ -67,10 +68,17 @@ def test_one_click_over_the_wire_then_a_graceful_stop(clinic: Clinic, server) ->
 
 
 def test_a_taken_port_is_explained(clinic: Clinic) -> None:
-    import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UnavailableError, match=f"port {port}"):
             serve(lambda *_: None, port=port)
         assert free_port() != port
+
+
+def test_a_server_in_the_background_ends_with_its_context(clinic: Clinic) -> None:
+    app = public_app(clinic.store, clinic.signer, clinic.settings)
+    with background(app) as address, urllib.request.urlopen(f"{address}/health") as answer:
+        assert answer.read() == b"ok"
+    with background(app, int(address.rpartition(":")[2])) as again:
+        assert again == address
