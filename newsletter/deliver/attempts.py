@@ -6,7 +6,6 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
@@ -21,7 +20,6 @@ SKIPPED = "skipped"
 LONGEST_REPLY = 500
 MEMBERS = 5000
 """Deliveries in one chunk."""
-_DUE_GRAIN_S = 30.0
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _UNSETTLED = (Result.DEFERRED, Result.RETURNED)
@@ -110,7 +108,7 @@ def regroup(
         jitter = random.random()  # noqa: S311
         decision = decide(row.tries, row.since, now, jitter=jitter, policy=policy)
         if isinstance(decision, Later):
-            deferred[ceil(decision.at / _DUE_GRAIN_S) * _DUE_GRAIN_S].append(row.position)
+            deferred[policy.rounded(decision.at)].append(row.position)
         else:
             failed.append(row.position)
     make_listed(connection, place.campaign_id, "returned", returned, now)

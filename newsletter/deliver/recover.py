@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -76,12 +77,16 @@ def resolve(
             )
             .with_for_update()
         ).all()
+        members: dict[tuple[int, str], list[int]] = defaultdict(list)
         for row in rows:
-            place = Place(campaign_id, row.chunk_id)
-            append(connection, place, [Outcome(row.position, result, reply=note)], now)
+            members[row.chunk_id, row.state].append(row.position)
+        for (chunk_id, state), found in members.items():
+            place = Place(campaign_id, chunk_id)
+            known = [Outcome(position, result, reply=note) for position in found]
+            append(connection, place, known, now)
             # A chunk that is not done yet regroups what is returned when it ends.
-            if result == Result.RETURNED and row.state == "done":
-                regroup(connection, place, now, positions=[row.position])
+            if result == Result.RETURNED and state == "done":
+                regroup(connection, place, now, positions=found)
         return len(rows)
 
 

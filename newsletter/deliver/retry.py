@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -20,6 +21,11 @@ class RetryPolicy:
     factor: float = 3.0
     longest_delay: float = 4 * HOUR
     give_up_after: float = 72 * HOUR
+
+    def rounded(self, at: float) -> float:
+        """The time at which retries that are due about then go out together, not before ``at``."""
+        grain = self.first_delay / 4
+        return ceil(at / grain) * grain if grain else at
 
 
 @dataclass(frozen=True, slots=True)

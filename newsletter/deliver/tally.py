@@ -129,7 +129,7 @@ def taken_or_uncertain(row: FromClause) -> Any:
         chunk.c.state == "leased",
         row.c.skipped == "",
         or_(in_range, listed),
-        ~_attempted(row.c.campaign_id, row.c.position, chunk.c.id),
+        ~_attempted(row.c.campaign_id, row.c.position, chunk.c.id).correlate(chunk, row),
     )
     return or_(taken, under_way)
 
