@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.smtp_server import Server
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,3 +76,59 @@ def project(tmp_path: Path) -> Project:
     for name in ("templates", "issues"):
         shutil.copytree(ROOT / name, tmp_path / name)
     return Project(tmp_path)
+
+
+@dataclass
+class Relay:
+    """A real SMTP server, run in a thread so that processes can talk to it."""
+
+    server: Server
+
+    @property
+    def recipients(self) -> list[str]:
+        """Who got a message, in order."""
+        return [recipient for message in self.server.received for recipient in message.rcpt_to]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes `send.py` use it."""
+        return {
+            "NEWSLETTER_TRANSPORT": "smtp",
+            "NEWSLETTER_SMTP__HOST": "127.0.0.1",
+            "NEWSLETTER_SMTP__PORT": str(self.server.port),
+            "NEWSLETTER_SMTP__SECURITY": "none",
+        }
+
+    def headers(self, recipient: str) -> Message:
+        """The headers of the message that a recipient got."""
+        found = [m for m in self.server.received if recipient in m.rcpt_to]
+        assert len(found) == 1, f"{recipient} got {len(found)} messages"
+        return BytesHeaderParser().parsebytes(found[0].data)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Relay]:
+    """Run a server in a thread with an event loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def wait(step: Coroutine[Any, Any, Any]) -> None:
+        asyncio.run_coroutine_threadsafe(step, loop).result(timeout=20)
+
+    try:
+        wait(server.__aenter__())
+        yield Relay(server)
+        wait(server.__aexit__(None, None, None))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def relay(project: Project) -> Iterator[Relay]:
+    """A relay that takes everything; the project is set to use it."""
+    with running(Server()) as relay:
+        project.environment.update(relay.environment)
+        yield relay
