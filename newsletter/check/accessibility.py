@@ -36,25 +36,24 @@ def heading_order(case: Case) -> Iterator[Hit]:
         headings = reading.headings
         for (above, _), (level, text) in pairwise(((0, ""), *headings)):
             if level > above + 1:
-                yield Hit(
-                    _heading_line(case, text, level),
+                yield _heading(
+                    case,
+                    (level, text),
                     f"heading “{_short(text)}” is level {level} after level {above}",
                     f"make it level {above + 1}: {'#' * (above + 1)}",
                 )
-        for _, text in [h for h in headings if h[0] == 1][1:]:
-            line = _heading_line(case, text, 1)
-            yield Hit(line, f"heading “{_short(text)}” is a second title", "start it with ##")
+        for heading in [h for h in headings if h[0] == 1][1:]:
+            message = f"heading “{_short(heading[1])}” is a second title"
+            yield _heading(case, heading, message, "start it with ##")
 
 
 @rule("accessibility/empty-heading", Severity.WARNING)
 def empty_heading(case: Case) -> Iterator[Hit]:
     """A heading without words."""
     for reading in case.readings:
-        for level, text in reading.headings:
-            if is_blank(text):
-                yield Hit(
-                    _heading_line(case, "", level), "a heading has no words", "write it or drop it"
-                )
+        for heading in reading.headings:
+            if is_blank(heading[1]):
+                yield _heading(case, heading, "a heading has no words", "write it or drop it")
 
 
 @rule("accessibility/table-role", Severity.WARNING)
@@ -127,9 +126,11 @@ def _all_words_in(wrapper: HtmlElement, tree: HtmlElement) -> bool:
     return all(wrapper in heading.iterancestors() for heading in headings)
 
 
-def _heading_line(case: Case, text: str, level: int) -> int:
-    marked = case.line_of(f"{'#' * level} {text}")
-    return marked if marked > 1 or not text else case.line_of(text)
+def _heading(case: Case, heading: tuple[int, str], message: str, fix: str) -> Hit:
+    """A hit at the heading's line, or in the template if the article has no such heading."""
+    level, text = heading
+    lines = case.lines_of(f"{'#' * level} {text}") or case.lines_of(text)
+    return Hit(lines[0], message, fix) if lines else Hit(1, message, fix, case.template)
 
 
 def _short(text: str) -> str:

@@ -84,10 +84,14 @@ class Case:
 
     def place_of(self, text: str) -> tuple[str, int]:
         """File and line of a text: the article, or else the settings, or else the article's top."""
-        for file, source in ((self.file, self._source), (SETTINGS_FILE, self._settings_source)):
-            if found := _lines(text, source):
-                return file, found[0]
-        return self.file, 1
+        if lines := self.lines_of(text):
+            return self.file, lines[0]
+        return self.setting_of(text) or (self.file, 1)
+
+    def setting_of(self, text: str) -> tuple[str, int] | None:
+        """File and line of a text in the settings; None if it stands nowhere there."""
+        lines = _lines(text, self._settings_source)
+        return (SETTINGS_FILE, lines[0]) if lines else None
 
     def setting_line(self, key: str) -> int:
         """The line of a key in the settings file; 1 if the environment sets it."""

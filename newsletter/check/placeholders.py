@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from newsletter.check.case import Case
 from newsletter.check.model import Severity
+from newsletter.check.reading import squeeze
 from newsletter.check.rule import Hit, rule
 
 # "47,XXX" is a karyotype.
@@ -15,7 +16,7 @@ _FILLER = re.compile(
     r"|(?<![\w,])(?<!,\s)XXX+(?!\w)"
 )
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%")
-_CITATION = re.compile(r"\[\^[^\]\s]*\]?")
+_CITATION = re.compile(r"\[\^(?:[^\]\n]{0,100}\]|\w*)")
 
 
 @rule("placeholders/filler", Severity.BLOCKER)
@@ -29,12 +30,12 @@ def filler(case: Case) -> Iterator[Hit]:
 
 @rule("placeholders/merge-marks", Severity.BLOCKER)
 def merge_marks(case: Case) -> Iterator[Hit]:
-    """Braces or a slot's inner name that readers would see."""
+    """Braces or a slot's inner name that readers would see; an article cannot hold any."""
     leaked = re.compile(rf"{_LEFT_OVER.pattern}|{re.escape(case.issue.prefix)}\w*")
     for text in _outputs(case):
         for found in leaked.finditer(text):
-            for file, line in _places(case, found[0]):
-                yield Hit(line, f"“{found[0]}” is left in the mail", "mend the merge field", file)
+            file, line = case.setting_of(found[0]) or (case.template, 1)
+            yield Hit(line, f"“{found[0]}” is left in the mail", "mend what writes it", file)
 
 
 @rule("placeholders/citation-marks", Severity.BLOCKER)
@@ -54,7 +55,7 @@ def _outputs(case: Case) -> Iterator[str]:
     sender = case.compiled.sender
     yield f"{sender.from_name}\n{sender.from_address}"
     for reading in case.readings:
-        yield from (reading.subject, reading.preheader, reading.words, reading.text)
+        yield from (reading.subject, reading.preheader, reading.words, squeeze(reading.text))
 
 
 def _places(case: Case, text: str) -> list[tuple[str, int]]:

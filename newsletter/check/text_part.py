@@ -36,7 +36,7 @@ def long_line(case: Case) -> Iterator[Hit]:
             length = len(line.encode("utf-8", "surrogatepass"))
             if length > LONGEST_LINE:
                 yield Hit(
-                    case.line_of(line.strip().split(" ")[0][:LONGEST_LINE]),
+                    case.line_of(max(line.split(), key=len).strip("<>().,")),
                     f"a line of the text part has {length} octets; {LONGEST_LINE} is the most",
                     "shorten the address or word that cannot be wrapped",
                 )

@@ -1,0 +1,67 @@
+"""What people and programs get to see of findings."""
+
+import json
+
+from newsletter.check import Finding, Severity, findings_json, format_findings, unwaived
+from tests.unit.check.desk import Desk, Sample
+
+UNUSED = Finding(
+    "references/unused",
+    Severity.WARNING,
+    "issues/x.md",
+    41,
+    "[^smith2001] is never cited",
+    "remove it, or cite it",
+)
+BLOCKER = Finding("disclaimer/missing", Severity.BLOCKER, "issues/x.md", 3, "none", "name one")
+NOTE = Finding("images/wide", Severity.NOTE, "issues/x.md", 9, "2401 pixels", "scale it down")
+
+
+def test_findings_read_like_a_compiler():
+    assert format_findings([UNUSED], colour=False) == (
+        "issues/x.md:41: references/unused  [^smith2001] is never cited  (remove it, or cite it)"
+    )
+
+
+def test_severity_is_in_words_and_colour_comes_on_top():
+    plain = format_findings([BLOCKER, NOTE], colour=False)
+    assert plain.split("\n") == [
+        "issues/x.md:3: blocker: disclaimer/missing  none  (name one)",
+        "issues/x.md:9: note: images/wide  2401 pixels  (scale it down)",
+    ]
+    coloured = format_findings([BLOCKER], colour=True)
+    assert coloured.replace("\x1b[31m", "").replace("\x1b[0m", "") == plain.split("\n")[0]
+
+
+def test_json_has_exactly_the_promised_keys():
+    (found,) = json.loads(findings_json([UNUSED]))["findings"]
+    assert found == {
+        "rule": "references/unused",
+        "severity": "warning",
+        "file": "issues/x.md",
+        "line": 41,
+        "message": "[^smith2001] is never cited",
+        "fix": "remove it, or cite it",
+    }
+    assert json.loads(findings_json([])) == {"findings": []}
+
+
+def test_a_waiver_settles_a_warning_when_it_gives_a_reason():
+    assert unwaived([UNUSED], {"references/unused": "kept for the archive"}) == []
+    assert unwaived([UNUSED], {"references/unused": "  "}) == [UNUSED]
+    assert unwaived([UNUSED], {"references/missing": "because"}) == [UNUSED]
+
+
+def test_no_waiver_settles_a_blocker():
+    assert unwaived([BLOCKER], {"disclaimer/missing": "just this once"}) == [BLOCKER]
+
+
+def test_findings_come_by_file_line_and_severity_each_once(desk: Desk):
+    body = "Lorem ipsum, 67 % cure.[^b]\n\n::: audience topic=neck\nTODO\n:::\n\n[^c]: Alone."
+    desk.lay(Sample("", body, front={"subject": "'Re: YOU!!'"}))
+    findings = desk.check()
+    order = list(Severity)
+    keys = [(f.file, f.line, order.index(f.severity)) for f in findings]
+    assert keys == sorted(keys)
+    assert len(findings) == len(set(findings))
+    assert len({f.line for f in findings}) > 3

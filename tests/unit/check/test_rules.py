@@ -1,0 +1,76 @@
+"""Every rule fires at the right line of a real article, and keeps quiet beside it."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from newsletter.check import RULES, Severity
+from tests.unit.check.desk import Desk, Sample
+
+GROUPS = sorted({rule.group for rule in RULES})
+MODULES = [import_module(f"tests.unit.check.samples.{group.replace('-', '_')}") for group in GROUPS]
+FIRES: list[Sample] = [sample for module in MODULES for sample in module.FIRES]
+NEAR_MISSES: list[Sample] = [sample for module in MODULES for sample in module.NEAR_MISSES]
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.mark.parametrize("sample", FIRES, ids=lambda sample: sample.rule)
+def test_fires_where_the_fault_stands(desk: Desk, sample: Sample):
+    desk.lay(sample)
+    findings = desk.check(sample.columns, sample.live)
+    expected = (sample.file, desk.line_of(sample.file, sample.at))
+    assert expected in [(f.file, f.line) for f in findings if f.rule == sample.rule], findings
+
+
+@pytest.mark.parametrize("sample", NEAR_MISSES, ids=lambda sample: sample.rule)
+def test_keeps_quiet_beside_it(desk: Desk, sample: Sample):
+    desk.lay(sample)
+    findings = desk.check(sample.columns, sample.live)
+    assert [f for f in findings if f.rule == sample.rule] == []
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_plain_words_give_no_findings(desk: Desk, live: bool):
+    desk.lay(Sample(""))
+    assert desk.check(live=live) == []
+
+
+@pytest.mark.parametrize("samples", [FIRES, NEAR_MISSES], ids=["fires", "near misses"])
+def test_every_rule_has_samples(samples: list[Sample]):
+    assert {sample.rule for sample in samples} == {rule.name for rule in RULES}
+
+
+def test_rules_are_named_group_and_rule_once():
+    names = [rule.name for rule in RULES]
+    assert len(names) == len(set(names))
+    assert all(name.count("/") == 1 and name == name.lower() for name in names)
+    groups = [rule.group for rule in RULES]
+    assert groups == sorted(groups, key=groups.index), "rules of a group stand together"
+
+
+def test_every_rule_is_documented_with_its_severity():
+    rows = [line for line in (DOCS / "checks.md").read_text().split("\n") if line.startswith("| `")]
+    documented = [tuple(cell.strip(" `") for cell in row.split("|")[1:3]) for row in rows]
+    assert documented == [(rule.name, str(rule.severity)) for rule in RULES]
+
+
+def test_the_rules_of_live_sends_are_documented_as_such():
+    rows = (DOCS / "checks.md").read_text().split("\n")
+    live = {
+        row.split("`")[1] for row in rows if row.startswith("| `") and "Live sends only." in row
+    }
+    assert live == {rule.name for rule in RULES if rule.live}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_findings_are_one_line_and_say_what_to_do(desk: Desk, rule):
+    sample = next(sample for sample in FIRES if sample.rule == rule.name)
+    desk.lay(sample)
+    found = [f for f in desk.check(sample.columns, sample.live) if f.rule == rule.name]
+    for finding in found:
+        assert finding.severity in Severity
+        assert finding.message
+        assert finding.fix
+        assert "\n" not in finding.message + finding.fix
+        assert finding.line >= 1
