@@ -1,4 +1,4 @@
-"""Inserting many rows: past SQLAlchemy's per-row work, on both databases."""
+"""Inserting what is not there yet, and many rows at once, on both databases."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 }
 
 
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows that are not there yet; a row that meets a unique key is left out.
+def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert one row, unless it meets a unique key.
 
     Returns:
-        How many were inserted.
+        Whether it is new.
     """
     statement = _INSERT[connection.dialect.name](table).on_conflict_do_nothing()
-    return sum(connection.execute(statement, row).rowcount for row in rows)
+    counted = statement.execution_options(preserve_rowcount=True)
+    return connection.execute(counted, row).rowcount == 1
 
 
 def insert_many(

@@ -73,7 +73,7 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
     ):
         staging.fill(progress or _nobody_watches)
         _require_rows(staging, path, skip_invalid=skip_invalid)
-        check_suppression_key(store, keys)
+        check_suppression_key(store, keys, dry_run=dry_run)
         job = _job(store, keys, file, list_name=list_name, source=source)
         if not dry_run:
             _forget_older(store, job)

@@ -68,7 +68,7 @@ def load_keys(settings: Settings, *, live: bool) -> Keys:
             names = " and ".join(f"NEWSLETTER_{name.upper()}" for name in missing)
             raise RefusedError(
                 f"{names} must be set before real readers are written to",
-                fix=f"make each with: {MAKE_A_KEY}",
+                fix=f"take over those of var/keys.json, or else make each with: {MAKE_A_KEY}",
             )
         made = _made_keys(settings.var)
         given.update({name: made[name] for name in missing})
@@ -104,24 +104,29 @@ def derive(key: bytes, purpose: bytes, size: int) -> hashlib.blake2b:
     return hashlib.blake2b(key=hashlib.blake2b(key).digest(), person=purpose, digest_size=size)
 
 
-def check_suppression_key(store: Store, keys: Keys) -> None:
+def check_suppression_key(store: Store, keys: Keys, *, dry_run: bool = False) -> None:
     """Hold the suppression key against the one this database was first used with.
+
+    Args:
+        store: The database.
+        keys: The keys of this run.
+        dry_run: On first use, do not yet bind the database to the key.
 
     Raises:
         RefusedError: It is another key, under which nobody would be found suppressed.
     """
     with store.read() as connection:
         known = _known_check(connection)
-    if known is None:
+    if known is not None:
+        _compare(known, keys)
+    elif not dry_run:
         with store.write() as connection:
             check_suppression_key_within(connection, keys)
-    else:
-        _compare(known, keys)
 
 
 def check_suppression_key_within(connection: Connection, keys: Keys) -> None:
     """The same within the caller's write transaction; the first use stores the check value."""
-    insert_new(connection, key_check, [{"name": _CHECK, "value": _check_value(keys)}])
+    insert_new(connection, key_check, {"name": _CHECK, "value": _check_value(keys)})
     known = _known_check(connection)
     assert known is not None  # noqa: S101
     _compare(known, keys)

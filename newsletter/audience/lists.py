@@ -39,7 +39,7 @@ def ensure_list(connection: Connection, name: str, at: float) -> int:
     """
     require_list_name(name)
     if (found := _find(connection, name)) is None:
-        insert_new(connection, mailing_list, [{"name": name, "created_at": at}])
+        insert_new(connection, mailing_list, {"name": name, "created_at": at})
         found = list_id(connection, name)
     return found
 

@@ -49,5 +49,8 @@ class Rejects:
 
 
 def _open_private(path: Path) -> TextIO:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise UsageError(f"cannot write the rejects file {path}: {error.strerror}") from None
     return os.fdopen(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")

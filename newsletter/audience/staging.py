@@ -21,7 +21,7 @@ from newsletter.audience.csv_reader import CsvFile
 from newsletter.audience.header import Columns
 from newsletter.audience.model import ImportProblem
 from newsletter.audience.rejects import Rejects
-from newsletter.errors import InputError
+from newsletter.errors import InputError, UnavailableError
 
 FIRST_PROBLEMS = 20
 _PROGRESS_EVERY = 5000
@@ -78,10 +78,20 @@ class Staging:
         self._database.close()
 
     def fill(self, progress: Callable[[int], None]) -> None:
-        """Judge and keep every row of the file."""
-        self._database.execute("BEGIN")
-        self._database.executemany(_INSERT, self._good(progress))
-        self._database.execute("COMMIT")
+        """Judge and keep every row of the file.
+
+        Raises:
+            UnavailableError: The disk is full.
+        """
+        try:
+            self._database.execute("BEGIN")
+            self._database.executemany(_INSERT, self._good(progress))
+            self._database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise UnavailableError(
+                f"no room to sort the file out: {error}",
+                fix="free some disk space, or name another folder in SQLITE_TMPDIR",
+            ) from None
 
     def batches(self, size: int) -> Iterator[list[StagedRow]]:
         """The rows by address key, each key once: the first of the file wins."""

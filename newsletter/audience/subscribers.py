@@ -77,7 +77,7 @@ def add(
         "created_at": at,
         "updated_at": at,
     }
-    insert_new(connection, subscriber, [new])
+    insert_new(connection, subscriber, new)
     found = find(connection, email)
     assert found is not None  # noqa: S101
     return found

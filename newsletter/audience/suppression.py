@@ -49,7 +49,7 @@ def suppress(
         Whether the reason is new.
     """
     row = {"address_hash": hashed, "reason": reason, "source": source, "at": at}
-    return insert_new(connection, suppression, [row]) == 1
+    return insert_new(connection, suppression, row)
 
 
 def lift(connection: Connection, hashed: bytes, reason: SuppressionReason) -> bool:
