@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from markdown_it.token import Token
@@ -20,7 +20,7 @@ from newsletter.content.model import (
     Study,
 )
 from newsletter.render.blocks_html import write_cells, write_plain
-from newsletter.render.html import WayBack, Writer, write_blocks, write_picture
+from newsletter.render.html import Writer, write_blocks, write_picture
 from newsletter.render.images import Gallery, Picture
 from newsletter.render.page import Page
 from newsletter.settings import Settings
@@ -29,20 +29,34 @@ WIDEST = 1200
 """CSS pixels of the widest picture: the page's own stylesheet scales it down."""
 
 
+class _ArchiveWriter(Writer):
+    """Gives each citation an id, so that its reference can link back to it."""
+
+    def __init__(self, numbers: Mapping[str, int], gallery: Gallery, width: int) -> None:
+        super().__init__(numbers, gallery, width)
+        self.cited: dict[int, int] = {}
+
+    def _anchor(self, number: int) -> str:
+        self.cited[number] = self.cited.get(number, 0) + 1
+        return f' id="cite-{number}-{self.cited[number]}"'
+
+    def _picture(self, picture: Picture, alt: str) -> str:
+        return write_picture(picture, alt)
+
+
 def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -> str:
     """The article below its page's ``<h1>``: standfirst, hero, text, references, disclaimer.
 
     Placeholders of merge fields still stand in it.
     """
-    anchors = WayBack()
-    writer = Writer(issue.numbers, gallery, WIDEST, anchors)
+    writer = _ArchiveWriter(issue.numbers, gallery, WIDEST)
     body = write_blocks(page.blocks, writer, _block)
     pieces = [
         _standfirst(issue),
         _hero(page),
         body,
         _action(issue, settings),
-        _references(issue.cited, writer, anchors),
+        _references(issue.cited, writer),
         f'<aside class="disclaimer"><h2>Disclaimer</h2>{write_plain(page.disclaimer)}</aside>'
         if page.disclaimer
         else "",
@@ -79,10 +93,10 @@ def _action(issue: Issue, settings: Settings) -> str:
     return f'<div class="action">{inside}</div>' if inside else ""
 
 
-def _references(references: Iterable[Reference], writer: Writer, anchors: WayBack) -> str:
+def _references(references: Iterable[Reference], writer: _ArchiveWriter) -> str:
     items = "".join(
         f'<li id="ref-{r.number}" value="{r.number}">{writer.render_inline(r.entry, r.line)}'
-        f"{_back(r.number or 0, anchors)}</li>"
+        f"{_back(r.number or 0, writer)}</li>"
         for r in references
     )
     if not items:
@@ -90,8 +104,8 @@ def _references(references: Iterable[Reference], writer: Writer, anchors: WayBac
     return f'<section class="references"><h2>References</h2><ol>{items}</ol></section>'
 
 
-def _back(number: int, anchors: WayBack) -> str:
-    times = range(1, anchors.cited.get(number, 0) + 1)
+def _back(number: int, writer: _ArchiveWriter) -> str:
+    times = range(1, writer.cited.get(number, 0) + 1)
     return "".join(
         f' <a href="#cite-{number}-{time}" class="back"'
         f' aria-label="Back to citation {time} of reference {number}">↩︎</a>'

@@ -58,8 +58,8 @@ def write_block(block: Block, writer: Writer, level: int) -> str:
 
 def _box(kind: str, content: str) -> str:
     return (
-        f'<table role="presentation" class="box" width="100%" cellpadding="0" cellspacing="0">'
-        f'<tr><td class="{kind}">{content}</td></tr></table>'
+        '<div class="box"><table role="presentation" width="100%" cellpadding="0" cellspacing="0">'
+        f'<tr><td class="{kind}">{content}</td></tr></table></div>'
     )
 
 
@@ -110,8 +110,8 @@ def _table(block: DataTable, writer: Writer) -> str:
     rows = "".join(f"<tr>{write_cells('td', row, block, writer)}</tr>" for row in block.rows)
     kind = "data wide" if len(block.head) > 4 else "data"
     return (
-        f'<table class="{kind}" width="100%" cellpadding="0" cellspacing="0">'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f'<div class="box"><table class="{kind}" width="100%" cellpadding="0" cellspacing="0">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from html import escape
-from typing import Protocol
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -22,53 +20,20 @@ _SHARE = re.compile(r"(?<=[0-9]) %")
 """A number and its sign stay on one line."""
 
 
-class Anchors(Protocol):
-    """How a citation is linked: the mail links one way, the archive page also back."""
-
-    def attributes(self, number: int) -> str:
-        """More attributes of the link to reference ``number``, with a leading blank."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class NoWayBack:
-    """Links in mail: clients that drop anchors leave a number that makes sense alone."""
-
-    def attributes(self, number: int) -> str:
-        """None."""
-        return ""
-
-
-@dataclass(slots=True)
-class WayBack:
-    """Gives each citation an id of its own, so that the reference can link back to it."""
-
-    cited: dict[int, int] = field(default_factory=dict)
-
-    def attributes(self, number: int) -> str:
-        """The id of this citation."""
-        self.cited[number] = self.cited.get(number, 0) + 1
-        return f' id="cite-{number}-{self.cited[number]}"'
-
-
 class Writer(RendererHTML):
-    """Writes tokens as HTML. Each method named after a token type writes that token.
+    """Writes tokens as HTML for the mail. A method named after a token type writes that token.
 
     Args:
         numbers: Reference key to its number.
         gallery: Takes the pictures in.
         width: The widest picture, in CSS pixels.
-        anchors: How citations are linked.
     """
 
-    def __init__(
-        self, numbers: Mapping[str, int], gallery: Gallery, width: int, anchors: Anchors
-    ) -> None:
+    def __init__(self, numbers: Mapping[str, int], gallery: Gallery, width: int) -> None:
         super().__init__()
         self._numbers = numbers
         self._gallery = gallery
         self._width = width
-        self._anchors = anchors
         self._line: int | None = None
 
     def render_tokens(self, tokens: Sequence[Token]) -> str:
@@ -99,7 +64,7 @@ class Writer(RendererHTML):
         """A citation; adjacent ones join as ``3,4``."""
         number = citation_number(tokens[idx], self._numbers)
         link = (
-            f'<a href="#ref-{number}"{self._anchors.attributes(number)}'
+            f'<a href="#ref-{number}"{self._anchor(number)}'
             f' aria-label="reference {number}">{number}</a>'
         )
         before = "," if idx > 0 and tokens[idx - 1].type == "footnote_ref" else "<sup>"
@@ -111,14 +76,22 @@ class Writer(RendererHTML):
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children, options, env)
         picture = self._gallery.hang(str(token.attrs["src"]), self._width, self._line)
-        return write_picture(picture, alt)
+        return self._picture(picture, alt)
+
+    def _anchor(self, number: int) -> str:
+        """None: where clients drop anchors, the number makes sense alone."""
+        return ""
+
+    def _picture(self, picture: Picture, alt: str) -> str:
+        """An image that shrinks, even while it is only its alternative text."""
+        return write_picture(picture, alt, f' style="max-width:{picture.width}px"')
 
 
-def write_picture(picture: Picture, alt: str) -> str:
-    """An image element; the stylesheet lets it shrink."""
+def write_picture(picture: Picture, alt: str, attributes: str = "") -> str:
+    """An image element."""
     return (
         f'<img src="{picture.url}" alt="{escape(alt)}"'
-        f' width="{picture.width}" height="{picture.height}">'
+        f' width="{picture.width}" height="{picture.height}"{attributes}>'
     )
 
 

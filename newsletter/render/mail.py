@@ -10,7 +10,7 @@ from mjml import mjml2html
 from newsletter.content.model import PLACEHOLDERS, Issue
 from newsletter.errors import InputError
 from newsletter.render.blocks_html import write_block, write_plain, write_references
-from newsletter.render.html import NoWayBack, Writer, write_blocks
+from newsletter.render.html import Writer, write_blocks
 from newsletter.render.images import Gallery
 from newsletter.render.inline import inline_styles
 from newsletter.render.page import Page
@@ -33,7 +33,7 @@ def write_mail(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -
     Raises:
         InputError: A template, a picture or a setting is wrong.
     """
-    writer = Writer(issue.numbers, gallery, CONTENT_WIDTH, NoWayBack())
+    writer = Writer(issue.numbers, gallery, CONTENT_WIDTH)
     pieces = {
         "article": write_blocks(page.blocks, writer, write_block),
         "references": write_references(issue.cited, writer) if issue.cited else "",
