@@ -9,8 +9,17 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -105,6 +114,31 @@ class Smtp(_Table):
     """A PEM file to trust besides the system's authorities."""
 
 
+def _encrypted(url: str) -> str:
+    parts = urlsplit(url)
+    local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise ValueError("must start with https:// (http:// on this machine only)")
+    if not parts.hostname or parts.path or parts.query or parts.username:
+        raise ValueError("must be scheme and host alone, without a trailing slash")
+    return url
+
+
+class Sendgrid(_Table):
+    """The account that the `sendgrid` transport hands mail to (its v3 Mail Send API)."""
+
+    host: Annotated[str, AfterValidator(_encrypted)] = "https://api.sendgrid.com"
+    """EU regional subusers have ``https://api.eu.sendgrid.com``."""
+    batch: Annotated[int, Field(ge=1, le=1000)] = 1000
+    """Readers in one call; SendGrid takes 1,000 at most."""
+    concurrency: Annotated[int, Field(ge=1, le=50)] = 4
+    """Calls at once."""
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds to wait for an answer."""
+    sandbox: bool = False
+    """SendGrid checks every call, and sends nothing."""
+
+
 class MergeField(_Table):
     """A field an article may use: ``{{ first_name }}``.
 
@@ -132,6 +166,9 @@ class Settings(BaseSettings):
     merge_fields: dict[str, MergeField] = {}
     transport: Transport = "outbox"
     smtp: Smtp = Smtp()
+    sendgrid: Sendgrid = Sendgrid()
+    sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias="SENDGRID_API_KEY")
+    """Environment only, under the name that SendGrid's own documents use."""
     bounce_address: str = ""
     """Envelope sender for bounces, e.g. ``bounces@news.clinic.example``; each message adds its own
     ``+token`` to the local part (VERP). Empty: the From address receives bounces."""
@@ -170,7 +207,7 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-SECRETS = ("secret_key", "old_secret_keys", "suppression_key")
+SECRETS = ("secret_key", "old_secret_keys", "suppression_key", "sendgrid_api_key")
 """Settings that may come from the environment only (and `smtp.password`)."""
 
 
@@ -184,7 +221,7 @@ def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
         InputError: The file is missing, is no TOML, holds a secret, or a setting is wrong.
     """
     data = _read_toml(config)
-    if any(name in data for name in SECRETS) or "password" in data.get("smtp", {}):
+    if any(name.lower() in SECRETS for name in data) or "password" in data.get("smtp", {}):
         raise InputError(
             "a secret stands in the settings file",
             file=config,

@@ -20,9 +20,10 @@ from newsletter.deliver.headers import (
     text_header,
 )
 from newsletter.deliver.model import Delivery, Message
+from newsletter.deliver.personal import Personal, Shared, slot_key, with_keys
 from newsletter.deliver.quoted_printable import SOFT_BREAK, encode_slot, encode_text
 from newsletter.errors import InputError
-from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Part, Slot, Variant
+from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Part, Sender, Slot, Variant
 from newsletter.render.slots import encode_value
 
 _ADDRESS = re.compile(r'[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+@[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+')
@@ -34,6 +35,7 @@ _PART = (
 Values = Mapping[str, str]
 Fill = Callable[[Values], bytes]
 _TO, _POSITION, _TOKEN = "\0to", "\0position", "\0token"
+_ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
 class Signer(Protocol):
@@ -65,6 +67,8 @@ class _Template:
 class Composer:
     """Composes the messages of one campaign; callable as `newsletter.deliver.model.Compose`.
 
+    For providers that fill the slots themselves it is `newsletter.deliver.personal.Personalize`.
+
     Args:
         compiled: The issue.
         signer: Makes the unsubscribe and bounce tokens.
@@ -90,6 +94,7 @@ class Composer:
         date: float | None = None,
         subject_prefix: str = "",
     ) -> None:
+        self._compiled = compiled
         self._signer = signer
         self._proof = proof
         self._campaign_id = campaign_id
@@ -98,6 +103,7 @@ class Composer:
         self._mail_from = ascii_domain(compiled.sender.from_address)
         local, _, domain = ascii_domain(bounce_address).rpartition("@")
         self._bounce = (f"{local}+", f"@{domain}") if bounce_address else None
+        self._seal = signer.sign(self._token(TokenPurpose.BOUNCE, 0))
         self._templates = [
             self._template(compiled, index) for index in range(len(compiled.variants))
         ]
@@ -108,18 +114,52 @@ class Composer:
         Raises:
             InputError: The address cannot stand in a header; nothing but this delivery fails.
         """
+        values = self._values(delivery)
+        data = self._templates[delivery.variant].fill(values)
+        return Message(self._envelope_sender(delivery.subscriber_uid), values[_TO], data)
+
+    def shared(self, variant: int) -> Shared:
+        """The message of a variant, with keys in place of what differs."""
+        sender = self._compiled.sender
+        parts = self._compiled.variants[variant]
+        return Shared(
+            from_name=sender.from_name,
+            from_address=self._mail_from,
+            reply_to=ascii_domain(sender.reply_to),
+            subject=self._subject_prefix + with_keys(parts.subject, self._seal),
+            html=with_keys(parts.html, self._seal),
+            text=with_keys(parts.text, self._seal),
+        )
+
+    def personal(self, delivery: Delivery) -> Personal:
+        """What differs for one delivery.
+
+        Raises:
+            InputError: The address cannot stand in a header; nothing but this delivery fails.
+        """
+        values = self._values(delivery)
+        parts = self._compiled.variants[delivery.variant]
+        slots = (slot for part in (parts.subject, parts.html, parts.text) for slot in part.slots)
+        substitutions = {slot_key(slot, self._seal): _written(slot, values) for slot in slots}
+        sender = self._compiled.sender
+        headers = {
+            "List-Unsubscribe": f"<{sender.public_url}/u/{values[_TOKEN]}>",
+            "List-Unsubscribe-Post": _ONE_CLICK,
+            "List-Id": _list_id(sender),
+        }
+        return Personal(values[_TO], substitutions, headers)
+
+    def _values(self, delivery: Delivery) -> Values:
         rcpt_to = ascii_domain(delivery.email)
         if not _ADDRESS.fullmatch(rcpt_to):
             raise InputError("the address cannot stand in a header", fix="correct it in the list")
-        uid = delivery.subscriber_uid
-        values = {
+        token = self._token(TokenPurpose.UNSUBSCRIBE, delivery.subscriber_uid)
+        return {
             **delivery.values,
             _TO: rcpt_to,
             _POSITION: str(delivery.position),
-            _TOKEN: self._signer.sign(self._token(TokenPurpose.UNSUBSCRIBE, uid)),
+            _TOKEN: self._signer.sign(token),
         }
-        data = self._templates[delivery.variant].fill(values)
-        return Message(self._envelope_sender(uid), rcpt_to, data)
 
     def _token(self, purpose: TokenPurpose, uid: int) -> Token:
         return Token(purpose, self._proof, uid, self._campaign_id)
@@ -166,8 +206,8 @@ class Composer:
             url.removesuffix(b"\r\n"),
             lambda values: values[_TOKEN].encode("ascii"),
             b">\r\n",
-            raw_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-            raw_header("List-Id", f"{list_phrase(sender.list_name)}<{sender.list_id}>"),
+            raw_header("List-Unsubscribe-Post", _ONE_CLICK),
+            raw_header("List-Id", _list_id(sender)),
             raw_header("Feedback-ID", f"{campaign_tag[:12]}:{compiled.lang}:news:{sender_id}"),
         ]
 
@@ -177,9 +217,8 @@ class Composer:
         Proof messages get another one each run, so that a second test mail is not taken for a
         repeat of the first.
         """
-        seal = self._signer.sign(self._token(TokenPurpose.BOUNCE, 0))
         run = repr(self._date) if self._proof else ""
-        return hashlib.sha256(f"{compiled.digest} {seal} {run}".encode()).hexdigest()[:24]
+        return hashlib.sha256(f"{compiled.digest} {self._seal} {run}".encode()).hexdigest()[:24]
 
     def _subject(self, variant: Variant) -> list[bytes | Fill]:
         first, *rest = variant.subject.segments
@@ -188,6 +227,10 @@ class Composer:
         if not slots:
             return [text_header("Subject", segments[0])]
         return [lambda values: text_header("Subject", _filled(segments, slots, values))]
+
+
+def _list_id(sender: Sender) -> str:
+    return f"{list_phrase(sender.list_name)}<{sender.list_id}>"
 
 
 def _filled(segments: tuple[str, ...], slots: tuple[Slot, ...], values: Values) -> str:
