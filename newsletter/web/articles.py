@@ -38,8 +38,10 @@ class Articles:
 
     def version(self, slug: str) -> str:
         """A digest that changes with the article, what lies beside it, or any template."""
-        folders = (self.files()[slug].parent, self._settings.templates)
-        files = [file for folder in folders for file in sorted(folder.rglob("*"))]
+        # Two levels beside the article and no hidden folder: it may lie in a project's root.
+        beside = self.files()[slug].parent
+        found = (beside.glob("*"), beside.glob("[!.]*/*"), self._settings.templates.rglob("*"))
+        files = sorted(file for places in found for file in places)
         digest = hashlib.sha256()
         for file in (*files, self._settings.root / "newsletter.toml"):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ from newsletter.web.guard import (
 )
 from newsletter.web.media import media_folder, media_route, read_media
 from newsletter.web.pages import Pages
+
+log = logging.getLogger("newsletter.web")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -132,7 +135,7 @@ def _health(store: Store) -> Handler:
         try:
             with store.read() as connection:
                 connection.execute(text("SELECT 1"))
-        except DBAPIError:
+        except (DBAPIError, UnavailableError):
             return False
         return True
 
@@ -144,7 +147,9 @@ def _health(store: Store) -> Handler:
 
 
 def _unavailable(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def explain(request: Request, _error: Exception) -> Response:
+    async def explain(request: Request, error: Exception) -> Response:
+        # Only the kind: a database error's text repeats the values of the statement.
+        log.error("database unavailable: %s", type(error).__name__)
         return await pages.explain(request, HTTPException(503, headers={"Retry-After": "60"}))
 
     return explain

@@ -2,7 +2,6 @@
 
 import logging
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 
@@ -188,15 +187,17 @@ def test_the_access_log_names_the_route_and_never_the_token(
 
 
 def test_without_a_database_it_asks_to_come_back(
-    clinic: Clinic, app: Starlette, monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic, app: Starlette, caplog: pytest.LogCaptureFixture
 ) -> None:
     clinic.store.close()
     database = clinic.settings.var / "newsletter.db"
     for file in database.parent.glob("newsletter.db*"):
         file.unlink()
     database.mkdir()
-    answer: httpx.Response = ask(app, "POST", f"/u/{clinic.token()}")
+    answer = ask(app, "POST", f"/u/{clinic.token()}")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert "database unavailable: " in caplog.text
+    assert str(clinic.uid) not in caplog.text
     health = ask(app, "GET", "/health")
     assert (health.status_code, health.text) == (503, "database unavailable")
 
