@@ -1,7 +1,8 @@
 """One way to reach the database: `Store.read` and `Store.write`.
 
 SQLite runs in WAL mode with ``synchronous=FULL``; every write transaction is ``BEGIN IMMEDIATE``,
-so that two writers wait for each other instead of failing halfway.
+so that two writers wait for each other instead of failing halfway. PostgreSQL lets them run side
+by side: what must not, says so with `serialise`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-from newsletter.errors import UnavailableError
+from newsletter.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
     from newsletter.settings import Settings
 
 BUSY_TIMEOUT_S = 30
+POSTGRES_OPTIONS = {
+    "application_name": "newsletter",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How soon a server that went away is noticed; `database_url` may say otherwise.
+
+Seconds, the last one milliseconds. https://www.postgresql.org/docs/current/libpq-connect.html
+"""
 
 
 class Store:
@@ -36,16 +49,33 @@ class Store:
         """Whether this is the one-machine database."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def name(self) -> str:
+        """The database's URL without its password, to show to people."""
+        return shown(self.engine.url)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for reading: one consistent snapshot on SQLite."""
-        with self.engine.connect() as connection:
+        """A connection for reading: one consistent snapshot, from its first query on.
+
+        Raises:
+            UnavailableError: The database went away, or stayed locked too long.
+        """
+        with _out_of_reach(self.engine.url), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A write transaction: committed at the end, rolled back on any exception."""
-        with self.engine.connect() as connection:
+        """A write transaction: committed at the end, rolled back on any exception.
+
+        Raises:
+            UnavailableError: The database went away, is full, or stayed locked too long.
+        """
+        with _out_of_reach(self.engine.url), self.engine.connect() as connection:
             connection.execution_options(write=True)
             with connection.begin():
                 yield connection
@@ -63,49 +93,120 @@ class Store:
         self.engine.dispose()
 
 
+def serialise(connection: Connection, name: str) -> None:
+    """Wait for every other write transaction that named the same; others wait for this one.
+
+    SQLite's write transactions do so anyway. What was read before may be out of date.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
 def open_store(settings: Settings) -> Store:
     """Open the database of these settings, creating and migrating it where needed.
 
     Raises:
+        InputError: `database_url` is none.
         UnavailableError: The database cannot be reached or made.
     """
+    return open_url(resolve_url(settings))
+
+
+def open_url(url: URL) -> Store:
+    """Open a database, creating and migrating it where needed. Raises: as `open_store`."""
     from newsletter.store.migrate import upgrade
 
-    url = resolve_url(settings)
+    store = connect(url)
     try:
-        if url.database and url.get_backend_name() == "sqlite" and url.database != ":memory:":
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        store = Store(_engine(url))
         upgrade(store.engine)
-    except (OperationalError, OSError) as error:
+    except (DBAPIError, OSError) as error:
+        store.close()
         cause = getattr(error, "orig", None) or error
         raise UnavailableError(
-            f"cannot open the database {url.render_as_string(hide_password=True)}: {cause}",
+            f"cannot open the database {shown(url)}: {str(cause).strip()}",
             fix="check database_url, the disk, and that the server runs",
         ) from None
+    except BaseException:
+        store.close()
+        raise
     return store
+
+
+def connect(url: URL) -> Store:
+    """A database as it is, not migrated; nothing is opened before the first query.
+
+    Raises:
+        InputError: The URL's kind of database is not supported, or its driver not installed.
+        UnavailableError: The folder of a SQLite file cannot be made.
+    """
+    backend = url.get_backend_name()
+    try:
+        if backend == "postgresql":
+            return Store(_postgres(url.set(drivername="postgresql+psycopg")))
+        if backend == "sqlite":
+            return Store(_sqlite(url))
+    except ModuleNotFoundError:
+        raise InputError(
+            "the PostgreSQL driver is not installed", fix="pip install psycopg[binary]"
+        ) from None
+    except OSError as error:
+        raise UnavailableError(f"cannot make the folder of {shown(url)}: {error}") from None
+    raise InputError(f"no database of the kind {backend}", fix="use sqlite:/// or postgresql://")
 
 
 def sqlite_store(path: Path) -> Store:
     """Open a SQLite file as it is, without migrating it."""
-    return Store(_engine(make_url(f"sqlite:///{path}")))
+    return connect(make_url("sqlite://").set(database=str(path)))
 
 
-def resolve_url(settings: Settings) -> URL:
-    """The database's URL; a relative SQLite path starts at the project's folder."""
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    if url.database and url.database != ":memory:":
+def resolve_url(settings: Settings, given: str = "") -> URL:
+    """The database's URL; a relative SQLite path starts at the project's folder.
+
+    Args:
+        settings: Whose ``database_url`` is taken,
+        given: unless this names another.
+
+    Raises:
+        InputError: It is no URL.
+    """
+    try:
+        url = make_url(given or settings.database_url)
+    except ArgumentError:
+        # The text may hold a password: it is not repeated.
+        raise InputError(
+            "the database's URL cannot be read",
+            fix="write sqlite:///var/newsletter.db or postgresql://user:password@host/name",
+        ) from None
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         return url.set(database=str(settings.root / url.database))
     return url
 
 
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() == "postgresql":
-        return create_engine(
-            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "keepalives_idle": 30}
-        )
+def shown(url: URL) -> str:
+    """A URL without what must stay secret."""
+    public = url.difference_update_query(["password", "sslpassword"])
+    return public.render_as_string(hide_password=True)
+
+
+@contextmanager
+def _out_of_reach(url: URL) -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise UnavailableError(
+            f"the database {shown(url)} cannot be used: {str(error.orig).strip()}",
+            fix="check the disk and the server, then run the same again",
+        ) from error
+
+
+def _postgres(url: URL) -> Engine:
+    options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
+    return create_engine(url, pool_pre_ping=True, connect_args=options)
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

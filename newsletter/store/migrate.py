@@ -8,24 +8,30 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from newsletter.errors import RefusedError
+from newsletter.store.engine import serialise
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 HEAD = "0001"
 """The newest revision. Known here so that start-up need not load Alembic to find nothing to do."""
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine) -> str | None:
     """Bring a database to `HEAD`; an empty one gets every table.
 
+    Any number of processes may try at once: one does it, the others wait and find it done.
+
+    Returns:
+        The revision before; None if it was empty.
+
     Raises:
-        RefusedError: The database is newer than this program.
+        RefusedError: The database is newer than this program, or cannot hold every character.
     """
     revision = current(engine)
     if revision == HEAD:
-        return
+        return revision
     if revision is not None and revision > HEAD:
         raise RefusedError(
             f"the database is at revision {revision}, this program knows {HEAD}",
@@ -36,9 +42,12 @@ def upgrade(engine: Engine) -> None:
     with engine.connect() as connection:
         connection.execution_options(write=True)
         with connection.begin():
+            serialise(connection, "newsletter migrations")
+            _require_utf8(connection)
             config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    return revision
 
 
 def current(engine: Engine) -> str | None:
@@ -50,6 +59,17 @@ def current(engine: Engine) -> str | None:
             text("SELECT version_num FROM alembic_version")
         ).scalar()
         return found
+
+
+def _require_utf8(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise RefusedError(
+            f"the PostgreSQL database's encoding is {encoding}: not every name could be kept",
+            fix="CREATE DATABASE newsletter ENCODING 'UTF8' TEMPLATE template0",
+        )
 
 
 def alembic_config() -> Config:

@@ -1,22 +1,15 @@
-"""A database, keys, and CSV files to import.
-
-NEWSLETTER_TEST_DATABASE_URL names an empty PostgreSQL database to run the same tests on.
-"""
+"""Keys, a desk, and CSV files to import; every test runs on both databases."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine
 
 from newsletter.audience import Keys
 from newsletter.store import Store
-from newsletter.store.engine import sqlite_store
-from newsletter.store.schema import metadata
 from tests.integration.audience.desk import Desk
 
 settings.register_profile("busy-machine", deadline=None)
@@ -26,17 +19,6 @@ settings.load_profile("busy-machine")
 @pytest.fixture
 def keys() -> Keys:
     return Keys(signing=b"signing key of the tests, 32 byte", suppression=b"suppression key " * 2)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    server = os.environ.get("NEWSLETTER_TEST_DATABASE_URL")
-    opened = Store(create_engine(server)) if server else sqlite_store(tmp_path / "newsletter.db")
-    with opened.write() as connection:
-        metadata.drop_all(connection)
-        metadata.create_all(connection)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
