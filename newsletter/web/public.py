@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -59,7 +58,6 @@ def public_app(store: Store, signer: TokenSigner, settings: Settings) -> Starlet
         exception_handlers={
             HTTPException: pages.explain,
             UnavailableError: _unavailable(pages),
-            DBAPIError: _unavailable(pages),
             500: pages.explain,
         },
         max_body_size=MAX_BODY_BYTES,
@@ -135,7 +133,7 @@ def _health(store: Store) -> Handler:
         try:
             with store.read() as connection:
                 connection.execute(text("SELECT 1"))
-        except (DBAPIError, UnavailableError):
+        except UnavailableError:
             return False
         return True
 
@@ -148,8 +146,7 @@ def _health(store: Store) -> Handler:
 
 def _unavailable(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def explain(request: Request, error: Exception) -> Response:
-        # Only the kind: a database error's text repeats the values of the statement.
-        log.error("database unavailable: %s", type(error).__name__)
+        log.error("unavailable: %s", error)
         return await pages.explain(request, HTTPException(503, headers={"Retry-After": "60"}))
 
     return explain
