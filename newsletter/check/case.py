@@ -100,7 +100,7 @@ class Case:
 
     @cached_property
     def _source(self) -> str:
-        return self.issue.source.translate(_STRAIGHT)
+        return straight(self.issue.source)
 
     @cached_property
     def _settings_source(self) -> str:
@@ -108,15 +108,20 @@ class Case:
             source = (self.settings.root / SETTINGS_FILE).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
-        return source.translate(_STRAIGHT)
+        return straight(source)
 
     def _shown(self, path: Path) -> str:
         root, real = self.settings.root.resolve(), path.resolve()
         return (real.relative_to(root) if real.is_relative_to(root) else path).as_posix()
 
 
+def straight(text: str) -> str:
+    """A text with plain quotation marks and blanks, as long as before."""
+    return text.translate(_STRAIGHT)
+
+
 def _lines(text: str, source: str) -> tuple[int, ...]:
-    words = text.translate(_STRAIGHT).split()
+    words = straight(text).split()
     if not words:
         return ()
     found = re.finditer(r"\s+".join(map(re.escape, words)), source)

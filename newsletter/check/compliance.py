@@ -137,17 +137,25 @@ def is_loopback(host: str) -> bool:
 
 
 def _claims(case: Case) -> Iterator[Claim]:
-    meta = case.issue.meta
-    heads = {key: getattr(meta, key) for key in ("subject", "preheader", "title", "standfirst")}
-    if meta.call_to_action:
-        heads["call_to_action.label"] = meta.call_to_action.label
-    for key, text in heads.items():
-        if key in case.issue.meta_lines:
-            yield from find_claims(text, case.meta_line(key))
+    for text, line in _heads(case):
+        yield from find_claims(text, line)
     for passage in case.passages:
         for sentence in passage.sentences:
             if not sentence.cited:
                 yield from find_claims(sentence.text, sentence.line)
+
+
+def _heads(case: Case) -> Iterator[tuple[str, int]]:
+    """What stands above the article, each with its line."""
+    meta = case.issue.meta
+    for key in ("subject", "preheader", "standfirst"):
+        yield getattr(meta, key), case.meta_line(key)
+    if "title" in case.issue.meta_lines:
+        yield meta.title, case.meta_line("title")
+    elif meta.title not in meta.subject:
+        yield meta.title, case.line_of(f"# {meta.title}")
+    if meta.call_to_action:
+        yield meta.call_to_action.label, case.meta_line("call_to_action.label")
 
 
 def _setting(case: Case, key: str, message: str, fix: str) -> Hit:

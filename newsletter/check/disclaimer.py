@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from newsletter.check.case import SETTINGS_FILE, Case
+from newsletter.check.case import SETTINGS_FILE, Case, straight
 from newsletter.check.model import Severity
+from newsletter.check.reading import squeeze
 from newsletter.check.rule import Hit, rule
-
-_STRAIGHT = str.maketrans("‘’“”\u00a0", "''\"\" ")
 
 
 @rule("disclaimer/missing", Severity.BLOCKER)
@@ -51,4 +49,4 @@ def disclaimer_name(case: Case) -> str:
 
 
 def _words(text: str) -> str:
-    return re.sub(r"\s+", " ", text.translate(_STRAIGHT)).strip()
+    return squeeze(straight(text))

@@ -34,7 +34,7 @@ def empty(case: Case) -> Iterator[Hit]:
     """A link to nothing."""
     for link in _links(case):
         if link.href in {"", "#"}:
-            yield _hit(case, link, f"“{link.text}” links to nothing", "give it an address")
+            yield from _hits(case, link, f"“{link.text}” links to nothing", "give it an address")
 
 
 @rule("links/relative", Severity.BLOCKER)
@@ -43,15 +43,15 @@ def relative(case: Case) -> Iterator[Hit]:
     for link in _links(case):
         parts = split_url(link.href)
         if link.href.startswith("#"):
-            if link.href != "#" and not _is_target(case, link.href[1:]):
-                yield _hit(
+            if link.href != "#" and not any(link.href[1:] in r.names for r in case.readings):
+                yield from _hits(
                     case,
                     link,
                     f"nothing in the mail is named {link.href}",
                     "most mail programs have no links within a mail: leave it out",
                 )
         elif link.href and parts and not parts.scheme:
-            yield _hit(
+            yield from _hits(
                 case, link, f"{link.href} is no whole address", "write it with https:// and host"
             )
 
@@ -61,8 +61,10 @@ def scheme(case: Case) -> Iterator[Hit]:
     """An address that mail programs refuse or that runs something, like ``javascript:``."""
     for link in _links(case):
         parts = split_url(link.href)
-        if parts is None or (parts.scheme and parts.scheme not in SCHEMES):
-            yield _hit(case, link, f"{link.href} is no web address", "use https, mailto or tel")
+        if parts is None or (parts.scheme and not _leads_somewhere(parts)):
+            yield from _hits(
+                case, link, f"{link.href} is no web address", "use https, mailto or tel"
+            )
 
 
 @rule("links/insecure", Severity.WARNING)
@@ -126,9 +128,9 @@ def vague_text(case: Case) -> Iterator[Hit]:
     for link in _links(case):
         if link.text.casefold().strip(" .:!>»→…") in VAGUE:
             fix = "name what the reader will find there"
-            yield _hit(case, link, f"the link “{link.text}” does not say where it leads", fix)
+            yield from _hits(case, link, f"the link “{link.text}” does not say where it leads", fix)
         elif not link.text and not link.href.startswith("#"):
-            yield _hit(case, link, f"the link to {link.href} has no words", "give it some")
+            yield from _hits(case, link, f"the link to {link.href} has no words", "give it some")
 
 
 @rule("links/personal-data", Severity.BLOCKER)
@@ -144,7 +146,7 @@ def personal_data(case: Case) -> Iterator[Hit]:
     for link in _links(case):
         parts = split_url(link.href)
         if parts and parts.scheme in {"http", "https"} and _ADDRESS.search(unquote(parts.query)):
-            yield _hit(
+            yield from _hits(
                 case, link, f"{link.href} puts personal data in a URL", "take the address out"
             )
 
@@ -184,21 +186,26 @@ def _by_host(
     for link in _links(case):
         parts = split_url(link.href)
         if parts and parts.scheme in {"http", "https"} and wrong(parts):
-            yield _hit(case, link, message.format(href=link.href), fix)
+            yield from _hits(case, link, message.format(href=link.href), fix)
 
 
-def _hit(case: Case, link: Link, message: str, fix: str) -> Hit:
-    file, line = _place(case, link)
-    return Hit(line, message, fix, file)
-
-
-def _place(case: Case, link: Link) -> tuple[str, int]:
-    written = [link.href, unquote(link.href)]
-    for text in (*(f"[{link.text}]({href}" for href in written), *written, link.text):
+def _hits(case: Case, link: Link, message: str, fix: str) -> Iterator[Hit]:
+    """A hit wherever the article has this link; else where its address or its words stand."""
+    written = dict.fromkeys((link.href, unquote(link.href)))
+    for href in written:
+        if lines := case.lines_of(f"[{link.text}]({href}"):
+            yield from (Hit(line, message, fix) for line in lines)
+            return
+    for text in (*written, link.text):
         file, line = case.place_of(text)
         if (file, line) != (case.file, 1):
-            return file, line
-    return case.file, 1
+            yield Hit(line, message, fix, file)
+            return
+    yield Hit(1, message, fix)
+
+
+def _leads_somewhere(parts: SplitResult) -> bool:
+    return parts.scheme in SCHEMES and bool(parts.hostname or parts.scheme in {"mailto", "tel"})
 
 
 def _ip(parts: SplitResult) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -214,15 +221,6 @@ def _is_here(parts: SplitResult) -> bool:
         return number.is_private or number.is_loopback or number.is_unspecified
     inner = host.endswith((".local", ".internal")) or (host != "" and "." not in host)
     return inner or is_loopback(host)
-
-
-def _is_target(case: Case, name: str) -> bool:
-    return any(
-        element.get("id") == name or element.get("name") == name
-        for reading in case.readings
-        for element in reading.tree.iter()
-        if isinstance(element.tag, str)
-    )
 
 
 def _merged(case: Case) -> Iterator[tuple[str, int]]:

@@ -72,6 +72,12 @@ class Reading:
         return tuple(Link(str(a.get("href")).strip(), _label(a)) for a in anchors)
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """What a link within the mail can lead to."""
+        elements = [e for e in self.tree.iter() if isinstance(e.tag, str)]
+        return frozenset(str(e.get(key)) for e in elements for key in ("id", "name") if e.get(key))
+
+    @cached_property
     def headings(self) -> tuple[tuple[int, str], ...]:
         """Level and words of each visible heading, in order."""
         found = (e for e in self.tree.iter("h1", "h2", "h3", "h4", "h5", "h6") if _seen(e))

@@ -17,7 +17,7 @@ LONGEST_LINE = 998
 """Octets without the line's end (RFC 5322 section 2.1.1)."""
 
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_MARKS = re.compile(r"\[\d+(?:,\d+)*\]|[*_]")
+_MARKS = re.compile(r"\[\d+(?:,\d+)*\]|<[^<>\s]+>|[*_]")
 _PUBMED = "ncbi.nlm.nih.gov"
 
 
@@ -82,7 +82,7 @@ def missing_figure(case: Case) -> Iterator[Hit]:
                 yield Hit(
                     written[figure],
                     f"the text part lacks the figure {figure}",
-                    f"write it out in {case.text_template}",
+                    f"say it in a sentence, or mend {case.text_template}",
                 )
 
 
@@ -132,5 +132,5 @@ def _opening(reference: Reference) -> str:
 
 
 def _plain(text: str) -> str:
-    """Words as both parts have them: no citation numbers, emphasis or underlining."""
+    """Words as both parts have them: no citation numbers, emphasis or addresses."""
     return squeeze(_MARKS.sub("", text)).casefold()

@@ -105,6 +105,7 @@ FIRES = (
     _claim("Not only pleasant but risk-free.", at="risk-free"),
     _claim("This is not new, but it is a breakthrough.", at="breakthrough"),
     Sample("compliance/claim", front={"subject": "A miracle for your neck"}, at="miracle"),
+    Sample("compliance/claim", front={"title": "The neck cured"}, at="cured"),
     Sample(
         "compliance/claim",
         front={"call_to_action": "{label: Get guaranteed relief, url: https://www.nih.gov/}"},

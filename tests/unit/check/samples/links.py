@@ -22,6 +22,7 @@ FIRES = (
         front={"call_to_action": "{label: Ask us, url: 'https://[broken'}"},
         at="broken",
     ),
+    _link("scheme", "https:///neck", at="See ["),
     _link("insecure", "http://www.nih.gov/neck", at="nih.gov"),
     _link("local", "http://localhost:8000/neck", at="localhost"),
     _link("local", "https://192.168.1.10/neck", at="192.168"),

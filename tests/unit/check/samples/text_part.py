@@ -41,6 +41,7 @@ NEAR_MISSES = (
     Sample("text-part/missing-link", "Write to [the office](mailto:office@clinic.example)."),
     Sample("text-part/missing-link", "Words.[^a]\n\n[^a]: A. 2017. doi:10.1000/x. PMID: 123."),
     Sample("text-part/missing-heading", f"## The *whole* neck[^a]\n\nWords.\n\n{REFERENCE}"),
+    Sample("text-part/missing-heading", "## On [the neck](https://www.nih.gov/) and you\n\nWords."),
     Sample("text-part/missing-heading", "## " + "A very long heading about the neck " * 4),
     Sample("text-part/missing-figure", "Open since 1987, 1,200 visits, 6.5 days."),
     Sample("text-part/missing-figure", "| Who | Share |\n| --- | --- |\n| We | 12 |"),
