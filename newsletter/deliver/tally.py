@@ -147,33 +147,44 @@ def in_doubt(campaign_id: int, chunk_id: int | None = None) -> CompoundSelect[An
 def _latest(campaign_id: int, gone_before: float) -> Subquery:
     """One row per delivery that has an attempt: the one that counts."""
     offered = in_doubt(campaign_id).subquery("offered")
+    gone = (
+        select(offered.c.position)
+        .join(chunk, chunk.c.id == offered.c.chunk_id)
+        .where(chunk.c.lease_until < gone_before)
+    )
+    other = attempt.alias("other")
+    another = (
+        other.c.campaign_id == attempt.c.campaign_id,
+        other.c.position == attempt.c.position,
+        other.c.chunk_id != attempt.c.chunk_id,
+    )
+    is_accepted, other_accepted = (table.c.result == Result.ACCEPTED for table in (attempt, other))
+    is_later = other.c.chunk_id > attempt.c.chunk_id
+    beaten = exists().where(
+        *another,
+        or_(and_(other_accepted, or_(~is_accepted, is_later)), and_(~is_accepted, is_later)),
+    )
     known = select(
-        attempt.c.chunk_id,
         attempt.c.position,
         attempt.c.result,
         attempt.c.code,
         attempt.c.status,
         attempt.c.reply,
-    ).where(attempt.c.campaign_id == campaign_id)
-    doubtful = (
-        select(
-            offered.c.chunk_id,
-            offered.c.position,
-            literal(Result.UNCERTAIN.value),
-            null().cast(Integer),
-            literal(""),
-            literal(""),
+    ).where(
+        attempt.c.campaign_id == campaign_id,
+        ~beaten,
+        or_(is_accepted, attempt.c.position.not_in(gone)),
+    )
+    doubtful = gone.add_columns(
+        literal(Result.UNCERTAIN.value), null().cast(Integer), literal(""), literal("")
+    ).where(
+        ~exists().where(
+            attempt.c.campaign_id == campaign_id,
+            attempt.c.position == offered.c.position,
+            is_accepted,
         )
-        .join(chunk, chunk.c.id == offered.c.chunk_id)
-        .where(chunk.c.lease_until < gone_before)
     )
-    every = union_all(known, doubtful).subquery("every")
-    rank = func.row_number().over(
-        partition_by=every.c.position,
-        order_by=(case((every.c.result == Result.ACCEPTED, 0), else_=1), every.c.chunk_id.desc()),
-    )
-    ranked = select(every, rank.label("rank")).subquery("ranked")
-    return select(ranked).where(ranked.c.rank == 1).subquery("latest")
+    return union_all(known, doubtful).subquery("latest")
 
 
 def _in_doubt_range(campaign_id: int, chosen: ColumnElement[bool]) -> Select[Any]:

@@ -10,10 +10,9 @@ from sqlalchemy import insert, select, update
 from newsletter.deliver import Limits, RetryPolicy, Tally, outcomes, plan, run_campaign, tally
 from newsletter.deliver.model import Delivery, Message, Transport
 from newsletter.store import Store
-from newsletter.store.engine import sqlite_store
-from newsletter.store.migrate import upgrade
 from newsletter.store.schema import (
     campaign,
+    chunk,
     compiled_issue,
     delivery,
     mailing_list,
@@ -25,12 +24,6 @@ from newsletter.store.schema import (
 NOW = 1_790_000_000.0
 AT_ONCE = Limits(patience=0.0)
 EAGER = Limits(patience=5.0, retry=RetryPolicy(first_delay=0.0, factor=1.0, longest_delay=0.0))
-
-
-def open_file(path: Path) -> Store:
-    store = sqlite_store(path)
-    upgrade(store.engine)
-    return store
 
 
 def hash_of(position: int) -> bytes:
@@ -174,15 +167,17 @@ def set_state(store: Store, campaign_id: int, state: str) -> None:
 
 def due_now(store: Store) -> None:
     """Let every waiting chunk be due."""
-    from newsletter.store.schema import chunk
-
     with store.write() as connection:
         connection.execute(update(chunk).values(due_at=0))
 
 
-def chunk_states(store: Store) -> list[tuple[str, str]]:
-    from newsletter.store.schema import chunk
+def owner_died(store: Store) -> None:
+    """Let leases run out; SQLite asks the sending lock instead, which nobody holds."""
+    with store.write() as connection:
+        connection.execute(update(chunk).values(lease_until=0))
 
+
+def chunk_states(store: Store) -> list[tuple[str, str]]:
     with store.read() as connection:
         rows = connection.execute(select(chunk.c.kind, chunk.c.state).order_by(chunk.c.id))
         return [(row.kind, row.state) for row in rows]

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from newsletter.deliver import Limits, run_campaign
 from newsletter.deliver.model import Compose, Delivery, Journal, Outcome, Result
-from newsletter.store.engine import sqlite_store
+from newsletter.store.engine import open_url
 from tests.integration.deliver.campaigns import compose
 
 CONNECTIONS = 3
@@ -41,8 +43,8 @@ class FileTransport:
         os.close(self._taken)
 
 
-async def send(folder: Path, campaign_id: int) -> None:
-    store = sqlite_store(folder / "newsletter.db")
+async def send(url: str, folder: Path, campaign_id: int) -> None:
+    store = open_url(make_url(url))
     transport = FileTransport(folder / "taken")
     await run_campaign(
         store,
@@ -58,4 +60,4 @@ async def send(folder: Path, campaign_id: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(send(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(send(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

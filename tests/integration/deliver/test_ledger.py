@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 
 from newsletter.deliver import Outcome, RetryPolicy, ledger, resolve, taken_or_uncertain
 from newsletter.deliver.attempts import Place, append
@@ -13,13 +13,14 @@ from newsletter.deliver.model import Result
 from newsletter.deliver.recover import recover
 from newsletter.errors import RefusedError
 from newsletter.store import Store
+from newsletter.store.engine import open_url
 from newsletter.store.schema import delivery
 from tests.integration.deliver.campaigns import (
     chunk_states,
     counts,
     due_now,
     freeze,
-    open_file,
+    owner_died,
     set_state,
     suppress,
     unsubscribe,
@@ -98,6 +99,7 @@ def test_a_lost_lease_offers_nothing_and_settles_only_what_is_uncertain(
     campaign_id = freeze(store, 6)
     old = claimed(store, campaign_id)
     offer(store, old, 3)
+    owner_died(store)
     recover(store, campaign_id, tmp_path)
     new = claimed(store, campaign_id)
     assert new.chunk_id == old.chunk_id
@@ -117,6 +119,7 @@ def test_a_late_deferral_of_a_finished_chunk_is_tried_again(store: Store, tmp_pa
     campaign_id = freeze(store, 2)
     old = claimed(store, campaign_id)
     offer(store, old, 10)
+    owner_died(store)
     recover(store, campaign_id, tmp_path)
     finish(store, claimed(store, campaign_id), [])
     settle(store, old, [Outcome(1, Result.DEFERRED, 451)])
@@ -143,6 +146,7 @@ def test_offered_counts_as_queued_while_the_sender_lives_and_as_uncertain_after(
     with sending_lock(store):
         offer(store, claimed(store, campaign_id), 2)
         assert counts(store, campaign_id).queued == 3
+    owner_died(store)
     result = counts(store, campaign_id)
     assert (result.queued, result.uncertain) == (1, 2)
 
@@ -221,6 +225,7 @@ def test_what_a_person_returns_before_the_chunk_ends_is_queued_once(
 ) -> None:
     campaign_id = freeze(store, 3)
     offer(store, claimed(store, campaign_id), 2)
+    owner_died(store)
     recover(store, campaign_id, tmp_path)
     resolve(store, campaign_id, [1], Result.RETURNED, note="asked")
     lease = claimed(store, campaign_id)
@@ -247,8 +252,9 @@ def test_another_campaign_can_tell_who_has_it_or_may(store: Store) -> None:
         assert sorted(found) == [1, 3, 4]
 
 
-def test_a_second_sender_is_refused(store: Store, tmp_path: Path) -> None:
-    other = open_file(tmp_path / "newsletter.db")
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_second_sender_is_refused(store: Store, store_url: str) -> None:
+    other = open_url(make_url(store_url))
     refused = pytest.raises(RefusedError, match="another process is sending")
     with sending_lock(store), refused, sending_lock(other):
         pass

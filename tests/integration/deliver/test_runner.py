@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from newsletter.deliver import Limits, RetryPolicy, Tally, run_campaign
 from newsletter.deliver.journal import FileJournal
@@ -13,13 +14,14 @@ from newsletter.deliver.model import Compose, Delivery, Journal, Outcome, Result
 from newsletter.deliver.transports.memory import MemoryTransport, accept
 from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.store import Store
+from newsletter.store.engine import open_url
 from tests.integration.deliver.campaigns import (
     AT_ONCE,
     EAGER,
     compose,
     counts,
     freeze,
-    open_file,
+    owner_died,
     run,
     set_state,
     suppress,
@@ -235,6 +237,7 @@ def test_a_cancelled_run_is_sorted_out_by_the_next(store: Store, tmp_path: Path)
             await task
 
     asyncio.run(main())
+    owner_died(store)
     again = MemoryTransport()
     run(store, campaign_id, again, tmp_path)
     assert sorted([*sent(transport), *sent(again)]) == list(range(1, 501))
@@ -261,10 +264,11 @@ def test_a_pause_from_elsewhere_takes_hold_between_batches(store: Store, tmp_pat
     assert dict(counts(store, campaign_id).skipped) == {"unsubscribed": 1}
 
 
-def test_two_senders_at_once_are_refused(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_two_senders_at_once_are_refused(store: Store, store_url: str, tmp_path: Path) -> None:
     campaign_id = freeze(store, 50)
     transport = Slow()
-    other = open_file(tmp_path / "newsletter.db")
+    other = open_url(make_url(store_url))
 
     async def main() -> None:
         first = asyncio.create_task(
