@@ -147,7 +147,8 @@ def _title(title: Token, writer: Writer, level: int) -> str:
 def _bars(block: Bars, writer: Writer) -> str:
     bars = "".join(_bar(bar, writer) for bar in block.bars)
     title = writer.render_inline(block.title)
-    return f'<figure class="bars"><figcaption>{title}</figcaption><ul>{bars}</ul></figure>'
+    caption = f"<figcaption>{title}</figcaption>" if title else ""
+    return f'<figure class="bars">{caption}<ul>{bars}</ul></figure>'
 
 
 def _bar(bar: Bar, writer: Writer) -> str:

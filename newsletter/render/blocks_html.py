@@ -85,7 +85,8 @@ def _bars(block: Bars, writer: Writer) -> str:
     largest = max((bar.percent for bar in block.bars), default=0.0)
     bars = "".join(_bar(bar, writer, bar.percent == largest) for bar in block.bars)
     title = writer.render_inline(block.title, block.line)
-    return f'<div class="bars"><p class="bars-title">{title}</p>{bars}</div>'
+    named = f'<p class="bars-title">{title}</p>' if title else ""
+    return f'<div class="bars">{named}{bars}</div>'
 
 
 def _bar(bar: Bar, writer: Writer, largest: bool) -> str:

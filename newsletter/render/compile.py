@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
@@ -96,7 +97,8 @@ def _text(page: Page, issue: Issue, settings: Settings) -> str:
         "disclaimer": page.disclaimer,
     }
     text = render_template(settings.root, f"email/{issue.meta.template}.txt", values)
-    return text.strip() + "\n"
+    text = re.sub(r" +$", "", text.strip(), flags=re.MULTILINE)
+    return re.sub(r"\n{4,}", "\n\n\n", text) + "\n"
 
 
 def _subsets(topics: tuple[str, ...]) -> Iterator[frozenset[str]]:

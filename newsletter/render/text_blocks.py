@@ -33,7 +33,8 @@ def _block(block: Block, inline: Inline) -> str:
             return _table(block, inline)
         case Bars():
             rows = ((bar.value, inline.write(bar.label)) for bar in block.bars)
-            return f"{wrap(inline.write(block.title))}:\n\n{_rows(rows)}"
+            title = inline.write(block.title)
+            return f"{wrap(f'{title}:')}\n\n{_rows(rows)}" if title else _rows(rows)
         case Study():
             rows = ((label, inline.write(text)) for label, text in block.rows)
             return _titled(inline.write(block.title), _rows(rows))
