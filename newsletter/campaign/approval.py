@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, insert, or_, select
 
 from newsletter.campaign.desk import Desk
+from newsletter.campaign.media import save_media
 from newsletter.campaign.prepare import Prepared
 from newsletter.check import Severity
 from newsletter.errors import InputError, RefusedError
@@ -48,6 +49,8 @@ def approve(
     _check_waivers(prepared, waivers)
     if desk.settings.approvals > 1 and desk.by.casefold() == prepared.issue.meta.author.casefold():
         raise RefusedError(f"{desk.by} wrote this issue; approvals = 2 asks for two other people")
+    for image in prepared.compiled.images:
+        save_media(desk.settings, image)
     with desk.store.write() as connection:
         now = desk.store.now(connection)
         keep(connection, prepared.compiled, now)

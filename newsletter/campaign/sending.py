@@ -245,6 +245,10 @@ def open_transport(settings: Settings, out: Path) -> Transport:
         from newsletter.deliver.transports.smtp import SmtpTransport
 
         return SmtpTransport(settings.smtp)
+    if settings.transport == "sendgrid":
+        from newsletter.deliver.transports.sendgrid import SendgridTransport
+
+        return SendgridTransport(settings.sendgrid, settings.sendgrid_api_key)
     if settings.transport == "outbox":
         from newsletter.deliver.transports.outbox import OutboxTransport
 

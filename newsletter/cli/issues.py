@@ -44,7 +44,7 @@ Write in plain words. Every figure needs its source.[^source]
 
 A paragraph.
 
-[^source]: Author AB, Author CD. Title of the paper. *Journal*. 2026;1(1):1-9. doi:
+[^source]: Author AB, Author CD. Title of the paper. *Journal*. 2026;1(1):1-9.
 """
 
 

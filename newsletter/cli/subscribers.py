@@ -85,7 +85,7 @@ def export(line: CommandLine, list_name: str) -> None:
         export_csv(desk.store, list_name, sys.stdout)
 
 
-@subscribers.command(epilog="Example: send.py subscribers show reader01@sample.example")
+@subscribers.command(epilog="Example: send.py subscribers show reader01@mail.example")
 @click.argument("address")
 @json_option
 @pass_line
@@ -134,7 +134,7 @@ def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
     say("Suppressed. It is skipped in every send, also after an import.")
 
 
-@subscribers.command(epilog="Example: send.py subscribers erase reader01@sample.example")
+@subscribers.command(epilog="Example: send.py subscribers erase reader01@mail.example")
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @by_option

@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from newsletter.campaign.media import read_media
 from newsletter.check.model import Finding
 from newsletter.settings import Settings
 from newsletter.web.frames import force_scheme, frame_response, local_pictures
 from newsletter.web.guard import STAFF_POLICY, LoopbackOnly, SecurityHeaders
-from newsletter.web.media import media_route, read_media
+from newsletter.web.media import media_route
 from newsletter.web.pages import Pages
 from newsletter.web.studio import by_weight, read_view
 

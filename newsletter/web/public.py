@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
+from newsletter.campaign.media import media_folder, read_media
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
 from newsletter.store import Store
@@ -26,7 +27,7 @@ from newsletter.web.guard import (
     SecurityHeaders,
     from_own_page,
 )
-from newsletter.web.media import media_folder, media_route, read_media
+from newsletter.web.media import media_route
 from newsletter.web.pages import Pages
 
 log = logging.getLogger("newsletter.web")

@@ -65,9 +65,7 @@ def test_a_reader_who_leaves_by_the_header_is_skipped_in_the_next_issue(
     text = project.issue.read_text(encoding="utf-8")
     second.write_text(text.replace("four studies tell", "4 studies tell"), encoding="utf-8")
     project.run("approve", second, "--list", "readers")
-    status = project.json(
-        "send", second, "--list", "readers", "--live", "--confirm", READERS - 1
-    )
+    status = project.json("send", second, "--list", "readers", "--live", "--confirm", READERS - 1)
     assert status["skipped"] == {"unsubscribed": 1}
     assert counts_add_up(status)
     assert gone not in relay.recipients
@@ -147,9 +145,7 @@ def test_after_an_edit_those_who_have_the_issue_are_skipped(project: Project, re
     project.csv.write_text("email,first_name\nnew@mail.example,New\n", encoding="utf-8")
     project.run("subscribers", "import", project.csv, "--list", "readers")
     project.run("approve", project.issue)
-    status = project.json(
-        "send", project.issue, "--list", "readers", "--live", "--confirm", 1
-    )
+    status = project.json("send", project.issue, "--list", "readers", "--live", "--confirm", 1)
     assert status["skipped"] == {"already-sent": READERS}
     assert relay.recipients.count("new@mail.example") == 1
     assert len(relay.recipients) == READERS + 1

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.campaign.media import save_media
 from newsletter.errors import InputError
 from newsletter.render.model import Image
-from newsletter.web.media import save_media
 from newsletter.web.public import public_app
 from tests.integration.web.conftest import Clinic, ask
 

@@ -1,0 +1,66 @@
+"""Pictures of sent issues: kept under their SHA-256 for as long as mail points to them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from newsletter.errors import InputError
+from newsletter.render import Image
+from newsletter.settings import Settings
+
+MEDIA_NAME = re.compile(r"([0-9a-f]{64})\.(?:png|jpg|gif)")
+
+
+def media_folder(settings: Settings) -> Path:
+    """Where the pictures of sent issues lie."""
+    return settings.var / "media"
+
+
+def save_media(settings: Settings, image: Image) -> Path:
+    """Keep a picture for as long as mail points to it. Doing so again changes nothing.
+
+    Args:
+        settings: Name the folder, and the root that ``image.path`` starts from.
+        image: A picture of a compiled issue.
+
+    Returns:
+        The file that ``/media/{sha256}{suffix}`` serves from now on.
+
+    Raises:
+        InputError: The file is gone, or is not the picture that was compiled.
+    """
+    target = media_folder(settings) / f"{image.sha256}{image.suffix}"
+    if read_media(target) is None:
+        source = settings.root / image.path
+        data = source.read_bytes() if source.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != image.sha256:
+            raise InputError(
+                "the picture is gone or was changed since the issue was compiled",
+                file=image.path,
+                fix="run the command again, and approve the issue anew",
+            )
+        _write_whole(target, data)
+    return target
+
+
+def _write_whole(target: Path, data: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(target)
+
+
+def read_media(file: Path) -> bytes | None:
+    """The bytes of a stored picture; None unless they have the hash that the name gives."""
+    name = MEDIA_NAME.fullmatch(file.name)
+    if not name or not file.is_file():
+        return None
+    data = file.read_bytes()
+    return data if hashlib.sha256(data).hexdigest() == name[1] else None
