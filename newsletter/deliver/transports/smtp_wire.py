@@ -18,6 +18,8 @@ MAX_LINE = 1024
 """Octets of a reply line without CRLF; RFC 5321 section 4.5.3.1.5 allows 510."""
 MAX_LINES = 128
 """Lines of one reply; the longest in use, that to EHLO, has about twenty."""
+USUAL = 32
+"""Reply lines a parser knows by heart: a server says the same few over and over."""
 MAX_DATA_LINE = 998
 """Octets of a line of a message without CRLF (RFC 5321 section 4.5.3.1.6)."""
 
@@ -55,6 +57,7 @@ class ReplyParser:
         self._rest = b""
         self._code = b""
         self._texts: list[str] = []
+        self._usual: dict[bytes, Reply] = {}
 
     @property
     def midway(self) -> bool:
@@ -69,7 +72,8 @@ class ReplyParser:
         lines = (self._rest + data).split(b"\r\n")
         self._rest = lines.pop()
         for line in lines:
-            reply = self._line(line)
+            reply = None if self._texts else self._usual.get(line)
+            reply = reply or self._line(line)
             if reply:
                 replies.append(reply)
             elif self.error:
@@ -94,6 +98,8 @@ class ReplyParser:
                 self.error = "a reply has too many lines"
             return None
         reply = Reply(int(code), "\n".join(self._texts))
+        if len(self._texts) == 1 and len(self._usual) < USUAL:
+            self._usual[line] = reply
         self._texts.clear()
         return reply
 
