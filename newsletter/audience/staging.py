@@ -10,6 +10,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from operator import itemgetter
@@ -83,19 +84,19 @@ class Staging:
         Raises:
             UnavailableError: The disk is full.
         """
-        try:
+        with _needing_room():
             self._database.execute("BEGIN")
             self._database.executemany(_INSERT, self._good(progress))
             self._database.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise UnavailableError(
-                f"no room to sort the file out: {error}",
-                fix="free some disk space, or name another folder in SQLITE_TMPDIR",
-            ) from None
 
     def batches(self, size: int) -> Iterator[list[StagedRow]]:
-        """The rows by address key, each key once: the first of the file wins."""
-        cursor = self._database.execute("SELECT * FROM staged ORDER BY key, line")
+        """The rows by address key, each key once: the first of the file wins.
+
+        Raises:
+            UnavailableError: The disk is full.
+        """
+        with _needing_room():
+            cursor = self._database.execute("SELECT * FROM staged ORDER BY key, line")
         key, first = "", 0
         while found := cursor.fetchmany(size):
             batch = []
@@ -119,10 +120,10 @@ class Staging:
 
     def _good(self, progress: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
         read = _row_reader(self._columns)
-        for line, cells, problem in self.file.rows():
-            self.rows += 1
-            if self.rows % _PROGRESS_EVERY == 0:
-                progress(self.rows)
+        for number, (line, cells, problem) in enumerate(self.file.rows(), start=1):
+            self.rows = number
+            if number % _PROGRESS_EVERY == 0:
+                progress(number)
             try:
                 if problem:
                     raise InputError(problem)
@@ -135,6 +136,17 @@ class Staging:
         if len(self.problems) < FIRST_PROBLEMS:
             self.problems.append(ImportProblem(str(self.file.path), line, reason))
         self._rejects.add(line, reason, cells)
+
+
+@contextmanager
+def _needing_room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UnavailableError(
+            f"no room to sort the file out: {error}",
+            fix="free some disk space, or name another folder in SQLITE_TMPDIR",
+        ) from None
 
 
 def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ...]]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ from newsletter.audience import (
 )
 from newsletter.audience import importer as importer_module
 from newsletter.audience.apply import apply_batch
-from newsletter.errors import InputError, RefusedError, UsageError
+from newsletter.errors import InputError, RefusedError, UnavailableError, UsageError
 from newsletter.store.schema import import_member, subscriber, suppression
 from tests.integration.audience.desk import Desk
 
@@ -198,6 +199,9 @@ def test_who_is_suppressed_is_counted_by_reason(desk: Desk, csv_file: CsvFile) -
     for _ in range(2):
         report = desk.take(path)
         assert report.suppressed == {"manual": 1, "erased": 1}
+    assert report.summary() == (
+        "3 rows into the list readers: 1 unchanged, 1 suppressed (erased), 1 suppressed (manual)"
+    )
     assert desk.show("b@b.example")["known"] is False
     assert desk.show("a@b.example")["suppressed"] == ["manual"]
 
@@ -338,3 +342,17 @@ def test_every_row_is_counted_once(desk: Desk, tmp_path: Path, rows: list[tuple[
 def _read(path: Path) -> list[list[str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.reader(file))
+
+
+def test_a_full_disk_is_said_and_changes_nothing(
+    desk: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = sqlite3.connect("", isolation_level=None)
+    private.execute("PRAGMA max_page_count = 20")
+    path = csv_file("email", *(f"reader{n}@b.example" for n in range(5000)))
+    before = desk.contents()
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", lambda *_, **__: private)
+        with pytest.raises(UnavailableError, match="disk is full"):
+            desk.take(path)
+    assert desk.contents() == before

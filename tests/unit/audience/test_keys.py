@@ -44,7 +44,7 @@ def test_missing_keys_are_made_once_and_only_their_owner_reads_them(tmp_path: Pa
     assert stat.S_IMODE((tmp_path / "var" / "keys.json").stat().st_mode) == 0o600
 
 
-def test_racing_processes_agree(tmp_path: Path) -> None:
+def test_racing_callers_agree(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: load_keys(settings(tmp_path), live=False), range(32)))
     assert found == [found[0]] * 32
