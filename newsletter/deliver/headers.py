@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from itertools import pairwise
 
 import idna
 
@@ -15,6 +16,7 @@ WORD = 75
 LONGEST_LINE = 998
 """Characters of any line (RFC 5322 section 2.1.1)."""
 
+_AROUND = len("=?utf-8?q??=")
 _BREAKS = re.compile("[\r\n\0]")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -77,19 +79,28 @@ def encoded_words(text: str, start: int) -> str:
         text: Any text.
         start: Column at which the first word begins.
     """
-    base64_is_shorter = len(_q(text)) > 4 * len(text.encode()) / 3
-    encode = _b if base64_is_shorter else _q
-    charset = "=?utf-8?b?" if base64_is_shorter else "=?utf-8?q?"
-    room = min(WORD, LINE - start) - len(charset) - 2
-    words: list[str] = []
-    piece = ""
-    for character in text:
-        if piece and len(encode(piece + character)) > room:
-            words.append(encode(piece))
-            piece, room = "", WORD - len(charset) - 2
-        piece += character
-    words.append(encode(piece))
-    return "\r\n ".join(f"{charset}{word}?=" for word in words)
+    quoted = [_Q[ord(char)] if char < "\x80" else _q(char) for char in text]
+    sizes = [len(char) for char in quoted]
+    room = min(WORD, LINE - start) - _AROUND
+    if 3 * sum(sizes) <= 4 * len(text.encode()):
+        words = ("".join(quoted[a:b]) for a, b in _spans(sizes, room, WORD - _AROUND))
+        return "\r\n ".join(f"=?utf-8?q?{word}?=" for word in words)
+    sizes = [len(char.encode()) for char in text]
+    spans = _spans(sizes, room // 4 * 3, (WORD - _AROUND) // 4 * 3)
+    coded = (base64.b64encode(text[a:b].encode()).decode("ascii") for a, b in spans)
+    return "\r\n ".join(f"=?utf-8?b?{word}?=" for word in coded)
+
+
+def _spans(sizes: list[int], first_room: int, room: int) -> list[tuple[int, int]]:
+    """Where to cut characters of these sizes into words: whole characters only."""
+    cuts = [0]
+    left = first_room
+    for index, size in enumerate(sizes):
+        if size > left:
+            cuts.append(index)
+            left = room
+        left -= size
+    return list(pairwise([*cuts, len(sizes)]))
 
 
 def list_phrase(name: str) -> str:
@@ -148,7 +159,3 @@ def _folded(text: str, start: int) -> str | None:
 
 def _q(text: str) -> str:
     return "".join(_Q[byte] for byte in text.encode())
-
-
-def _b(text: str) -> str:
-    return base64.b64encode(text.encode()).decode("ascii")

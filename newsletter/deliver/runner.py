@@ -143,7 +143,9 @@ async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) 
         lease = await sending.ledger(ledger.claim, sending.store, campaign_id, owner)
         if lease is not None:
             await run_chunk(sending, lease)
-        elif not await _wait_for_due(sending, campaign_id, patience):
+            continue
+        await sending.ledger(recover, sending.store, campaign_id, sending.journal_dir)
+        if not await _wait_for_due(sending, campaign_id, patience):
             return
 
 

@@ -45,7 +45,7 @@ def test_kills_lose_nobody_and_double_nobody(
     chance = random.Random(seed)
     campaign_id = freeze(store, PEOPLE, chunk=250)
     kills = 0
-    for _ in range(4):
+    for _ in range(3):
         kills += kill_after(store_url, tmp_path, campaign_id, chance.randrange(1, 200))
         owner_died(store)
         result = counts(store, campaign_id)

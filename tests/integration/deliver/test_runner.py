@@ -302,3 +302,33 @@ def test_giving_up_counts_as_failed(store: Store, tmp_path: Path) -> None:
     limits = Limits(patience=0.0, retry=RetryPolicy(give_up_after=0.0))
     run(store, campaign_id, transport, tmp_path, limits=limits)
     assert counts(store, campaign_id).failed == 2
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_several_workers_share_a_campaign(store: Store, store_url: str, tmp_path: Path) -> None:
+    campaign_id = freeze(store, 400, chunk=20)
+    workers = [(open_url(make_url(store_url)), Slow()) for _ in range(3)]
+
+    async def main() -> None:
+        await asyncio.gather(
+            *(
+                run_campaign(
+                    own,
+                    campaign_id,
+                    transport,
+                    compose,
+                    owner=f"worker {number}",
+                    journal_dir=tmp_path / str(number),
+                    limits=AT_ONCE,
+                )
+                for number, (own, transport) in enumerate(workers)
+            )
+        )
+
+    asyncio.run(main())
+    for own, _ in workers:
+        own.close()
+    each = [sent(transport) for _, transport in workers]
+    assert all(each)
+    assert sorted(position for found in each for position in found) == list(range(1, 401))
+    assert counts(store, campaign_id).accepted == 400
