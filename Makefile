@@ -7,7 +7,7 @@ CHROMIUM := /usr/bin/chromium
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check golden bench lock chromium clean
+.PHONY: help demo test test-fast check golden pictures bench lock chromium clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -30,6 +30,9 @@ check: $(READY) ## lint, format, types, rooms
 
 golden: $(READY) ## write the golden files anew; read the diff before you commit it
 	GOLDEN=1 $(BIN)/pytest tests/unit -k "golden" $(ARGS)
+
+pictures: $(READY) chromium ## take the pictures of README.md anew
+	$(BIN)/python docs/make_pictures.py
 
 bench: $(READY) ## figures beside peers, as ratios (see docs/performance.md)
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
