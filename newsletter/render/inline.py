@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 import cssutils
 from premailer import Premailer
 
-cssutils.log.setLevel(logging.CRITICAL)
 _PARSER = cssutils.CSSParser(
     loglevel=logging.CRITICAL, fetcher=lambda _url: (None, b""), validate=False
 )

@@ -59,6 +59,25 @@ def test_only_a_repeated_outlook_condition_is_dropped() -> None:
     assert "<!--[if mso | IE]>ab<![endif]-->" in inline_styles(page, "p { margin: 0 }")
 
 
+def test_every_selector_counts_and_every_value_stays() -> None:
+    inlined = inline_styles(PAGE, "* { color: red } p { background: unset; mso-hide: all }")
+    assert '<p class="a" style="color:red; background:unset; mso-hide:all">' in inlined
+
+
+def test_important_stays() -> None:
+    assert "color:red !important" in inline_styles(PAGE, "p { color: red !important }")
+
+
+def test_what_cannot_be_inlined_adds_no_style_element() -> None:
+    inlined = inline_styles(PAGE, "a:hover { color: red } @media print { p { color: red } }")
+    assert inlined.count("<style") == PAGE.count("<style")
+
+
+def test_the_stylesheet_is_read_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    inline_styles(PAGE, "p { mso-line-height-rule: exactly; color: ; } } p { colour: 7 } {")
+    assert not caplog.records
+
+
 def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
