@@ -220,6 +220,7 @@ def _audience(desk: Desk, job: Job) -> Audience:
             list_name=job.list_name,
             source="csv",
             skip_invalid=job.skip_invalid,
+            rejects=job.csv_file.with_suffix(".rejects.csv"),
             progress=progress,
         )
     show_import(report)

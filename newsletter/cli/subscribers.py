@@ -60,7 +60,7 @@ def import_(
             source="csv",
             dry_run=dry_run,
             skip_invalid=skip_invalid,
-            rejects=rejects,
+            rejects=rejects or file.with_suffix(".rejects.csv"),
             progress=progress,
         )
     if as_json:

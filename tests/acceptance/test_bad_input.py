@@ -118,6 +118,13 @@ def test_a_wrong_csv_is_refused_whole(project: Project, name: str) -> None:
     assert project.json("subscribers", "lists") in ({}, {"readers": 0})
 
 
+def test_a_refused_file_leaves_its_bad_rows_beside_it(project: Project) -> None:
+    project.csv.write_text("email\na@mail.example\nnot-an-address\n")
+    project.run("subscribers", "import", project.csv, "--list", "readers", exit_code=1)
+    rejects = project.csv.with_suffix(".rejects.csv").read_text(encoding="utf-8")
+    assert "not-an-address" in rejects
+
+
 def test_rejected_rows_go_to_a_file_with_a_reason_each(project: Project) -> None:
     project.csv.write_text("email\na@mail.example\nnot-an-address\nA@mail.example\n")
     rejects = project.folder / "rejects.csv"
