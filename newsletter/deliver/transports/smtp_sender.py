@@ -23,7 +23,8 @@ from newsletter.settings import Smtp
 END = b".\r\n"
 ONE_WRITE = 192 * 1024
 """Octets of a message that are written together with its end. The end of a larger one is held
-back until the kernel has the rest, so that a loss before that is known to be no delivery."""
+back until the kernel has the rest, so that a loss before that is known to be no delivery (under
+TLS it is held back only until the TLS layer has the rest, and such a loss stays uncertain)."""
 IDLE = 30.0
 """Seconds without work until a connection says goodbye."""
 GOODBYE = 5.0

@@ -5,9 +5,13 @@ from dataclasses import replace
 from itertools import chain
 
 import pytest
+from aiosmtpd.smtp import SMTP
 
 from newsletter.deliver.model import Message, Result
+from newsletter.deliver.transports import smtp_sender
+from newsletter.deliver.transports.smtp import SmtpTransport
 from newsletter.errors import InputError, RefusedError, UnavailableError
+from newsletter.settings import Smtp
 from tests.integration.smtp.sending import Log, bench, compose, deliveries, results
 from tests.smtp_server import Fault, Server
 
@@ -67,6 +71,20 @@ def test_a_resting_connection_that_the_server_closed_costs_nothing():
         assert {one.result for one in outcomes} == {Result.ACCEPTED}
         assert len(server.copies) == 6
         assert set(server.copies.values()) == {1}
+
+    scene(play)
+
+
+def test_a_connection_without_work_says_goodbye(monkeypatch):
+    monkeypatch.setattr(smtp_sender, "IDLE", 0.05)
+
+    async def play(transport, server, test):
+        await transport.deliver(deliveries(1), compose, test.log)
+        while (1, "QUIT") not in server.commands:
+            await asyncio.sleep(0.01)
+        outcomes = await transport.deliver(deliveries(1, 2), compose, test.log)
+        assert outcomes[0].result is Result.ACCEPTED
+        assert server.connections == 2
 
     scene(play)
 
@@ -207,3 +225,38 @@ def test_what_arrives_is_what_was_composed(pipelining):
             assert arrived[delivery.email].mail_from == message.mail_from
 
     scene(play, pipelining=pipelining)
+
+
+def test_a_server_that_is_not_ours():
+    class Keep:
+        def __init__(self):
+            self.envelopes = []
+
+        async def handle_RCPT(self, server, session, envelope, address, options):
+            if address.startswith("reader3@"):
+                return "550 5.1.1 no such user"
+            envelope.rcpt_tos.append(address)
+            return "250 ok"
+
+        async def handle_DATA(self, server, session, envelope):
+            self.envelopes.append(envelope)
+            return "250 2.0.0 kept"
+
+    async def run():
+        keep = Keep()
+        listening = await asyncio.get_running_loop().create_server(
+            lambda: SMTP(keep, hostname="test"), "127.0.0.1", 0
+        )
+        port = listening.sockets[0].getsockname()[1]
+        transport = SmtpTransport(Smtp(port=port, security="none", connections=3))
+        outcomes = await transport.deliver(deliveries(20), compose, Log())
+        await transport.close()
+        listening.close()
+        await listening.wait_closed()
+        return keep.envelopes, {one.position: one for one in outcomes}
+
+    envelopes, outcomes = asyncio.run(run())
+    assert results(outcomes) == {"accepted": 19, "failed": 1}
+    bodies = {one.rcpt_tos[0]: one.content for one in envelopes}
+    expected = [compose(one) for one in deliveries(20) if one.position != 3]
+    assert bodies == {one.rcpt_to: one.data for one in expected}
