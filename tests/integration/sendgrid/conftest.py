@@ -1,0 +1,26 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from newsletter.settings import Sendgrid
+from tests.integration.sendgrid.sending import Bench
+from tests.sendgrid_fake import FakeSendGrid, sendgrid
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def server() -> Iterator[FakeSendGrid]:
+    with sendgrid() as fake:
+        yield fake
+
+
+@pytest.fixture
+def bench(server: FakeSendGrid) -> MakeBench:
+    """Makes a bench for the server; options are settings."""
+
+    def make(**options: object) -> Bench:
+        given = {"host": server.url, "timeout": 10.0, "concurrency": 2, **options}
+        return Bench(server, Sendgrid.model_validate(given))
+
+    return make

@@ -1,0 +1,131 @@
+"""Calls without a whole answer: what may have been taken is uncertain, and never sent again."""
+
+import asyncio
+import socket
+
+import pytest
+
+from newsletter.deliver.model import Outcome, Result
+from newsletter.errors import UnavailableError
+from newsletter.render.model import Part
+from newsletter.settings import Sendgrid
+from tests.integration.sendgrid.conftest import MakeBench
+from tests.integration.sendgrid.sending import COMPOSER, Log, readers, results
+from tests.sendgrid_fake import FakeSendGrid, Fault
+from tests.unit.deliver.issues import compiled, composer
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("kind", ["hang", "drop", "cut"])
+def test_a_call_without_a_whole_answer_is_uncertain(
+    bench: MakeBench, server: FakeSendGrid, kind: str, taken: bool
+) -> None:
+    server.faults.append(Fault(kind, taken=taken))  # type: ignore[arg-type]
+    on = bench(timeout=0.5 if kind == "hang" else 10.0)
+    outcomes = on.send(readers(5))
+    assert results(outcomes) == {"uncertain": 5}
+    assert len(server.sent) == (5 if taken else 0)
+    assert len(server.asked_at) == 1
+    assert not on.log.replies
+
+
+def test_other_calls_of_the_batch_are_not_drawn_in(bench: MakeBench, server: FakeSendGrid) -> None:
+    server.faults.append(Fault("drop", taken=True))
+    outcomes = bench(batch=10, concurrency=1).send(readers(30))
+    assert results(outcomes) == {"accepted": 20, "uncertain": 10}
+
+
+def test_nobody_at_the_address_gives_everything_back(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        on = bench(host=f"http://127.0.0.1:{unheard.getsockname()[1]}", batch=2)
+        with pytest.raises(UnavailableError, match="out of reach") as caught:
+            on.send(readers(5))
+    assert "sendgrid.host" in caught.value.fix
+    assert {one.result for one in on.log.replies} == {Result.RETURNED}
+    assert {one.position for one in on.log.replies} == set(on.log.begun_at)
+
+
+def test_no_encryption_at_the_other_end_gives_everything_back(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
+    on = bench()
+    on.settings = Sendgrid(host=server.url.replace("http:", "https:"))
+    with pytest.raises(UnavailableError, match="out of reach"):
+        on.send(readers(2))
+    assert not server.sent
+
+
+def test_a_connection_lost_while_the_request_goes_out_is_tried_again(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
+    server.faults += [Fault("early"), Fault("early")]
+    outcomes = bench().send(readers(2), composer(compiled(html=Part(("x" * 12_000_000,)))))
+    assert results(outcomes) == {"accepted": 2}
+    assert len(server.asked_at) == 3
+
+
+def test_a_full_disk_stops_before_the_call(bench: MakeBench, server: FakeSendGrid) -> None:
+    on = bench(batch=5, concurrency=1)
+    on.log.full_at = 8
+    with pytest.raises(OSError, match="No space"):
+        on.send(readers(20))
+    assert len(server.sent) <= 5
+    assert all(int(one.custom_args["position"]) in on.log.begun_at for one in server.sent)
+
+
+def test_called_off_it_waits_for_what_is_under_way(bench: MakeBench, server: FakeSendGrid) -> None:
+    server.faults.append(Fault("hang", taken=True))
+    on = bench(batch=5, concurrency=1, timeout=0.7)
+
+    async def main() -> None:
+        transport = on.transport()
+        flight = asyncio.create_task(transport.deliver(readers(20), COMPOSER, on.log))
+        while not server.sent:
+            await asyncio.sleep(0.01)
+        flight.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await flight
+        await transport.close()
+
+    asyncio.run(main())
+    assert on.log.begun_at == [1, 2, 3, 4, 5]
+    assert len(server.asked_at) == 1
+    assert not on.log.replies
+
+
+def test_called_off_while_told_to_wait_it_sends_nothing(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
+    headers = (("X-RateLimit-Reset", "9999999999"),)
+    server.faults += [Fault(status=429, headers=headers)]
+    on = bench(batch=5, concurrency=1)
+
+    async def main() -> list[Outcome]:
+        transport = on.transport()
+        first = await transport.deliver(readers(5), COMPOSER, on.log)
+        flight = asyncio.create_task(transport.deliver(readers(5, first=6), COMPOSER, on.log))
+        await asyncio.sleep(0.05)
+        flight.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await flight
+        await transport.close()
+        return first
+
+    first = asyncio.run(main())
+    assert {one.result for one in first} == {Result.DEFERRED}
+    assert on.log.begun_at == [1, 2, 3, 4, 5]
+    assert len(server.asked_at) == 1
+
+
+def test_closed_it_takes_nothing_more(bench: MakeBench, server: FakeSendGrid) -> None:
+    async def main() -> None:
+        transport = bench().transport()
+        await transport.close()
+        await transport.deliver(readers(1), COMPOSER, Log())
+
+    with pytest.raises(UnavailableError, match="closed"):
+        asyncio.run(main())
+    assert not server.asked_at
