@@ -1,21 +1,34 @@
 """What every transport promises to the runner, whatever it carries messages with."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from newsletter.deliver.model import Delivery, Message, Outcome, Result, Transport
 from newsletter.deliver.transports.memory import MemoryTransport
 from newsletter.deliver.transports.outbox import OutboxTransport
+from newsletter.deliver.transports.sendgrid import SendgridTransport
 from newsletter.errors import InputError
+from newsletter.settings import Sendgrid
+from tests.sendgrid_fake import KEY, sendgrid
 from tests.unit.deliver.issues import compiled, composer, reader
 
-Factory = Callable[[Path], Transport]
+
+@contextmanager
+def over_sendgrid(_: Path) -> Iterator[Transport]:
+    with sendgrid() as server:
+        yield SendgridTransport(Sendgrid(host=server.url), SecretStr(KEY))
+
+
+Factory = Callable[[Path], AbstractContextManager[Transport]]
 TRANSPORTS: dict[str, Factory] = {
-    "memory": lambda _: MemoryTransport(),
-    "outbox": lambda folder: OutboxTransport(folder / "outbox"),
+    "memory": lambda _: nullcontext(MemoryTransport()),
+    "outbox": lambda folder: nullcontext(OutboxTransport(folder / "outbox")),
+    "sendgrid": over_sendgrid,
 }
 
 
@@ -42,8 +55,9 @@ class Broken(Notes):
 
 
 @pytest.fixture(params=sorted(TRANSPORTS))
-def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Transport:
-    return TRANSPORTS[request.param](tmp_path)
+def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transport]:
+    with TRANSPORTS[request.param](tmp_path) as made:
+        yield made
 
 
 def deliver(transport: Transport, batch: list[Delivery], notes: Notes) -> list[Outcome]:
