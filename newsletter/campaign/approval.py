@@ -13,6 +13,7 @@ from newsletter.check import Severity
 from newsletter.errors import InputError, RefusedError
 from newsletter.render import CompiledIssue, deserialize, serialize
 from newsletter.settings import Settings
+from newsletter.store import serialise
 from newsletter.store.schema import approval, compiled_issue
 
 ANY_AUDIENCE = "*"
@@ -116,6 +117,7 @@ def require(
 
 def keep(connection: Connection, compiled: CompiledIssue, now: float) -> None:
     """Store a compiled issue under its digest, once."""
+    serialise(connection, f"issue {compiled.slug}")
     known = connection.execute(
         select(compiled_issue.c.digest).where(compiled_issue.c.digest == compiled.digest)
     ).first()

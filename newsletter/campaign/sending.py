@@ -27,7 +27,7 @@ from newsletter.deliver import Composer, Tally, Transport, plan, run_campaign
 from newsletter.errors import RefusedError
 from newsletter.render import CompiledIssue
 from newsletter.settings import Settings
-from newsletter.store import Store
+from newsletter.store import Store, serialise
 from newsletter.store.schema import campaign
 
 Progress = Callable[[Tally], None]
@@ -66,6 +66,7 @@ def open_campaign(
         InputError: The list does not exist or is empty.
     """
     with desk.store.write() as connection:
+        serialise(connection, f"issue {compiled.slug}")
         found = _existing(connection, compiled, audience)
         if found is not None and not again_reason:
             return Opened(found, approval.load(connection, found.digest), continuing=True)

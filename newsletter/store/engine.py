@@ -7,6 +7,7 @@ by side: what must not, says so with `serialise`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,22 +115,34 @@ def open_store(settings: Settings) -> Store:
 
 def open_url(url: URL) -> Store:
     """Open a database, creating and migrating it where needed. Raises: as `open_store`."""
-    from newsletter.store.migrate import upgrade
-
     store = connect(url)
     try:
-        upgrade(store.engine)
-    except (DBAPIError, OSError) as error:
-        store.close()
-        cause = getattr(error, "orig", None) or error
-        raise UnavailableError(
-            f"cannot open the database {shown(url)}: {str(cause).strip()}",
-            fix="check database_url, the disk, and that the server runs",
-        ) from None
+        migrate(store)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def migrate(store: Store) -> str | None:
+    """Bring a database up to date.
+
+    Returns:
+        The revision it was at before; None if it was empty.
+
+    Raises:
+        RefusedError: The database is newer than this program, or cannot hold every character.
+        UnavailableError: The database cannot be reached or made.
+    """
+    from newsletter.store.migrate import upgrade
+
+    try:
+        return upgrade(store.engine)
+    except DBAPIError as error:
+        raise UnavailableError(
+            f"cannot open the database {store.name}: {str(error.orig).strip()}",
+            fix="check database_url, the disk, and that the server runs",
+        ) from None
 
 
 def connect(url: URL) -> Store:
@@ -200,6 +213,8 @@ def _out_of_reach(url: URL) -> Iterator[None]:
 
 
 def _postgres(url: URL) -> Engine:
+    # It warns of the pipeline it closes after an error, which is raised as well.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
     return create_engine(url, pool_pre_ping=True, connect_args=options)
 
