@@ -37,9 +37,9 @@ HEAD = (
 )
 DATA = HEAD + LINE * 770
 ENVELOPE = b"MAIL FROM:<bounces@clinic.example>\r\nRCPT TO:<reader@clinic.example>\r\nDATA\r\n"
-SINK = Path(os.environ.get("SMTP_SINK", ".cache/postfix/usr/sbin/smtp-sink"))
+SINK = Path(os.environ.get("SMTP_SINK", "var/postfix/usr/sbin/smtp-sink"))
 HOW_TO = """smtp-sink is missing. It is part of Postfix, which need not be installed:
-  mkdir -p .cache && cd .cache && apt-get download postfix && dpkg -x postfix_*.deb postfix
+  mkdir -p var && cd var && apt-get download postfix && dpkg -x postfix_*.deb postfix
 or say where it is: SMTP_SINK=/usr/sbin/smtp-sink"""
 
 

@@ -102,7 +102,7 @@ class Sender(asyncio.Protocol):
         self._await(self._timeout)
         job = self._next()
         if job:
-            self._transport.write(self._announce(job))
+            self._write(self._announce(job))
         elif self._left <= 0:
             self._quit()
         else:
@@ -112,7 +112,8 @@ class Sender(asyncio.Protocol):
     def finish(self) -> None:
         """Send what is announced, begin nothing more, and say goodbye."""
         self._left = 0
-        if not (self._ready or self._body or self._expected or self._quitting):
+        under_way = self._ready or self._body or self._expected
+        if not (under_way or self._quitting or self._over):
             self._quit()
 
     def _next(self) -> Job | None:
@@ -146,14 +147,14 @@ class Sender(asyncio.Protocol):
             self._refused(job, job.refusal)
         else:
             self._expected.append((handler, job))
-            self._transport.write(command)
+            self._write(command)
 
     def _on_data(self, job: Job, reply: Reply) -> None:
         if reply.code == 354 and self._more_replies:
             self.lose("the server answers before it is asked")
         elif reply.code == 354 and job.refusal:
             self._expected.append((self._on_empty, job))
-            self._transport.write(END)
+            self._write(END)
         elif reply.code == 354:
             self._send(job)
         elif reply.code >= 400:
@@ -173,7 +174,7 @@ class Sender(asyncio.Protocol):
         self._record(job, reply)
         self._expected.append((self._on_reset, job))
         following = self._next() if self._server.pipelining else None
-        self._transport.write(b"RSET\r\n" + (self._announce(following) if following else b""))
+        self._write(b"RSET\r\n" + (self._announce(following) if following else b""))
 
     def _on_reset(self, job: Job, reply: Reply) -> None:
         if not reply.good:
@@ -196,14 +197,17 @@ class Sender(asyncio.Protocol):
             self._stop(job, error)
             return
         if len(job.data) <= ONE_WRITE:
-            self._transport.write(job.data + tail)
+            self._write(job.data + tail)
             return
         self._tail = tail
-        self._transport.write(job.data)
+        self._write(job.data)
         if not self._paused:
             self.resume_writing()
 
     def _may_begin(self, job: Job) -> bool:
+        if self._transport.is_closing():
+            self.lose("the connection was closed")
+            return False
         if job.batch.abandoned:
             self._ready = None
             self.lose("the sending was called off")
@@ -280,10 +284,15 @@ class Sender(asyncio.Protocol):
         else:
             handler(job, reply)
 
+    def _write(self, data: bytes) -> None:
+        """Write, unless the loop has closed the line and is about to say so."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
     def _quit(self) -> None:
         self._quitting = True
         self._await(GOODBYE)
-        self._transport.write(b"QUIT\r\n")
+        self._write(b"QUIT\r\n")
 
     def lose(self, why: str, reply: Reply | None = None) -> None:
         """Close, and say of everything under way what can be known of it."""
@@ -325,7 +334,7 @@ class Sender(asyncio.Protocol):
         if self._tail and not self._over:
             tail, self._tail = self._tail, b""
             self._await(self._timeout)
-            self._transport.write(tail)
+            self._write(tail)
 
     def _await(self, seconds: float) -> None:
         self._deadline = self._loop.time() + seconds
