@@ -12,6 +12,7 @@ import click
 
 from newsletter import __version__
 from newsletter.cli.campaigns import cancel, pause, resume, status
+from newsletter.cli.database import db
 from newsletter.cli.demo import demo
 from newsletter.cli.desk import CommandLine
 from newsletter.cli.issues import approve, check, new, render
@@ -72,6 +73,7 @@ for command in (
     cancel,
     subscribers,
     serve,
+    db,
     demo,
 ):
     cli.add_command(command)

@@ -6,10 +6,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from newsletter.deliver import Tally
+
+
+class _Advance(Protocol):
+    def __call__(self, done: int, of: int | None = None) -> None:
+        """Show how much is done, of how much if that is news."""
 
 
 @contextmanager
@@ -34,7 +39,14 @@ def import_bar(path: Path) -> Iterator[Callable[[int], None] | None]:
 
 
 @contextmanager
-def _bar(title: str, total: int | None) -> Iterator[Callable[[int], None] | None]:
+def rows_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar over the rows of a database, whose number comes with each step."""
+    with _bar(title, None) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(title: str, total: int | None) -> Iterator[_Advance | None]:
     if not sys.stderr.isatty():
         yield None
         return
@@ -43,4 +55,8 @@ def _bar(title: str, total: int | None) -> Iterator[Callable[[int], None] | None
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=total)
-        yield lambda done: progress.update(task, completed=done)
+
+        def advance(done: int, of: int | None = None) -> None:
+            progress.update(task, completed=done, total=of)
+
+        yield advance

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, Table, exists, func, insert, select, text
+from sqlalchemy import Connection, Row, Select, Table, exists, func, insert, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from newsletter.errors import InputError, RefusedError
@@ -128,23 +128,29 @@ def _count(connection: Connection) -> int:
 
 def _copy_table(reading: Connection, writing: Connection, table: Table, steps: _Steps) -> _Content:
     content = _Content()
-    for rows in _batches(reading, table):
-        try:
-            writing.execute(insert(table), [dict(row._mapping) for row in rows])
-        except (DataError, IntegrityError) as error:
-            # Only the first line: the others quote the row.
-            reason = str(error.orig).partition("\n")[0]
-            raise InputError(f"a row of the table {table.name} does not fit: {reason}") from None
-        content = content.plus(rows)
-        steps.add(len(rows))
+    with reading.execute(_everything(table)) as result:
+        for rows in result.partitions():
+            _insert(writing, table, rows)
+            content = content.plus(rows)
+            steps.add(len(rows))
     return content
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Row[Any]]) -> None:
+    try:
+        connection.execute(insert(table), [dict(row._mapping) for row in rows])
+    except (DataError, IntegrityError) as error:
+        # Only the first line: the others quote the row.
+        reason = str(error.orig).partition("\n")[0]
+        raise InputError(f"a row of the table {table.name} does not fit: {reason}") from None
 
 
 def _verify(connection: Connection, table: Table, expected: _Content, steps: _Steps) -> None:
     found = _Content()
-    for rows in _batches(connection, table):
-        found = found.plus(rows)
-        steps.add(len(rows))
+    with connection.execute(_everything(table)) as result:
+        for rows in result.partitions():
+            found = found.plus(rows)
+            steps.add(len(rows))
     if found != expected:
         raise InputError(
             f"the copy of the table {table.name} differs: {expected.rows:,} rows were read, "
@@ -152,9 +158,8 @@ def _verify(connection: Connection, table: Table, expected: _Content, steps: _St
         )
 
 
-def _batches(connection: Connection, table: Table) -> Iterator[Sequence[Row[Any]]]:
-    query = select(table).execution_options(yield_per=BATCH)
-    return connection.execute(query).partitions()
+def _everything(table: Table) -> Select[Any]:
+    return select(table).execution_options(yield_per=BATCH)
 
 
 def _settle_postgres(connection: Connection) -> None:

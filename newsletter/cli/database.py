@@ -1,0 +1,144 @@
+"""db: upgrade, copy, backup, restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json, say
+from newsletter.cli.progress import rows_bar
+
+if TYPE_CHECKING:
+    from newsletter.store import Store
+
+
+@click.group()
+def db() -> None:
+    """The database: bring it up to date, back it up, move it to PostgreSQL."""
+
+
+@db.command(epilog="Example: send.py db upgrade")
+@json_option
+@pass_line
+def upgrade(line: CommandLine, as_json: bool) -> None:
+    """Bring the database up to date, and say from where to where.
+
+    Every command does so by itself; this one is for deploying.
+    """
+    from newsletter.store.engine import connect, migrate, resolve_url
+    from newsletter.store.migrate import HEAD
+
+    store = connect(resolve_url(line.settings))
+    try:
+        before = migrate(store)
+    finally:
+        store.close()
+    if as_json:
+        print_json({"database": store.name, "from": before, "to": HEAD})
+    elif before == HEAD:
+        click.echo(f"{store.name} is at revision {HEAD}: nothing to do")
+    else:
+        click.echo(f"{store.name}: {before or 'empty'} → {HEAD}")
+
+
+@db.command(
+    epilog="""\b
+Examples:
+  send.py db copy --to postgresql://newsletter@db.clinic.example/newsletter
+  send.py db copy --to sqlite:///var/moved.db
+
+Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can see command lines.
+"""
+)
+@click.option("--to", "target", required=True, metavar="URL", help="An empty database.")
+@json_option
+@pass_line
+def copy(line: CommandLine, target: str, as_json: bool) -> None:
+    """Copy everything into another, empty database, and check every row of it.
+
+    Refused while a campaign is sending. The database in use is not changed.
+    """
+    from newsletter.store.copying import copy as copy_rows
+
+    with _open(line) as source, _open(line, target) as other, rows_bar("Copying") as progress:
+        rows = copy_rows(source, other, progress)
+    if as_json:
+        print_json({"rows": rows})
+        return
+    _show(rows)
+    say(f"Copied and checked. To use it, set database_url to {other.name}")
+    say("Send from one of the two only: neither knows what the other sends.")
+
+
+@db.command(epilog="Example: send.py db backup backups/newsletter-$(date +%F).db")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@pass_line
+def backup(line: CommandLine, file: Path, as_json: bool) -> None:
+    """Write everything into one new file, as it is at this moment; sending may go on.
+
+    The keys are not in it: without NEWSLETTER_SUPPRESSION_KEY nothing can be sent after a restore.
+    """
+    from newsletter.store.backup import backup as write
+
+    with _open(line) as store, rows_bar("Backing up") as progress:
+        rows = write(store, file, progress)
+    if as_json:
+        print_json({"file": str(file), "rows": rows})
+        return
+    _show(rows)
+    say(f"Backed up to {file}. Keep the keys elsewhere: they are not in it.")
+
+
+@db.command(
+    epilog="""\b
+Examples:
+  send.py db restore backups/newsletter-2026-05-01.db
+  send.py db restore backups/newsletter-2026-05-01.db --to postgresql://localhost/newsletter
+"""
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", "target", default="", metavar="URL", help="[the configured database]")
+@json_option
+@pass_line
+def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
+    """Bring a backup into an empty database of either kind; nothing is overwritten.
+
+    A campaign that was sending comes back paused.
+    """
+    from newsletter.store.backup import restore as bring_back
+
+    with _open(line, target) as store, rows_bar("Restoring") as progress:
+        restored = bring_back(file, store, line.settings.var, progress)
+    if as_json:
+        print_json({"rows": restored.rows, "paused": list(restored.paused)})
+    else:
+        _show(restored.rows)
+        say(f"Restored into {store.name}.")
+    say("Who left after this backup was made is on the list again: suppress them before you send.")
+    for number in restored.paused:
+        say(
+            f"Campaign {number} was sending and is paused: whoever got it after the backup counts "
+            f"as queued, and would get it twice. `send.py cancel {number}`, unless you know that "
+            f"nothing went out since."
+        )
+
+
+@contextmanager
+def _open(line: CommandLine, url: str = "") -> Iterator[Store]:
+    from newsletter.store.engine import open_url, resolve_url
+
+    store = open_url(resolve_url(line.settings, url))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _show(rows: dict[str, int]) -> None:
+    for name, number in rows.items():
+        click.echo(f"{name}: {number:,}")
