@@ -140,12 +140,8 @@ class Sendgrid(_Table):
 
 
 class MergeField(_Table):
-    """A field an article may use: ``{{ first_name }}``.
+    """A field an article may use, filled from the reader's column or attribute of that name."""
 
-    ``column`` is the subscriber's column or attribute it is filled from.
-    """
-
-    column: str = ""
     sample: str = ""
     """Shown in previews and test mails."""
 

@@ -8,9 +8,6 @@ from newsletter.check.case import SETTINGS_FILE, Case
 from newsletter.check.model import Severity
 from newsletter.check.rule import Hit, rule
 
-ALWAYS_FILLED = frozenset({"email"})
-"""Columns that no subscriber can be without."""
-
 
 @rule("merge-fields/undeclared", Severity.BLOCKER)
 def undeclared(case: Case) -> Iterator[Hit]:
@@ -32,10 +29,10 @@ def unknown_column(case: Case) -> Iterator[Hit]:
     if case.columns is None:
         return
     for use in case.issue.merges:
-        if use.name in case.settings.merge_fields and _column(case, use.name) not in case.columns:
+        if use.name in case.settings.merge_fields and use.name not in case.columns:
             yield Hit(
                 use.line,
-                f"the audience has no column {_column(case, use.name)} for {{{{ {use.name} }}}}",
+                f"the audience has no column {use.name} for {{{{ {use.name} }}}}",
                 f"its columns are: {', '.join(sorted(case.columns)) or 'none'}",
             )
 
@@ -44,14 +41,9 @@ def unknown_column(case: Case) -> Iterator[Hit]:
 def no_default(case: Case) -> Iterator[Hit]:
     """A field that leaves a hole ("Hello ,") where a subscriber has no value."""
     for use in case.issue.merges:
-        if not (use.default or "").strip() and _column(case, use.name) not in ALWAYS_FILLED:
+        if not (use.default or "").strip():
             yield Hit(
                 use.line,
                 f"{{{{ {use.name} }}}} has no default for readers without one",
                 f'write {{{{ {use.name} | default("…") }}}}',
             )
-
-
-def _column(case: Case, name: str) -> str:
-    field = case.settings.merge_fields.get(name)
-    return (field.column if field else "") or name

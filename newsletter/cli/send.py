@@ -119,7 +119,7 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
             return opened.status
         with delivery_bar(opened.mailable) as progress:
             result = sending.run(
-                copy, opened, OutboxTransport(folder), proof=True, progress=progress
+                copy, opened, OutboxTransport(folder, fresh=True), proof=True, progress=progress
             )
     say(f"Dry run: nothing left this machine. {result.tally.accepted} messages in {folder}")
     if prepared.blockers:
@@ -136,7 +136,6 @@ def _live(desk: Desk, job: Job, confirm: int | None) -> Status:
     _refuse_blockers(prepared)
     with desk.store.read() as connection:
         approval.require(connection, desk.settings, prepared.compiled, job.list_name)
-    transport = sending.open_transport(desk.settings, desk.settings.var / "outbox")
     opened = sending.open_campaign(
         desk, prepared.compiled, _audience(desk, job), again_reason=job.again, live=True
     )
@@ -145,6 +144,8 @@ def _live(desk: Desk, job: Job, confirm: int | None) -> Status:
         return opened.status
     if not opened.continuing:
         _confirm_or_discard(desk, job, opened, confirm)
+    outbox = desk.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
+    transport = sending.open_transport(desk.settings, outbox)
     with delivery_bar(opened.mailable) as progress:
         return sending.run(desk, opened, transport, proof=False, progress=progress)
 

@@ -30,7 +30,6 @@ default_disclaimer = "plain"
 [merge_fields.email]
 
 [merge_fields.plan]
-column = "plan_code"
 
 [disclaimers]
 plain = "This letter informs. It is not medical advice, and nothing in it is FDA approved."

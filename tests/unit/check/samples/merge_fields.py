@@ -31,8 +31,7 @@ NEAR_MISSES = (
     Sample(
         "merge-fields/unknown-column",
         'On {{ plan | default("none") }}.',
-        columns=frozenset({"plan_code"}),
+        columns=frozenset({"plan"}),
     ),
     Sample("merge-fields/no-default", GREETING),
-    Sample("merge-fields/no-default", "You gave us {{ email }}."),
 )
