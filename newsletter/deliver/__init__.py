@@ -1,6 +1,7 @@
 """CompiledIssue + audience -> outcomes: compose, ledger, retry, transports."""
 
 from newsletter.deliver.compose import Composer
+from newsletter.deliver.figures import DomainCount, Refusals, Wait
 from newsletter.deliver.ledger import plan
 from newsletter.deliver.model import (
     Compose,
@@ -20,15 +21,18 @@ __all__ = [
     "Compose",
     "Composer",
     "Delivery",
+    "DomainCount",
     "Fate",
     "Journal",
     "Limits",
     "Message",
     "Outcome",
+    "Refusals",
     "Result",
     "RetryPolicy",
     "Tally",
     "Transport",
+    "Wait",
     "outcomes",
     "plan",
     "resolve",

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
+    Double,
     FromClause,
     Integer,
     Select,
@@ -34,7 +35,8 @@ from newsletter.deliver.model import Result
 from newsletter.store.schema import attempt, chunk, chunk_member, delivery
 
 QUEUED = "queued"
-_ENDED = (Result.ACCEPTED, Result.DEFERRED, Result.FAILED, Result.UNCERTAIN)
+ENDED = (Result.ACCEPTED, Result.DEFERRED, Result.FAILED, Result.UNCERTAIN)
+"""Results of attempts that were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,19 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one delivery: its state, and the reply or reason behind it."""
+    """What became of one delivery: its state, and the reply or reason behind it.
+
+    ``at`` is when that was known (Unix seconds), ``attempts`` how often it was tried.
+    """
 
     position: int
     email: str
     state: str
-    code: int | None
-    status: str
-    reply: str
+    code: int | None = None
+    status: str = ""
+    reply: str = ""
+    at: float | None = None
+    attempts: int = 0
 
 
 def tally(connection: Connection, campaign_id: int) -> Tally:
@@ -69,7 +76,7 @@ def tally(connection: Connection, campaign_id: int) -> Tally:
         .where(delivery.c.campaign_id == campaign_id)
         .group_by(delivery.c.skipped)
     ).all()
-    latest = _latest(campaign_id, _gone_before(connection))
+    latest = latest_attempts(connection, campaign_id)
     reason = case((latest.c.result == SKIPPED, latest.c.reply), else_="")
     counted = connection.execute(
         select(latest.c.result, reason, func.count()).group_by(latest.c.result, reason)
@@ -80,27 +87,39 @@ def tally(connection: Connection, campaign_id: int) -> Tally:
         if result == SKIPPED:
             skipped[reason] = skipped.get(reason, 0) + count
     audience = sum(count for _, count in frozen)
-    ended = {state.value: states.get(state, 0) for state in _ENDED}
+    ended = {state.value: states.get(state, 0) for state in ENDED}
     queued = audience - sum(skipped.values()) - sum(ended.values())
     return Tally(audience=audience, queued=queued, skipped=dict(sorted(skipped.items())), **ended)
 
 
 def outcomes(connection: Connection, campaign_id: int) -> Iterator[Fate]:
     """What became of each delivery, by position."""
-    latest = _latest(campaign_id, _gone_before(connection))
+    latest = latest_attempts(connection, campaign_id)
+    tries = (
+        select(func.count())
+        .where(
+            attempt.c.campaign_id == delivery.c.campaign_id,
+            attempt.c.position == delivery.c.position,
+            attempt.c.result.in_(ENDED),
+        )
+        .scalar_subquery()
+        .label("tries")
+    )
+    place = delivery.c.position.label("place")
     rows = connection.execution_options(yield_per=1000).execute(
-        select(delivery.c.email, delivery.c.skipped, delivery.c.position.label("place"), latest)
+        select(delivery.c.email, delivery.c.skipped, place, tries, latest)
         .outerjoin(latest, latest.c.position == delivery.c.position)
         .where(delivery.c.campaign_id == campaign_id)
         .order_by(delivery.c.position)
     )
     for row in rows:
         if row.skipped:
-            yield Fate(row.place, row.email, SKIPPED, None, "", row.skipped)
+            yield Fate(row.place, row.email, SKIPPED, reply=row.skipped)
         elif row.result in {None, Result.RETURNED}:
-            yield Fate(row.place, row.email, QUEUED, None, "", "")
+            yield Fate(row.place, row.email, QUEUED, attempts=row.tries)
         else:
-            yield Fate(row.place, row.email, row.result, row.code, row.status, row.reply)
+            known = (row.result, row.code, row.status, row.reply, row.at, row.tries)
+            yield Fate(row.place, row.email, *known)
 
 
 def taken_or_uncertain(row: FromClause) -> Any:
@@ -144,8 +163,9 @@ def in_doubt(campaign_id: int, chunk_id: int | None = None) -> CompoundSelect[An
     return union_all(_in_doubt_range(campaign_id, chosen), _in_doubt_listed(campaign_id, chosen))
 
 
-def _latest(campaign_id: int, gone_before: float) -> Subquery:
+def latest_attempts(connection: Connection, campaign_id: int) -> Subquery:
     """One row per delivery that has an attempt: the one that counts."""
+    gone_before = _gone_before(connection)
     offered = in_doubt(campaign_id).subquery("offered")
     gone = (
         select(offered.c.position)
@@ -170,13 +190,18 @@ def _latest(campaign_id: int, gone_before: float) -> Subquery:
         attempt.c.code,
         attempt.c.status,
         attempt.c.reply,
+        attempt.c.at,
     ).where(
         attempt.c.campaign_id == campaign_id,
         ~beaten,
         or_(is_accepted, attempt.c.position.not_in(gone)),
     )
     doubtful = gone.add_columns(
-        literal(Result.UNCERTAIN.value), null().cast(Integer), literal(""), literal("")
+        literal(Result.UNCERTAIN.value),
+        null().cast(Integer),
+        literal(""),
+        literal(""),
+        null().cast(Double),
     ).where(
         ~exists().where(
             attempt.c.campaign_id == campaign_id,
