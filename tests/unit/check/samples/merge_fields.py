@@ -10,7 +10,7 @@ FIRES = (
         "merge-fields/unknown-column",
         'Words.\n\nOn {{ plan | default("none") }}.',
         at="plan",
-        columns=frozenset({"email", "plan"}),
+        columns=frozenset({"town"}),
     ),
     Sample("merge-fields/unknown-column", GREETING, at="first_name", columns=frozenset()),
     Sample("merge-fields/no-default", "Words.\n\nHello {{ first_name }},", at="first_name"),
