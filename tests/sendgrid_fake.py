@@ -48,13 +48,13 @@ class Sent:
 class Fault:
     """What happens to the next request instead of a regular answer.
 
-    ``kind``: *answer* gives ``status``, ``errors`` and ``headers``; *hang* never answers, *drop*
-    closes the connection, *cut* breaks off in the middle of the answer (whose status is
-    ``status``), and *early* closes the connection before the request is read. ``taken``:
-    whether the messages are sent all the same.
+    ``kind``: *answer* gives ``status``, ``errors`` and ``headers``; *late* answers once the server
+    is ``released`` and *hang* never; *drop* closes the connection, *cut* breaks off in the middle
+    of the answer (whose status is ``status``), *early* closes before the request is read.
+    ``taken``: whether the messages are sent all the same.
     """
 
-    kind: Literal["answer", "hang", "drop", "cut", "early"] = "answer"
+    kind: Literal["answer", "late", "hang", "drop", "cut", "early"] = "answer"
     status: int = 500
     taken: bool = False
     errors: tuple[Error, ...] = ()
@@ -214,11 +214,11 @@ class _Handler(BaseHTTPRequestHandler):
         with self.fake.lock:
             self.fake.bodies.append(body)
         status, errors = self._judge(body, fault)
-        if fault and fault.kind == "hang":
-            self.fake.released.wait(30)
-        elif fault and fault.kind == "cut":
+        if fault and fault.kind in {"hang", "late"}:
+            self.fake.released.wait()
+        if fault and fault.kind == "cut":
             self._cut(fault.status)
-        elif not fault or fault.kind == "answer":
+        elif not fault or fault.kind in {"answer", "late"}:
             self._answer(status, errors, fault)
 
     def _judge(self, body: bytes, fault: Fault | None) -> tuple[int, list[Error]]:
