@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from newsletter.errors import InputError
+from newsletter.loopback import is_loopback_url
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
@@ -116,8 +117,7 @@ class Smtp(_Table):
 
 def _encrypted(url: str) -> str:
     parts = urlsplit(url)
-    local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_url(url)):
         raise ValueError("must start with https:// (http:// on this machine only)")
     if not parts.hostname or parts.path or parts.query or parts.username:
         raise ValueError("must be scheme and host alone, without a trailing slash")

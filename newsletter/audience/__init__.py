@@ -9,7 +9,7 @@ from newsletter.audience.address import (
 )
 from newsletter.audience.export import export_csv
 from newsletter.audience.importer import csv_columns, import_csv
-from newsletter.audience.keys import Keys, check_suppression_key, is_loopback, load_keys
+from newsletter.audience.keys import Keys, check_suppression_key, load_keys
 from newsletter.audience.lists import columns, count, ensure_list, list_counts, list_id
 from newsletter.audience.model import (
     ImportProblem,
@@ -50,7 +50,6 @@ __all__ = [
     "export_csv",
     "find",
     "import_csv",
-    "is_loopback",
     "is_reserved",
     "lift",
     "list_counts",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import json
 import os
 import secrets
@@ -12,12 +11,12 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
 from newsletter.audience.bulk import insert_new
 from newsletter.errors import InputError, RefusedError
+from newsletter.loopback import is_loopback_url
 from newsletter.store.schema import key_check
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def load_keys(settings: Settings, *, live: bool) -> Keys:
     }
     missing = [name for name, value in given.items() if not value]
     if missing:
-        if live and not is_loopback(settings.publication.public_url):
+        if live and not is_loopback_url(settings.publication.public_url):
             names = " and ".join(f"NEWSLETTER_{name.upper()}" for name in missing)
             raise RefusedError(
                 f"{names} must be set before real readers are written to",
@@ -80,17 +79,6 @@ def load_keys(settings: Settings, *, live: bool) -> Keys:
                 fix=f"make one with: {MAKE_A_KEY}",
             )
     return Keys(given["secret_key"], given["suppression_key"], old)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine only (RFC 6761 section 6.3, RFC 1122, RFC 4291)."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def derive(key: bytes, purpose: bytes, size: int) -> hashlib.blake2b:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, String, func, not_, or_, selec
 
 from newsletter.audience import RESERVED_TLDS
 from newsletter.errors import RefusedError, UnavailableError
+from newsletter.loopback import is_loopback, is_loopback_url
 from newsletter.render import UNSUBSCRIBE_TOKEN, CompiledIssue
 from newsletter.settings import Settings
 from newsletter.store.schema import delivery
@@ -45,15 +45,9 @@ def transport_is_local(settings: Settings) -> bool:
     """Whether the transport hands mail to nothing but this machine."""
     if settings.transport == "smtp":
         return is_loopback(settings.smtp.host)
+    if settings.transport == "sendgrid":
+        return is_loopback_url(settings.sendgrid.host)
     return settings.transport in {"outbox", "memory"}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or IP literal means this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost"
 
 
 def require_merge_values(connection: Connection, compiled: CompiledIssue, campaign_id: int) -> None:

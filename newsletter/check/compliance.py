@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from newsletter.check.claims import Claim, find_claims
 from newsletter.check.model import Severity
 from newsletter.check.rule import Hit, rule
 from newsletter.check.wordlists import CONDITIONS, FREEMAIL
+from newsletter.loopback import is_loopback
 
 _CONDITION = re.compile(rf"(?:\b|_)({'|'.join(sorted(CONDITIONS))})", re.IGNORECASE)
 _SAMPLE = re.compile(r"\bsample\b|\b00000\b", re.IGNORECASE)
@@ -126,14 +126,6 @@ def claim(case: Case) -> Iterator[Hit]:
             f"“{found.words}” is a claim without a citation",
             "say what was found, in whom, and cite it; or drop the word",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or IP literal means this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost" or host.casefold().endswith(".localhost")
 
 
 def _claims(case: Case) -> Iterator[Claim]:

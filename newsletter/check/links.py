@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from newsletter.check.case import Case
-from newsletter.check.compliance import is_loopback
 from newsletter.check.model import Severity
 from newsletter.check.reading import Link
 from newsletter.check.rule import Hit, rule
 from newsletter.check.wordlists import SHORTENERS, VAGUE
+from newsletter.loopback import is_loopback
 from newsletter.render.model import SlotKind
 
 SCHEMES = frozenset({"http", "https", "mailto", "tel"})

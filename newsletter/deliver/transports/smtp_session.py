@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import socket
 import ssl
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple, cast
 
 from newsletter.deliver.transports.smtp_wire import Capabilities, Reply, ReplyParser
 from newsletter.errors import InputError, RefusedError
+from newsletter.loopback import is_loopback
 from newsletter.settings import Smtp
 
 SEND_BUFFER = 256 * 1024
@@ -36,16 +36,6 @@ class Session(NamedTuple):
 
     transport: asyncio.Transport
     server: Capabilities
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def tls_context(settings: Smtp) -> ssl.SSLContext | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.audience import Keys, load_keys
-from newsletter.audience.keys import is_loopback
 from newsletter.errors import InputError, RefusedError
+from newsletter.loopback import is_loopback_url
 from newsletter.settings import Settings
 
 LONG = "a key of thirty-two bytes or more"
@@ -102,4 +102,4 @@ def test_keys_do_not_show_in_messages(keys: Keys) -> None:
     ],
 )
 def test_loopback(url: str, loopback: bool) -> None:
-    assert is_loopback(url) is loopback
+    assert is_loopback_url(url) is loopback
