@@ -14,12 +14,12 @@ from sqlalchemy import (
     Text,
 )
 
-from newsletter.store.schema.base import metadata
+from newsletter.store.schema.base import MANY, metadata
 
 subscriber = Table(
     "subscriber",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", MANY, primary_key=True),
     Column("uid", BigInteger, nullable=False, unique=True),
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False, unique=True),
@@ -58,7 +58,7 @@ import_member = Table(
     "import_member",
     metadata,
     Column("batch", String(40), primary_key=True),
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("subscriber_id", MANY, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
 """Whose rows one imported file held: the audience of ``send --csv``.
@@ -69,7 +69,7 @@ Short-lived and written a million rows at a time, so without a foreign key and i
 consent_event = Table(
     "consent_event",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", MANY, primary_key=True),
     Column("subscriber_uid", BigInteger, nullable=False, index=True),
     Column("list_name", String(80), nullable=False),
     Column("action", String(24), nullable=False),

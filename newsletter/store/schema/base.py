@@ -1,6 +1,6 @@
-"""What every table shares: names of constraints that migrations can find again."""
+"""What tables share: names of constraints that migrations can find again, and a kind of key."""
 
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, Integer, MetaData
 
 metadata = MetaData(
     naming_convention={
@@ -11,3 +11,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+MANY = BigInteger().with_variant(Integer, "sqlite")
+"""A key that must not run out: on PostgreSQL an import uses one up for every row, known or not."""
