@@ -1,0 +1,26 @@
+"""Addresses in the words of a notice."""
+
+from __future__ import annotations
+
+import re
+
+ADDRESS = r"[^\s<>()\[\]\\,;:\"'|=@]{1,64}@[^\W_](?:[\w.-]{0,251}[^\W_])?"
+_WHOLE = re.compile(ADDRESS)
+_SENDERS = re.compile(
+    r"(?:mailer-?daemon|postmaster|abuse|no-?reply|do-?not-?reply|support)@", re.I
+)
+
+
+def clean(text: str) -> str:
+    """The address in a field's value, without type, brackets and quotes; empty if there is none.
+
+    Takes `rfc822; <a@b.example>` (RFC 3464 section 2.3.1) as well as a bare address.
+    """
+    value = text.rpartition(";")[2].strip().strip("<>'\" \t")
+    value = value.removeprefix("mailto:").rstrip(".")
+    return value if _WHOLE.fullmatch(value) else ""
+
+
+def is_machine(address: str) -> bool:
+    """Whether this is where notices come from, or where a notice sends people to ask."""
+    return bool(_SENDERS.match(address))

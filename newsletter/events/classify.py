@@ -1,0 +1,135 @@
+"""Understand one message that came back: read this file first.
+
+The order is that of trust: our own signed token, a feedback report, a report in the standard's
+form, then what the notice says to people, then flufl.bounce.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tokens import TokenSigner
+from newsletter.deliver.replies import ReplyClass
+from newsletter.events import arf, auto_reply, fallback, notice
+from newsletter.events.delivery_status import StatusEntry, read_status
+from newsletter.events.message import Mail, read
+from newsletter.events.model import Kind, Recipient, Report
+from newsletter.events.reply import Said, find_phase, find_reply, judge
+
+LONGEST_NOTICE = 32 * 1024
+MOST_RECIPIENTS = 1000
+
+_ENVELOPE = (
+    "Delivered-To",
+    "X-Original-To",
+    "Envelope-To",
+    "X-Envelope-To",
+    "X-Delivered-To",
+    "To",
+)
+_MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
+_SAYS_LATE = re.compile(
+    r"warning message only|has been delayed|is delayed|will (?:be retried|keep trying)|\bdelay\b"
+    r"|delivery status notification: (?:warning|delayed)|could not send message for past",
+    re.IGNORECASE,
+)
+
+
+def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
+    """Say what a message is, whom it is about and what follows.
+
+    Never raises, whatever the bytes; reads at most the first 512 KB.
+
+    Args:
+        raw: The message as it came.
+        signer: Reads our tokens; without it no report carries proof.
+    """
+    mail = read(raw)
+    report = (
+        arf.read_feedback(mail) or _from_status(mail) or _from_notice(mail, raw) or _letter(mail)
+    )
+    return replace(
+        report,
+        recipients=report.recipients[:MOST_RECIPIENTS],
+        token=_token(mail, signer),
+        message_id=_message_id(mail),
+    )
+
+
+def _from_status(mail: Mail) -> Report | None:
+    entries = read_status(mail)
+    if not entries or (auto_reply.is_certain(mail) and not mail.type.startswith("multipart/rep")):
+        return None
+    failures = [entry for entry in entries if not entry.succeeded]
+    if not failures:
+        return Report(
+            Kind.DELIVERED, tuple(_recipient(e, Said(), ReplyClass.UNKNOWN) for e in entries)
+        )
+    text = mail.notice[:LONGEST_NOTICE]
+    nameless = not any(entry.address for entry in failures)
+    if nameless:
+        named = notice.find_recipients(mail, text) or notice.addressed(mail)
+        failures = [replace(failures[0], address=address) for address in named] or failures
+    return Report(Kind.BOUNCE, tuple(_judged(e, text, alone=len(failures) == 1) for e in failures))
+
+
+def _judged(entry: StatusEntry, text: str, *, alone: bool) -> Recipient:
+    said = find_reply(entry.diagnostic)
+    told = notice.said_about(entry.address, text, alone=alone) if entry.address else Said()
+    if not (said.reply or said.status) and (told.reply or told.status or not said.text):
+        said = told
+    said = replace(said, phase=find_phase(entry.diagnostic) or told.phase)
+    verdict = judge(said, status=entry.status, delayed=entry.action == "delayed")
+    return _recipient(entry, said, verdict)
+
+
+def _recipient(entry: StatusEntry, said: Said, verdict: ReplyClass) -> Recipient:
+    status = said.status or entry.status
+    return Recipient(entry.address, verdict, status, said.reply, said.text)
+
+
+def _from_notice(mail: Mail, raw: bytes) -> Report | None:
+    if auto_reply.is_certain(mail) or not notice.looks_like_notice(mail):
+        return None
+    late = bool(_SAYS_LATE.search(mail.fields.decoded("Subject") + "\n" + mail.notice[:2000]))
+    for text in (mail.notice[:LONGEST_NOTICE], mail.everything[:LONGEST_NOTICE]):
+        if found := notice.find_recipients(mail, text):
+            return _bounce(found, text, late=late)
+    text = mail.notice[:LONGEST_NOTICE]
+    if find_reply(text).reply and (found := notice.addressed(mail)):
+        return _bounce(found, text, late=late)
+    late_ones, failed = fallback.scan(raw)
+    if late_ones or failed:
+        return _bounce(failed or late_ones, text, late=not failed)
+    return None
+
+
+def _bounce(addresses: list[str], text: str, *, late: bool) -> Report:
+    alone = len(addresses) == 1
+    found = []
+    for address in addresses[:MOST_RECIPIENTS]:
+        said = notice.said_about(address, text, alone=alone)
+        verdict = judge(said, delayed=late)
+        found.append(Recipient(address, verdict, said.status, said.reply, said.text))
+    return Report(Kind.BOUNCE, tuple(found))
+
+
+def _letter(mail: Mail) -> Report:
+    return Report(Kind.AUTO_REPLY if auto_reply.is_auto_reply(mail) else Kind.OTHER)
+
+
+def _token(mail: Mail, signer: TokenSigner | None) -> Token | None:
+    if signer is None:
+        return None
+    values = " ".join(value for name in _ENVELOPE for value in mail.fields.all(name))[:20_000]
+    for text in re.findall(r"\+([A-Za-z0-9_-]{32,39})@", values)[:50]:
+        if token := signer.verify(text, TokenPurpose.BOUNCE):
+            return token
+    return None
+
+
+def _message_id(mail: Mail) -> str:
+    found = _MESSAGE_ID.search(mail.returned.get("Message-ID"))
+    return found[0] if found else ""

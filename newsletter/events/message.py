@@ -1,0 +1,284 @@
+"""Read any bytes as mail, and tell the notice from the message it returns.
+
+Notices come with wrong boundaries, wrong charsets and any line ends, so nothing here raises, and
+work is bounded: the first `MAX_BYTES` count, nested `MAX_DEPTH` deep.
+"""
+
+from __future__ import annotations
+
+import binascii
+import html
+import quopri
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from functools import cached_property
+
+MAX_BYTES = 512 * 1024
+MAX_DEPTH = 8
+MAX_PARTS = 100
+
+RETURNED = frozenset(
+    [
+        "message/rfc822",
+        "message/global",
+        "message/rfc822-headers",
+        "message/global-headers",
+        "text/rfc822-headers",
+        "text/rfc822-header",
+    ]
+)
+"""Where a report puts the message it is about (RFC 6522 section 3, RFC 6533 section 5)."""
+STATUS = frozenset(["message/delivery-status", "message/global-delivery-status"])
+FEEDBACK = "message/feedback-report"
+
+_FIELD = re.compile(r"([!-9;-~]{1,76})[ \t]*:[ \t]*(.*)")
+_RETURNED_FIELD = re.compile(
+    r"(?:Received|Return-Path|DKIM-Signature|Message-ID|Date|From|To|Subject|MIME-Version|Sender"
+    r"|Content-Type|List-[a-z-]+|ARC-[a-z-]+|X-[a-z0-9-]+)[ \t]?:",
+    re.IGNORECASE,
+)
+_PARAMETER = r'\b{}\s*=\s*(?:"([^"\n]+)"|([^\s;"]+))'
+_BOUNDARY = re.compile(_PARAMETER.format("boundary"), re.IGNORECASE)
+_CHARSET = re.compile(_PARAMETER.format("charset"), re.IGNORECASE)
+_CHARSETS = re.compile(
+    r"(?:utf-?8|us-ascii|ascii|iso-?8859|iso-2022|windows-|cp\d|koi8|euc-|shift_jis|gb|big5|latin)",
+    re.IGNORECASE,
+)
+"""What real mail uses; other codecs of Python take quadratic time (punycode) or run escapes."""
+_HIDDEN = re.compile(r"<(/?)(?:style|script)\b", re.IGNORECASE)
+_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/td|/li|/h\d)\b[^<>]{0,200}>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,4000}>")
+
+
+class Fields:
+    """Header fields by name in any case, unfolded; the first of a name counts."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.pairs = pairs
+        self._first: dict[str, str] = {}
+        for name, value in pairs:
+            self._first.setdefault(name.lower(), value)
+
+    def get(self, name: str) -> str:
+        """The field's value, or an empty string."""
+        return self._first.get(name.lower(), "")
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field."""
+        return [value for key, value in self.pairs if key.lower() == name.lower()]
+
+    def decoded(self, name: str) -> str:
+        """The value with its encoded-words read (RFC 2047), or as it stands where they are bad."""
+        value = self.get(name)
+        try:
+            return str(make_header(decode_header(value))) if "=?" in value else value
+        except (HeaderParseError, LookupError, ValueError):
+            return value
+
+
+NO_FIELDS = Fields([])
+
+
+@dataclass(frozen=True)
+class Part:
+    """One leaf: its type in lower case, its fields, its text."""
+
+    type: str
+    fields: Fields
+    text: str
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A message as far as a notice needs it."""
+
+    fields: Fields
+    parts: tuple[Part, ...]
+
+    @cached_property
+    def type(self) -> str:
+        """The content type, in lower case."""
+        return _content_type(self.fields)
+
+    @cached_property
+    def notice(self) -> str:
+        """What the notice says to people: its text before the returned message."""
+        return self._divided[0]
+
+    @cached_property
+    def returned(self) -> Fields:
+        """The header of the message that the notice is about, as far as it came back."""
+        for part in self.parts:
+            if part.type in RETURNED:
+                return parse_fields(part.text.lstrip("\n"))[0]
+        return parse_fields(self._divided[1])[0]
+
+    @cached_property
+    def everything(self) -> str:
+        """All text, for notices that return themselves inside another."""
+        return "\n".join(part.text for part in self.parts)
+
+    def texts(self, *types: str) -> list[str]:
+        """The text of every part of these types."""
+        return [part.text for part in self.parts if part.type in types]
+
+    @cached_property
+    def _divided(self) -> tuple[str, str]:
+        said: list[str] = []
+        for text in self._readable():
+            notice, returned = _divide(text)
+            said.append(notice)
+            if returned:
+                return "\n".join(said), returned
+        return "\n".join(said), ""
+
+    def _readable(self) -> list[str]:
+        before = []
+        for part in self.parts:
+            if part.type in RETURNED:
+                break
+            before.append(part)
+        plain = [p.text for p in before if p.type.startswith("text/") and p.type != "text/html"]
+        if any(text.strip() for text in plain):
+            return [_unquote(text) for text in plain]
+        return [_without_tags(part.text) for part in before if part.type == "text/html"]
+
+
+def read(raw: bytes) -> Mail:
+    """Read a message.
+
+    Args:
+        raw: Any bytes; a leading mbox line and any kind of line end are taken.
+    """
+    text = raw[:MAX_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
+    text = text.lstrip("\n")
+    if text.startswith(("From ", ">From ")):
+        text = text.partition("\n")[2]
+    fields, body = parse_fields(text)
+    return Mail(fields, tuple(_leaves(fields, body, 0))[:MAX_PARTS])
+
+
+def parse_fields(text: str) -> tuple[Fields, str]:
+    """Split off a header: its fields, unfolded, and the rest.
+
+    Lines that are no field end the header, as a blank line does (RFC 5322 section 2.2).
+    """
+    pairs: list[tuple[str, list[str]]] = []
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        line = text[at:end]
+        if line[:1] in (" ", "\t") and pairs and line.strip():
+            pairs[-1][1].append(line.strip())
+        elif field := _FIELD.fullmatch(line):
+            pairs.append((field[1], [field[2].strip()]))
+        else:
+            at = end + 1 if not line.strip() else at
+            break
+        at = end + 1
+    return Fields([(name, " ".join(value)) for name, value in pairs]), text[at:]
+
+
+def _content_type(fields: Fields) -> str:
+    found = fields.get("Content-Type").partition(";")[0].strip().lower()
+    return found.split()[0] if "/" in found else "text/plain"
+
+
+def _parameter(pattern: re.Pattern[str], fields: Fields) -> str:
+    found = pattern.search(fields.get("Content-Type"))
+    return (found[1] or found[2]).strip() if found else ""
+
+
+def _leaves(fields: Fields, body: str, depth: int) -> Iterator[Part]:
+    kind = _content_type(fields)
+    pieces = _pieces(body, _parameter(_BOUNDARY, fields)) if kind.startswith("multipart/") else []
+    if not pieces or depth == MAX_DEPTH:
+        kind = "text/plain" if kind.startswith("multipart/") else kind
+        yield Part(kind, fields, _decoded(fields, body))
+        return
+    for piece in pieces[:MAX_PARTS]:
+        yield from _leaves(*parse_fields(piece), depth + 1)
+
+
+def _pieces(body: str, boundary: str) -> list[str]:
+    """The parts between boundary lines; where the declared one never occurs, the first that does.
+
+    Gateways rewrite host names, and with them boundaries.
+    """
+    lines = body.split("\n")
+    mark = f"--{boundary}"
+    if not boundary or not any(line.rstrip() == mark for line in lines):
+        mark = next((line.rstrip() for line in lines if _looks_like_boundary(line)), "")
+    if not mark:
+        return []
+    pieces: list[list[str]] = []
+    for line in lines:
+        bare = line.rstrip()
+        if bare == f"{mark}--":
+            break
+        if bare == mark:
+            pieces.append([])
+        elif pieces:
+            pieces[-1].append(line)
+    return ["\n".join(piece) for piece in pieces]
+
+
+def _looks_like_boundary(line: str) -> bool:
+    return line.startswith("--") and len(line) > 8 and " " not in line.rstrip() and line[2:3] != "-"
+
+
+def _decoded(fields: Fields, body: str) -> str:
+    raw = body.encode("latin-1", "replace")
+    encoding = fields.get("Content-Transfer-Encoding").lower()
+    if encoding.startswith("base64"):
+        try:
+            raw = binascii.a2b_base64(raw)
+        except binascii.Error:
+            return body
+    elif encoding.startswith("quoted-printable"):
+        raw = quopri.decodestring(raw)
+    charset = _parameter(_CHARSET, fields)
+    try:
+        return raw.decode(charset if _CHARSETS.match(charset) else "utf-8")
+    except (LookupError, ValueError):
+        return raw.decode("utf-8", "replace")
+
+
+def _divide(text: str) -> tuple[str, str]:
+    """Cut where the returned message begins: three header fields in a row, at the margin."""
+    lines = text.split("\n")
+    row = 0
+    start = 0
+    for number, line in enumerate(lines):
+        if _RETURNED_FIELD.match(line):
+            start = start if row else number
+            row += 1
+            if row == 3:
+                return "\n".join(lines[:start]), "\n".join(lines[start:])
+        elif not (row and line[:1] in (" ", "\t") and line.strip()):
+            row = 0
+    return text, ""
+
+
+def _unquote(text: str) -> str:
+    """A notice that somebody forwarded, without its `> `."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if sum(line.startswith(">") for line in lines) * 2 < len(lines):
+        return text
+    return re.sub(r"(?m)^> ?", "", text)
+
+
+def _without_tags(text: str) -> str:
+    shown: list[str] = []
+    hidden = False
+    at = 0
+    for tag in _HIDDEN.finditer(text):
+        shown.append("" if hidden else text[at : tag.start()])
+        hidden = not tag[1]
+        at = tag.start()
+    shown.append("" if hidden else text[at:])
+    return html.unescape(_TAG.sub("", _BREAK.sub("\n", "".join(shown))))

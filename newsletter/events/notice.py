@@ -1,0 +1,125 @@
+"""Notices written for people: who is meant, and what was said about them.
+
+Servers older than RFC 3464, or that ignore it, share a few habits of layout. Each rule below is
+one habit; the first that finds anyone decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from newsletter.events.addresses import ADDRESS, clean, is_machine
+from newsletter.events.message import Mail
+from newsletter.events.reply import Said, find_reply
+
+_DAEMON = re.compile(
+    r"mailer-?daemon|post-?master|mail[ ._]?deliver|delivery (?:sub)?system|mail ?system"
+    r"|mail administrator|bounces?@|\bmdaemon|\bmail ?router",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(
+    r"undeliver|returned mail|returned to sender|failure notice|non-?delivery|delivery (?:status|fail"
+    r"|error|problem|report|notif|has failed|delay)|(?:mail|message|delivery)\b.{0,20}\bfail"
+    r"|could not (?:be )?(?:send|sent|deliver)|error sending|mail (?:system )?error|not delivered"
+    r"|message (?:status|delay)|warning: |bounced? (?:mail|message)|user unknown|unzustellbar"
+    r"|non remis|no entregado|rejected",
+    re.IGNORECASE,
+)
+_RULES = tuple(
+    re.compile(rule.replace("ADDR", f"<?({ADDRESS})>?"), re.IGNORECASE | re.MULTILINE)
+    for rule in (
+        r"^[ \t]*(?:[*-][ \t]+)?ADDR[ \t]*(?:<mailto:[^>\s]{1,200}>)?[ \t]*"
+        r"(?:$|:|\.\.\.|\(|\[| on | - )",
+        r"^[ \t]*[45]\d\d[ \t-](?:[45]\.\d{1,3}\.\d{1,3}[ \t])?[ \t]*ADDR(?:\.\.\.|:)",
+        r"^[ \t]*>>> RCPT TO:[ \t]*ADDR",
+        r"\b(?:recipient(?:\(s\)|s)?|addressed to|recipient address|address|errors?|to)[ \t]*:[ \t]*"
+        r"ADDR",
+        r"\b(?:delivering|delivered|deliver|delivery|undeliverable|mail|message|sent|send)\b"
+        r"[^\n@]{0,60}\b(?:to|for)\b[^\n@]{0,20}[ \t\n]ADDR",
+        r"^[^\n@:]{0,80}:[ \t]*ADDR[ \t]*$",
+        r"^[ \t]*ADDR[ \t]",
+        r"[45]\d\d[^\n@]{0,100}\bADDR",
+    )
+)
+_ASK = re.compile(r"contact|assistance|send mail to|questions|message from|sender|from:?\s*$", re.I)
+
+
+def looks_like_notice(mail: Mail) -> bool:
+    """Whether the envelope says that a mail system wrote this.
+
+    A null return path (RFC 5321 section 4.5.5) proves nothing: responders use it too.
+    """
+    fields = mail.fields
+    sender = fields.decoded("From").strip()
+    if fields.get("X-Failed-Recipients") or sender in {"", "<>"} or _DAEMON.search(sender):
+        return True
+    return bool(_SUBJECT.search(fields.decoded("Subject")))
+
+
+def find_recipients(mail: Mail, text: str) -> list[str]:
+    """The addresses that a notice is about; empty if it names none.
+
+    Args:
+        mail: The message.
+        text: What of it is notice.
+    """
+    named = _distinct(map(clean, mail.fields.get("X-Failed-Recipients").split(",")))
+    if named:
+        return named
+    candidates = [_distinct(_matches(rule, text)) for rule in _RULES]
+    people = ([a for a in found if not is_machine(a)] for found in candidates)
+    return next((found for found in (*people, *candidates) if found), [])
+
+
+def addressed(mail: Mail) -> list[str]:
+    """To whom the returned message was addressed, if that is one person."""
+    found = re.findall(ADDRESS, mail.returned.get("To")[:2000])
+    return found if len(found) == 1 else []
+
+
+def said_about(address: str, text: str, *, alone: bool) -> Said:
+    """What a notice says about one recipient.
+
+    Args:
+        address: The recipient.
+        text: The notice.
+        alone: The notice is about nobody else, so that any refusal in it is about them.
+    """
+    said = find_reply(_paragraph(address, text))
+    if said.reply or said.status or not alone:
+        return said
+    start = max(0, text.lower().find(address.lower()))
+    after, whole = find_reply(text[start:]), find_reply(text)
+    return whole if (whole.reply or whole.status) and not (after.reply or after.status) else after
+
+
+def _matches(rule: re.Pattern[str], text: str) -> Iterator[str]:
+    for found in rule.finditer(text):
+        start = text.rfind("\n", 0, found.start(1)) + 1
+        address = clean(found[1])
+        if address and not _ASK.search(text[start : found.start(1)]):
+            yield address
+
+
+def _distinct(addresses: Iterator[str]) -> list[str]:
+    return list({address.lower(): address for address in addresses if address}.values())
+
+
+def _paragraph(address: str, text: str) -> str:
+    """The lines from each that names the recipient to the next blank line."""
+    wanted = address.lower()
+    kept: list[str] = []
+    inside = False
+    for line in text.split("\n"):
+        inside = wanted in line.lower() or (inside and bool(line.strip()))
+        if inside and not _names_another(line, wanted):
+            kept.append(line)
+        else:
+            inside = False
+    return "\n".join(kept)
+
+
+def _names_another(line: str, wanted: str) -> bool:
+    found = _RULES[0].match(line)
+    return found is not None and found[1].lower() != wanted
