@@ -40,29 +40,69 @@ _NOT_ABOUT_ANYBODY = frozenset(["6.7", "6.9"])
 _POLICY_CODES = frozenset((530, 534, 535, 538))
 """Our login is refused (RFC 4954)."""
 
+_WHO = r"(?:user|recipient|mailbox|address|addressee|account|customer|e?mail)"
+_WHERE = r"(?:domain|host|hostname)"
+_GAP = r"(?:[^.;]|\.(?=\S))"
+"""Within a sentence; a full stop inside an address or a host name ends none."""
 _DEAD = re.compile(
-    r"""user\ unknown | unknown\ (?:user|recipient|address|mailbox)
-    | no\ such\ (?:user|recipient|mailbox|address|person|account|domain|host)
-    | no\ mailbox\ (?:here\ )?by\ that\ name
-    | (?:user|recipient|mailbox|address|account|domain|host)\b[^.;]{0,60}?\b
-      (?:not\ found|unknown|(?:does\ not|doesn'?t)\ exist|not\ exist|no\ longer\ (?:exists|valid))
-    | unrout(?:e)?able\ address | host\ unknown | unknown\ host
-    | recipient\ address\ rejected:\ access\ denied | null\ mx""",
+    rf"""unknown\ (?:local\ |virtual\ |e-?mail\ )*(?:{_WHO}|host|domain)
+    | (?:no|not\ an?)\ (?:such|known|valid)\ (?:{_WHO}|{_WHERE}|person)
+    | no\ (?:mailbox|account|user)\ (?:here\ )?(?:by|with)\ that\ name
+    | (?:invalid|bad|illegal|incorrect|undeliverable)\ (?:destination\ |mailbox\ |e?mail\ )?
+      (?:{_WHO}|{_WHERE}|host/domain)\b
+    | \b(?:{_WHO}|{_WHERE})\b(?:\ name)?{_GAP}{{0,60}}?\b
+      (?:(?:not|n['\u2019]t)\ (?:be\ )?(?:found|known|recogni[sz]ed|exist|listed|registered)
+        |unknown | no\ longer\ (?:exists|valid|in\ use|here))
+    | \b(?:{_WHO}|{_WHERE})\ (?:is\ )?(?:invalid|not\ valid)
+    | (?:does\ not|doesn['\u2019]t)\ have\ an?\ [^\s;]{{0,60}}\ ?(?:account|mailbox)
+    | not\ (?:our|a)\ customer | unrout(?:e)?able\ address | user\ has\ moved
+    | domain\ is\ not\ reachable | nxdomain | name\ or\ service\ not\ known
+    | (?:couldn['\u2019]t|could\ not|cannot|unable\ to)\ find\ (?:any\ |a\ )?
+      (?:host|domain|mail\ exchanger)
+    | recipient\ address\ rejected:\ access\ denied
+    | null\ mx | no\ smtp\ service | (?:host|domain)\ does\ not\ accept\ (?:any\ )?mail
+    | unbekannter\ (?:benutzer|empf) | empf\S{{1,4}}nger\ (?:ist\ )?unbekannt
+    | (?:adresse|benutzer|empf\S{{1,4}}nger)\b{_GAP}{{0,60}}\bexistiert\ nicht
+    | (?:destinataire|utilisateur|adresse)\ (?:inconnue?|inexistante?)
+    | adresse\ destinataire\ invalide | usuario\ (?:desconocido|no\ existe)
+    | utente\ sconosciuto | usu\S{{1,2}}rio\ (?:desconhecido|inexistente)""",
     re.VERBOSE,
 )
-_LATER = re.compile(
-    r"""gr[ea]y-?list | (?:mailbox|inbox|account)\ (?:is\ )?(?:full|over)
-    | (?:over|exceeded?)\b[^.;]{0,20}\bquota | quota\ (?:is\ )?exceeded
-    | insufficient\ (?:system\ )?(?:storage|disk)""",
+_FULL = re.compile(
+    rf"""gr[ea]y-?list | \b(?:mail\ ?box|inbox|account)\ (?:\w+\ ){{0,4}}?(?:full|over)\b
+    | (?:over|exceed(?:s|ed)?)\b{_GAP}{{0,40}}\b(?:quota|allowed\ size|storage)
+    | quota\ (?:is\ |has\ been\ )?exceeded | over\ ?quota | mailbox\ size
+    | (?:insufficient|not\ enough|out\ of)\ (?:system\ )?(?:storage|disk)
+    | disk\ (?:is\ )?full | no\ space\ left
+    | \b{_WHO}\b{_GAP}{{0,40}}\b(?:disabled|suspended|inactive|locked|deactivated|not\ active)
+    | (?:disabled|suspended|inactive|locked|deactivated)\ (?:recipient|{_WHO})""",
     re.VERBOSE,
 )
+"""About this mailbox, for now: it is full, late on purpose, or switched off."""
 _ABOUT_US = re.compile(
-    r"""\bspam | black-?list | block-?list | \bblocked\b | \brbl\b | \bspf\b | \bdkim\b | \bdmarc\b
-    | reputation | unsolicited | reverse\ dns | \bptr\b | rate[\ -]limit | too\ many
-    | unauthenticated | authentication\ (?:required|failed) | relay(?:ing)?\ (?:access\ )?denied
-    | \bpolicy\b | complaint""",
+    rf"""\bspam | spam\b | black-?list | block-?list | \bblocked\b | dnsbl | \brbl\b | \bspf\b
+    | \bdkim\b | \bdmarc\b | reputation | unsolicited | bulk\ (?:e-?)?mail | suspicious
+    | reverse\ dns | \bptr\b | rate[\ -]limit | too\ many | (?:unusual|unexpected)\ (?:rate|volume)
+    | \bbanned\b | \bvirus | malware | phishing | content\ (?:is\ |was\ )?(?:rejected|refused)
+    | unauthenticated | authenticat(?:ion|e)\b | relay(?:ing)?\ (?:access\ )?denied
+    | not\ (?:allowed|permitted|authori[sz]ed) | unauthori[sz]ed | permission
+    | message\ (?:size\ )?(?:is\ )?(?:too\ (?:big|large)|exceed|rejected|refused)
+    | client\ host | \b(?:helo|ehlo)\b | sending\ (?:ip|host|server|domain)
+    | \bsender\b{_GAP}{{0,60}}\b(?:rejected|refused|denied|blocked|invalid|not\ |exist|unknown)
+    | (?:domain|address)\ of\ sender | mail\ from\b[^;]{{0,80}}\b(?:rejected|refused|denied)
+    | polic(?:y|ies)\b | complaint""",
     re.VERBOSE,
 )
+_TROUBLE = re.compile(
+    r"""temporar(?:y|ily) | (?:try|retry)\ (?:again\ )?later | not\ found,\ try\ again
+    | timed?\ ?-?out | \bdeferred\b | retry\ time | delivery\ expired | queue\ too\ long
+    | connection\ (?:refused|reset|closed|lost|failed|dropped) | network\ (?:error|is\ unreach)
+    | (?:couldn['\u2019]t|could\ not|can['\u2019]t|cannot|unable\ to)\ (?:create|open|write|connect)
+    | did\ not\ accept\ our\ requests\ to\ connect | service\ (?:currently\ )?(?:un|not\ )available
+    | \bloops?\b | hop\ count | mail\ system\ problem""",
+    re.VERBOSE,
+)
+"""About a machine on the way: it may work tomorrow."""
 
 
 def enhanced_status(text: str) -> str:
@@ -113,10 +153,12 @@ def _by_status(detail: str, transient: bool) -> ReplyClass:
 
 
 def _by_words(said: str, transient: bool) -> ReplyClass | None:
-    if _LATER.search(said):
+    if _FULL.search(said):
         return ReplyClass.TEMPORARY
     if _ABOUT_US.search(said):
         return ReplyClass.POLICY
+    if _TROUBLE.search(said):
+        return ReplyClass.TEMPORARY
     if _DEAD.search(said):
         return ReplyClass.TEMPORARY if transient else ReplyClass.HARD
     return None
@@ -125,6 +167,8 @@ def _by_words(said: str, transient: bool) -> ReplyClass | None:
 def _otherwise(code: int | None, detail: str, transient: bool) -> ReplyClass:
     if detail.startswith("7"):
         return ReplyClass.POLICY
+    if detail == "1.0" and not transient:
+        return ReplyClass.HARD
     if transient or code == 552 or detail.startswith(("2", "4")):
         return ReplyClass.TEMPORARY
     return ReplyClass.UNKNOWN
