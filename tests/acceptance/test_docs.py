@@ -15,7 +15,13 @@ from tests.acceptance.conftest import ROOT, Project, Relay
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVERS = {"serve", "preview"}
 ISSUE = "issues/neck-muscles-and-migraine.md"
-WORDS = {"ISSUE": ISSUE, "NAME": "readers", "YOU": "me@clinic.example", "CAMPAIGN": "1"}
+WORDS = {
+    "ISSUE": ISSUE,
+    "NAME": "readers",
+    "YOU": "me@clinic.example",
+    "CAMPAIGN": "1",
+    "URL": "sqlite:///var/copied.db",
+}
 SHOWN = re.compile(r"(?:`|^ *)(?:python )?(send\.py [^`#\n]+)", flags=re.MULTILINE)
 
 
