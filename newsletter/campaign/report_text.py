@@ -55,8 +55,8 @@ def _head(report: Report) -> Iterator[str]:
 def _alert(report: Report) -> Iterator[str]:
     if report.policy_refusals:
         yield (
-            f"ALERT: {report.policy_refusals:,} refusals are about the sender, not the readers "
-            "(reputation, authentication or content)."
+            "ALERT: refusals about the sender, not the readers (reputation, authentication or "
+            f"content): {report.policy_refusals:,}"
         )
         yield f"  The first: {report.refusals.policy_reply}"
         yield "  Find the cause before the next send."

@@ -17,6 +17,7 @@ from newsletter.cli.demo import demo
 from newsletter.cli.desk import CommandLine
 from newsletter.cli.issues import approve, check, new, render
 from newsletter.cli.preview import preview, serve
+from newsletter.cli.report import report
 from newsletter.cli.send import send, test
 from newsletter.cli.subscribers import subscribers
 from newsletter.errors import NewsletterError
@@ -71,6 +72,7 @@ for command in (
     pause,
     resume,
     cancel,
+    report,
     subscribers,
     serve,
     db,

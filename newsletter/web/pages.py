@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from newsletter.settings import Palette, Settings, Theme
+from newsletter.render.theme import theme_css
+from newsletter.settings import Settings, Theme
 
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
 _TITLES = {
@@ -82,16 +83,3 @@ def _read_assets(folders: list[Path], theme: Theme) -> Mapping[str, str]:
     files = [f for folder in folders for f in folder.iterdir() if f.suffix in _TYPES]
     assets = {file.name: file.read_text(encoding="utf-8") for file in files}
     return {**assets, "theme.css": theme_css(theme)}
-
-
-def theme_css(theme: Theme) -> str:
-    """The publication's colours as CSS custom properties, light and dark."""
-    light, dark = _properties(theme.light), _properties(theme.dark)
-    return (
-        f":root {{ color-scheme: light dark; {light} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
-    )
-
-
-def _properties(palette: Palette) -> str:
-    return " ".join(f"--{name}: {colour};" for name, colour in palette.model_dump().items())

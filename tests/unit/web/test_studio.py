@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
+from newsletter.render.theme import theme_css
 from newsletter.settings import Theme
 from newsletter.web.frames import WIDTHS
-from newsletter.web.pages import theme_css
 from newsletter.web.studio import READERS, View, read_view
 
 VIEWS = st.builds(

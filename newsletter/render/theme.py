@@ -1,0 +1,16 @@
+"""The publication's colours as CSS, for pages of any room below."""
+
+from newsletter.settings import Palette, Theme
+
+
+def theme_css(theme: Theme) -> str:
+    """The publication's colours as CSS custom properties, light and dark."""
+    light, dark = _properties(theme.light), _properties(theme.dark)
+    return (
+        f":root {{ color-scheme: light dark; {light} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+    )
+
+
+def _properties(palette: Palette) -> str:
+    return " ".join(f"--{name}: {colour};" for name, colour in palette.model_dump().items())

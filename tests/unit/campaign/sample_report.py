@@ -1,0 +1,83 @@
+"""A small report with something of everything, and hostile words wherever words come from."""
+
+from pathlib import Path
+
+from newsletter.campaign.report import Approval, Problem, Report, Step
+from newsletter.campaign.status import Status
+from newsletter.deliver import DomainCount, Fate, Refusals, Tally, Wait
+from newsletter.deliver.replies import ReplyClass, classify
+from newsletter.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[3]
+START = 1_777_885_800
+"""4 May 2026, 09:10 UTC."""
+
+
+def settings() -> Settings:
+    return load_settings(ROOT / "newsletter.toml")
+
+
+def problem(fate: Fate) -> Problem:
+    return Problem(fate, classify(fate.code, fate.status, fate.reply))
+
+
+def sample_report() -> Report:
+    return Report(
+        status=Status(
+            3,
+            "neck-muscles-and-migraine",
+            "readers",
+            "paused",
+            "4f1d" * 16,
+            Tally(
+                audience=1204,
+                accepted=1169,
+                deferred=9,
+                failed=4,
+                uncertain=1,
+                queued=12,
+                skipped={"bounced": 2, "unsubscribed": 7},
+            ),
+        ),
+        title="Can your neck cause <migraine>?",
+        transport="smtp",
+        created_by="nurse",
+        created_at=START - 240.0,
+        finished_at=None,
+        again_reason="",
+        approvals=[Approval("doctor", START - 3600.0, {"reading/grade": "a <b>quote</b>"})],
+        steps=[
+            Step("approved", "sending", "nurse", "", START + 1.0),
+            Step("sending", "paused", "nurse", "relay & <script>", START + 700.0),
+        ],
+        domains=[
+            DomainCount("mail.example", 900, 893, 0, 3, 0),
+            DomainCount("post.example", 290, 276, 9, 1, 1),
+        ],
+        domain_count=7,
+        minutes={
+            START + 60 * minute: count
+            for minute, count in enumerate((120, 210, 205, 198, 0, 0, 160, 190, 60, 26))
+            if count
+        },
+        attempts={1: 1171, 2: 12},
+        waits=[Wait("post.example", 11, 95.0, 421.0)],
+        refusals=Refusals(
+            {ReplyClass.HARD: 3, ReplyClass.TEMPORARY: 11, ReplyClass.POLICY: 1},
+            "550 5.7.1 Our <system> has detected that this message is likely unsolicited",
+        ),
+        problems=[
+            problem(Fate(17, "gone@mail.example", "failed", 550, "5.1.1", "5.1.1 No such user")),
+            problem(Fate(204, "silent@post.example", "uncertain")),
+            problem(
+                Fate(
+                    777,
+                    "long.name.of.a.reader@a-rather-long-domain.post.example",
+                    "failed",
+                    550,
+                    "5.7.1",
+                    "5.7.1 Our <system> has detected that this message is likely unsolicited",
+                )
+            ),
+        ],
+    )
