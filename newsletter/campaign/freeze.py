@@ -91,6 +91,25 @@ def freeze(
     return int(count)
 
 
+def joined_since(connection: Connection, campaign_id: int, list_name: str) -> int:
+    """How many are active on a list and not in a campaign's frozen audience."""
+    frozen = exists().where(
+        delivery.c.campaign_id == campaign_id, delivery.c.email_key == subscriber.c.email_key
+    )
+    query = (
+        select(func.count())
+        .select_from(subscriber)
+        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
+        .join(mailing_list, mailing_list.c.id == subscription.c.list_id)
+        .where(
+            mailing_list.c.name == list_name,
+            subscription.c.state == SubscriptionState.ACTIVE,
+            ~frozen,
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def _people(
     campaign_id: int, list_id: int, audience: Audience, compiled: CompiledIssue, *, again: bool
 ) -> Select[Any]:

@@ -47,6 +47,11 @@ def transport_is_local(settings: Settings) -> bool:
         return is_loopback(settings.smtp.host)
     if settings.transport == "sendgrid":
         return is_loopback_url(settings.sendgrid.host)
+    return stays_here(settings)
+
+
+def stays_here(settings: Settings) -> bool:
+    """Whether the transport only keeps mail, and hands it to nobody."""
     return settings.transport in {"outbox", "memory"}
 
 

@@ -21,6 +21,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 UNFINISHED = ("sending", "paused", "failed")
+HELD = ("paused", "failed")
+"""What a person must let go on."""
 
 
 def move(
@@ -53,3 +55,18 @@ def move(
             campaign_id=campaign_id, from_state=state, to_state=to, by=by, note=note, at=now
         )
     )
+
+
+def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> None:
+    """Let a campaign that is held go on.
+
+    Raises:
+        InputError: There is no such campaign.
+        RefusedError: It is not held: nobody has confirmed it, say.
+    """
+    state = connection.execute(
+        select(campaign.c.state).where(campaign.c.id == campaign_id)
+    ).scalar()
+    if state is not None and state not in HELD:
+        raise RefusedError(f"campaign {campaign_id} is {state}: there is nothing to resume")
+    move(connection, campaign_id, "sending", by=by, now=now)

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from newsletter.audience import TokenSigner, address_hash, address_key, check_address, reasons
+from newsletter.audience import (
+    TokenSigner,
+    address_hash,
+    address_key,
+    check_address,
+    check_suppression_key,
+    reasons,
+)
 from newsletter.campaign.desk import Desk
 from newsletter.campaign.export import sample_values
 from newsletter.campaign.sending import open_transport
@@ -41,7 +48,7 @@ def send_test(
 
     Raises:
         InputError: An address is none, or there are too many.
-        RefusedError: An address is suppressed.
+        RefusedError: An address is suppressed, or that cannot be told under this key.
     """
     if len(addresses) > MOST_ADDRESSES:
         raise InputError(f"{len(addresses)} addresses: a test goes to {MOST_ADDRESSES} at most")
@@ -75,6 +82,7 @@ async def _deliver(
 
 
 def _refuse_suppressed(desk: Desk, addresses: Sequence[str]) -> None:
+    check_suppression_key(desk.store, desk.keys, dry_run=True)
     with desk.store.read() as connection:
         for address in addresses:
             if reasons(connection, address_hash(address_key(address), desk.keys)):

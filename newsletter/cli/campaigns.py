@@ -8,11 +8,12 @@ import click
 
 from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
 
-campaign_argument = click.argument("campaign", type=int)
+NUMBER = click.IntRange(1, 2**31 - 1)
+campaign_argument = click.argument("campaign", type=NUMBER)
 
 
 @click.command(epilog="Examples:\n\n  send.py status\n\n  send.py status 3 --json")
-@click.argument("campaign", type=int, required=False)
+@click.argument("campaign", type=NUMBER, required=False)
 @json_option
 @pass_line
 def status(line: CommandLine, campaign: int | None, as_json: bool) -> None:
@@ -44,6 +45,7 @@ def status(line: CommandLine, campaign: int | None, as_json: bool) -> None:
 def pause(line: CommandLine, campaign: int, by: str) -> None:
     """Hold a campaign: what was offered finishes, the rest stays queued."""
     _move(line, campaign, "paused", by)
+    say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
 
 
 @click.command(epilog="Example: send.py resume 3")
@@ -53,6 +55,7 @@ def pause(line: CommandLine, campaign: int, by: str) -> None:
 def resume(line: CommandLine, campaign: int, by: str) -> None:
     """Let a paused campaign go on; run its `send --live` again to send."""
     _move(line, campaign, "sending", by)
+    say("Run its `send --live` again: that sends what is queued.")
 
 
 @click.command(epilog="Example: send.py cancel 3")
@@ -70,6 +73,9 @@ def _move(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
 
     with line.desk(by=by) as desk, desk.store.write() as connection:
         now = desk.store.now(connection)
-        states.move(connection, campaign_id, to, by=desk.by, now=now)
+        if to == "sending":
+            states.resume(connection, campaign_id, by=desk.by, now=now)
+        else:
+            states.move(connection, campaign_id, to, by=desk.by, now=now)
         counts = one(connection, campaign_id).tally
     say(f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out, {counts.queued} queued.")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.audience import TokenSigner, import_csv, load_keys
-from newsletter.campaign import approval, sending
+from newsletter.campaign import approval, opening, sending
 from newsletter.campaign.desk import Desk
 from newsletter.campaign.export import export, sample_values
 from newsletter.campaign.freeze import Audience
@@ -154,15 +154,15 @@ class Demonstration:
 
     def _send_again(self) -> Step:
         opened = self._open(again="to show who is skipped")
-        sending.discard(self._desk.store, opened.status.campaign_id)
+        opening.discard(self._desk.store, opened)
         skipped = ", ".join(f"{n} {reason}" for reason, n in opened.status.tally.skipped.items())
         return Step(
             "Counted whom the next issue would reach",
             f"{opened.mailable} of {opened.status.tally.audience}; skipped: {skipped}",
         )
 
-    def _open(self, again: str = "") -> sending.Opened:
-        return sending.open_campaign(
+    def _open(self, again: str = "") -> opening.Opened:
+        return opening.open_campaign(
             self._desk, self._prepared.compiled, READERS, again_reason=again, live=True
         )
 

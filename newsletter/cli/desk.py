@@ -75,9 +75,9 @@ def json_option(command: Any) -> Any:
 issue_argument = click.argument("issue", type=click.Path(path_type=Path))
 
 
-def say(text: str = "") -> None:
+def say(text: str = "", end: str = "\n") -> None:
     """One line for a person: on standard error, so that standard output stays for results."""
-    click.echo(text, err=True)
+    click.echo(text + end, nl=False, err=True)
 
 
 def print_json(value: Any) -> None:

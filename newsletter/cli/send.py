@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from newsletter.audience import ImportReport
     from newsletter.campaign.desk import Desk
     from newsletter.campaign.freeze import Audience
+    from newsletter.campaign.opening import Opened
     from newsletter.campaign.prepare import Prepared
-    from newsletter.campaign.sending import Opened
     from newsletter.campaign.status import Status
 
 
@@ -83,7 +83,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         print_json(result.as_json())
     else:
         show_status(result)
-    sys.exit(1 if result.has_problems else 0)
+    sys.exit(1 if result.has_problems or result.tally.queued else 0)
 
 
 class Job:
@@ -103,7 +103,7 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
     """The same code as a live send, on a private copy of the database, into a folder."""
     from dataclasses import replace
 
-    from newsletter.campaign import sending
+    from newsletter.campaign import opening, sending
     from newsletter.deliver.transports.outbox import OutboxTransport
     from newsletter.store.scratch import scratch_copy
 
@@ -112,10 +112,11 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
         copy = replace(desk, store=store)
         audience = _audience(copy, job)
         prepared = _prepare(copy, job, audience, live=False)
-        opened = sending.open_campaign(
+        opened = opening.open_campaign(
             copy, prepared.compiled, audience, again_reason=job.again, live=False
         )
         if opened.continuing:
+            say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
             return opened.status
         with delivery_bar(opened.mailable) as progress:
             result = sending.run(
@@ -129,48 +130,67 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
 
 
 def _live(desk: Desk, job: Job, confirm: int | None) -> Status:
-    from newsletter.campaign import approval, sending
+    from newsletter.campaign import approval, opening, sending
     from newsletter.campaign.freeze import Audience
 
     prepared = _prepare(desk, job, Audience(job.list_name), live=False)
     _refuse_blockers(prepared)
     with desk.store.read() as connection:
         approval.require(connection, desk.settings, prepared.compiled, job.list_name)
-    opened = sending.open_campaign(
+    opened = opening.open_campaign(
         desk, prepared.compiled, _audience(desk, job), again_reason=job.again, live=True
     )
+    _say_who_joined_since(desk, job, opened)
     if opened.status.state == "finished":
         say("This issue went out to this list already; nothing is left to send.")
         return opened.status
-    if not opened.continuing:
-        _confirm_or_discard(desk, job, opened, confirm)
     outbox = desk.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
     transport = sending.open_transport(desk.settings, outbox)
+    _confirm_or_discard(desk, job, opened, confirm)
     with delivery_bar(opened.mailable) as progress:
-        return sending.run(desk, opened, transport, proof=False, progress=progress)
+        result = sending.run(desk, opened, transport, proof=False, progress=progress)
+    if result.tally.queued:
+        say(f"{result.tally.queued} are still queued; the same command goes on with them.")
+    return result
+
+
+def _say_who_joined_since(desk: Desk, job: Job, opened: Opened) -> None:
+    from newsletter.campaign.freeze import joined_since
+
+    if not opened.continuing:
+        return
+    with desk.store.read() as connection:
+        number = joined_since(connection, opened.status.campaign_id, job.list_name)
+    if number:
+        say(
+            f"{number} on the list {job.list_name} joined after its audience was fixed, and are "
+            "not in this campaign: to reach them, import them into a list of their own"
+        )
 
 
 def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | None) -> None:
-    from newsletter.campaign import sending
+    from newsletter.campaign import opening, sending
 
     try:
         sheltered = sending.require_way_out(desk, opened)
         if not sheltered:
             _refuse_blockers(_prepare(desk, job, None, live=True))
-        _confirm(opened, confirm)
+        if opened.continuing:
+            say(f"Going on with campaign {opened.status.campaign_id}.")
+        else:
+            _confirm(opened, sending.where_to(desk.settings), confirm)
     except BaseException:
-        sending.discard(desk.store, opened.status.campaign_id)
+        opening.discard(desk.store, opened)
         raise
 
 
-def _confirm(opened: Opened, confirm: int | None) -> None:
+def _confirm(opened: Opened, where_to: str, confirm: int | None) -> None:
     """Show who will get it, and go on only when the number is right."""
-    show_plan(opened)
+    show_plan(opened, where_to)
     if confirm is None:
-        answer = click.prompt(
-            f"Type {opened.mailable} to send to {opened.mailable} people", err=True, default=""
-        )
-        confirm = int(answer) if answer.strip().isdecimal() else -1
+        say(f"Type {opened.mailable} to send to {opened.mailable} people: ", end="")
+        answer = sys.stdin.readline().strip()
+        confirm = int(answer) if answer.isdecimal() else -1
     if confirm != opened.mailable:
         raise RefusedError(
             f"not confirmed: {opened.mailable} people would get it; nothing was sent",
@@ -178,14 +198,14 @@ def _confirm(opened: Opened, confirm: int | None) -> None:
         )
 
 
-def show_plan(opened: Opened) -> None:
+def show_plan(opened: Opened, where_to: str) -> None:
     """Who is about to get what."""
     counts = opened.status.tally
     say(f"{opened.compiled.title}  (digest {opened.compiled.digest[:12]})")
     say(f"  to the list {opened.status.audience}: {counts.audience} people")
     for reason, number in sorted(counts.skipped.items()):
         say(f"  skipped, {reason}: {number}")
-    say(f"  will get it: {opened.mailable}")
+    say(f"  will get it: {opened.mailable}, {where_to}")
 
 
 def _prepare(desk: Desk, job: Job, audience: Audience | None, *, live: bool) -> Prepared:
@@ -200,7 +220,7 @@ def _refuse_blockers(prepared: Prepared) -> None:
     from newsletter.check import format_findings
 
     if prepared.blockers:
-        click.echo(format_findings(prepared.blockers, colour=sys.stdout.isatty()))
+        say(format_findings(prepared.blockers, colour=sys.stderr.isatty()))
         raise RefusedError(
             f"{len(prepared.blockers)} blocker(s) stand; nothing was sent",
             fix="mend them, approve again, and send",

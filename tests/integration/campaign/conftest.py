@@ -1,0 +1,92 @@
+"""A campaign desk on either database: the example publication, its readers, no command line."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from newsletter.audience import Keys, import_csv
+from newsletter.campaign import approval, opening, sending
+from newsletter.campaign.desk import Desk
+from newsletter.campaign.freeze import Audience
+from newsletter.campaign.prepare import Prepared, prepare
+from newsletter.campaign.status import Status
+from newsletter.deliver.model import Delivery, Outcome
+from newsletter.deliver.transports.memory import MemoryTransport, accept
+from newsletter.errors import UnavailableError
+from newsletter.settings import load_settings
+from newsletter.store import Store
+
+ROOT = Path(__file__).parents[3]
+READERS = Audience("readers")
+
+
+class Office:
+    """Two people at one desk: what one of them does between two steps of the other."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        settings = load_settings(folder / "newsletter.toml")
+        settings = settings.model_copy(update={"transport": "memory"})
+        keys = Keys(signing=b"signing key of the tests, 32 byte", suppression=b"suppression " * 3)
+        self.folder = folder
+        self.desk = Desk(settings, store, keys, "ann")
+        self.transport = MemoryTransport()
+
+    @property
+    def issue(self) -> Path:
+        return self.folder / "issues" / "neck-muscles-and-migraine.md"
+
+    @property
+    def mailed(self) -> list[str]:
+        """Every address that got a message, once for each."""
+        return [message.rcpt_to for _, message in self.transport.sent]
+
+    def on_list(self, name: str, people: Sequence[str]) -> None:
+        file = self.folder / f"{name}.csv"
+        file.write_text("\n".join(["email", *people, ""]), encoding="utf-8")
+        import_csv(self.desk.store, self.desk.keys, file, list_name=name, source="csv")
+
+    def edit(self) -> None:
+        text = self.issue.read_text(encoding="utf-8")
+        self.issue.write_text(text.replace("lasting relief", "relief that lasts"), encoding="utf-8")
+
+    def approved(self) -> Prepared:
+        prepared = prepare(self.issue, self.desk.settings)
+        approval.approve(self.desk, prepared)
+        return prepared
+
+    def open(self, audience: Audience = READERS, again: str = "") -> opening.Opened:
+        compiled = self.approved().compiled
+        return opening.open_campaign(self.desk, compiled, audience, again_reason=again, live=True)
+
+    def run(self, opened: opening.Opened) -> Status:
+        return sending.run(self.desk, opened, self.transport, proof=False)
+
+    def interrupted(self, opened: opening.Opened, after: int) -> None:
+        """Send to some; then the relay goes away, and the others stay queued."""
+
+        def script(delivery: Delivery, tries: int) -> Outcome:
+            if delivery.position > after:
+                raise UnavailableError("the relay went away")
+            return accept(delivery, tries)
+
+        whole, self.transport = self.transport, MemoryTransport(script)
+        with pytest.raises(UnavailableError):
+            self.run(opened)
+        whole.sent += self.transport.sent
+        self.transport = whole
+
+
+@pytest.fixture
+def office(tmp_path: Path, store: Store) -> Office:
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copy(ROOT / "newsletter.toml", project)
+    for name in ("templates", "issues"):
+        shutil.copytree(ROOT / name, project / name)
+    office = Office(project, store)
+    office.on_list("readers", [f"reader{n}@mail.example" for n in range(5)])
+    return office
