@@ -33,13 +33,19 @@ _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class PostgresServer:
-    """A running server; `fresh_database` makes one database after the other."""
+    """A server in a folder of its own; `fresh_database` makes one database after the other."""
 
-    def __init__(self, folder: Path, binaries: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, folder: Path, binaries: Path, user: dict[str, Any], *, fsync: bool = False
+    ) -> None:
         self.folder = folder
-        self.binaries = binaries
-        self.process = process
+        self._user = user
         self._numbers = itertools.count(1)
+        wanted = [f"unix_socket_directories={folder}", "listen_addresses=", "max_connections=60"]
+        wanted += ["shared_buffers=32MB", *(() if fsync else _QUICK)]
+        options = [part for setting in wanted for part in ("-c", setting)]
+        self._command = [binaries / "postgres", "-D", folder / "data", *options]
+        self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str) -> str:
         """The URL of one of its databases, as `database_url` takes it."""
@@ -55,16 +61,43 @@ class PostgresServer:
         """Delete a database, whoever is still connected to it."""
         self._run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
+    def start(self) -> None:
+        """Start it, again after `kill`, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+                **self._user,
+            )
+        give_up = time.monotonic() + START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                log_text = (self.folder / "log").read_text(errors="replace")
+                raise RuntimeError(f"PostgreSQL does not start:\n{log_text}")
+            time.sleep(0.02)
+
     def stop(self) -> None:
         """End every session and the server, and wait until it is gone."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        self.process.wait(STOP_S)
+        self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Stop as a power failure would; what is not on disk is lost only with ``fsync``."""
-        self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(STOP_S)
+        """Break it off: the next `start` recovers from the log, as after a crash."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(STOP_S)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _run(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -85,49 +118,17 @@ def postgres_server(*, fsync: bool = False) -> Iterator[PostgresServer]:
     try:
         user = _own(folder)
         binaries = _binaries(folder, user)
-        data = folder / "data"
-        init = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust"]
-        options = ["-E", "UTF8", "--no-locale", *([] if fsync else ["-N"])]
-        subprocess.run([*init, *options], check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
-        server = PostgresServer(folder, binaries, _start(folder, binaries, user, fsync=fsync))
+        init = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust"]
+        init += ["-E", "UTF8", "--no-locale", *([] if fsync else ["-N"])]
+        subprocess.run(init, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
+        server = PostgresServer(folder, binaries, user, fsync=fsync)
         try:
-            _wait(server)
+            server.start()
             yield server
         finally:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start(
-    folder: Path, binaries: Path, user: dict[str, Any], *, fsync: bool
-) -> subprocess.Popen[bytes]:
-    wanted = [f"unix_socket_directories={folder}", "listen_addresses=", "max_connections=60"]
-    wanted += ["shared_buffers=32MB", *(() if fsync else _QUICK)]
-    arguments = [part for setting in wanted for part in ("-c", setting)]
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            [binaries / "postgres", "-D", folder / "data", *arguments],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            start_new_session=True,
-            **user,
-        )
-
-
-def _wait(server: PostgresServer) -> None:
-    give_up = time.monotonic() + START_S
-    while True:
-        try:
-            psycopg.connect(server.url("postgres")).close()
-        except psycopg.OperationalError:
-            if server.process.poll() is not None or time.monotonic() > give_up:
-                log = (server.folder / "log").read_text(errors="replace")
-                raise RuntimeError(f"PostgreSQL does not start:\n{log}") from None
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _own(folder: Path) -> dict[str, Any]:

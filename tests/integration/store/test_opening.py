@@ -20,7 +20,7 @@ from newsletter.store.migrate import HEAD, current
 from newsletter.store.schema import metadata, subscriber
 from newsletter.store.scratch import scratch_copy
 from tests.integration.store.rows import contents, fill
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, postgres_server
 
 PROJECT = Path(__file__).parents[3]
 OPEN = "import sys; from sqlalchemy import make_url; from newsletter.store.engine import open_url; "
@@ -115,6 +115,19 @@ def test_a_server_that_goes_away_is_an_error_in_one_line(
         work()
     with server.read() as connection:
         assert connection.execute(select(subscriber)).all() == []
+
+
+def test_what_was_committed_outlives_a_crash_of_the_server() -> None:
+    with postgres_server(fsync=True) as server:
+        store = open_url(make_url(server.url(server.fresh_database())))
+        fill(store)
+        before = contents(store)
+        server.kill()
+        with pytest.raises(UnavailableError), store.read():
+            pytest.fail("the server is down")
+        server.start()
+        assert contents(store) == before
+        store.close()
 
 
 def test_a_read_sees_one_moment_and_changes_nothing(store: Store) -> None:
