@@ -11,7 +11,7 @@ from newsletter.store.schema.audience import (
 )
 from newsletter.store.schema.base import metadata
 from newsletter.store.schema.campaign import approval, campaign, campaign_event, compiled_issue
-from newsletter.store.schema.ledger import attempt, chunk, chunk_member, delivery
+from newsletter.store.schema.ledger import attempt, chunk, chunk_member, delivery, rate
 
 __all__ = [
     "approval",
@@ -27,6 +27,7 @@ __all__ = [
     "key_check",
     "mailing_list",
     "metadata",
+    "rate",
     "subscriber",
     "subscription",
     "suppression",

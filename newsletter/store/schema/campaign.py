@@ -1,4 +1,8 @@
-"""Approvals and campaigns."""
+"""Approvals and campaigns.
+
+Nothing of a campaign is offered before ``not_before``, and nothing beyond position ``canary`` (0:
+there is none) before everyone up to it has an outcome.
+"""
 
 from sqlalchemy import (
     JSON,
@@ -48,6 +52,8 @@ campaign = Table(
     Column("again_reason", Text, nullable=False, server_default=""),
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
+    Column("not_before", Double, nullable=False, server_default="0"),
+    Column("canary", Integer, nullable=False, server_default="0"),
     Index("ix_campaign_slug_audience", "slug", "audience"),
 )
 

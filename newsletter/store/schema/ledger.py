@@ -2,10 +2,13 @@
 
 A `delivery` row is frozen. A `chunk` is a fenced lease over deliveries: members ``first`` to
 ``last``, which are positions when ``kind`` is ``first``, or indexes into `chunk_member` when it is
-``retry`` (refused for now, due again) or ``returned`` (nothing was sent). ``offered`` is the
+``retry`` (refused for now, due again), ``returned`` (nothing was sent) or ``limited`` (nothing was
+sent, since their domain's rate is used up; all of one domain). ``offered`` is the
 watermark: the last member that may have gone out (``first - 1``: none yet). Of two chunks that
 hold the same delivery the one with the greater ``id`` was made later: that orders attempts, and no
 clock does. ``journal`` names the file in which the owner of the lease wrote what it began.
+
+A `rate` row is one limit: ``tat`` is when the next message would be on time.
 """
 
 from sqlalchemy import (
@@ -83,5 +86,13 @@ attempt = Table(
     Column("status", String(16), nullable=False, server_default=""),
     Column("reply", Text, nullable=False, server_default=""),
     Column("at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+rate = Table(
+    "rate",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("tat", Double, nullable=False),
     sqlite_with_rowid=False,
 )
