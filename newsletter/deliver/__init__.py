@@ -1,8 +1,8 @@
 """CompiledIssue + audience -> outcomes: compose, ledger, retry, transports."""
 
+from newsletter.deliver.chunks import plan
 from newsletter.deliver.compose import Composer
 from newsletter.deliver.figures import DomainCount, Refusals, Wait
-from newsletter.deliver.ledger import plan
 from newsletter.deliver.model import (
     Compose,
     Delivery,

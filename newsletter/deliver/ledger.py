@@ -1,4 +1,4 @@
-"""The ledger: plan, claim, offer, settle, finish. Correctness lives here, in no engine.
+"""The ledger: claim, offer, settle, finish. Correctness lives here, in no engine.
 
 A chunk is worked on under a lease with a fence number: whoever takes it over raises the number,
 and the former owner can offer nothing more. Every delivery is offered at most once per chunk, the
@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from newsletter.deliver.attempts import (
-    MEMBERS,
     Place,
     append,
     append_late,
     append_skips,
     regroup,
 )
+from newsletter.deliver.chunks import claimable
 from newsletter.deliver.eligible import delivery_of, eligible
 from newsletter.deliver.model import Delivery, Outcome, Result
 from newsletter.deliver.retry import DEFAULT_POLICY, RetryPolicy
@@ -31,7 +31,6 @@ from newsletter.store import Store
 from newsletter.store.schema import (
     campaign,
     chunk,
-    delivery,
     mailing_list,
 )
 
@@ -69,53 +68,24 @@ class Offer:
     halted: bool = False
 
 
-def plan(connection: Connection, campaign_id: int, size: int = MEMBERS) -> None:
-    """Divide a frozen audience into chunks.
+def claim(
+    store: Store, campaign_id: int, owner: str, *, chunk_id: int | None = None
+) -> Lease | None:
+    """Take a chunk that is due: retries before what nobody has seen yet.
 
     Args:
-        connection: A write transaction, best the one that froze the audience.
-        campaign_id: Whose audience; it must not be planned already.
-        size: Deliveries in one chunk.
-    """
-    last = connection.execute(
-        select(func.max(delivery.c.position)).where(delivery.c.campaign_id == campaign_id)
-    ).scalar()
-    rows = [
-        {
-            "campaign_id": campaign_id,
-            "kind": "first",
-            "first": first,
-            "last": min(first + size - 1, last or 0),
-            "offered": first - 1,
-            "state": "ready",
-        }
-        for first in range(1, (last or 0) + 1, size)
-    ]
-    if rows:
-        connection.execute(insert(chunk), rows)
-
-
-def claim(store: Store, campaign_id: int, owner: str) -> Lease | None:
-    """Take the next chunk that is due: retries before what nobody has seen yet.
+        owner: Who works on it, for people to read.
+        chunk_id: Only this one; the next of the campaign by default.
 
     Returns:
-        None when nothing is due or the campaign does not send.
+        None when nothing is due, somebody else has it, or the campaign does not send.
     """
     with store.write() as connection:
         now = store.now(connection)
-        row = connection.execute(
-            select(chunk)
-            .join(campaign, campaign.c.id == chunk.c.campaign_id)
-            .where(
-                chunk.c.campaign_id == campaign_id,
-                chunk.c.state == "ready",
-                chunk.c.due_at <= now,
-                campaign.c.state == "sending",
-            )
-            .order_by(case((chunk.c.kind == "first", 1), else_=0), chunk.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=chunk)
-        ).first()
+        query = claimable(now).where(chunk.c.campaign_id == campaign_id)
+        if chunk_id is not None:
+            query = query.where(chunk.c.id == chunk_id)
+        row = connection.execute(query.limit(1).with_for_update(skip_locked=True, of=chunk)).first()
         if row is None:
             return None
         lease = Lease(campaign_id, row.id, row.kind, row.fence + 1, secrets.token_hex(16))
@@ -131,21 +101,6 @@ def claim(store: Store, campaign_id: int, owner: str) -> Lease | None:
             )
         )
         return lease
-
-
-def seconds_until_due(store: Store, campaign_id: int) -> float | None:
-    """How long until a waiting chunk is due; None when none waits or the campaign halts."""
-    with store.read() as connection:
-        due: float | None = connection.execute(
-            select(func.min(chunk.c.due_at))
-            .join(campaign, campaign.c.id == chunk.c.campaign_id)
-            .where(
-                chunk.c.campaign_id == campaign_id,
-                chunk.c.state == "ready",
-                campaign.c.state == "sending",
-            )
-        ).scalar()
-        return None if due is None else max(0.0, due - store.now(connection))
 
 
 def offer(store: Store, lease: Lease, limit: int, outcomes: Sequence[Outcome] = ()) -> Offer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from math import inf
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +24,55 @@ def recover(store: Store, campaign_id: int, journal_dir: Path) -> None:
     What the journal says was answered gets that outcome, what it proves was never begun goes back
     into the queue, and all else is uncertain: it is not sent again.
 
-    On SQLite the caller holds `newsletter.deliver.lock.sending_lock`, so that every owner is
-    dead; on PostgreSQL those are whose lease ran out.
+    An owner is dead when its journal lies here and nobody holds it, or when its lease ran out. On
+    SQLite there is no other machine, and the caller holds `newsletter.deliver.lock.sending_lock`:
+    there every owner is dead that does not hold its journal.
     """
-    with store.write() as connection:
+    for orphan in _orphans(store, campaign_id, journal_dir):
+        with store.write() as connection:
+            if _is_unchanged(connection, orphan.row):
+                _take_back(connection, orphan.row, orphan.evidence, store.now(connection))
+        if not orphan.held:
+            (journal_dir / orphan.row.journal).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Orphan:
+    """A chunk whose owner is gone; ``held``: gone but not dead, its journal is in use."""
+
+    row: Row[Any]
+    evidence: Evidence
+    held: bool
+
+
+def _orphans(store: Store, campaign_id: int, journal_dir: Path) -> list[_Orphan]:
+    with store.read() as connection:
         now = store.now(connection)
-        gone_before = inf if store.is_sqlite else now
-        orphans = connection.execute(
-            select(chunk)
-            .where(
-                chunk.c.campaign_id == campaign_id,
-                chunk.c.state == "leased",
-                chunk.c.lease_until < gone_before,
-            )
-            .with_for_update(skip_locked=True)
+        leased = connection.execute(
+            select(chunk).where(chunk.c.campaign_id == campaign_id, chunk.c.state == "leased")
         ).all()
-        journals = [journal_dir / orphan.journal for orphan in orphans]
-        evidence = [read_evidence(journal) for journal in journals]
-        for orphan, known in zip(orphans, evidence, strict=True):
-            _take_back(connection, orphan, known or Evidence(), now)
-    for journal, known in zip(journals, evidence, strict=True):
-        if known is not None:
-            journal.unlink(missing_ok=True)
+    found = []
+    for row in leased:
+        evidence = read_evidence(journal_dir / row.journal)
+        if store.is_sqlite:
+            dead = evidence is not None
+        else:
+            here = evidence is not None and evidence.complete
+            dead = here or row.lease_until < now
+        if dead:
+            found.append(_Orphan(row, evidence or Evidence(), held=evidence is None))
+    return found
+
+
+def _is_unchanged(connection: Connection, seen: Row[Any]) -> bool:
+    """Lock a chunk, unless it has another owner by now, or its owner shows signs of life."""
+    query = select(chunk.c.id).where(
+        chunk.c.id == seen.id,
+        chunk.c.state == "leased",
+        chunk.c.fence == seen.fence,
+        chunk.c.lease_until == seen.lease_until,
+    )
+    return connection.execute(query.with_for_update(skip_locked=True)).first() is not None
 
 
 def resolve(

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from sqlalchemy.exc import OperationalError
 
 from newsletter.deliver import ledger
+from newsletter.deliver.chunks import LOOK_S, seconds_until_due
 from newsletter.deliver.counts import Counts
 from newsletter.deliver.journal import FileJournal, own_evidence
 from newsletter.deliver.ledger import Lease
@@ -31,7 +32,6 @@ from newsletter.store import Store
 
 IN_FLIGHT = 2
 HEARTBEAT_S = 10.0
-LOOK_S = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -151,7 +151,7 @@ async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) 
 
 async def _wait_for_due(sending: Sending, campaign_id: int, patience: float) -> bool:
     """Rest a while when something is due soon; False when it is not worth waiting."""
-    wait = await sending.ledger(ledger.seconds_until_due, sending.store, campaign_id)
+    wait = await sending.ledger(seconds_until_due, sending.store, campaign_id)
     if wait is None or wait > patience:
         return False
     await sending.rest(min(max(wait, 0.01), LOOK_S))

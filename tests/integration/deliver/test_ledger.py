@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, make_url, select
 
-from newsletter.deliver import Outcome, RetryPolicy, ledger, resolve, taken_or_uncertain
+from newsletter.deliver import Outcome, RetryPolicy, ledger, plan, resolve, taken_or_uncertain
 from newsletter.deliver.attempts import Place, append
 from newsletter.deliver.ledger import Lease, claim, finish, offer, release, settle
 from newsletter.deliver.lock import sending_lock
@@ -266,5 +266,5 @@ def test_a_second_sender_is_refused(store: Store, store_url: str) -> None:
 def test_planning_nobody_makes_no_chunk(store: Store) -> None:
     campaign_id = freeze(store, 1)
     with store.write() as connection:
-        ledger.plan(connection, campaign_id + 1)
+        plan(connection, campaign_id + 1)
         assert connection.execute(select(func.count()).select_from(ledger.chunk)).scalar() == 1
