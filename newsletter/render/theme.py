@@ -4,11 +4,11 @@ from newsletter.settings import Palette, Theme
 
 
 def theme_css(theme: Theme) -> str:
-    """The publication's colours as CSS custom properties, light and dark."""
+    """The publication’s colours as CSS custom properties: light and, on screens only, dark."""
     light, dark = _properties(theme.light), _properties(theme.dark)
     return (
         f":root {{ color-scheme: light dark; {light} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
     )
 
 

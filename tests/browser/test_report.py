@@ -29,6 +29,7 @@ def test_axe_finds_nothing_and_nothing_is_fetched(
     for plot in plots.all():
         assert plot.locator("title").text_content()
         assert plot.bounding_box()["width"] > 200
+    page.set_viewport_size({"width": 700, "height": 1000})
     page.emulate_media(media="print")
     assert_accessible(page)
     context.close()

@@ -35,7 +35,7 @@ def test_nonsense_gives_a_view_that_exists(query: dict[str, str]) -> None:
 
 def test_both_palettes_become_properties() -> None:
     theme = Theme()
-    light, dark = theme_css(theme).split("@media (prefers-color-scheme: dark)")
+    light, dark = theme_css(theme).split("@media screen and (prefers-color-scheme: dark)")
     for name, colour in theme.light.model_dump().items():
         assert f"--{name}: {colour};" in light
     for name, colour in theme.dark.model_dump().items():
