@@ -58,7 +58,9 @@ class Publication(_Table):
     postal_address: str
     website: str = ""
     join_url: str = ""
-    """Where a person who was forwarded the mail can join; empty hides the link."""
+    """Where a person who was forwarded the mail can join; empty means our own page, if it is on."""
+    language: Literal["en", "es"] = "en"
+    """Of pages, where a reader's own language is none that we have."""
     phones: tuple[Phone, ...] = ()
     default_disclaimer: str = ""
 
@@ -139,6 +141,30 @@ class Sendgrid(_Table):
     """SendGrid checks every call, and sends nothing."""
 
 
+class Topic(_Table):
+    """A list that anybody may join: ``title`` is shown, ``titles`` in other languages."""
+
+    list: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    title: str
+    titles: dict[str, str] = {}
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if f"{parts.scheme}://{parts.netloc}" != url or not parts.hostname:
+        raise ValueError("must be scheme and host alone, as browsers send it: https://host")
+    return url
+
+
+class Join(_Table):
+    """The page on which readers join by themselves."""
+
+    topics: tuple[Topic, ...] = ()
+    """What can be joined; none: there is no such page."""
+    allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
+    """Other web sites whose pages may hold the form (RFC 6454 origins)."""
+
+
 class MergeField(_Table):
     """A field an article may use, filled from the reader's column or attribute of that name."""
 
@@ -160,6 +186,9 @@ class Settings(BaseSettings):
     theme: Theme = Theme()
     disclaimers: dict[Slug, str] = {}
     merge_fields: dict[str, MergeField] = {}
+    join: Join = Join()
+    archive: Literal["off", "unlisted", "public"] = "off"
+    """Whether sent issues stand on the web: not, for who has the address, or for search engines."""
     transport: Transport = "outbox"
     smtp: Smtp = Smtp()
     sendgrid: Sendgrid = Sendgrid()
@@ -184,6 +213,12 @@ class Settings(BaseSettings):
     def var(self) -> Path:
         """Where the database, keys, outbox and journals live."""
         return self.root / self.var_dir
+
+    @property
+    def join_url(self) -> str:
+        """Where a person can join; empty where they cannot."""
+        own = f"{self.publication.public_url}/join" if self.join.topics else ""
+        return self.publication.join_url or own
 
     @property
     def templates(self) -> Path:

@@ -9,13 +9,18 @@ from newsletter.audience.address import (
 )
 from newsletter.audience.export import export_csv
 from newsletter.audience.importer import csv_columns, import_csv
+from newsletter.audience.joining import confirm_join, may_be_asked
 from newsletter.audience.keys import Keys, check_suppression_key, load_keys
 from newsletter.audience.lists import columns, count, ensure_list, list_counts, list_id
+from newsletter.audience.mailed_links import find_link, make_link, spend
 from newsletter.audience.model import (
     ImportProblem,
     ImportReport,
+    LinkAction,
+    MailedLink,
     SubscriptionState,
     SuppressionReason,
+    Ticket,
     Token,
     TokenPurpose,
     UnsubscribeResult,
@@ -31,8 +36,11 @@ __all__ = [
     "ImportProblem",
     "ImportReport",
     "Keys",
+    "LinkAction",
+    "MailedLink",
     "SubscriptionState",
     "SuppressionReason",
+    "Ticket",
     "Token",
     "TokenPurpose",
     "TokenSigner",
@@ -43,21 +51,26 @@ __all__ = [
     "check_address",
     "check_suppression_key",
     "columns",
+    "confirm_join",
     "count",
     "csv_columns",
     "ensure_list",
     "erase",
     "export_csv",
     "find",
+    "find_link",
     "import_csv",
     "is_reserved",
     "lift",
     "list_counts",
     "list_id",
     "load_keys",
+    "make_link",
+    "may_be_asked",
     "reasons",
     "resubscribe",
     "show",
+    "spend",
     "subscribe",
     "suppress",
     "suppress_address",

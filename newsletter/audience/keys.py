@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from newsletter.audience.bulk import insert_new
 from newsletter.errors import InputError, RefusedError
@@ -30,6 +30,7 @@ SHORTEST_KEY = 32
 """Bytes: as long as the hashes that the keys go into."""
 MAKE_A_KEY = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 _CHECK = "suppression"
+_SIGNING = "signing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,38 @@ def check_suppression_key_within(connection: Connection, keys: Keys) -> None:
     _compare(known, keys)
 
 
-def _known_check(connection: Connection) -> bytes | None:
-    query = select(key_check.c.value).where(key_check.c.name == _CHECK)
+def check_signing_key(connection: Connection, keys: Keys) -> None:
+    """Hold the signing key against the one that links in this database's mail are signed with.
+
+    A key may be replaced by another that keeps it among the old ones: that one counts from then on.
+
+    Args:
+        connection: A write transaction; the first use stores the check value.
+
+    Raises:
+        RefusedError: Links signed with the one would not verify under the other.
+    """
+    value = _signing_value(keys.signing)
+    insert_new(connection, key_check, {"name": _SIGNING, "value": value})
+    known = _known_check(connection, _SIGNING)
+    if known == value:
+        return
+    if known not in {_signing_value(key) for key in keys.old_signing}:
+        raise RefusedError(
+            "links in this database's mail are signed with another key: some of them would not "
+            "work any more",
+            fix="set NEWSLETTER_SECRET_KEY to the one the other processes use; a key that was "
+            "replaced belongs in NEWSLETTER_OLD_SECRET_KEYS",
+        )
+    connection.execute(update(key_check).where(key_check.c.name == _SIGNING).values(value=value))
+
+
+def _signing_value(key: bytes) -> bytes:
+    return derive(key, b"signing-check", 32).digest()
+
+
+def _known_check(connection: Connection, name: str = _CHECK) -> bytes | None:
+    query = select(key_check.c.value).where(key_check.c.name == name)
     return connection.execute(query).scalar()
 
 

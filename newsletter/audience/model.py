@@ -31,6 +31,7 @@ class TokenPurpose(StrEnum):
 
     UNSUBSCRIBE = "unsubscribe"
     BOUNCE = "bounce"
+    CONFIRM = "confirm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,43 @@ class Token:
     proof: bool
     subscriber_uid: int
     campaign_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a link says that was mailed to prove an address: ``expires_at`` is in Unix seconds."""
+
+    link_id: int
+    expires_at: int
+
+
+class LinkAction(StrEnum):
+    """What a mailed link does."""
+
+    JOIN = "join"
+    MOVE = "move"
+    """Ask for another address, from the one that mail goes to now."""
+    ADDRESS = "address"
+    """Confirm that other address."""
+    DATA = "data"
+    ERASE = "erase"
+
+
+@dataclass(frozen=True, slots=True)
+class MailedLink:
+    """A request that waits for its reader's button.
+
+    ``email`` is where the link went, ``subscriber_uid`` whom it changes (0: nobody yet), times are
+    in Unix seconds.
+    """
+
+    id: int
+    action: LinkAction
+    email: str
+    subscriber_uid: int
+    details: Mapping[str, Any]
+    created_at: float
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from newsletter.store.schema import (
     consent_event,
     delivery,
     import_member,
+    mailed_link,
     mailing_list,
     subscriber,
     subscription,
@@ -204,6 +205,7 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         at = store.now(connection)
         suppress(connection, hashed, SuppressionReason.ERASED, by, at)
         _forget_deliveries(connection, key)
+        connection.execute(delete(mailed_link).where(mailed_link.c.email_key == key))
         person = find(connection, key)
         if person is None:
             return False

@@ -1,6 +1,7 @@
 """Stateless tokens for links and envelope senders: signed, scoped, at most 32 characters.
 
-Layout, 24 bytes: what it is (1), subscriber uid (8), campaign id (4), MAC (11, so 88 bits). In a
+Layout, 24 bytes: what it is (1), subscriber uid (8), campaign id (4), MAC (11, so 88 bits); that of
+a mailed link holds its own id and the second at which it expires (until 2106). In a
 URL these are 32 characters of base64url (RFC 4648 section 5), in the local part of an address 39
 of base32 (section 6) in lower case, since mail servers may change the case.
 """
@@ -15,7 +16,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from newsletter.audience.keys import derive
-from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.model import Ticket, Token, TokenPurpose
 
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 MAC_BYTES = 11
 _KINDS = {
     (purpose, proof): number << 1 | proof
-    for number, purpose in enumerate((TokenPurpose.UNSUBSCRIBE, TokenPurpose.BOUNCE), start=1)
+    for number, purpose in enumerate(
+        (TokenPurpose.UNSUBSCRIBE, TokenPurpose.BOUNCE, TokenPurpose.CONFIRM), start=1
+    )
     for proof in (False, True)
 }
 _BY_KIND = {kind: meaning for meaning, kind in _KINDS.items()}
@@ -67,6 +70,17 @@ class TokenSigner:
         if meaning is None or meaning[0] != purpose:
             return None
         return Token(*meaning, subscriber_uid, campaign_id)
+
+    def sign_ticket(self, ticket: Ticket) -> str:
+        """The token of a mailed link, as 32 URL-safe characters. Raises: as `sign`."""
+        return self.sign(Token(TokenPurpose.CONFIRM, False, ticket.link_id, ticket.expires_at))
+
+    def verify_ticket(self, text: str) -> Ticket | None:
+        """What a mailed link says, expired or not; None for a wrong, forged or foreign one."""
+        token = self.verify(text, TokenPurpose.CONFIRM)
+        if token is None or token.proof:
+            return None
+        return Ticket(token.subscriber_uid, token.campaign_id)
 
     def _signed(self, token: Token) -> bytes:
         kind = _KINDS[token.purpose, token.proof]

@@ -29,6 +29,7 @@ subscriber = Table(
     Column("attributes", JSON, nullable=False, server_default="{}"),
     Column("language", String(35), nullable=False, server_default=""),
     Column("time_zone", String(64), nullable=False, server_default=""),
+    Column("paused_until", Double, nullable=False, server_default="0"),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
 )
@@ -87,6 +88,25 @@ suppression = Table(
     Column("source", Text, nullable=False),
     Column("at", Double, nullable=False),
 )
+
+mailed_link = Table(
+    "mailed_link",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("action", String(16), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False, index=True),
+    Column("subscriber_uid", BigInteger, nullable=False, server_default="0"),
+    Column("details", JSON, nullable=False, server_default="{}"),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    Column("used_at", Double),
+)
+"""What a link mailed to an address will do when its reader presses the button, once.
+
+Whoever typed the address is not known to be its reader: nothing else is kept of it before, and
+this row goes when the link has expired.
+"""
 
 key_check = Table(
     "key_check",
