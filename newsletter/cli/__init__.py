@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from newsletter import __version__
+from newsletter.cli.bounces import bounces
 from newsletter.cli.campaigns import cancel, pause, resume, status
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
@@ -74,6 +75,7 @@ for command in (
     cancel,
     report,
     subscribers,
+    bounces,
     serve,
     db,
     demo,

@@ -40,27 +40,36 @@ _NOT_ABOUT_ANYBODY = frozenset(["6.7", "6.9"])
 _POLICY_CODES = frozenset((530, 534, 535, 538))
 """Our login is refused (RFC 4954)."""
 
-_WHO = r"(?:user|recipient|mailbox|address|addressee|account|customer|e?mail)"
+_WHO = r"(?:user|recipient|mailbox|address|addressee|account|customer|userid)"
 _WHERE = r"(?:domain|host|hostname)"
+_NEVER_TAKES_MAIL = frozenset((521, 556))
+"""The host, or the domain, takes no mail at all (RFC 7504)."""
 _GAP = r"(?:[^.;]|\.(?=\S))"
 """Within a sentence; a full stop inside an address or a host name ends none."""
 _DEAD = re.compile(
-    rf"""unknown\ (?:local\ |virtual\ |e-?mail\ )*(?:{_WHO}|host|domain)
+    rf"""unknown\ (?:local\ |virtual\ |e-?mail\ )*(?:{_WHO}|host|domain)\b
     | (?:no|not\ an?)\ (?:such|known|valid)\ (?:{_WHO}|{_WHERE}|person)
-    | no\ (?:mailbox|account|user)\ (?:here\ )?(?:by|with)\ that\ name
-    | (?:invalid|bad|illegal|incorrect|undeliverable)\ (?:destination\ |mailbox\ |e?mail\ )?
+    | no\ (?:known\ )?(?:mailbox|account)\b | no(?:body|\ user)\ (?:here\ )?(?:by|with)\ that\ name
+    | no\ one\ at\ this\ address | account\ unavailable | no\ longer\ accepts\ (?:e?-?mail|messages)
+    | recipient\ (?:is\ )?(?:not\ (?:accepted|ok|present)|rejected)
+    | not\ an\ active\ address | (?:bad|valid)rcptto | badrecipientto
+    | \S@\S{{1,250}}\ (?:does\ not|doesn['\u2019]t)\ exist
+    | (?:invalid|bad|illegal|incorrect|undeliverable)
+      \ (?:(?:final|delivery|destination|mailbox)\ ){{0,2}}
       (?:{_WHO}|{_WHERE}|host/domain)\b
     | \b(?:{_WHO}|{_WHERE})\b(?:\ name)?{_GAP}{{0,60}}?\b
       (?:(?:not|n['\u2019]t)\ (?:be\ )?(?:found|known|recogni[sz]ed|exist|listed|registered)
         |unknown | no\ longer\ (?:exists|valid|in\ use|here))
     | \b(?:{_WHO}|{_WHERE})\ (?:is\ )?(?:invalid|not\ valid)
     | (?:does\ not|doesn['\u2019]t)\ have\ an?\ [^\s;]{{0,60}}\ ?(?:account|mailbox)
-    | not\ (?:our|a)\ customer | unrout(?:e)?able\ address | user\ has\ moved
+    | no\ valid\ recipients? | not\ (?:our|a)\ customer | unroute?able\ address
+    | (?:user|recipient)\ has\ moved | has\ been\ replaced\ by | non-?existent\ (?:host|domain)
+    | requested\ action\ not\ taken:\ mailbox\ unavailable
     | domain\ is\ not\ reachable | nxdomain | name\ or\ service\ not\ known
     | (?:couldn['\u2019]t|could\ not|cannot|unable\ to)\ find\ (?:any\ |a\ )?
       (?:host|domain|mail\ exchanger)
     | recipient\ address\ rejected:\ access\ denied
-    | null\ mx | no\ smtp\ service | (?:host|domain)\ does\ not\ accept\ (?:any\ )?mail
+    | null\ mx | no\ smtp\ service | (?:host|domain|server)\ does\ not\ accept\ (?:any\ )?mail
     | unbekannter\ (?:benutzer|empf) | empf\S{{1,4}}nger\ (?:ist\ )?unbekannt
     | (?:adresse|benutzer|empf\S{{1,4}}nger)\b{_GAP}{{0,60}}\bexistiert\ nicht
     | (?:destinataire|utilisateur|adresse)\ (?:inconnue?|inexistante?)
@@ -88,8 +97,9 @@ _ABOUT_US = re.compile(
     | not\ (?:allowed|permitted|authori[sz]ed) | unauthori[sz]ed | permission
     | message\ (?:size\ )?(?:is\ )?(?:too\ (?:big|large)|exceed|rejected|refused)
     | client\ host | \b(?:helo|ehlo)\b | sending\ (?:ip|host|server|domain)
-    | \bsender\b{_GAP}{{0,60}}\b(?:rejected|refused|denied|blocked|invalid|not\ |exist|unknown)
-    | (?:domain|address)\ of\ sender | mail\ from\b[^;]{{0,80}}\b(?:rejected|refused|denied)
+    | \bsender\b{_GAP}{{0,60}}\b(?:rejected|refused|denied|blocked|invalid|not\ |exist|unknown|null)
+    | \bfrom:?\ (?:header|domain|address) | (?:domain|address)\ of\ sender
+    | mail\ from\b[^;]{{0,80}}\b(?:rejected|refused|denied)
     | polic(?:y|ies)\b | complaint""",
     re.VERBOSE,
 )
@@ -133,6 +143,8 @@ def classify(code: int | None, status: str, text: str) -> ReplyClass:
         return ReplyClass.UNKNOWN
     if code in _POLICY_CODES:
         return ReplyClass.POLICY
+    if code in _NEVER_TAKES_MAIL and status in ("", "5.3.2", "5.1.10"):
+        return ReplyClass.HARD
     detail = status.partition(".")[2]
     if detail and detail not in _VAGUE:
         return _by_status(detail, transient)

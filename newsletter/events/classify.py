@@ -16,6 +16,7 @@ from newsletter.events import arf, auto_reply, fallback, notice
 from newsletter.events.delivery_status import StatusEntry, read_status
 from newsletter.events.message import Mail, read
 from newsletter.events.model import Kind, Recipient, Report
+from newsletter.events.provider_notice import read_provider_notice
 from newsletter.events.reply import Said, find_phase, find_reply, judge
 
 LONGEST_NOTICE = 32 * 1024
@@ -48,7 +49,11 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
     """
     mail = read(raw)
     report = (
-        arf.read_feedback(mail) or _from_status(mail) or _from_notice(mail, raw) or _letter(mail)
+        read_provider_notice(mail)
+        or arf.read_feedback(mail)
+        or _from_status(mail)
+        or _from_notice(mail, raw)
+        or _letter(mail)
     )
     return replace(
         report,

@@ -30,6 +30,21 @@ class StatusEntry:
     status: str
     diagnostic: str
 
+    @classmethod
+    def from_fields(cls, group: dict[str, str]) -> StatusEntry:
+        """Read the fields of one recipient, their names in lower case."""
+        names = ("original-recipient", "final-recipient", "x-actual-recipient")
+        addresses = (clean(group.get(name, "")) for name in names)
+        status = _STATUS.search(group.get("status", ""))
+        action = group.get("action", "").split()
+        typed = _TYPE.fullmatch(group.get("diagnostic-code", ""))
+        return cls(
+            address=next((address for address in addresses if address), ""),
+            action=action[0].strip(";,.").lower() if action else "",
+            status=status[0] if status else "",
+            diagnostic=typed[2] if typed else group.get("diagnostic-code", ""),
+        )
+
     @property
     def succeeded(self) -> bool:
         """Whether the message arrived, or was handed on."""
@@ -56,7 +71,7 @@ def _entries(text: str) -> list[StatusEntry]:
                 groups[-1].update(group)
             else:
                 groups.append(group)
-    entries = [_entry(group) for group in groups]
+    entries = [StatusEntry.from_fields(group) for group in groups]
     return [e for e in entries if (e.action or e.status) and (e.address or e.diagnostic)]
 
 
@@ -75,17 +90,3 @@ def _groups(block: str) -> list[dict[str, str]]:
             groups.append({})
         groups[-1][key] = value
     return [group for group in groups if group]
-
-
-def _entry(group: dict[str, str]) -> StatusEntry:
-    names = ("original-recipient", "final-recipient", "x-actual-recipient")
-    addresses = (clean(group.get(name, "")) for name in names)
-    status = _STATUS.search(group.get("status", ""))
-    action = group.get("action", "").split()
-    typed = _TYPE.fullmatch(group.get("diagnostic-code", ""))
-    return StatusEntry(
-        address=next((address for address in addresses if address), ""),
-        action=action[0].strip(";,.").lower() if action else "",
-        status=status[0] if status else "",
-        diagnostic=typed[2] if typed else group.get("diagnostic-code", ""),
-    )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from newsletter.deliver.replies import ReplyClass
 from newsletter.events.addresses import ADDRESS, clean, is_machine
 from newsletter.events.message import Mail
-from newsletter.events.reply import Said, find_reply
+from newsletter.events.reply import Said, find_phase, find_reply, judge
 
 _DAEMON = re.compile(
     r"mailer-?daemon|post-?master|mail[ ._]?deliver|delivery (?:sub)?system|mail ?system"
@@ -19,11 +21,17 @@ _DAEMON = re.compile(
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
-    r"undeliver|returned mail|returned to sender|failure notice|non-?delivery|delivery (?:status|fail"
-    r"|error|problem|report|notif|has failed|delay)|(?:mail|message|delivery)\b.{0,20}\bfail"
+    r"undeliver|returned mail|returned to sender|failure notice|non-?delivery"
+    r"|delivery (?:status|fail|error|problem|report|notif|has failed|delay)"
+    r"|(?:mail|message|delivery)\b.{0,20}\bfail"
     r"|could not (?:be )?(?:send|sent|deliver)|error sending|mail (?:system )?error|not delivered"
     r"|message (?:status|delay)|warning: |bounced? (?:mail|message)|user unknown|unzustellbar"
     r"|non remis|no entregado|rejected",
+    re.IGNORECASE,
+)
+_FAILED = re.compile(
+    r"(?:could|can|did|was|were)(?: ?not|n['\u2019]t) (?:be )?deliver"
+    r"|unable to deliver|undeliverable|delivery (?:has )?failed|returned to sender",
     re.IGNORECASE,
 )
 _RULES = tuple(
@@ -33,8 +41,8 @@ _RULES = tuple(
         r"(?:$|:|\.\.\.|\(|\[| on | - )",
         r"^[ \t]*[45]\d\d[ \t-](?:[45]\.\d{1,3}\.\d{1,3}[ \t])?[ \t]*ADDR(?:\.\.\.|:)",
         r"^[ \t]*>>> RCPT TO:[ \t]*ADDR",
-        r"\b(?:recipient(?:\(s\)|s)?|addressed to|recipient address|address|errors?|to)[ \t]*:[ \t]*"
-        r"ADDR",
+        r"\b(?:recipient(?:\(s\)|s)?|addressed to|recipient address|address|errors?|to)"
+        r"[ \t]*:[ \t]*ADDR",
         r"\b(?:delivering|delivered|deliver|delivery|undeliverable|mail|message|sent|send)\b"
         r"[^\n@]{0,60}\b(?:to|for)\b[^\n@]{0,20}[ \t\n]ADDR",
         r"^[^\n@:]{0,80}:[ \t]*ADDR[ \t]*$",
@@ -54,7 +62,9 @@ def looks_like_notice(mail: Mail) -> bool:
     sender = fields.decoded("From").strip()
     if fields.get("X-Failed-Recipients") or sender in {"", "<>"} or _DAEMON.search(sender):
         return True
-    return bool(_SUBJECT.search(fields.decoded("Subject")))
+    if _SUBJECT.search(fields.decoded("Subject")):
+        return True
+    return bool(mail.returned.pairs and _FAILED.search(mail.notice[:2000]))
 
 
 def find_recipients(mail: Mail, text: str) -> list[str]:
@@ -87,11 +97,16 @@ def said_about(address: str, text: str, *, alone: bool) -> Said:
         alone: The notice is about nobody else, so that any refusal in it is about them.
     """
     said = find_reply(_paragraph(address, text))
-    if said.reply or said.status or not alone:
+    if alone and (said.reply or said.status):
+        return replace(said, phase=said.phase or find_phase(text))
+    if not alone:
         return said
     start = max(0, text.lower().find(address.lower()))
-    after, whole = find_reply(text[start:]), find_reply(text)
-    return whole if (whole.reply or whole.status) and not (after.reply or after.status) else after
+    paragraph = text.rfind("\n\n", 0, start) + 1
+    readings = [find_reply(text[at:]) for at in (start, paragraph, 0)]
+    told = (found for found in readings if found.reply or found.status)
+    meant = (found for found in readings if judge(found) is not ReplyClass.UNKNOWN)
+    return next(told, None) or next(meant, readings[0])
 
 
 def _matches(rule: re.Pattern[str], text: str) -> Iterator[str]:

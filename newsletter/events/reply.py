@@ -9,6 +9,7 @@ from enum import StrEnum
 from newsletter.deliver.replies import ReplyClass, classify
 
 LONGEST_REASON = 400
+NEAR = 40
 
 _CODE = re.compile(
     r"(?<![\w.\-/@=])([45]\d\d)(?![\d.\w])[ \t\-:;,]{0,3}\s?"
@@ -18,7 +19,12 @@ _STATUS = re.compile(r"(?<![\d.\w])#?([45]\.\d{1,3}\.\d{1,3})(?![\d.]\d)")
 _STATUS_BEFORE = re.compile(r"(?<![\d.\w])([45]\.\d{1,3}\.\d{1,3}) - [a-z ]{1,45}[ '\"]?\Z", re.I)
 _MARKED = re.compile(r"\(?#([45]\.\d{1,3}\.\d{1,3})")
 _QUOTE = re.compile(r"(?m)^[ \t]*<<<[ \t]?")
-_END = re.compile(r"\n[ \t]*\n|\n[ \t]*>>>|\n[ \t]*\.\.\. while|\nGiving up|\n---")
+_LAST_LINE = re.compile(r"[245]\d\d ")
+_MORE_LINES = re.compile(r"(?<![\w.])[245]\d\d-")
+_END = re.compile(
+    r"\n[ \t]*\n|\n(?:Final-Recipient|Reporting-MTA):|\n[ \t]*>>>|\n[ \t]*\.\.\. while"
+    r"|\nGiving up|\n---"
+)
 
 
 class Phase(StrEnum):
@@ -28,6 +34,10 @@ class Phase(StrEnum):
     """Connecting, EHLO or MAIL: the other side had not heard of the recipient."""
     CONTENT = "content"
     """After the message's bytes: the recipient had been accepted."""
+    RECIPIENT = "recipient"
+    """At RCPT: it is the recipient that was refused."""
+    ADDRESS = "address"
+    """The reporting server says that the address was refused, not when."""
     UNSAID = ""
 
 
@@ -49,12 +59,22 @@ _PHASES = (
             re.IGNORECASE,
         ),
     ),
+    (
+        Phase.RECIPIENT,
+        re.compile(
+            r"(?<![a-z])rcpt(?![a-z])|does not like recipient|recipient address rejected:"
+            r"|^550 5\.1\.1 .*\.\.\. user unknown",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+    ),
+    (Phase.ADDRESS, re.compile(r"(?:server|has) rejected address", re.IGNORECASE)),
 )
-_EVIDENCE = re.compile(
-    r"\bdomain|\bhost\b|\bmx\b|\bdns\b|mail exchanger|name or service|nxdomain|\([0-9a-f]{8}\)",
+_NAMED = re.compile(
+    r"\baccount\b|\bdomain\b|unknown host|host unknown|host \S+ not found|find any host"
+    r"|mail exchanger|service not known|\bmx\b|smtp service|unroute?able|non-?existent"
+    r"|invalid recipient|550 requested action not taken: mailbox unavailable",
     re.IGNORECASE,
 )
-_ACCOUNT = re.compile(r"\baccount\b|\bdomain\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -75,7 +95,6 @@ def find_reply(text: str) -> Said:
     """
     code = _CODE.search(text)
     if code:
-        said = _line(text[code.start() :])
         before = _STATUS_BEFORE.search(text, max(0, code.start() - 60), code.start())
         start = before.start() if before else code.start()
         said = _line(text[start:])
@@ -96,8 +115,8 @@ def judge(said: Said, *, status: str = "", delayed: bool = False) -> ReplyClass:
 
     The other server's own words and code come before the status field, which the reporting server
     often made up (sendmail writes 5.1.1 for any refusal of RCPT). A refusal before RCPT cannot be
-    about the recipient. One after the message's bytes is a filter's, unless it names the account:
-    carriers say "user unknown" to unwanted mail.
+    about the recipient. "User unknown" is believed with an exact code, when it was said at RCPT, or
+    when the reporting server says it of its own; carriers' filters say it to unwanted mail as well.
 
     Args:
         said: What the other server said.
@@ -105,43 +124,54 @@ def judge(said: Said, *, status: str = "", delayed: bool = False) -> ReplyClass:
         delayed: The report says that it is still being tried.
     """
     late = delayed or (said.status or status).startswith("4")
-    code = int(said.reply) if said.reply else (450 if late else 550)
-    if delayed:
-        code = 450
+    code = int(said.reply) if said.reply and not delayed else (450 if late else 550)
     verdict = classify(code, said.status, said.text)
-    by_field = bool(status) and verdict is ReplyClass.UNKNOWN
-    if by_field:
+    if status and verdict is ReplyClass.UNKNOWN:
         verdict = classify(code, status, said.text)
-    if verdict is not ReplyClass.HARD:
-        return _before_recipient(said, verdict)
-    return _doubt(said, status)
-
-
-def _before_recipient(said: Said, verdict: ReplyClass) -> ReplyClass:
-    early = said.phase is Phase.SENDER and verdict is ReplyClass.UNKNOWN
-    return ReplyClass.POLICY if early else verdict
-
-
-def _doubt(said: Said, status: str) -> ReplyClass:
+    if verdict not in {ReplyClass.HARD, ReplyClass.UNKNOWN}:
+        return verdict
     if said.phase is Phase.SENDER:
         return ReplyClass.POLICY
-    exact = said.status.startswith("5.1.")
-    if not exact and status.startswith("4."):
+    return _believed(said, status) if verdict is ReplyClass.HARD else verdict
+
+
+def _believed(said: Said, status: str) -> ReplyClass:
+    if _exact(said.status or status):
+        return ReplyClass.HARD
+    if status.startswith("4."):
         return ReplyClass.TEMPORARY
-    about_mailbox = (said.status or status).startswith("5.2.")
-    filtered = said.phase is Phase.CONTENT and not exact and not _ACCOUNT.search(said.text)
-    rumour = not (said.reply or said.status or status or _EVIDENCE.search(said.text))
-    return ReplyClass.TEMPORARY if about_mailbox or filtered or rumour else ReplyClass.HARD
+    if said.status.startswith("5.7.") and said.phase is not Phase.RECIPIENT:
+        return ReplyClass.POLICY
+    witness = (
+        said.phase in {Phase.RECIPIENT, Phase.ADDRESS}
+        or not (said.reply or said.status or status)
+        or _NAMED.search(said.text)
+    )
+    return ReplyClass.HARD if witness else ReplyClass.TEMPORARY
+
+
+def _exact(status: str) -> bool:
+    """Whether the code alone means dead, so that no words were needed."""
+    return bool(status) and classify(550, status, "") is ReplyClass.HARD
+
+
+def _whole_reply(text: str) -> str:
+    """Up to the next reply; lines of one reply but the last have a hyphen (RFC 5321 4.2.1)."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines[1:], start=1):
+        if _LAST_LINE.match(line) and not _MORE_LINES.search(lines[number - 1]):
+            return "\n".join(lines[:number])
+    return text
 
 
 def _first_status(said: str) -> str:
-    """A code further on in the line, as qmail writes it: `(#5.1.1)`."""
-    found = _MARKED.search(said)
+    """A code further on in the line: `(#5.1.1)`, or a little later without a mark."""
+    found = _MARKED.search(said) or _STATUS.search(said[:NEAR])
     return found[1] if found else ""
 
 
 def _line(text: str) -> str:
     text = text[: LONGEST_REASON * 4].lstrip()
     end = _END.search(text)
-    text = _QUOTE.sub("", text[: end.start()] if end else text)
+    text = _whole_reply(_QUOTE.sub("", text[: end.start()] if end else text))
     return " ".join(text.split())[:LONGEST_REASON]
