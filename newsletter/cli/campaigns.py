@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.errors import UsageError
+
+if TYPE_CHECKING:
+    from newsletter.campaign.desk import Desk
 
 NUMBER = click.IntRange(1, 2**31 - 1)
+LOOK_S = 1.0
 campaign_argument = click.argument("campaign", type=NUMBER)
 
 
-@click.command(epilog="Examples:\n\n  send.py status\n\n  send.py status 3 --json")
+@click.command(
+    epilog="""\b
+Examples:
+  send.py status
+  send.py status 3 --json
+  send.py status 3 --watch
+"""
+)
 @click.argument("campaign", type=NUMBER, required=False)
 @json_option
+@click.option(
+    "--watch", is_flag=True, help="Follow it until it ends or rests. Ctrl-C stops looking."
+)
 @pass_line
-def status(line: CommandLine, campaign: int | None, as_json: bool) -> None:
+def status(line: CommandLine, campaign: int | None, as_json: bool, watch: bool) -> None:
     """What became of everyone: counts that add up to the audience.
 
     Exits 1 when a delivery failed or is uncertain.
@@ -25,6 +43,11 @@ def status(line: CommandLine, campaign: int | None, as_json: bool) -> None:
     from newsletter.campaign.status import status as one
     from newsletter.cli.send import show_status
 
+    if watch:
+        if campaign is None:
+            raise UsageError("watch which campaign?", fix="send.py status CAMPAIGN --watch")
+        with line.desk() as desk, suppress(KeyboardInterrupt):
+            _watch(desk, campaign)
     with line.desk() as desk, desk.store.read() as connection:
         found = all_statuses(connection) if campaign is None else [one(connection, campaign)]
     if as_json:
@@ -36,6 +59,22 @@ def status(line: CommandLine, campaign: int | None, as_json: bool) -> None:
         for item in found:
             show_status(item)
     sys.exit(1 if campaign is not None and found[0].has_problems else 0)
+
+
+def _watch(desk: Desk, campaign_id: int) -> None:
+    """Look again and again, and rest between for longer than looking took."""
+    from newsletter.campaign.status import status as one
+    from newsletter.cli.sending_view import sending_view
+
+    with sending_view() as show:
+        while True:
+            began = time.monotonic()
+            with desk.store.read() as connection:
+                found = one(connection, campaign_id)
+            show(found.tally)
+            if found.state != "sending":
+                return
+            time.sleep(max(LOOK_S, 4 * (time.monotonic() - began)))
 
 
 @click.command(epilog="Example: send.py pause 3")

@@ -6,29 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from newsletter.deliver import Tally
+from typing import Protocol
 
 
 class _Advance(Protocol):
     def __call__(self, done: int, of: int | None = None) -> None:
         """Show how much is done, of how much if that is news."""
-
-
-@contextmanager
-def delivery_bar(total: int) -> Iterator[Callable[[Tally], None] | None]:
-    """A bar over deliveries that have their outcome."""
-    with _bar("Sending", total) as advance:
-        if advance is None:
-            yield None
-            return
-
-        def show(counts: Tally) -> None:
-            advance(counts.accepted + counts.failed + counts.uncertain + counts.deferred)
-
-        yield show
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from newsletter.cli.desk import (
     print_json,
     say,
 )
-from newsletter.cli.progress import delivery_bar, import_bar
+from newsletter.cli.progress import import_bar
+from newsletter.cli.sending_view import sending_view
 from newsletter.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
         if opened.continuing:
             say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
             return opened.status
-        with delivery_bar(opened.mailable) as progress:
+        with sending_view() as progress:
             result = sending.run(
                 copy, opened, OutboxTransport(folder, fresh=True), proof=True, progress=progress
             )
@@ -147,7 +148,7 @@ def _live(desk: Desk, job: Job, confirm: int | None) -> Status:
     outbox = desk.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
     transport = sending.open_transport(desk.settings, outbox)
     _confirm_or_discard(desk, job, opened, confirm)
-    with delivery_bar(opened.mailable) as progress:
+    with sending_view() as progress:
         result = sending.run(desk, opened, transport, proof=False, progress=progress)
     if result.tally.queued:
         say(f"{result.tally.queued} are still queued; the same command goes on with them.")
