@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from newsletter.deliver.eligible import LIMITED, OVER_RATE
 from newsletter.deliver.model import Outcome, Result
 from newsletter.deliver.retry import DEFAULT_POLICY, Later, RetryPolicy, decide
 from newsletter.store.schema import attempt, chunk, chunk_member
@@ -98,12 +99,13 @@ def regroup(
     Args:
         positions: Only these; everything by default.
     """
-    returned: list[int] = []
+    returned: dict[str, list[int]] = defaultdict(list)
     deferred: dict[float, list[int]] = defaultdict(list)
     failed: list[int] = []
     for row in _left_over(connection, place, positions):
         if row.result == Result.RETURNED:
-            returned.append(row.position)
+            limit = row.reply if row.reply.startswith(OVER_RATE) else ""
+            returned[limit].append(row.position)
             continue
         jitter = random.random()  # noqa: S311
         decision = decide(row.tries, row.since, now, jitter=jitter, policy=policy)
@@ -111,7 +113,9 @@ def regroup(
             deferred[policy.rounded(decision.at)].append(row.position)
         else:
             failed.append(row.position)
-    make_listed(connection, place.campaign_id, "returned", returned, now)
+    for limit, members in returned.items():
+        kind = LIMITED if limit else "returned"
+        make_listed(connection, place.campaign_id, kind, members, now)
     for due_at, members in deferred.items():
         make_listed(connection, place.campaign_id, "retry", members, due_at)
     _give_up(connection, place, failed)
@@ -156,6 +160,7 @@ def _left_over(
     query = select(
         attempt.c.position,
         attempt.c.result,
+        attempt.c.reply,
         select(func.count()).where(*deferrals).scalar_subquery().label("tries"),
         select(func.min(earlier.c.at)).where(*deferrals).scalar_subquery().label("since"),
     ).where(

@@ -4,43 +4,77 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, exists, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from newsletter.deliver.attempts import MEMBERS
+from newsletter.deliver.eligible import LIMITED
 from newsletter.store import Store
 from newsletter.store.schema import campaign, chunk, delivery
 
 LOOK_S = 1.0
 """How often to look after what another worker has in hand."""
+LONGEST_REST_S = 600.0
+"""A rest for the sake of a rate is shorter; a longer one is of a clock that was set back since."""
 CHUNKS = 64
 SMALLEST = 500
 
 
-def plan(connection: Connection, campaign_id: int, size: int = 0) -> None:
+def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int = 0) -> None:
     """Divide a frozen audience into chunks.
 
     Args:
         connection: A write transaction, best the one that froze the audience.
         campaign_id: Whose audience; it must not be planned already.
         size: Deliveries in one chunk; 0 takes what suits the database and the audience.
+        canary: How many are to have their outcome before anybody else is offered anything.
     """
     last = connection.execute(
         select(func.max(delivery.c.position)).where(delivery.c.campaign_id == campaign_id)
     ).scalar()
     size = size or _size(connection, last or 0)
+    ahead = _set_canary(connection, campaign_id, canary) if canary else 0
+    starts = [*([1] if ahead else []), *range(ahead + 1, (last or 0) + 1, size)]
+    ends = [*(start - 1 for start in starts[1:]), last or 0]
     rows = [
         {
             "campaign_id": campaign_id,
             "kind": "first",
             "first": first,
-            "last": min(first + size - 1, last or 0),
+            "last": end,
             "offered": first - 1,
             "state": "ready",
         }
-        for first in range(1, (last or 0) + 1, size)
+        for first, end in zip(starts, ends, strict=False)
     ]
     if rows:
         connection.execute(insert(chunk), rows)
+
+
+def _set_canary(connection: Connection, campaign_id: int, number: int) -> int:
+    """The position of the last of the first so many who may be mailed; 0 if there are fewer."""
+    position = connection.execute(
+        select(delivery.c.position)
+        .where(delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
+        .order_by(delivery.c.position)
+        .offset(number - 1)
+        .limit(1)
+    ).scalar()
+    connection.execute(
+        update(campaign).where(campaign.c.id == campaign_id).values(canary=position or 0)
+    )
+    return position or 0
 
 
 def _size(connection: Connection, audience: int) -> int:
@@ -59,8 +93,32 @@ def claimable(now: float) -> Select[Any]:
     return (
         select(chunk)
         .join(campaign, campaign.c.id == chunk.c.campaign_id)
-        .where(chunk.c.state == "ready", chunk.c.due_at <= now, campaign.c.state == "sending")
+        .where(
+            chunk.c.state == "ready",
+            _due_at(now) <= now,
+            campaign.c.state == "sending",
+            _behind_no_canary(),
+        )
         .order_by(case((chunk.c.kind == "first", 1), else_=0), chunk.c.id)
+    )
+
+
+def _due_at(now: float) -> ColumnElement[float]:
+    clock_was_set_back = and_(chunk.c.kind == LIMITED, chunk.c.due_at > now + LONGEST_REST_S)
+    return case((clock_was_set_back, now), else_=chunk.c.due_at)
+
+
+def _behind_no_canary() -> ColumnElement[bool]:
+    ahead = chunk.alias("ahead")
+    return or_(
+        campaign.c.canary == 0,
+        and_(chunk.c.kind == "first", chunk.c.last <= campaign.c.canary),
+        ~exists().where(
+            ahead.c.campaign_id == campaign.c.id,
+            ahead.c.kind == "first",
+            ahead.c.last <= campaign.c.canary,
+            ahead.c.state != "done",
+        ),
     )
 
 
@@ -72,7 +130,7 @@ def seconds_until_due(store: Store, campaign_id: int) -> float | None:
     with store.read() as connection:
         now = store.now(connection)
         due: float | None = connection.execute(
-            select(func.min(case((chunk.c.state == "leased", now + LOOK_S), else_=chunk.c.due_at)))
+            select(func.min(case((chunk.c.state == "leased", now + LOOK_S), else_=_due_at(now))))
             .join(campaign, campaign.c.id == chunk.c.campaign_id)
             .where(
                 chunk.c.campaign_id == campaign_id,

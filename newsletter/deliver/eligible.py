@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, Select, case, exists, func, select
 
 from newsletter.audience.model import SubscriptionState
-from newsletter.deliver.model import Delivery, Result
+from newsletter.deliver.model import Delivery, Outcome, Result
+from newsletter.deliver.rate import Throttle
 from newsletter.store.schema import (
     attempt,
     chunk_member,
@@ -16,6 +19,51 @@ from newsletter.store.schema import (
     subscription,
     suppression,
 )
+
+LIMITED = "limited"
+"""Kind of a chunk whose members were passed over: their domain's rate was used up."""
+OVER_RATE = "over the rate of "
+"""What stands before the domain in the ``reply`` of an attempt that was passed over."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """What becomes of the deliveries that an offer looks at.
+
+    ``ready`` may go out; ``skips`` may not, each with the reason; ``over`` is passed over for now.
+    ``member`` is the last that was decided upon, and ``wait`` how many seconds the next has to
+    wait, which was not.
+    """
+
+    ready: list[Delivery] = field(default_factory=list)
+    skips: list[tuple[int, str]] = field(default_factory=list)
+    over: list[Outcome] = field(default_factory=list)
+    member: int | None = None
+    wait: float = 0.0
+
+
+def choose(rows: Sequence[Row[Any]], throttle: Throttle | None, *, kind: str) -> Choice:
+    """Decide upon rows of `eligible`, in order.
+
+    Args:
+        throttle: Reserves what is ready; nothing is limited without one.
+        kind: The chunk's. One that is `LIMITED` has nothing but such members: it stops at the
+            first that has to wait, where others pass it over.
+    """
+    choice = Choice()
+    for row in rows:
+        if row.reason:
+            choice.skips.append((row.position, row.reason))
+        elif throttle is None or throttle.admits(domain := row.email_key.rpartition("@")[2]):
+            choice.ready.append(delivery_of(row))
+        elif kind == LIMITED:
+            choice.wait = throttle.wait_for(domain)
+            break
+        else:
+            reply = f"{OVER_RATE}{domain}"
+            choice.over.append(Outcome(row.position, Result.RETURNED, reply=reply))
+        choice.member = row.member
+    return choice
 
 
 def eligible(row: Row[Any]) -> Select[Any]:
@@ -29,6 +77,7 @@ def eligible(row: Row[Any]) -> Select[Any]:
         delivery.c.position,
         delivery.c.subscriber_uid,
         delivery.c.email,
+        delivery.c.email_key,
         delivery.c.first_name,
         delivery.c.last_name,
         delivery.c.attributes,

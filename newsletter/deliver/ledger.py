@@ -23,8 +23,9 @@ from newsletter.deliver.attempts import (
     regroup,
 )
 from newsletter.deliver.chunks import claimable
-from newsletter.deliver.eligible import delivery_of, eligible
+from newsletter.deliver.eligible import choose, eligible
 from newsletter.deliver.model import Delivery, Outcome, Result
+from newsletter.deliver.rate import NO_RATES, Rates, Throttle
 from newsletter.deliver.retry import DEFAULT_POLICY, RetryPolicy
 from newsletter.deliver.tally import in_doubt
 from newsletter.store import Store
@@ -58,12 +59,17 @@ class Lease:
 class Offer:
     """What may go out now.
 
+    ``skipped`` and ``over`` are passed for good or for now. ``wait``: seconds until it is worth
+    asking again, ``rest``: until it is worth claiming this chunk again, since a rate is used up.
     ``exhausted``: the chunk has nothing more. ``halted``: the campaign does not send (paused, say)
     or the lease is lost.
     """
 
     deliveries: Sequence[Delivery] = ()
     skipped: Sequence[tuple[int, str]] = ()
+    over: Sequence[Outcome] = ()
+    wait: float = 0.0
+    rest: float = 0.0
     exhausted: bool = False
     halted: bool = False
 
@@ -103,7 +109,13 @@ def claim(
         return lease
 
 
-def offer(store: Store, lease: Lease, limit: int, outcomes: Sequence[Outcome] = ()) -> Offer:
+def offer(
+    store: Store,
+    lease: Lease,
+    limit: int,
+    outcomes: Sequence[Outcome] = (),
+    rates: Rates = NO_RATES,
+) -> Offer:
     """Move the watermark over the next deliveries, and store outcomes in the same commit.
 
     Whoever was suppressed or has unsubscribed by now is skipped with the reason. Once this
@@ -112,41 +124,67 @@ def offer(store: Store, lease: Lease, limit: int, outcomes: Sequence[Outcome] = 
     Args:
         limit: Deliveries at most: what goes out in about a second.
         outcomes: Of earlier offers under this lease.
+        rates: What is offered is reserved from these in the same commit.
     """
     with store.write() as connection:
         now = store.now(connection)
         row = _settle(connection, lease, outcomes, now)
         if row is None or row.campaign_state != "sending":
             return Offer(halted=True)
-        found = connection.execute(eligible(row).limit(limit)).all()
-        exhausted = len(found) < limit
+        throttle = Throttle(connection, rates, now) if rates else None
+        room = throttle.room(limit) if throttle else limit
+        found = connection.execute(eligible(row).limit(room)).all() if room else []
+        choice = choose(found, throttle, kind=row.kind)
+        exhausted = len(found) < room and not choice.wait
+        passed = row.last if exhausted else choice.member
         connection.execute(
             update(chunk)
             .where(chunk.c.id == lease.chunk_id)
-            .values(offered=row.last if exhausted else found[-1].member, lease_until=now + LEASE_S)
+            .values(
+                offered=row.offered if passed is None else passed,
+                lease_until=now + LEASE_S,
+            )
         )
-        skips = [(each.position, each.reason) for each in found if each.reason]
-        append_skips(connection, lease.place, skips, now)
-        ready = [delivery_of(each) for each in found if not each.reason]
-        return Offer(ready, skips, exhausted=exhausted)
+        append_skips(connection, lease.place, choice.skips, now)
+        append(connection, lease.place, choice.over, now)
+        if throttle:
+            throttle.save()
+        return Offer(
+            choice.ready,
+            choice.skips,
+            choice.over,
+            wait=throttle.wait if throttle and not room else 0.0,
+            rest=choice.wait,
+            exhausted=exhausted,
+        )
 
 
-def settle(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> None:
+def settle(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> bool:
     """Store outcomes and renew the lease.
 
     After the lease was lost, outcomes count only for what is still uncertain.
+
+    Returns:
+        Whether anything more may be offered: the lease holds, and the campaign sends.
     """
     with store.write() as connection:
         now = store.now(connection)
-        if _settle(connection, lease, outcomes, now) is not None:
-            connection.execute(
-                update(chunk).where(chunk.c.id == lease.chunk_id).values(lease_until=now + LEASE_S)
-            )
+        row = _settle(connection, lease, outcomes, now)
+        if row is None:
+            return False
+        connection.execute(
+            update(chunk).where(chunk.c.id == lease.chunk_id).values(lease_until=now + LEASE_S)
+        )
+        return bool(row.campaign_state == "sending")
 
 
-def release(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> None:
-    """Store outcomes and give the chunk back; what was not offered stays queued."""
-    _end(store, lease, outcomes, "ready", DEFAULT_POLICY)
+def release(store: Store, lease: Lease, outcomes: Sequence[Outcome], rest: float = 0.0) -> None:
+    """Store outcomes and give the chunk back; what was not offered stays queued.
+
+    Args:
+        rest: Seconds until it may be claimed again.
+    """
+    _end(store, lease, outcomes, "ready", DEFAULT_POLICY, rest)
 
 
 def finish(
@@ -161,7 +199,12 @@ def finish(
 
 
 def _end(
-    store: Store, lease: Lease, outcomes: Sequence[Outcome], state: str, policy: RetryPolicy
+    store: Store,
+    lease: Lease,
+    outcomes: Sequence[Outcome],
+    state: str,
+    policy: RetryPolicy,
+    rest: float = 0.0,
 ) -> None:
     with store.write() as connection:
         now = store.now(connection)
@@ -171,7 +214,9 @@ def _end(
         connection.execute(
             update(chunk)
             .where(chunk.c.id == lease.chunk_id)
-            .values(state=state, owner="", lease_until=0)
+            .values(
+                state=state, owner="", lease_until=0, due_at=now + rest if rest else chunk.c.due_at
+            )
         )
         if state == "done":
             regroup(connection, lease.place, now, policy=policy)

@@ -59,11 +59,19 @@ class Message:
     data: bytes
 
 
+class WithheldError(Exception):
+    """This delivery is not to be begun any more: it is `Result.RETURNED`."""
+
+
 class Compose(Protocol):
     """Turns a delivery into its message. Pure, and cheap enough to call just before the write."""
 
     def __call__(self, delivery: Delivery) -> Message:
-        """Compose the message of one delivery."""
+        """Compose the message of one delivery.
+
+        Raises:
+            WithheldError: Sending was stopped meanwhile; the transport goes on with the others.
+        """
         ...
 
 

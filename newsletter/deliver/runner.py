@@ -19,11 +19,14 @@ from sqlalchemy.exc import OperationalError
 from newsletter.deliver import ledger
 from newsletter.deliver.chunks import LOOK_S, seconds_until_due
 from newsletter.deliver.counts import Counts
+from newsletter.deliver.gate import gate
+from newsletter.deliver.hold import NEVER, HoldRule, Watch, hold
 from newsletter.deliver.journal import FileJournal, own_evidence
 from newsletter.deliver.ledger import Lease
 from newsletter.deliver.lock import sending_lock
 from newsletter.deliver.model import Compose, Delivery, Outcome, Transport
 from newsletter.deliver.pace import Pace
+from newsletter.deliver.rate import NO_RATES, Rates
 from newsletter.deliver.recover import recover
 from newsletter.deliver.retry import DEFAULT_POLICY, RetryPolicy
 from newsletter.deliver.tally import Tally, tally
@@ -31,7 +34,6 @@ from newsletter.errors import UnavailableError
 from newsletter.store import Store
 
 IN_FLIGHT = 2
-HEARTBEAT_S = 10.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,12 +44,15 @@ class Limits:
     """How much at once, and how patient.
 
     ``batch``: deliveries offered at once, at most. ``patience``: seconds to wait for a retry to be
-    due; a longer wait ends the run. ``retry``: when to try again what was deferred.
+    due, enough for the first one; a longer wait ends the run. ``retry``: when to try again what
+    was deferred. ``rates``: messages per second. ``hold``: when to pause the campaign.
     """
 
     batch: int = 500
-    patience: float = 15 * 60.0
+    patience: float = 90.0
     retry: RetryPolicy = DEFAULT_POLICY
+    rates: Rates = NO_RATES
+    hold: HoldRule = NEVER
 
 
 LIMITS = Limits()
@@ -64,7 +69,7 @@ class Sending:
     stop: asyncio.Event
     pace: Pace
     counts: Counts
-    retry: RetryPolicy = DEFAULT_POLICY
+    limits: Limits = LIMITS
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
     )
@@ -76,6 +81,8 @@ class Sending:
 
     async def rest(self, seconds: float) -> None:
         """Wait, but not after a stop."""
+        if not seconds:
+            return
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), seconds)
 
@@ -103,8 +110,8 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
         owner: Who sends, for people to read.
         journal_dir: Where journals of what was begun are kept until they are settled.
         progress: Told the counts about twice a second and at the end.
-        stop: Once set, what was offered is still sent, and nothing else.
-        limits: How much at once, and how patient.
+        stop: Once set, nothing more is offered, and what was not begun within a second returns.
+        limits: How much at once and per second, how patient, and when to hold.
 
     Raises:
         RefusedError: Another process is sending from this database.
@@ -116,7 +123,7 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
             counts = Counts(tally(connection, campaign_id), progress)
         stop = stop or asyncio.Event()
         sending = Sending(
-            store, transport, compose, journal_dir, stop, Pace(limits.batch), counts, limits.retry
+            store, transport, compose, journal_dir, stop, Pace(limits.batch), counts, limits
         )
         try:
             await _run(sending, campaign_id, owner, limits.patience)
@@ -154,7 +161,7 @@ async def _wait_for_due(sending: Sending, campaign_id: int, patience: float) -> 
     wait = await sending.ledger(seconds_until_due, sending.store, campaign_id)
     if wait is None or wait > patience:
         return False
-    await sending.rest(min(max(wait, 0.01), LOOK_S))
+    await sending.rest(min(max(wait, 0.05), LOOK_S))
     return True
 
 
@@ -195,8 +202,11 @@ class ChunkRun:
         self._journal = journal
         self._flights: dict[asyncio.Task[list[Outcome]], Sequence[Delivery]] = {}
         self._gathered: list[Outcome] = []
+        self._gate = gate(sending.compose)
+        self._watch = Watch(sending.limits.hold)
         self._halted = False
         self._exhausted = False
+        self._rest = 0.0
 
     async def work(self) -> None:
         """Offer and send; at the end everything is settled, and the lease given back."""
@@ -216,13 +226,13 @@ class ChunkRun:
             await self._wait_for_flights()
             raise
         if self._exhausted:
-            await self._ledger(ledger.finish, self._take(), policy=self._sending.retry)
+            await self._ledger(ledger.finish, self._take(), policy=self._sending.limits.retry)
         else:
-            await self._ledger(ledger.release, self._take())
+            await self._ledger(ledger.release, self._take(), self._rest)
 
     def _may_offer(self) -> bool:
-        closed = self._exhausted or self._halted or self.failure or self._sending.stop.is_set()
-        return not closed and len(self._flights) < IN_FLIGHT
+        closed = self._exhausted or self._halted or self._rest or self.failure
+        return not (closed or self._sending.stop.is_set()) and len(self._flights) < IN_FLIGHT
 
     async def _offer(self) -> None:
         pace = self._sending.pace
@@ -230,26 +240,41 @@ class ChunkRun:
             await self._sending.rest(pace.pause)
             if self._sending.stop.is_set():
                 return
-        offered = await self._ledger(ledger.offer, pace.size, self._take())
+        offered = await self._ledger(
+            ledger.offer, pace.size, self._take(), self._sending.limits.rates
+        )
         self._exhausted = offered.exhausted
         self._halted = offered.halted
+        self._rest = offered.rest
         self._sending.counts.count_skips(self._lease.kind, offered.skipped)
+        self._sending.counts.count(self._lease.kind, offered.over)
         if offered.deliveries:
             deliver = self._sending.transport.deliver
-            flight = deliver(offered.deliveries, self._sending.compose, self._journal)
+            flight = deliver(offered.deliveries, self._gate, self._journal)
             self._flights[asyncio.ensure_future(flight)] = offered.deliveries
+        await self._sending.rest(min(offered.wait, LOOK_S))
 
     async def _land(self) -> None:
         done, _ = await asyncio.wait(
-            self._flights, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+            self._flights, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED
         )
         if not done:
-            await self._ledger(ledger.settle, self._take())
+            self._halted = not await self._ledger(ledger.settle, self._take())
+            self._gate.closed = self._halted or self._sending.stop.is_set()
         for flight in done:
             outcomes = self._outcomes(flight, self._flights.pop(flight))
             self._gathered += outcomes
             self._sending.pace.batch_ended(outcomes)
             self._sending.counts.count(self._lease.kind, outcomes)
+            self._watch.learn(outcomes)
+        if self._watch.verdict and not self._halted:
+            await self._hold()
+
+    async def _hold(self) -> None:
+        """Pause the campaign; what is in the air and not begun comes back."""
+        self._halted = self._gate.closed = True
+        sending, campaign_id = self._sending, self._lease.campaign_id
+        await sending.ledger(hold, sending.store, campaign_id, self._watch.verdict)
 
     def _outcomes(
         self, flight: asyncio.Task[list[Outcome]], batch: Sequence[Delivery]

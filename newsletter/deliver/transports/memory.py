@@ -5,7 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from newsletter.deliver.model import Compose, Delivery, Journal, Message, Outcome, Result
+from newsletter.deliver.model import (
+    Compose,
+    Delivery,
+    Journal,
+    Message,
+    Outcome,
+    Result,
+    WithheldError,
+)
 from newsletter.errors import InputError
 
 Script = Callable[[Delivery, int], Outcome]
@@ -52,6 +60,8 @@ class MemoryTransport:
             return outcome
         try:
             message = compose(delivery)
+        except WithheldError:
+            return Outcome(position, Result.RETURNED)
         except InputError as error:
             return Outcome(position, Result.FAILED, reply=str(error))
         journal.begun(position)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from newsletter.deliver.model import Compose, Delivery, Journal, Outcome, Result
+from newsletter.deliver.model import Compose, Delivery, Journal, Outcome, Result, WithheldError
 from newsletter.errors import InputError, UnavailableError
 
 SHOWN = 1000
@@ -76,6 +76,8 @@ class OutboxTransport:
         position = delivery.position
         try:
             message = compose(delivery)
+        except WithheldError:
+            return Outcome(position, Result.RETURNED)
         except InputError as error:
             return Outcome(position, Result.FAILED, reply=str(error))
         path = self._folder / f"{position:04}.eml"

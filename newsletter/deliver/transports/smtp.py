@@ -12,7 +12,14 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
-from newsletter.deliver.model import Compose, Delivery, Journal, Outcome, Result
+from newsletter.deliver.model import (
+    Compose,
+    Delivery,
+    Journal,
+    Outcome,
+    Result,
+    WithheldError,
+)
 from newsletter.deliver.transports.smtp_batch import Batch, Job
 from newsletter.deliver.transports.smtp_sender import Sender
 from newsletter.deliver.transports.smtp_session import NoSessionError, open_session, tls_context
@@ -114,6 +121,8 @@ class SmtpTransport:
                 job.settle(Result.FAILED, refusal.reply)
             except InputError as error:
                 job.settle(Result.FAILED, note=error.message)
+            except WithheldError:
+                job.settle(Result.RETURNED)
             except Exception as error:
                 self._queue.appendleft(job)
                 self.halt(error)
