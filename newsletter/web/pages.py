@@ -33,9 +33,11 @@ class Pages:
     Args:
         settings: Name, addresses and colours of the publication.
         folder: The folder below `templates/` that goes before `templates/pages/`.
+        base: What browsers see before every path; empty, or like ``/news``.
     """
 
-    def __init__(self, settings: Settings, folder: str = "pages") -> None:
+    def __init__(self, settings: Settings, folder: str = "pages", *, base: str = "") -> None:
+        self._base = base
         places = dict.fromkeys([settings.templates / folder, settings.templates / "pages"])
         self._assets = _read_assets(list(places), settings.theme)
         self._environment = Environment(
@@ -76,7 +78,7 @@ class Pages:
 
     def _asset(self, name: str) -> str:
         digest = hashlib.sha256(self._assets[name].encode()).hexdigest()
-        return f"/static/{name}?{digest[:12]}"
+        return f"{self._base}/static/{name}?{digest[:12]}"
 
 
 def _read_assets(folders: list[Path], theme: Theme) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import text
 from starlette.applications import Starlette
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
 from newsletter.campaign.media import media_folder, read_media
@@ -43,18 +44,21 @@ def public_app(store: Store, signer: TokenSigner, settings: Settings) -> Starlet
         signer: Reads the tokens in links.
         settings: The publication, its colours, and where pictures lie.
     """
-    pages = Pages(settings)
-    leaving = _Leaving(store, signer, pages)
+    base = urlsplit(settings.publication.public_url).path.rstrip("/")
+    pages = Pages(settings, base=base)
+    leaving = _Leaving(store, signer, pages, base)
     media = media_folder(settings)
+    routes: list[BaseRoute] = [
+        Route("/u/{token}", leaving.ask, methods=["GET"]),
+        Route("/u/{token}", leaving.leave, methods=["POST"]),
+        Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
+        Route("/health", _health(store)),
+        media_route(lambda name: read_media(media / name)),
+        pages.route(),
+    ]
+    # Some proxies pass the path of `public_url` on, some take it off.
     return Starlette(
-        routes=[
-            Route("/u/{token}", leaving.ask, methods=["GET"]),
-            Route("/u/{token}", leaving.leave, methods=["POST"]),
-            Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
-            Route("/health", _health(store)),
-            media_route(lambda name: read_media(media / name)),
-            pages.route(),
-        ],
+        routes=[*routes, Mount(base, routes=routes)] if base else routes,
         middleware=[Middleware(AccessLog), Middleware(SecurityHeaders, policy=PAGE_POLICY)],
         exception_handlers={
             HTTPException: pages.explain,
@@ -73,7 +77,8 @@ class _Leaving:
     nothing was done.
     """
 
-    def __init__(self, store: Store, signer: TokenSigner, pages: Pages) -> None:
+    def __init__(self, store: Store, signer: TokenSigner, pages: Pages, base: str) -> None:
+        self._base = base
         self._store = store
         self._signer = signer
         self._pages = pages
@@ -81,7 +86,7 @@ class _Leaving:
     async def ask(self, request: Request) -> Response:
         """The page with the one button. Changes nothing: scanners follow links."""
         token = self._token(request)
-        return self._answer(token, "unsubscribe.html", path=request.url.path)
+        return self._answer(token, "unsubscribe.html", path=self._path(request))
 
     async def leave(self, request: Request) -> Response:
         """Unsubscribe at once (RFC 8058 section 3.2).
@@ -93,7 +98,7 @@ class _Leaving:
         token = self._token(request)
         if token:
             await run_in_threadpool(unsubscribe, self._store, token, _source(request))
-        return self._answer(token, "unsubscribed.html", undo=f"{request.url.path}/undo")
+        return self._answer(token, "unsubscribed.html", undo=f"{self._path(request)}/undo")
 
     async def undo(self, request: Request) -> Response:
         """Take an unsubscribe back, from our own page only."""
@@ -104,7 +109,10 @@ class _Leaving:
         if token:
             result = await run_in_threadpool(resubscribe, self._store, token, "page")
             token = token if result.known or result.proof else None
-        return self._answer(token, "undone.html", path=f"/u/{request.path_params['token']}")
+        return self._answer(token, "undone.html", path=self._path(request))
+
+    def _path(self, request: Request) -> str:
+        return f"{self._base}/u/{request.path_params['token']}"
 
     def _token(self, request: Request) -> Token | None:
         return self._signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
