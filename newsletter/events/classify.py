@@ -20,7 +20,7 @@ from newsletter.events.provider_notice import read_provider_notice
 from newsletter.events.reply import Said, find_phase, find_reply, judge
 
 LONGEST_NOTICE = 32 * 1024
-MOST_RECIPIENTS = 1000
+MOST_RECIPIENTS = 200
 
 _ENVELOPE = (
     "Delivered-To",
@@ -99,12 +99,16 @@ def _from_notice(mail: Mail, raw: bytes) -> Report | None:
     if auto_reply.is_certain(mail) or not notice.looks_like_notice(mail):
         return None
     late = bool(_SAYS_LATE.search(mail.fields.decoded("Subject") + "\n" + mail.notice[:2000]))
-    for text in (mail.notice[:LONGEST_NOTICE], mail.everything[:LONGEST_NOTICE]):
-        if found := notice.find_recipients(mail, text):
-            return _bounce(found, text, late=late)
     text = mail.notice[:LONGEST_NOTICE]
-    if find_reply(text).reply and (found := notice.addressed(mail)):
+    found = notice.find_recipients(mail, text)
+    if not found and judge(find_reply(text)) is not ReplyClass.UNKNOWN:
+        found = notice.addressed(mail)
+    if found:
         return _bounce(found, text, late=late)
+    nested = mail.everything[:LONGEST_NOTICE]
+    strict = not (mail.returned.get("From") and notice.from_daemon(mail.returned))
+    if found := notice.find_recipients(mail, nested, strict=strict):
+        return _bounce(found, nested, late=late)
     late_ones, failed = fallback.scan(raw)
     if late_ones or failed:
         return _bounce(failed or late_ones, text, late=not failed)

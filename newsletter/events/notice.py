@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from newsletter.deliver.replies import ReplyClass
 from newsletter.events.addresses import ADDRESS, clean, is_machine
-from newsletter.events.message import Mail
+from newsletter.events.message import Fields, Mail
 from newsletter.events.reply import Said, find_phase, find_reply, judge
 
 _DAEMON = re.compile(
@@ -35,14 +35,16 @@ _FAILED = re.compile(
     re.IGNORECASE,
 )
 _RULES = tuple(
-    re.compile(rule.replace("ADDR", f"<?({ADDRESS})>?"), re.IGNORECASE | re.MULTILINE)
+    re.compile(
+        rule.replace("ADDR", f"[<'\"\\[]?({ADDRESS})[>'\"\\]]?"), re.IGNORECASE | re.MULTILINE
+    )
     for rule in (
         r"^[ \t]*(?:[*-][ \t]+)?ADDR[ \t]*(?:<mailto:[^>\s]{1,200}>)?[ \t]*"
         r"(?:$|:|\.\.\.|\(|\[| on | - )",
         r"^[ \t]*[45]\d\d[ \t-](?:[45]\.\d{1,3}\.\d{1,3}[ \t])?[ \t]*ADDR(?:\.\.\.|:)",
         r"^[ \t]*>>> RCPT TO:[ \t]*ADDR",
-        r"\b(?:recipient(?:\(s\)|s)?|addressed to|recipient address|address|errors?|to)"
-        r"[ \t]*:[ \t]*ADDR",
+        r"\b(?:recipient(?:\(s\)|s)?|recipient address|address|errors?|to)[ \t]*:[ \t]*ADDR"
+        r"|addressed to:?[ \t]+ADDR",
         r"\b(?:delivering|delivered|deliver|delivery|undeliverable|mail|message|sent|send)\b"
         r"[^\n@]{0,60}\b(?:to|for)\b[^\n@]{0,20}[ \t\n]ADDR",
         r"^[^\n@:]{0,80}:[ \t]*ADDR[ \t]*$",
@@ -50,6 +52,9 @@ _RULES = tuple(
         r"[45]\d\d[^\n@]{0,100}\bADDR",
     )
 )
+_CERTAIN = 3
+"""So many of the rules need no other sign that the text is a notice."""
+_EXPANDED = re.compile(rf"[>\])\s]{{0,20}}\(?expanded from:?\s{{0,20}}<?({ADDRESS})", re.IGNORECASE)
 _ASK = re.compile(r"contact|assistance|send mail to|questions|message from|sender|from:?\s*$", re.I)
 
 
@@ -59,25 +64,32 @@ def looks_like_notice(mail: Mail) -> bool:
     A null return path (RFC 5321 section 4.5.5) proves nothing: responders use it too.
     """
     fields = mail.fields
-    sender = fields.decoded("From").strip()
-    if fields.get("X-Failed-Recipients") or sender in {"", "<>"} or _DAEMON.search(sender):
+    if fields.get("X-Failed-Recipients") or from_daemon(fields):
         return True
     if _SUBJECT.search(fields.decoded("Subject")):
         return True
     return bool(mail.returned.pairs and _FAILED.search(mail.notice[:2000]))
 
 
-def find_recipients(mail: Mail, text: str) -> list[str]:
-    """The addresses that a notice is about; empty if it names none.
+def from_daemon(fields: Fields) -> bool:
+    """Whether a header names a mail system as its author, or nobody."""
+    sender = fields.decoded("From").strip()
+    return sender in {"", "<>"} or bool(_DAEMON.search(sender))
+
+
+def find_recipients(mail: Mail, text: str, *, strict: bool = False) -> list[str]:
+    """The addresses that a notice is about, as we mailed them; empty if it names none.
 
     Args:
         mail: The message.
         text: What of it is notice.
+        strict: The text holds more than the notice: only the surest layouts count.
     """
     named = _distinct(map(clean, mail.fields.get("X-Failed-Recipients").split(",")))
     if named:
         return named
-    candidates = [_distinct(_matches(rule, text)) for rule in _RULES]
+    rules = _RULES[:_CERTAIN] if strict else _RULES
+    candidates = [_distinct(_matches(rule, text)) for rule in rules]
     people = ([a for a in found if not is_machine(a)] for found in candidates)
     return next((found for found in (*people, *candidates) if found), [])
 
@@ -111,10 +123,12 @@ def said_about(address: str, text: str, *, alone: bool) -> Said:
 
 def _matches(rule: re.Pattern[str], text: str) -> Iterator[str]:
     for found in rule.finditer(text):
-        start = text.rfind("\n", 0, found.start(1)) + 1
-        address = clean(found[1])
-        if address and not _ASK.search(text[start : found.start(1)]):
-            yield address
+        group = found.lastindex or 1
+        start = text.rfind("\n", 0, found.start(group)) + 1
+        address = clean(found[group])
+        if address and not _ASK.search(text[start : found.start(group)]):
+            mailed = _EXPANDED.match(text, found.end(group))
+            yield clean(mailed[1]) if mailed else address
 
 
 def _distinct(addresses: Iterator[str]) -> list[str]:
