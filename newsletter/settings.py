@@ -165,6 +165,38 @@ class Join(_Table):
     """Other web sites whose pages may hold the form (RFC 6454 origins)."""
 
 
+AtLeastSlowest = Annotated[float, Field(ge=0.02)]
+
+
+class Limits(_Table):
+    """How fast mail may go out, over all workers together."""
+
+    per_second: Annotated[float, Field(ge=0)] = 0.0
+    """Messages per second over the transport; 0: as fast as it goes."""
+    per_domain: dict[str, AtLeastSlowest] = {}
+    """Messages per second to one recipient domain, written in lower case."""
+
+
+class Canary(_Table):
+    """The first few of a large audience, who have their outcome before anybody else is mailed."""
+
+    size: Annotated[int, Field(ge=0)] = 50
+    """How many; 0: nobody goes first."""
+    above: Annotated[int, Field(ge=0)] = 1000
+    """Only in audiences of more than this."""
+
+
+class Hold(_Table):
+    """When a campaign pauses by itself; each counts within one chunk."""
+
+    failures: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of those accepted or failed that failed; 0: never."""
+    minimum: Annotated[int, Field(ge=1)] = 40
+    """How many must have been accepted or failed before the share means anything."""
+    policy: Annotated[int, Field(ge=0)] = 10
+    """Replies that refuse the sender, not the reader; 0: never."""
+
+
 class MergeField(_Table):
     """A field an article may use, filled from the reader's column or attribute of that name."""
 
@@ -198,6 +230,13 @@ class Settings(BaseSettings):
     """Envelope sender for bounces, e.g. ``bounces@news.clinic.example``; each message adds its own
     ``+token`` to the local part (VERP). Empty: the From address receives bounces."""
     approvals: Annotated[int, Field(ge=1, le=2)] = 1
+    limits: Limits = Limits()
+    canary: Canary = Canary()
+    hold: Hold = Hold()
+    undo_window: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds after the confirmation in which nothing goes out and calling off costs nothing."""
+    schedule_grace: Annotated[float, Field(gt=0)] = 3600.0
+    """Seconds that a scheduled campaign may be late; after that it waits for a person."""
     database_url: str = "sqlite:///var/newsletter.db"
     var_dir: Path = Path("var")
     secret_key: SecretStr = SecretStr("")
