@@ -2,6 +2,7 @@
 
 An issue is draft, checked or approved before it has a campaign: that follows from its findings and
 approvals. A campaign row starts as ``approved``: its audience is frozen, and nothing may leave yet.
+``scheduled`` waits for its time; ``finished`` sends again only for whom a person puts back.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from newsletter.errors import InputError, RefusedError
 from newsletter.store.schema import campaign, campaign_event
 
 TRANSITIONS: dict[str, frozenset[str]] = {
-    "approved": frozenset({"sending", "cancelled"}),
+    "approved": frozenset({"scheduled", "sending", "cancelled"}),
+    "scheduled": frozenset({"sending", "paused", "cancelled"}),
     "sending": frozenset({"paused", "finished", "cancelled", "failed"}),
-    "paused": frozenset({"sending", "cancelled"}),
+    "paused": frozenset({"scheduled", "sending", "cancelled"}),
     "failed": frozenset({"sending", "cancelled"}),
-    "finished": frozenset(),
+    "finished": frozenset({"sending"}),
     "cancelled": frozenset(),
 }
 
-UNFINISHED = ("sending", "paused", "failed")
+UNFINISHED = ("scheduled", "sending", "paused", "failed")
+ENDED = ("finished", "cancelled")
 HELD = ("paused", "failed")
 """What a person must let go on."""
 
@@ -46,7 +49,7 @@ def move(
     if to not in TRANSITIONS[state]:
         allowed = ", ".join(sorted(TRANSITIONS[state])) or "nothing"
         raise RefusedError(f"campaign {campaign_id} is {state}: it can become {allowed}, not {to}")
-    finished = now if not TRANSITIONS[to] else None
+    finished = now if to in ENDED else None
     connection.execute(
         update(campaign).where(campaign.c.id == campaign_id).values(state=to, finished_at=finished)
     )
@@ -57,16 +60,43 @@ def move(
     )
 
 
-def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> None:
-    """Let a campaign that is held go on.
+def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> str:
+    """Let a campaign that is held go on, at its time if that is still to come.
+
+    Returns:
+        Its state: ``sending`` or ``scheduled``.
 
     Raises:
         InputError: There is no such campaign.
         RefusedError: It is not held: nobody has confirmed it, say.
     """
+    row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
+    if row is not None and row.state not in HELD:
+        raise RefusedError(f"campaign {campaign_id} is {row.state}: there is nothing to resume")
+    early = row is not None and row.state == "paused" and row.not_before > now
+    to = "scheduled" if early else "sending"
+    move(connection, campaign_id, to, by=by, now=now)
+    return to
+
+
+def reopen(connection: Connection, campaign_id: int, *, by: str, now: float, note: str) -> str:
+    """Let a campaign send to whom a person puts back into the queue, even if it is finished.
+
+    Returns:
+        Its state now.
+
+    Raises:
+        InputError: There is no such campaign.
+        RefusedError: It is cancelled, or nobody has confirmed it.
+    """
     state = connection.execute(
         select(campaign.c.state).where(campaign.c.id == campaign_id)
     ).scalar()
-    if state is not None and state not in HELD:
-        raise RefusedError(f"campaign {campaign_id} is {state}: there is nothing to resume")
-    move(connection, campaign_id, "sending", by=by, now=now)
+    if state == "finished":
+        move(connection, campaign_id, "sending", by=by, now=now, note=note)
+        return "sending"
+    if state is None:
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+    if state not in UNFINISHED:
+        raise RefusedError(f"campaign {campaign_id} is {state}: it mails nobody any more")
+    return str(state)
