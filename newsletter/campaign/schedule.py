@@ -1,0 +1,161 @@
+"""When a campaign may begin: at a time, or after a window in which calling off costs nothing.
+
+Neither depends on who is running: the time stands in the campaign's row, and whoever looks next,
+the waiting command or a worker, begins it, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from newsletter.campaign import states
+from newsletter.errors import InputError, RefusedError
+from newsletter.settings import Settings
+from newsletter.store import Store
+from newsletter.store.schema import campaign, campaign_event
+
+SYSTEM = "system"
+LOOK_S = 0.5
+
+
+def parse_when(text: str, now: float) -> float:
+    """Read a time to send at: ISO 8601, with an offset or in this machine's time zone.
+
+    Args:
+        text: Like ``2026-12-01 09:00`` or ``2026-12-01T09:00+01:00``.
+        now: Unix seconds.
+
+    Returns:
+        Unix seconds.
+
+    Raises:
+        InputError: It is no such time, is past, or the clocks pass it twice or never.
+    """
+    hint = "write 2026-12-01T09:00, or with an offset 2026-12-01T09:00+01:00"
+    try:
+        wanted = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(f"not a date and time: {text!r}", fix=hint) from None
+    if len(text.strip()) <= len("2026-12-01"):
+        raise InputError(f"at what time on {text}?", fix=hint)
+    if wanted.tzinfo is None:
+        wanted = _local(wanted)
+    if wanted.timestamp() <= now:
+        raise InputError(f"{shown(wanted.timestamp())} is past", fix="leave --at out to send now")
+    return wanted.timestamp()
+
+
+def _local(naive: datetime) -> datetime:
+    first, second = (naive.replace(fold=fold).astimezone() for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        what = "never" if first.replace(tzinfo=None) != naive else "twice"
+        raise InputError(
+            f"on that day the clocks are changed: {naive} comes {what}",
+            fix=f"write it with its offset: {naive.isoformat()}{first:%z}",
+        )
+    return first
+
+
+def shown(at: float) -> str:
+    """A time for people here, with its offset."""
+    return f"{datetime.fromtimestamp(at).astimezone():%a %d %b %Y %H:%M:%S %z}"
+
+
+def put_off(
+    connection: Connection, campaign_id: int, not_before: float, *, by: str, now: float
+) -> None:
+    """Let an approved campaign wait for its time, or a waiting one for another.
+
+    Raises:
+        RefusedError: It is sending already, or ended.
+    """
+    state = connection.execute(
+        select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
+    ).scalar_one()
+    note = f"for {shown(not_before)}"
+    if state == "scheduled":
+        connection.execute(
+            insert(campaign_event).values(
+                campaign_id=campaign_id, from_state=state, to_state=state, by=by, note=note, at=now
+            )
+        )
+    else:
+        states.move(connection, campaign_id, "scheduled", by=by, now=now, note=note)
+    connection.execute(
+        update(campaign).where(campaign.c.id == campaign_id).values(not_before=not_before)
+    )
+
+
+def start_due(store: Store, settings: Settings) -> list[int]:
+    """Begin every scheduled campaign whose time has come; pause those found much too late.
+
+    Any number of processes may call it at once.
+
+    Returns:
+        The campaigns that now send.
+    """
+    with store.read() as connection:
+        now = store.now(connection)
+        due = connection.execute(
+            select(campaign.c.id)
+            .where(campaign.c.state == "scheduled", campaign.c.not_before <= now)
+            .order_by(campaign.c.not_before)
+        ).scalars()
+        ids = due.all()
+    return [each for each in ids if _start(store, each, settings.schedule_grace)]
+
+
+def _start(store: Store, campaign_id: int, grace: float) -> bool:
+    with store.write() as connection:
+        now = store.now(connection)
+        row = connection.execute(
+            select(campaign.c.state, campaign.c.not_before)
+            .where(campaign.c.id == campaign_id)
+            .with_for_update()
+        ).one()
+        if row.state != "scheduled" or row.not_before > now:
+            return False
+        late = now - row.not_before
+        to = "sending" if late <= grace else "paused"
+        note = "" if to == "sending" else f"{late / 3600:.1f} hours late: nothing was sent"
+        states.move(connection, campaign_id, to, by=SYSTEM, now=now, note=note)
+        return to == "sending"
+
+
+def wait(
+    store: Store, settings: Settings, campaign_id: int, tell: Callable[[float], None] | None = None
+) -> None:
+    """Wait until a scheduled campaign sends, by whoever began it; return at once if it does.
+
+    Args:
+        tell: Told about twice a second how many seconds are left.
+
+    Raises:
+        RefusedError: It was paused or cancelled meanwhile, or found much too late.
+    """
+    while True:
+        with store.read() as connection:
+            now = store.now(connection)
+            row = connection.execute(
+                select(campaign.c.state, campaign.c.not_before).where(campaign.c.id == campaign_id)
+            ).one()
+        if row.state == "sending":
+            return
+        if row.state != "scheduled":
+            raise RefusedError(
+                f"campaign {campaign_id} is {row.state}: nothing was sent",
+                fix=f"`send.py resume {campaign_id}`, then the same command again"
+                if row.state in states.HELD
+                else "see `send.py status`",
+            )
+        left = row.not_before - now
+        if left <= 0:
+            start_due(store, settings)
+            continue
+        if tell:
+            tell(left)
+        time.sleep(min(left, LOOK_S))
