@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from newsletter.audience import check_suppression_key
-from newsletter.campaign import approval, preflight, states
+from newsletter.campaign import approval, preflight, schedule, states
 from newsletter.campaign.desk import Desk
 from newsletter.campaign.freeze import Audience, freeze
 from newsletter.campaign.status import Status, status
@@ -81,11 +81,16 @@ def open_campaign(
         return Opened(status(connection, campaign_id), compiled, continuing=False, created_at=now)
 
 
-def begin(desk: Desk, opened: Opened) -> None:
-    """Let an opened campaign send, if it still is what was opened.
+def begin(desk: Desk, opened: Opened, *, not_before: float = 0.0, canary: int = 0) -> None:
+    """Let an opened campaign send, at once or later, if it still is what was opened.
+
+    Args:
+        not_before: When (Unix seconds); 0 for at once, or when it was going to.
+        canary: How many go first, in a new campaign.
 
     Raises:
-        RefusedError: It was paused, ended or replaced, or the issue went out by another campaign.
+        RefusedError: It was paused, ended or replaced, or the issue went out by another campaign;
+            or it is sending already and is to wait.
     """
     campaign_id = opened.status.campaign_id
     with desk.store.write() as connection:
@@ -98,14 +103,19 @@ def begin(desk: Desk, opened: Opened) -> None:
         now = desk.store.now(connection)
         if opened.continuing:
             _require_running(campaign_id, state)
+            if not_before:
+                schedule.put_off(connection, campaign_id, not_before, by=desk.by, now=now)
             return
         if state != "approved" or _begun_since(connection, opened):
             raise RefusedError(
                 "this issue was sent, cancelled or asked about again meanwhile; nothing was sent",
                 fix="run the same command again: it shows who is left",
             )
-        states.move(connection, campaign_id, "sending", by=desk.by, now=now)
-        plan(connection, campaign_id)
+        if not_before:
+            schedule.put_off(connection, campaign_id, not_before, by=desk.by, now=now)
+        else:
+            states.move(connection, campaign_id, "sending", by=desk.by, now=now)
+        plan(connection, campaign_id, canary=canary)
 
 
 def discard(store: Store, opened: Opened) -> None:
@@ -185,7 +195,7 @@ def _require_same(row: Row[Any], compiled: CompiledIssue, again_reason: str) -> 
 
 
 def _require_running(campaign_id: int, state: str | None) -> None:
-    if state != "sending":
+    if state not in {"scheduled", "sending"}:
         raise RefusedError(
             f"campaign {campaign_id} is {state or 'gone'}",
             fix=f"`send.py resume {campaign_id}`, then the same command again"
@@ -226,7 +236,7 @@ def _begun_since(connection: Connection, opened: Opened) -> bool:
         .where(
             campaign.c.slug == opened.compiled.slug,
             campaign.c.id != opened.status.campaign_id,
-            campaign_event.c.to_state == "sending",
+            campaign_event.c.to_state.in_(["scheduled", "sending"]),
             campaign_event.c.at >= opened.created_at,
         )
     )

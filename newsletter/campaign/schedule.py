@@ -13,12 +13,12 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from newsletter.campaign import states
+from newsletter.deliver.hold import SYSTEM
 from newsletter.errors import InputError, RefusedError
 from newsletter.settings import Settings
 from newsletter.store import Store
 from newsletter.store.schema import campaign, campaign_event
 
-SYSTEM = "system"
 LOOK_S = 0.5
 
 

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from newsletter.audience import Token, TokenPurpose, TokenSigner
-from newsletter.campaign import preflight, states
+from newsletter.campaign import preflight, schedule, states
 from newsletter.campaign.desk import Desk
 from newsletter.campaign.opening import Opened, begin
 from newsletter.campaign.status import Status, status
-from newsletter.deliver import Composer, Tally, Transport, run_campaign
+from newsletter.deliver import Composer, Limits, Tally, Transport, run_campaign
+from newsletter.deliver.chunks import is_done
+from newsletter.deliver.hold import HoldRule
+from newsletter.deliver.rate import Rates
 from newsletter.errors import RefusedError
 from newsletter.settings import Settings
 
@@ -55,6 +58,8 @@ def run(
     *,
     proof: bool,
     progress: Progress | None = None,
+    not_before: float = 0.0,
+    countdown: Callable[[float], None] | None = None,
 ) -> Status:
     """Send what is left of a campaign, until nothing is due or somebody stops it.
 
@@ -64,13 +69,16 @@ def run(
         transport: Open; closed at the end.
         proof: Whether links are proof links, which change nothing.
         progress: Called about once a second with the counts so far.
+        not_before: When to begin (Unix seconds); at once, or after the undo window, by default.
+        countdown: Called about twice a second with the seconds until then.
 
     Raises:
-        RefusedError: The campaign is no longer what was opened.
+        RefusedError: The campaign is no longer what was opened, or was called off before its time.
         UnavailableError: The transport is out of reach; run again to continue.
     """
     campaign_id = opened.status.campaign_id
-    begin(desk, opened)
+    start(desk, opened, proof=proof, not_before=not_before)
+    schedule.wait(desk.store, desk.settings, campaign_id, countdown)
     composer = Composer(
         opened.compiled,
         signer=TokenSigner(desk.keys),
@@ -79,10 +87,11 @@ def run(
         campaign_id=campaign_id,
     )
     with _runner() as runner:
-        runner.run(_until_stopped(desk, campaign_id, transport, composer, progress))
+        limits = Limits() if proof else limits_of(desk.settings)
+        runner.run(_until_stopped(desk, campaign_id, transport, composer, progress, limits))
     with desk.store.write() as connection:
         result = status(connection, campaign_id)
-        if result.state == "sending" and not (result.tally.queued or result.tally.deferred):
+        if result.state == "sending" and is_done(connection, campaign_id):
             states.move(
                 connection, campaign_id, "finished", by=desk.by, now=desk.store.now(connection)
             )
@@ -90,12 +99,43 @@ def run(
     return result
 
 
-async def _until_stopped(
+def start(desk: Desk, opened: Opened, *, proof: bool = False, not_before: float = 0.0) -> None:
+    """Let an opened campaign begin at its time, whoever sends it then.
+
+    Args:
+        proof: Whether it is a dry run: nothing is put off, and nobody goes first.
+        not_before: When (Unix seconds); at once, or after the undo window, by default.
+
+    Raises:
+        RefusedError: As `newsletter.campaign.opening.begin`.
+    """
+    settings = desk.settings
+    if proof:
+        begin(desk, opened)
+        return
+    if settings.undo_window and not (not_before or opened.continuing):
+        with desk.store.read() as connection:
+            not_before = desk.store.now(connection) + settings.undo_window
+    canary = settings.canary.size if opened.mailable > settings.canary.above else 0
+    begin(desk, opened, not_before=not_before, canary=canary)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How fast a live campaign goes out, and when it pauses by itself."""
+    limits, hold = settings.limits, settings.hold
+    return Limits(
+        rates=Rates(settings.transport, limits.per_second, limits.per_domain),
+        hold=HoldRule(hold.failures, hold.minimum, hold.policy),
+    )
+
+
+async def _until_stopped(  # noqa: PLR0913, PLR0917 - what a run is made of
     desk: Desk,
     campaign_id: int,
     transport: Transport,
     composer: Composer,
     progress: Progress | None,
+    limits: Limits,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -112,6 +152,7 @@ async def _until_stopped(
             journal_dir=desk.journal_folder,
             progress=progress,
             stop=stop,
+            limits=limits,
         )
     finally:
         await transport.close()

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from newsletter.deliver import Tally, tally
+from newsletter.deliver.hold import SYSTEM
 from newsletter.errors import InputError
-from newsletter.store.schema import campaign
+from newsletter.store.schema import campaign, campaign_event, chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One campaign and its counts."""
+    """One campaign and its counts.
+
+    ``note`` says why it is in its state, and ``held`` that no person put it there. ``not_before``
+    is when a scheduled one begins, ``next_retry`` when the next deferred delivery is due (Unix
+    seconds).
+    """
 
     campaign_id: int
     slug: str
@@ -22,11 +29,15 @@ class Status:
     state: str
     digest: str
     tally: Tally
+    note: str = ""
+    held: bool = False
+    not_before: float | None = None
+    next_retry: float | None = None
 
     @property
     def has_problems(self) -> bool:
-        """Whether any delivery failed or is uncertain."""
-        return bool(self.tally.failed or self.tally.uncertain)
+        """Whether any delivery failed or is uncertain, or the campaign paused by itself."""
+        return bool(self.tally.failed or self.tally.uncertain or self.held)
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
@@ -36,6 +47,9 @@ class Status:
             "issue": self.slug,
             "list": self.audience,
             "state": self.state,
+            "note": self.note,
+            "not_before": _iso(self.not_before),
+            "next_retry": _iso(self.next_retry),
             "digest": self.digest,
             "audience": counts.audience,
             "accepted": counts.accepted,
@@ -56,9 +70,33 @@ def status(connection: Connection, campaign_id: int) -> Status:
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
     if row is None:
         raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+    last = connection.execute(
+        select(campaign_event)
+        .where(campaign_event.c.campaign_id == campaign_id, campaign_event.c.to_state == row.state)
+        .order_by(campaign_event.c.id.desc())
+        .limit(1)
+    ).first()
+    due: float | None = connection.execute(
+        select(func.min(chunk.c.due_at)).where(
+            chunk.c.campaign_id == campaign_id, chunk.c.kind == "retry", chunk.c.state == "ready"
+        )
+    ).scalar()
     return Status(
-        row.id, row.slug, row.audience, row.state, row.digest, tally(connection, campaign_id)
+        row.id,
+        row.slug,
+        row.audience,
+        row.state,
+        row.digest,
+        tally(connection, campaign_id),
+        note=last.note if last else "",
+        held=bool(last and last.by == SYSTEM and row.state == "paused"),
+        not_before=row.not_before if row.state == "scheduled" else None,
+        next_retry=due,
     )
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def all_statuses(connection: Connection) -> list[Status]:
