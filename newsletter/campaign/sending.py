@@ -129,7 +129,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-async def _until_stopped(  # noqa: PLR0913, PLR0917 - what a run is made of
+async def _until_stopped(
     desk: Desk,
     campaign_id: int,
     transport: Transport,
