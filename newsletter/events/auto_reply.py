@@ -17,16 +17,18 @@ _SUBJECT = re.compile(
 
 
 def is_auto_reply(mail: Mail) -> bool:
-    """Whether a responder wrote this.
+    """Whether a responder wrote this, or a reader's program confirms reading (RFC 8098).
 
     Bounces say `Auto-Submitted: auto-replied` as well, so ask this of mail that is no bounce.
     """
     fields = mail.fields
     submitted = fields.get("Auto-Submitted").partition(";")[0].split("(")[0].strip().lower()
+    report = fields.get("Content-Type").lower()
     return (
         submitted == "auto-replied"
         or fields.get("Precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or any(fields.get(mark) for mark in _MARKS)
+        or "disposition-notification" in report
         or bool(_SUBJECT.match(fields.decoded("Subject")))
     )
 

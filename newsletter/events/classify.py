@@ -19,7 +19,6 @@ from newsletter.events.model import Kind, Recipient, Report
 from newsletter.events.provider_notice import read_provider_notice
 from newsletter.events.reply import Said, find_phase, find_reply, judge
 
-LONGEST_NOTICE = 32 * 1024
 MOST_RECIPIENTS = 200
 
 _ENVELOPE = (
@@ -64,15 +63,15 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
 
 
 def _from_status(mail: Mail) -> Report | None:
-    entries = read_status(mail)
-    if not entries or (auto_reply.is_certain(mail) and not mail.type.startswith("multipart/rep")):
+    entries = read_status(mail, anywhere=notice.looks_like_notice(mail))
+    if not entries:
         return None
-    failures = [entry for entry in entries if not entry.succeeded]
+    failures = [entry for entry in entries[:MOST_RECIPIENTS] if not entry.succeeded]
     if not failures:
         return Report(
             Kind.DELIVERED, tuple(_recipient(e, Said(), ReplyClass.UNKNOWN) for e in entries)
         )
-    text = mail.notice[:LONGEST_NOTICE]
+    text = mail.notice[: notice.LONGEST_NOTICE]
     nameless = not any(entry.address for entry in failures)
     if nameless:
         named = notice.find_recipients(mail, text) or notice.addressed(mail)
@@ -99,13 +98,13 @@ def _from_notice(mail: Mail, raw: bytes) -> Report | None:
     if auto_reply.is_certain(mail) or not notice.looks_like_notice(mail):
         return None
     late = bool(_SAYS_LATE.search(mail.fields.decoded("Subject") + "\n" + mail.notice[:2000]))
-    text = mail.notice[:LONGEST_NOTICE]
+    text = mail.notice[: notice.LONGEST_NOTICE]
     found = notice.find_recipients(mail, text)
     if not found and judge(find_reply(text)) is not ReplyClass.UNKNOWN:
         found = notice.addressed(mail)
     if found:
         return _bounce(found, text, late=late)
-    nested = mail.everything[:LONGEST_NOTICE]
+    nested = mail.everything[: notice.LONGEST_NOTICE]
     strict = not (mail.returned.get("From") and notice.from_daemon(mail.returned))
     if found := notice.find_recipients(mail, nested, strict=strict):
         return _bounce(found, nested, late=late)

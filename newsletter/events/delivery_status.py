@@ -53,13 +53,16 @@ class StatusEntry:
         )
 
 
-def read_status(mail: Mail) -> list[StatusEntry]:
+def read_status(mail: Mail, *, anywhere: bool) -> list[StatusEntry]:
     """The recipients of a report; empty if the message is none.
 
-    Fields count in a part of the right type, in the notice's text where a gateway flattened the
-    report, and last anywhere in the text.
+    Args:
+        mail: The message.
+        anywhere: A mail system wrote it, so that the fields also count in its text, as gateways
+            flatten reports; from people, only a part of the right type is a report.
     """
-    places = ("\n\n".join(mail.texts(*STATUS)), mail.notice, mail.everything)
+    report = "\n\n".join(mail.texts(*STATUS))
+    places = (report, mail.notice, mail.everything) if anywhere else (report,)
     return next((found for text in places if (found := _entries(text))), [])
 
 

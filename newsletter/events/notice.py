@@ -15,13 +15,17 @@ from newsletter.events.addresses import ADDRESS, clean, is_machine
 from newsletter.events.message import Fields, Mail
 from newsletter.events.reply import Said, find_phase, find_reply, judge
 
+LONGEST_NOTICE = 32 * 1024
+"""Characters of a notice that are looked at."""
+
+_MAILER = re.compile(r"mailer-?daemon", re.IGNORECASE)
 _DAEMON = re.compile(
     r"mailer-?daemon|post-?master|mail[ ._]?deliver|delivery (?:sub)?system|mail ?system"
     r"|mail administrator|bounces?@|\bmdaemon|\bmail ?router",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
-    r"undeliver|returned mail|returned to sender|failure notice|non-?delivery"
+    r"undeliver|mail delivery|returned mail|returned to sender|failure notice|non-?delivery"
     r"|delivery (?:status|fail|error|problem|report|notif|has failed|delay)"
     r"|(?:mail|message|delivery)\b.{0,20}\bfail"
     r"|could not (?:be )?(?:send|sent|deliver)|error sending|mail (?:system )?error|not delivered"
@@ -29,9 +33,11 @@ _SUBJECT = re.compile(
     r"|non remis|no entregado|rejected",
     re.IGNORECASE,
 )
+_ANSWER = re.compile(r"\s*(?:re|aw|sv|antw|tr)\s*:", re.IGNORECASE)
 _FAILED = re.compile(
     r"(?:could|can|did|was|were)(?: ?not|n['\u2019]t) (?:be )?deliver"
-    r"|unable to deliver|undeliverable|delivery (?:has )?failed|returned to sender",
+    r"|unable to deliver|undeliverable|delivery (?:has )?failed|failed recipient"
+    r"|returned to sender",
     re.IGNORECASE,
 )
 _RULES = tuple(
@@ -59,22 +65,30 @@ _ASK = re.compile(r"contact|assistance|send mail to|questions|message from|sende
 
 
 def looks_like_notice(mail: Mail) -> bool:
-    """Whether the envelope says that a mail system wrote this.
+    """Whether a mail system wrote this to say that something was not delivered.
 
-    A null return path (RFC 5321 section 4.5.5) proves nothing: responders use it too.
+    Nobody but a mail system is called mailer-daemon. Otherwise two signs are needed of: a name, a
+    subject, words, a report's form. A null return path (RFC 5321
+    section 4.5.5) proves nothing: responders use it too. People who answer quote notices.
     """
     fields = mail.fields
-    if fields.get("X-Failed-Recipients") or from_daemon(fields):
+    if fields.get("X-Failed-Recipients") or _MAILER.search(fields.decoded("From")):
         return True
-    if _SUBJECT.search(fields.decoded("Subject")):
-        return True
-    return bool(mail.returned.pairs and _FAILED.search(mail.notice[:2000]))
+    subject = fields.decoded("Subject")
+    daemon = from_daemon(fields) or from_daemon(mail.returned)
+    if _ANSWER.match(subject) and not daemon:
+        return False
+    titled = bool(_SUBJECT.search(subject))
+    text = mail.notice[:LONGEST_NOTICE]
+    said = bool(_FAILED.search(text)) or judge(find_reply(text)) is not ReplyClass.UNKNOWN
+    formal = "delivery-status" in fields.get("Content-Type").lower()
+    return daemon + titled + said + formal + bool(mail.returned.pairs and said) > 1
 
 
 def from_daemon(fields: Fields) -> bool:
     """Whether a header names a mail system as its author, or nobody."""
     sender = fields.decoded("From").strip()
-    return sender in {"", "<>"} or bool(_DAEMON.search(sender))
+    return sender == "<>" or bool(_DAEMON.search(sender))
 
 
 def find_recipients(mail: Mail, text: str, *, strict: bool = False) -> list[str]:
