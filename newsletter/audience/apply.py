@@ -44,7 +44,19 @@ if TYPE_CHECKING:
 
 BATCH = 5000
 _BLOCK_BITS = 13
-_NEW = [column.name for column in subscriber.c if column.name != "id"]
+_NEW = (
+    "uid",
+    "email",
+    "email_key",
+    "address_hash",
+    "first_name",
+    "last_name",
+    "attributes",
+    "language",
+    "time_zone",
+    "created_at",
+    "updated_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
