@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from newsletter.cli.desk import CommandLine, pass_line, say
+from newsletter.cli.desk import CommandLine, make_private, pass_line, say
 
 
 @click.command(epilog="Examples:\n\n  send.py demo\n\n  send.py demo --no-serve")
@@ -24,6 +24,7 @@ def demo(line: CommandLine, no_serve: bool, port: int, no_open: bool) -> None:
     from newsletter.web.server import free_port
     from newsletter.web.server import serve as run
 
+    make_private(line.settings.var)
     port = port or free_port()
     show = Demonstration(line.settings, port)
     for step in show.steps():

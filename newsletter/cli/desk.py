@@ -43,12 +43,31 @@ class CommandLine:
         from newsletter.campaign.desk import Desk
         from newsletter.store import open_store
 
+        make_private(self.settings.var)
         keys = load_keys(self.settings, live=live)
-        store = open_store(self.settings)
+        with private_files():
+            store = open_store(self.settings)
         try:
             yield Desk(self.settings, store, keys, by or whoami())
         finally:
             store.close()
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner can look into: who reads a newsletter is nobody else's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Files made meanwhile are for their owner alone."""
+    import os
+
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 pass_line = click.make_pass_decorator(CommandLine)
@@ -59,7 +78,10 @@ def whoami() -> str:
     import getpass
     import os
 
-    return os.environ.get("NEWSLETTER_USER") or getpass.getuser()
+    try:
+        return os.environ.get("NEWSLETTER_USER") or getpass.getuser()
+    except KeyError:  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 def by_option(command: Any) -> Any:
