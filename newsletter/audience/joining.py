@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import update
 
 from newsletter.audience.address import address_hash, address_key
+from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.mailed_links import spend
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import Consent, add, subscribe
@@ -26,7 +27,14 @@ def may_be_asked(connection: Connection, email: str, keys: Keys) -> bool:
 
     One who unsubscribed may come back by themselves. Who complained, bounced, was erased or was
     suppressed by hand is never written to, whoever types the address.
+
+    Args:
+        connection: A write transaction.
+
+    Raises:
+        RefusedError: The suppression key is not this database's.
     """
+    check_suppression_key_within(connection, keys)
     found = reasons(connection, address_hash(address_key(email), keys))
     return found <= {SuppressionReason.UNSUBSCRIBED}
 
@@ -38,8 +46,12 @@ def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[MailedLink, in
 
     Returns:
         The request and the subscriber's uid; None when it was used before, or forgotten.
+
+    Raises:
+        RefusedError: The suppression key is not this database's.
     """
     with store.write() as connection:
+        check_suppression_key_within(connection, keys)
         at = store.now(connection)
         link = spend(connection, link_id, at)
         if link is None:

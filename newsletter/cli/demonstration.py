@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from newsletter.audience import TokenSigner, import_csv, load_keys
+from newsletter.audience import import_csv, load_keys
 from newsletter.campaign import approval, opening, sending
 from newsletter.campaign.desk import Desk
 from newsletter.campaign.export import export, sample_values
@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 ISSUE = "neck-muscles-and-migraine"
 READERS = Audience("demo-readers")
+PUBLIC = ("/u/", "/p/", "/join", "/api/join", "/confirm/", "/archive")
 
 
 class Demonstration:
@@ -50,7 +51,6 @@ class Demonstration:
         self._settings = _on_loopback(settings, self._folder, port, self._mailbox.port)
         keys = load_keys(self._settings, live=False)
         self._desk = Desk(self._settings, open_store(self._settings), keys, "demo")
-        self._signer = TokenSigner(keys)
         self._steps: list[Step] = []
         self._prepared = prepare(settings.root / "issues" / f"{ISSUE}.md", self._settings)
 
@@ -94,10 +94,10 @@ class Demonstration:
                 places=self.places(),
             ),
         )
-        public = public_app(self._desk.store, self._signer, self._settings)
+        public = public_app(self._desk.store, self._desk.keys, self._settings)
 
         async def both(scope: Scope, receive: Receive, send: Send) -> None:
-            is_public = scope.get("path", "").startswith("/u/")
+            is_public = scope.get("path", "").startswith(PUBLIC)
             await (public if is_public else page)(scope, receive, send)
 
         return both
@@ -147,7 +147,7 @@ class Demonstration:
 
     def _leave(self) -> Step:
         url = _one_click_url(self._folder / "mailbox")
-        public = public_app(self._desk.store, self._signer, self._settings)
+        public = public_app(self._desk.store, self._desk.keys, self._settings)
         with background(public, self._port):
             status = _post(url)
         return Step("One reader left with one click", f"POST to the List-Unsubscribe URL: {status}")

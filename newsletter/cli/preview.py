@@ -47,9 +47,9 @@ def serve(line: CommandLine, host: str, port: int) -> None:
 
     Put a reverse proxy with https in front of it; see docs/operating.md.
     """
-    from newsletter.audience import TokenSigner
     from newsletter.web.public import public_app
     from newsletter.web.server import serve as run
 
+    configure(line.settings, requests=True)
     with line.desk() as desk:
-        run(public_app(desk.store, TokenSigner(desk.keys), desk.settings), host, port)
+        run(public_app(desk.store, desk.keys, desk.settings), host, port)

@@ -45,7 +45,7 @@ def write_mail(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -
     }
     values = {**page.values, **_looks(issue, settings), "pieces": _safe(marks)}
     mjml = render_template(settings.root, f"email/{issue.meta.template}.mjml", values)
-    html = _compile(mjml, issue)
+    html = mjml_to_html(mjml, f"templates/email/{issue.meta.template}.mjml")
     for name, mark in marks.items():
         html = html.replace(mark, pieces[name]) if mark else html
     css = render_template(settings.root, "email/styles.css", values)
@@ -68,12 +68,17 @@ def _safe(marks: Mapping[str, str]) -> dict[str, Markup]:
     return {name: Markup(mark) for name, mark in marks.items()}  # noqa: S704
 
 
-def _compile(mjml: str, issue: Issue) -> str:
+def mjml_to_html(mjml: str, file: str) -> str:
+    """Compile MJML. ``file`` is the template it came from.
+
+    Raises:
+        InputError: It does not compile.
+    """
     try:
         return str(mjml2html(mjml, fonts={}))
     except ValueError as error:
         raise InputError(
             f"MJML does not compile: {error}",
-            file=f"templates/email/{issue.meta.template}.mjml",
+            file=file,
             fix="look for a tag that is not closed, here or in a partial",
         ) from None

@@ -95,7 +95,8 @@ class AccessLog:
         finally:
             took = (time.perf_counter() - started) * 1000
             route = getattr(scope.get("route"), "path", "(no route)")
-            access_log.info("%s %s %d %.0fms", scope["method"], route, status, took)
+            facts = {"method": scope["method"], "route": route, "status": status, "ms": round(took)}
+            access_log.info("request", extra=facts)
 
 
 class LoopbackOnly:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,9 @@ from starlette.routing import Route
 
 from newsletter.render.theme import theme_css
 from newsletter.settings import Settings, Theme
+from newsletter.web.language import Languages
 
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
-_TITLES = {
-    403: "This page is not open to you",
-    404: "There is no page here",
-    405: "This page cannot do that",
-    413: "That is too much at once",
-    503: "We cannot do this just now",
-}
 
 
 class Pages:
@@ -37,7 +30,7 @@ class Pages:
     """
 
     def __init__(self, settings: Settings, folder: str = "pages", *, base: str = "") -> None:
-        self._base = base
+        self.base = base
         places = dict.fromkeys([settings.templates / folder, settings.templates / "pages"])
         self._assets = _read_assets(list(places), settings.theme)
         self._environment = Environment(
@@ -47,19 +40,36 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(publication=settings.publication, asset=self._asset)
+        self._environment.globals.update(
+            publication=settings.publication,
+            archive=settings.archive,
+            base=base,
+            joinable=bool(settings.join.topics),
+            asset=self._asset,
+        )
+        self.languages = Languages(settings.templates / "locale", settings.publication.language)
 
-    def respond(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """Render one template as a response."""
-        html = self._environment.get_template(name).render(values)
-        return HTMLResponse(html, status)
+    def respond(
+        self, name: str, status: int = 200, *, lang: str = "en", **values: Any
+    ) -> HTMLResponse:
+        """Render one template as a response, in a language of `LANGUAGES`."""
+        return HTMLResponse(self.render(name, lang, **values), status)
 
-    async def explain(self, _request: Request, error: Exception) -> Response:
+    def render(self, name: str, lang: str, **values: Any) -> str:
+        """Render one template. Templates translate with ``_(text, name=value)``."""
+        words = {"lang": lang, "_": self.languages.markup(lang)}
+        return self._environment.get_template(name).render(words | values)
+
+    def language(self, request: Request, known: str = "") -> str:
+        """The language that a visitor gets: their record's, else their browser's."""
+        return self.languages.choose(request.headers.get("accept-language", ""), known)
+
+    async def explain(self, request: Request, error: Exception) -> Response:
         """The page of an HTTP error: an exception handler for Starlette."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
-        title = _TITLES.get(status, HTTPStatus(status).phrase)
-        response = self.respond("problem.html", status, title=title, code=status)
+        lang = self.language(request)
+        response = self.respond("problem.html", status, lang=lang, code=status)
         response.headers.update(headers or {})
         return response
 
@@ -78,7 +88,7 @@ class Pages:
 
     def _asset(self, name: str) -> str:
         digest = hashlib.sha256(self._assets[name].encode()).hexdigest()
-        return f"{self._base}/static/{name}?{digest[:12]}"
+        return f"{self.base}/static/{name}?{digest[:12]}"
 
 
 def _read_assets(folders: list[Path], theme: Theme) -> Mapping[str, str]:

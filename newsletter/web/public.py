@@ -16,11 +16,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
+from newsletter.audience import Keys, Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
 from newsletter.campaign.media import media_folder, read_media
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
 from newsletter.store import Store
+from newsletter.web.confirming import Confirming
 from newsletter.web.guard import (
     MAX_BODY_BYTES,
     PAGE_POLICY,
@@ -28,30 +29,40 @@ from newsletter.web.guard import (
     SecurityHeaders,
     from_own_page,
 )
+from newsletter.web.joining import Joining
+from newsletter.web.letters import Letters
 from newsletter.web.media import media_route
 from newsletter.web.pages import Pages
+from newsletter.web.site import Site
 
 log = logging.getLogger("newsletter.web")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def public_app(store: Store, signer: TokenSigner, settings: Settings) -> Starlette:
+def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     """The application behind ``public_url``.
 
     Args:
         store: The open database.
-        signer: Reads the tokens in links.
+        keys: Read the tokens in links, and hash addresses.
         settings: The publication, its colours, and where pictures lie.
     """
     base = urlsplit(settings.publication.public_url).path.rstrip("/")
     pages = Pages(settings, base=base)
+    signer = TokenSigner(keys)
+    letters = Letters(settings, pages.languages)
+    site = Site(settings, store, keys, signer, pages, letters)
     leaving = _Leaving(store, signer, pages, base)
+    confirming = Confirming(site)
     media = media_folder(settings)
     routes: list[BaseRoute] = [
         Route("/u/{token}", leaving.ask, methods=["GET"]),
         Route("/u/{token}", leaving.leave, methods=["POST"]),
         Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
+        *(_joining(site) if settings.join.topics else ()),
+        Route("/confirm/{token}", confirming.ask, methods=["GET"]),
+        Route("/confirm/{token}", confirming.act, methods=["POST"]),
         Route("/health", _health(store)),
         media_route(lambda name: read_media(media / name)),
         pages.route(),
@@ -67,6 +78,17 @@ def public_app(store: Store, signer: TokenSigner, settings: Settings) -> Starlet
         },
         max_body_size=MAX_BODY_BYTES,
     )
+
+
+def _joining(site: Site) -> list[BaseRoute]:
+    joining = Joining(site)
+    return [
+        Route("/join", joining.form, methods=["GET"]),
+        Route("/join", joining.join, methods=["POST"]),
+        Route("/join/sent", joining.sent),
+        Route("/api/join", joining.preflight, methods=["OPTIONS"]),
+        Route("/api/join", joining.join_by_json, methods=["POST"]),
+    ]
 
 
 class _Leaving:
@@ -86,7 +108,7 @@ class _Leaving:
     async def ask(self, request: Request) -> Response:
         """The page with the one button. Changes nothing: scanners follow links."""
         token = self._token(request)
-        return self._answer(token, "unsubscribe.html", path=self._path(request))
+        return self._answer(request, token, "unsubscribe.html", path=self._path(request))
 
     async def leave(self, request: Request) -> Response:
         """Unsubscribe at once (RFC 8058 section 3.2).
@@ -98,7 +120,7 @@ class _Leaving:
         token = self._token(request)
         if token:
             await run_in_threadpool(unsubscribe, self._store, token, _source(request))
-        return self._answer(token, "unsubscribed.html", undo=f"{self._path(request)}/undo")
+        return self._answer(request, token, "unsubscribed.html", undo=f"{self._path(request)}/undo")
 
     async def undo(self, request: Request) -> Response:
         """Take an unsubscribe back, from our own page only."""
@@ -109,7 +131,7 @@ class _Leaving:
         if token:
             result = await run_in_threadpool(resubscribe, self._store, token, "page")
             token = token if result.known or result.proof else None
-        return self._answer(token, "undone.html", path=self._path(request))
+        return self._answer(request, token, "undone.html", path=self._path(request))
 
     def _path(self, request: Request) -> str:
         return f"{self._base}/u/{request.path_params['token']}"
@@ -117,10 +139,11 @@ class _Leaving:
     def _token(self, request: Request) -> Token | None:
         return self._signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
 
-    def _answer(self, token: Token | None, page: str, **values: Any) -> Response:
+    def _answer(self, request: Request, token: Token | None, page: str, **values: Any) -> Response:
+        lang = self._pages.language(request)
         if token is None:
-            return self._pages.respond("unknown_link.html", 404)
-        return self._pages.respond("proof.html" if token.proof else page, **values)
+            return self._pages.respond("unknown_link.html", 404, lang=lang)
+        return self._pages.respond("proof.html" if token.proof else page, lang=lang, **values)
 
 
 def _source(request: Request) -> str:

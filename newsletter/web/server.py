@@ -85,7 +85,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         access_log=False,
-        log_level="warning",
+        log_config=None,
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=STOP_TIMEOUT_S,

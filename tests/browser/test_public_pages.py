@@ -6,14 +6,14 @@ from playwright.sync_api import Browser, Page
 
 from newsletter.web.public import public_app
 from tests.browser.conftest import Serve
-from tests.integration.web.conftest import LEFT, STAYED, Clinic, clinic
+from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, clinic
 
 __all__ = ["clinic"]
 
 
 @pytest.fixture
 def address(clinic: Clinic, serve: Serve) -> str:
-    return serve(public_app(clinic.store, clinic.signer, clinic.settings))
+    return serve(public_app(clinic.store, KEYS, clinic.settings))
 
 
 def test_leaving_and_undoing_without_javascript(

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from newsletter.web.public import public_app
-from tests.integration.web.conftest import LEFT, STAYED, Clinic, ask
+from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 
 BASE = "/news"
 
@@ -19,7 +19,7 @@ def app(clinic: Clinic) -> Starlette:
         update={"public_url": f"https://www.clinic.example{BASE}"}
     )
     settings = clinic.settings.model_copy(update={"publication": publication})
-    return public_app(clinic.store, clinic.signer, settings)
+    return public_app(clinic.store, KEYS, settings)
 
 
 @pytest.mark.parametrize("passed_on", [True, False])

@@ -13,19 +13,18 @@ import pytest
 from newsletter.errors import UnavailableError
 from newsletter.web.public import public_app
 from newsletter.web.server import background, free_port, serve
-from tests.integration.web.conftest import LEFT, PROJECT, Clinic
+from tests.integration.web.conftest import KEYS, LEFT, PROJECT, Clinic
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from newsletter.audience import Keys, TokenSigner
+from newsletter.audience import Keys
 from newsletter.settings import load_settings
 from newsletter.store import open_store
 from newsletter.web.public import public_app
 from newsletter.web.server import serve
 settings = load_settings(Path("newsletter.toml"))
-signer = TokenSigner(Keys(b"s" * 32, b"u" * 32))
-serve(public_app(open_store(settings), signer, settings))
+serve(public_app(open_store(settings), Keys(b"s" * 32, b"u" * 32), settings))
 """
 
 
@@ -77,7 +76,7 @@ def test_a_taken_port_is_explained(clinic: Clinic) -> None:
 
 
 def test_a_server_in_the_background_ends_with_its_context(clinic: Clinic) -> None:
-    app = public_app(clinic.store, clinic.signer, clinic.settings)
+    app = public_app(clinic.store, KEYS, clinic.settings)
     with background(app) as address, urllib.request.urlopen(f"{address}/health") as answer:
         assert answer.read() == b"ok"
     with background(app, int(address.rpartition(":")[2])) as again:

@@ -6,7 +6,7 @@ import pytest
 from starlette.applications import Starlette
 
 from newsletter.web.public import public_app
-from tests.integration.web.conftest import LEFT, STAYED, Clinic, ask
+from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 BODIES = {
@@ -21,7 +21,7 @@ OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 @pytest.fixture
 def app(clinic: Clinic) -> Starlette:
-    return public_app(clinic.store, clinic.signer, clinic.settings)
+    return public_app(clinic.store, KEYS, clinic.settings)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])

@@ -1,0 +1,187 @@
+"""Behind a mailed link: GET shows one button, POST does what the link is for, once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from newsletter.audience import (
+    Consent,
+    LinkAction,
+    MailedLink,
+    Token,
+    TokenPurpose,
+    check_address,
+    confirm_join,
+    erase,
+    find_link,
+    show,
+    spend,
+)
+from newsletter.audience.preferences import change_address, reader
+from newsletter.errors import InputError
+from newsletter.web.guard import from_own_page
+from newsletter.web.site import Site
+from newsletter.web.words import not_an_address, page_words
+
+SOURCE = "mailed-link"
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One request to a link that is still good."""
+
+    request: Request
+    link: MailedLink
+    lang: str
+
+
+class Confirming:
+    """``/confirm/{token}``."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def ask(self, request: Request) -> Response:
+        """The page with the one button. Changes nothing: scanners follow links."""
+        visit = await self._visit(request)
+        return visit if isinstance(visit, Response) else self._page(visit, {}, 200)
+
+    async def act(self, request: Request) -> Response:
+        """Do it."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        visit = await self._visit(request)
+        if isinstance(visit, Response):
+            return visit
+        match visit.link.action:
+            case LinkAction.JOIN:
+                return await self._join(visit)
+            case LinkAction.MOVE:
+                return await self._move(visit)
+            case LinkAction.ADDRESS:
+                return await self._change_address(visit)
+            case LinkAction.DATA:
+                return await self._give_data(visit)
+            case LinkAction.ERASE:
+                return await self._erase(visit)
+
+    async def _visit(self, request: Request) -> _Visit | Response:
+        pages = self._site.pages
+        ticket = self._site.signer.verify_ticket(request.path_params["token"])
+        if ticket is None:
+            return pages.respond("unknown_link.html", 404, lang=pages.language(request))
+
+        def look() -> MailedLink | None:
+            with self._site.store.read() as connection:
+                return find_link(connection, ticket.link_id)
+
+        link = None if ticket.expires_at < time.time() else await run_in_threadpool(look)
+        if link is None:
+            return self._expired(pages.language(request))
+        return _Visit(request, link, pages.language(request, link.details.get("language", "")))
+
+    async def _join(self, visit: _Visit) -> Response:
+        joined = await run_in_threadpool(
+            confirm_join, self._site.store, visit.link.id, self._site.keys
+        )
+        if joined is None:
+            return self._expired(visit.lang)
+        token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined[1], 0))
+        return self._done(visit, preferences=f"{self._site.base}/p/{token}")
+
+    async def _move(self, visit: _Visit) -> Response:
+        fields = await visit.request.form(max_files=0, max_fields=10)
+        given = str(fields.get("email", ""))[:320].strip()
+        _ = self._site.pages.languages.plain(visit.lang)
+        try:
+            email = check_address(given)
+        except InputError:
+            message = not_an_address(_)
+            return self._page(visit, {"email": message}, 422, email=given)
+        if await self._spend(visit) is None:
+            return self._expired(visit.lang)
+        answer = self._done(visit)
+        answer.background = BackgroundTask(
+            self._site.mail_stranger,
+            LinkAction.ADDRESS,
+            email,
+            visit.lang,
+            uid=visit.link.subscriber_uid,
+            details={"language": visit.lang},
+        )
+        return answer
+
+    async def _change_address(self, visit: _Visit) -> Response:
+        def change() -> bool | None:
+            with self._site.store.write() as connection:
+                at = self._site.store.now(connection)
+                person = reader(connection, visit.link.subscriber_uid)
+                if spend(connection, visit.link.id, at) is None or person is None:
+                    return None
+                consent = Consent(SOURCE, at, evidence={"asked_at": visit.link.created_at})
+                return change_address(
+                    connection, person, visit.link.email, self._site.keys, consent
+                )
+
+        changed = await run_in_threadpool(change)
+        if changed is None:
+            return self._expired(visit.lang)
+        if not changed:
+            return self._site.pages.respond("address_taken.html", 409, lang=visit.lang)
+        return self._done(visit)
+
+    async def _give_data(self, visit: _Visit) -> Response:
+        if await self._spend(visit) is None:
+            return self._expired(visit.lang)
+        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
+        headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
+        return JSONResponse(known, headers=headers)
+
+    async def _erase(self, visit: _Visit) -> Response:
+        if await self._spend(visit) is None:
+            return self._expired(visit.lang)
+        await run_in_threadpool(
+            erase, self._site.store, visit.link.email, self._site.keys, by=SOURCE
+        )
+        return self._done(visit)
+
+    async def _spend(self, visit: _Visit) -> MailedLink | None:
+        def use() -> MailedLink | None:
+            with self._site.store.write() as connection:
+                return spend(connection, visit.link.id, self._site.store.now(connection))
+
+        return await run_in_threadpool(use)
+
+    def _page(
+        self, visit: _Visit, errors: dict[str, str], status: int, email: str = ""
+    ) -> Response:
+        return self._site.pages.respond(
+            "confirm.html",
+            status,
+            lang=visit.lang,
+            words=self._words(visit),
+            path=f"{self._site.base}/confirm/{visit.request.path_params['token']}",
+            asks=visit.link.action is LinkAction.MOVE,
+            email=email,
+            errors=errors,
+        )
+
+    def _done(self, visit: _Visit, preferences: str = "") -> Response:
+        words = self._words(visit)
+        return self._site.pages.respond(
+            "done.html", lang=visit.lang, words=words, preferences=preferences
+        )
+
+    def _words(self, visit: _Visit) -> dict[str, str]:
+        translate = self._site.pages.languages.markup(visit.lang)
+        return page_words(visit.link.action, translate, self._site.settings.publication.name)
+
+    def _expired(self, lang: str) -> Response:
+        return self._site.pages.respond("expired.html", 410, lang=lang)

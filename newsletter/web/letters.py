@@ -1,0 +1,140 @@
+"""Mail that a reader has just asked for: one link with one button, over the configured transport.
+
+It holds nothing that anybody typed but the address it goes to, so that a form cannot be used to
+send somebody else's words.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from email.utils import format_datetime, localtime
+
+from starlette.concurrency import run_in_threadpool
+
+from newsletter.audience import LinkAction
+from newsletter.campaign.sending import open_transport
+from newsletter.deliver import Delivery, Message, Outcome
+from newsletter.deliver.headers import ascii_domain, mailbox_header, raw_header, text_header
+from newsletter.deliver.model import Result
+from newsletter.deliver.personal import Personal, Shared
+from newsletter.deliver.quoted_printable import SOFT_BREAK, encode_text
+from newsletter.errors import UnavailableError
+from newsletter.render.letter import write_letter
+from newsletter.settings import Settings
+from newsletter.web.language import Languages
+from newsletter.web.words import letter_words
+
+_AUTOMATIC = {"Auto-Submitted": "auto-generated"}
+"""RFC 3834 section 5: nobody's holiday notice answers it."""
+
+
+class Letters:
+    """Writes and sends them.
+
+    Args:
+        settings: The publication, its templates and its transport.
+        languages: The catalogs.
+    """
+
+    def __init__(self, settings: Settings, languages: Languages) -> None:
+        self._settings = settings
+        self._languages = languages
+
+    async def send(self, action: LinkAction, to: str, url: str, lang: str) -> None:
+        """Send one.
+
+        Args:
+            action: What the link does.
+            to: An address that `check_address` has passed.
+            url: The link.
+            lang: One of `LANGUAGES`.
+
+        Raises:
+            UnavailableError: It was not taken.
+            NewsletterError: A template or the transport's settings are wrong.
+        """
+        letter = await run_in_threadpool(self.write, action, url, lang)
+        transport = open_transport(self._settings, self._settings.var / "outbox" / "letters")
+        try:
+            delivery = Delivery(0, int(time.time() * 1000), 0, to, 0, {})
+            outcomes = await transport.deliver([delivery], letter, _NoJournal())
+        finally:
+            await transport.close()
+        if outcomes[0].result not in {Result.ACCEPTED, Result.UNCERTAIN}:
+            raise UnavailableError(f"a letter was not taken: {outcomes[0].result}")
+
+    def write(self, action: LinkAction, url: str, lang: str) -> Letter:
+        """The letter itself.
+
+        Raises:
+            InputError: A template is wrong.
+        """
+        words = letter_words(action, self._languages.plain(lang), self._settings.publication.name)
+        html, text = write_letter(self._settings, "link", lang, {**words, "url": url})
+        return Letter(self._settings, words["subject"], html, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A `Compose` for SMTP, and a `Personalize` for providers (both of `newsletter.deliver`)."""
+
+    settings: Settings
+    subject: str
+    html: str
+    text: str
+
+    def __call__(self, delivery: Delivery) -> Message:
+        """The message. Raises InputError where the address cannot stand in a header."""
+        publication = self.settings.publication
+        mail_from = ascii_domain(publication.from_address)
+        boundary = f"=_{secrets.token_hex(16)}"
+        lines = [
+            mailbox_header("From", publication.from_name, publication.from_address),
+            mailbox_header("Reply-To", "", publication.reply_to) if publication.reply_to else b"",
+            mailbox_header("To", "", delivery.email),
+            text_header("Subject", self.subject),
+            raw_header("Date", format_datetime(localtime())),
+            raw_header("Message-ID", f"<{secrets.token_hex(16)}@{mail_from.rpartition('@')[2]}>"),
+            *(raw_header(name, value) for name, value in _AUTOMATIC.items()),
+            raw_header("MIME-Version", "1.0"),
+            raw_header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+            *_part(boundary, "plain", self.text),
+            *_part(boundary, "html", self.html),
+            f"\r\n--{boundary}--\r\n".encode(),
+        ]
+        bounces = ascii_domain(self.settings.bounce_address) or mail_from
+        return Message(bounces, ascii_domain(delivery.email), b"".join(lines))
+
+    def shared(self, _variant: int) -> Shared:
+        """The same, for a provider that writes the headers itself."""
+        publication = self.settings.publication
+        return Shared(
+            publication.from_name,
+            ascii_domain(publication.from_address),
+            ascii_domain(publication.reply_to),
+            self.subject,
+            self.html,
+            self.text,
+        )
+
+    def personal(self, delivery: Delivery) -> Personal:
+        """Whom a provider sends it to."""
+        return Personal(ascii_domain(delivery.email), {}, _AUTOMATIC)
+
+
+def _part(boundary: str, kind: str, content: str) -> list[bytes]:
+    head = f'\r\n--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
+    encoding = "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    return [f"{head}{encoding}".encode(), encode_text(content).removesuffix(SOFT_BREAK)]
+
+
+class _NoJournal:
+    """A letter is asked for again when it is lost: it needs no evidence."""
+
+    def begun(self, position: int) -> None:
+        """Nothing to keep."""
+
+    def replied(self, outcome: Outcome) -> None:
+        """Nothing to keep."""

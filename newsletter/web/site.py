@@ -1,0 +1,96 @@
+"""What the public pages work with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+
+from newsletter.audience import (
+    Keys,
+    LinkAction,
+    MailedLink,
+    Ticket,
+    TokenSigner,
+    address_key,
+    make_link,
+    may_be_asked,
+)
+from newsletter.errors import NewsletterError
+from newsletter.settings import Settings
+from newsletter.store import Store
+from newsletter.web.letters import Letters
+from newsletter.web.limits import LETTER_BY_DAY, LETTER_BY_MONTH, give_back, mailbox_of, take
+from newsletter.web.pages import Pages
+
+log = logging.getLogger("newsletter.web")
+
+LINK_LIFETIME_S = 48 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An open database, the keys, and what answers are made of."""
+
+    settings: Settings
+    store: Store
+    keys: Keys
+    signer: TokenSigner
+    pages: Pages
+    letters: Letters
+
+    @property
+    def base(self) -> str:
+        """What browsers see before every path."""
+        return self.pages.base
+
+    async def mail_stranger(
+        self, action: LinkAction, email: str, lang: str, *, uid: int, details: Mapping[str, Any]
+    ) -> None:
+        """Mail a link to an address of which nobody has proved anything yet.
+
+        It runs after the answer, so that neither its time nor its failure tells a visitor anything
+        about the address. An address that must not be written to, or was just now, gets nothing.
+        """
+
+        def make() -> MailedLink | None:
+            with self.store.write() as connection:
+                now = self.store.now(connection)
+                if not self._may_write(connection, email, now):
+                    return None
+                lifetime = LINK_LIFETIME_S
+                return make_link(
+                    connection, action, email, at=now, lifetime=lifetime, uid=uid, details=details
+                )
+
+        link = None
+        try:
+            link = await run_in_threadpool(make)
+            if link:
+                await self.send(link, lang)
+        except NewsletterError as error:
+            log.error("a letter could not be sent: %s", error.message)
+            if link:
+                await run_in_threadpool(self._forgive, email)
+
+    async def send(self, link: MailedLink, lang: str) -> None:
+        """Mail a link to where it is for. Raises: as `Letters.send`."""
+        token = self.signer.sign_ticket(Ticket(link.id, int(link.expires_at)))
+        url = f"{self.settings.publication.public_url}/confirm/{token}"
+        await self.letters.send(link.action, link.email, url, lang)
+
+    def _may_write(self, connection: Connection, email: str, now: float) -> bool:
+        who = mailbox_of(address_key(email))
+        return may_be_asked(connection, email, self.keys) and not any(
+            take(connection, limit, who, self.keys, now)
+            for limit in (LETTER_BY_DAY, LETTER_BY_MONTH)
+        )
+
+    def _forgive(self, email: str) -> None:
+        with self.store.write() as connection:
+            for limit in (LETTER_BY_DAY, LETTER_BY_MONTH):
+                give_back(connection, limit, mailbox_of(address_key(email)), self.keys)
