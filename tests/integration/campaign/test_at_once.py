@@ -44,6 +44,15 @@ def test_a_list_that_was_sent_to_while_the_question_stood_is_not_mailed_twice(
     assert len(office.mailed) == len(set(office.mailed)) == 6
 
 
+def test_what_was_scheduled_while_the_question_stood_counts_as_begun(office: Office) -> None:
+    office.on_list("others", ["reader1@mail.example", "new@mail.example"])
+    ann, bob = office.open(), office.open(OTHERS)
+    move(office, bob, "scheduled")
+    with pytest.raises(RefusedError, match="meanwhile"):
+        office.run(ann)
+    assert office.mailed == []
+
+
 def test_an_issue_goes_to_one_list_after_the_other(office: Office) -> None:
     """Who is queued in one campaign could not be told from who is not to get it in the other."""
     office.on_list("others", ["reader4@mail.example", "new@mail.example"])
