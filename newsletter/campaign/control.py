@@ -1,0 +1,136 @@
+"""What a person does to a campaign that was begun: stop it, let it go on, try again, settle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from newsletter.campaign import states
+from newsletter.campaign.desk import Desk
+from newsletter.campaign.status import Status, status
+from newsletter.deliver import Result, resolve
+from newsletter.deliver.again import due_now, put_back
+from newsletter.deliver.doubt import Doubt, doubts
+from newsletter.deliver.lock import sending_lock
+from newsletter.deliver.recover import recover
+from newsletter.deliver.tally import under_way
+from newsletter.errors import InputError, RefusedError
+
+SETTLED_S = 3.0
+"""How long to wait for what is on its way, before saying how many had gone."""
+LOOK_S = 0.1
+ANSWERS = {
+    "accepted": Result.ACCEPTED,
+    "failed": Result.FAILED,
+    "send-again": Result.RETURNED,
+}
+"""What a person can say of an uncertain delivery."""
+
+
+def halt(desk: Desk, campaign_id: int, to: str) -> tuple[Status, int]:
+    """Pause or cancel a campaign: nothing more is offered from now on.
+
+    Args:
+        to: ``paused`` or ``cancelled``.
+
+    Returns:
+        Its status once what was on its way has an outcome, and how many are still on their way
+        after a few seconds.
+
+    Raises:
+        InputError: There is no such campaign.
+        RefusedError: It is in no state from which it could.
+    """
+    with desk.store.write() as connection:
+        states.move(connection, campaign_id, to, by=desk.by, now=desk.store.now(connection))
+    give_up = time.monotonic() + SETTLED_S
+    while True:
+        with desk.store.read() as connection:
+            left = under_way(connection, campaign_id)
+            if not left or time.monotonic() > give_up:
+                return status(connection, campaign_id), left
+        time.sleep(LOOK_S)
+
+
+def retry(desk: Desk, campaign_id: int) -> Status:
+    """Let every deferred delivery be due at once.
+
+    Raises:
+        InputError: There is no such campaign.
+    """
+    with desk.store.write() as connection:
+        found = status(connection, campaign_id)
+        due_now(connection, campaign_id, desk.store.now(connection))
+        return found
+
+
+def retry_failed(desk: Desk, campaign_id: int, reason: str) -> int:
+    """Put every failed delivery back into the queue, because a person says so.
+
+    Returns:
+        How many.
+
+    Raises:
+        InputError: There is no such campaign, or no reason.
+        RefusedError: The campaign is cancelled.
+    """
+    note = _note(desk, reason)
+    with desk.store.write() as connection:
+        now = desk.store.now(connection)
+        if not status(connection, campaign_id).tally.failed:
+            return 0
+        states.reopen(connection, campaign_id, by=desk.by, now=now, note=f"retry: {reason}")
+        return put_back(connection, campaign_id, now, note=note)
+
+
+def uncertain(desk: Desk, campaign_id: int) -> list[Doubt]:
+    """The uncertain deliveries, after whatever a dead sender left was looked at.
+
+    Raises:
+        InputError: There is no such campaign.
+    """
+    with desk.store.read() as connection:
+        status(connection, campaign_id)
+    _look(desk, campaign_id)
+    with desk.store.read() as connection:
+        return doubts(connection, campaign_id)
+
+
+def settle(
+    desk: Desk, campaign_id: int, answer: str, positions: Sequence[int], reason: str
+) -> list[int]:
+    """Say what became of uncertain deliveries, because a person knows.
+
+    Args:
+        answer: One of `ANSWERS`.
+        reason: How the person knows; kept with each attempt.
+
+    Returns:
+        The positions that are still uncertain or never were; all others are settled.
+
+    Raises:
+        InputError: There is no such campaign, or no reason.
+        RefusedError: They are to be sent again, and the campaign is cancelled.
+    """
+    note = _note(desk, reason)
+    known = {doubt.position for doubt in uncertain(desk, campaign_id)}
+    chosen = [position for position in positions if position in known]
+    if chosen and ANSWERS[answer] is Result.RETURNED:
+        with desk.store.write() as connection:
+            now = desk.store.now(connection)
+            states.reopen(connection, campaign_id, by=desk.by, now=now, note=f"again: {reason}")
+    resolve(desk.store, campaign_id, chosen, ANSWERS[answer], note=note)
+    return [position for position in positions if position not in known]
+
+
+def _look(desk: Desk, campaign_id: int) -> None:
+    """Settle what dead senders left; one that is at work settles its own."""
+    with suppress(RefusedError), sending_lock(desk.store):
+        recover(desk.store, campaign_id, desk.journal_folder)
+
+
+def _note(desk: Desk, reason: str) -> str:
+    if not reason.strip():
+        raise InputError("why?", fix="--reason TEXT: it is kept with each of them")
+    return f"{desk.by}: {reason.strip()}"
