@@ -2,6 +2,7 @@
 
 from newsletter.deliver.chunks import plan
 from newsletter.deliver.compose import Composer
+from newsletter.deliver.doubt import settle_by_evidence
 from newsletter.deliver.figures import DomainCount, Refusals, Wait
 from newsletter.deliver.model import (
     Compose,
@@ -37,6 +38,7 @@ __all__ = [
     "plan",
     "resolve",
     "run_campaign",
+    "settle_by_evidence",
     "taken_or_uncertain",
     "tally",
 ]

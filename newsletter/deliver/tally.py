@@ -153,6 +153,18 @@ def taken_or_uncertain(row: FromClause) -> Any:
     return or_(taken, under_way)
 
 
+def under_way(connection: Connection, campaign_id: int) -> int:
+    """How many were offered and have no outcome yet, by senders that are alive."""
+    offered = in_doubt(campaign_id).subquery("offered")
+    query = (
+        select(func.count())
+        .select_from(offered)
+        .join(chunk, chunk.c.id == offered.c.chunk_id)
+        .where(chunk.c.lease_until >= _gone_before(connection))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def in_doubt(campaign_id: int, chunk_id: int | None = None) -> CompoundSelect[Any]:
     """The deliveries that were offered and have no attempt yet: ``chunk_id``, ``position``.
 
