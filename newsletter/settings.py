@@ -239,6 +239,12 @@ class Settings(BaseSettings):
     """Seconds that a scheduled campaign may be late; after that it waits for a person."""
     database_url: str = "sqlite:///var/newsletter.db"
     var_dir: Path = Path("var")
+    log_file: str = ""
+    """Where JSON lines of what happens go, from the project's folder; empty: standard error."""
+    log_level: Literal["", "info", "warning", "error"] = ""
+    """The least that is logged; empty: ``info`` in a file, ``warning`` on standard error."""
+    metrics: bool = False
+    """Whether `/metrics` answers others than this machine."""
     secret_key: SecretStr = SecretStr("")
     """Signs links. Environment only."""
     old_secret_keys: tuple[SecretStr, ...] = ()

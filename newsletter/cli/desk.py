@@ -24,11 +24,13 @@ class CommandLine:
 
     @property
     def settings(self) -> Settings:
-        """The publication's settings, read once."""
+        """The publication's settings, read once; the log goes where they say from then on."""
         if self._settings is None:
+            from newsletter.cli.logs import configure
             from newsletter.settings import load_settings
 
             self._settings = load_settings(self.config)
+            configure(self._settings)
         return self._settings
 
     @contextmanager

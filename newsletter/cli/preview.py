@@ -47,6 +47,7 @@ def serve(line: CommandLine, host: str, port: int) -> None:
 
     Put a reverse proxy with https in front of it; see docs/operating.md.
     """
+    from newsletter.cli.logs import configure
     from newsletter.web.public import public_app
     from newsletter.web.server import serve as run
 
