@@ -1,0 +1,127 @@
+"""retry and uncertain: what a person does about deliveries that did not simply go out."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.errors import UsageError
+
+if TYPE_CHECKING:
+    from newsletter.deliver.doubt import Doubt
+
+campaign_argument = click.argument("campaign", type=int)
+reason_option = click.option("--reason", default="", help="Why; kept in the record.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  send.py retry 3
+  send.py retry 3 --failed --by maria --reason "their mail server was down all day"
+"""
+)
+@campaign_argument
+@click.option("--failed", is_flag=True, help="Put those that failed for good back, once more.")
+@by_option
+@reason_option
+@pass_line
+def retry(line: CommandLine, campaign: int, failed: bool, by: str, reason: str) -> None:
+    """Try deferred deliveries now instead of when they are due.
+
+    Nobody is mailed by this command: the campaign's `send --live`, run again, or a worker does it.
+    """
+    from newsletter.campaign import control
+
+    if failed and not reason:
+        raise UsageError("why should what failed for good be tried again?", fix="--reason TEXT")
+    with line.desk(by=by) as desk:
+        deferred = control.retry(desk, campaign).tally.deferred
+        put_back = control.retry_failed(desk, campaign, reason) if failed else 0
+    say(f"Campaign {campaign}: {deferred} deferred are due now.")
+    if failed:
+        say(f"{put_back} that had failed are queued again.")
+    if deferred or put_back:
+        say("Run its `send --live` again: that sends them.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  send.py uncertain 3
+  send.py uncertain 3 --resolve accepted --position 17 --position 18 --reason "both answered it"
+  send.py uncertain 3 --resolve send-again --position 19 --reason "she says it never came"
+"""
+)
+@campaign_argument
+@click.option(
+    "--resolve",
+    "answer",
+    type=click.Choice(["accepted", "failed", "send-again"]),
+    help="What became of them. Without it: list them.",
+)
+@click.option("--position", "positions", type=int, multiple=True, help="Which; repeat for more.")
+@by_option
+@reason_option
+@json_option
+@pass_line
+def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
+    line: CommandLine,
+    campaign: int,
+    answer: str | None,
+    positions: tuple[int, ...],
+    by: str,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Deliveries that may or may not have arrived: the connection died before the reply.
+
+    They are never sent again on a guess. Exits 1 while there are any.
+    """
+    from newsletter.campaign import control
+
+    if answer and not (positions and reason):
+        raise UsageError("which ones, and how do you know?", fix="--position N --reason TEXT")
+    if (positions or reason) and not answer:
+        raise UsageError("what became of them?", fix="--resolve accepted, failed or send-again")
+    with line.desk(by=by) as desk:
+        unknown = control.settle(desk, campaign, answer, positions, reason) if answer else ()
+        left = control.uncertain(desk, campaign)
+    if unknown:
+        say(f"Not uncertain, so left as they are: {', '.join(map(str, unknown))}")
+    if as_json:
+        print_json({"campaign": campaign, "uncertain": [_as_json(each) for each in left]})
+    else:
+        _show(campaign, left)
+    if answer == "send-again":
+        say("Run the campaign's `send --live` again: that sends them.")
+    sys.exit(1 if left or unknown else 0)
+
+
+def _show(campaign: int, left: list[Doubt]) -> None:
+    if not left:
+        click.echo(f"Campaign {campaign}: nothing is uncertain.")
+        return
+    click.echo(f"Campaign {campaign}: {len(left)} may or may not have arrived.")
+    for each in left:
+        at = f"{datetime.fromtimestamp(each.at).astimezone():%Y-%m-%d %H:%M:%S}"
+        click.echo(f"  {each.position:>7}  {each.email}  since {at}  chunk {each.chunk_id}")
+        click.echo(f"           {_known(each)}")
+
+
+def _as_json(doubt: Doubt) -> dict[str, object]:
+    return {
+        "position": doubt.position,
+        "address": doubt.email,
+        "at": doubt.at,
+        "chunk": doubt.chunk_id,
+        "known": _known(doubt),
+    }
+
+
+def _known(doubt: Doubt) -> str:
+    return doubt.known or "it was begun, or may have been; no reply is on record"
