@@ -116,12 +116,20 @@ def settle(
     note = _note(desk, reason)
     known = {doubt.position for doubt in uncertain(desk, campaign_id)}
     chosen = [position for position in positions if position in known]
-    if chosen and ANSWERS[answer] is Result.RETURNED:
-        with desk.store.write() as connection:
-            now = desk.store.now(connection)
-            states.reopen(connection, campaign_id, by=desk.by, now=now, note=f"again: {reason}")
+    again = bool(chosen) and ANSWERS[answer] is Result.RETURNED
+    if again:
+        _reopen(desk, campaign_id, reason)
     resolve(desk.store, campaign_id, chosen, ANSWERS[answer], note=note)
+    if again:
+        _reopen(desk, campaign_id, reason)
     return [position for position in positions if position not in known]
+
+
+def _reopen(desk: Desk, campaign_id: int, reason: str) -> None:
+    """Before, so that nothing is put back where it would stay; after, if it finished between."""
+    with desk.store.write() as connection:
+        now = desk.store.now(connection)
+        states.reopen(connection, campaign_id, by=desk.by, now=now, note=f"again: {reason}")
 
 
 def _look(desk: Desk, campaign_id: int) -> None:

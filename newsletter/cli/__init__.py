@@ -12,6 +12,7 @@ import click
 
 from newsletter import __version__
 from newsletter.cli.bounces import bounces
+from newsletter.cli.again import retry, uncertain
 from newsletter.cli.campaigns import cancel, pause, resume, status
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
@@ -73,6 +74,8 @@ for command in (
     pause,
     resume,
     cancel,
+    retry,
+    uncertain,
     report,
     subscribers,
     bounces,

@@ -83,7 +83,7 @@ def _watch(desk: Desk, campaign_id: int) -> None:
 @pass_line
 def pause(line: CommandLine, campaign: int, by: str) -> None:
     """Hold a campaign: what was offered finishes, the rest stays queued."""
-    _move(line, campaign, "paused", by)
+    _halt(line, campaign, "paused", by)
     say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
 
 
@@ -92,8 +92,18 @@ def pause(line: CommandLine, campaign: int, by: str) -> None:
 @by_option
 @pass_line
 def resume(line: CommandLine, campaign: int, by: str) -> None:
-    """Let a paused campaign go on; run its `send --live` again to send."""
-    _move(line, campaign, "sending", by)
+    """Let a paused campaign go on; run its `send --live` again to send.
+
+    One that was paused before its time is scheduled again.
+    """
+    from newsletter.campaign import states
+    from newsletter.campaign.status import status as one
+
+    with line.desk(by=by) as desk, desk.store.write() as connection:
+        now = desk.store.now(connection)
+        to = states.resume(connection, campaign, by=desk.by, now=now)
+        counts = one(connection, campaign).tally
+    say(f"Campaign {campaign} is {to}: {counts.accepted} had gone out, {counts.queued} queued.")
     say("Run its `send --live` again: that sends what is queued.")
 
 
@@ -103,18 +113,15 @@ def resume(line: CommandLine, campaign: int, by: str) -> None:
 @pass_line
 def cancel(line: CommandLine, campaign: int, by: str) -> None:
     """End a campaign for good: who has it keeps it, nobody else gets it."""
-    _move(line, campaign, "cancelled", by)
+    _halt(line, campaign, "cancelled", by)
 
 
-def _move(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
-    from newsletter.campaign import states
-    from newsletter.campaign.status import status as one
+def _halt(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
+    from newsletter.campaign.control import halt
 
-    with line.desk(by=by) as desk, desk.store.write() as connection:
-        now = desk.store.now(connection)
-        if to == "sending":
-            states.resume(connection, campaign_id, by=desk.by, now=now)
-        else:
-            states.move(connection, campaign_id, to, by=desk.by, now=now)
-        counts = one(connection, campaign_id).tally
+    with line.desk(by=by) as desk:
+        found, on_the_way = halt(desk, campaign_id, to)
+    counts = found.tally
     say(f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out, {counts.queued} queued.")
+    if on_the_way:
+        say(f"{on_the_way} of those queued are on their way this moment: see `send.py status`.")

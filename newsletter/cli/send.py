@@ -18,6 +18,7 @@ from newsletter.cli.desk import (
     say,
 )
 from newsletter.cli.progress import import_bar
+from newsletter.cli.schedule import Countdown, called_off, show_what_waits
 from newsletter.cli.sending_view import sending_view
 from newsletter.errors import RefusedError, UsageError
 
@@ -37,6 +38,7 @@ Examples:
   send.py send issues/spring-news.md --list readers
   send.py send issues/spring-news.md --list readers --live
   send.py send issues/spring-news.md --list readers --live --confirm 12406
+  send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
 
 Running a live send again continues it; nobody gets the issue twice.
 """
@@ -52,6 +54,9 @@ Running a live send again continues it; nobody gets the issue twice.
 @click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
 @click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
 @click.option("--confirm", type=int, metavar="N", help="How many will get it, instead of asking.")
+@click.option(
+    "--at", metavar="WHEN", help="When to begin: 2026-12-01T09:00 here, or with an offset."
+)
 @click.option("--again", default="", metavar="REASON", help="Send also to who already has it.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where a dry run writes. [var/outbox/SLUG]"
@@ -67,6 +72,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     skip_invalid: bool,
     live: bool,
     confirm: int | None,
+    at: str | None,
     again: str,
     out: Path | None,
     by: str,
@@ -79,7 +85,8 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         raise UsageError("--confirm goes with --live")
     with line.desk(by=by, live=live) as desk:
         job = Job(issue, list_name, csv_file, skip_invalid, again)
-        result = _live(desk, job, confirm) if live else _dry_run(desk, job, out)
+        not_before = _when(at) if at else 0.0
+        result = _live(desk, job, confirm, not_before) if live else _dry_run(desk, job, out)
     if as_json:
         print_json(result.as_json())
     else:
@@ -130,7 +137,17 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
     return result
 
 
-def _live(desk: Desk, job: Job, confirm: int | None) -> Status:
+def _when(at: str) -> float:
+    import time
+
+    from newsletter.campaign.schedule import parse_when, shown
+
+    wanted = parse_when(at, time.time())
+    say(f"To begin on {shown(wanted)}.")
+    return wanted
+
+
+def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Status:
     from newsletter.campaign import approval, opening, sending
     from newsletter.campaign.freeze import Audience
 
@@ -148,9 +165,17 @@ def _live(desk: Desk, job: Job, confirm: int | None) -> Status:
     outbox = desk.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
     transport = sending.open_transport(desk.settings, outbox)
     _confirm_or_discard(desk, job, opened, confirm)
-    with sending_view() as progress:
-        result = sending.run(desk, opened, transport, proof=False, progress=progress)
-    if result.tally.queued:
+    with called_off(desk, opened, not_before), sending_view() as progress:
+        result = sending.run(
+            desk,
+            opened,
+            transport,
+            proof=False,
+            progress=progress,
+            not_before=not_before,
+            countdown=Countdown(opened.status.campaign_id),
+        )
+    if result.tally.queued and not result.held:
         say(f"{result.tally.queued} are still queued; the same command goes on with them.")
     return result
 
@@ -273,6 +298,7 @@ def show_status(result: Status) -> None:
         if number or name == "accepted":
             click.echo(f"  {name:<{width}}  {number:>9,}")
     click.echo(f"  {'audience':<{width}}  {counts.audience:>9,}")
+    show_what_waits(result)
 
 
 @click.command(epilog="Example: send.py test issues/spring-news.md --to office@clinic.example")
