@@ -14,7 +14,7 @@ from newsletter.audience.tokens import TokenSigner
 from newsletter.deliver.replies import ReplyClass
 from newsletter.events import arf, auto_reply, fallback, notice
 from newsletter.events.delivery_status import StatusEntry, read_status
-from newsletter.events.message import Mail, read
+from newsletter.events.message import STATUS, Mail, read, read_text
 from newsletter.events.model import Kind, Recipient, Report
 from newsletter.events.provider_notice import read_provider_notice
 from newsletter.events.reply import Said, find_phase, find_reply, judge
@@ -46,7 +46,8 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
         raw: The message as it came.
         signer: Reads our tokens; without it no report carries proof.
     """
-    mail = read(raw)
+    outer = read(raw)
+    mail = _innermost(outer)
     report = (
         read_provider_notice(mail)
         or arf.read_feedback(mail)
@@ -57,9 +58,15 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
     return replace(
         report,
         recipients=report.recipients[:MOST_RECIPIENTS],
-        token=_token(mail, signer),
+        token=_token(outer, signer),
         message_id=_message_id(mail),
     )
+
+
+def _innermost(mail: Mail) -> Mail:
+    """The notice itself, where a person or a machine only passes one on."""
+    passed_on = notice.from_mailer(mail.returned) and not mail.texts(*STATUS)
+    return read_text(mail.returned_text) if passed_on else mail
 
 
 def _from_status(mail: Mail) -> Report | None:
@@ -105,8 +112,7 @@ def _from_notice(mail: Mail, raw: bytes) -> Report | None:
     if found:
         return _bounce(found, text, late=late)
     nested = mail.everything[: notice.LONGEST_NOTICE]
-    strict = not (mail.returned.get("From") and notice.from_daemon(mail.returned))
-    if found := notice.find_recipients(mail, nested, strict=strict):
+    if found := notice.find_recipients(mail, nested, strict=True):
         return _bounce(found, nested, late=late)
     late_ones, failed = fallback.scan(raw)
     if late_ones or failed:

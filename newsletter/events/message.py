@@ -111,10 +111,13 @@ class Mail:
     @cached_property
     def returned(self) -> Fields:
         """The header of the message that the notice is about, as far as it came back."""
-        for part in self.parts:
-            if part.type in RETURNED:
-                return parse_fields(part.text.lstrip("\n"))[0]
-        return parse_fields(self._divided[1])[0]
+        return parse_fields(self.returned_text)[0]
+
+    @cached_property
+    def returned_text(self) -> str:
+        """As much of that message as came back."""
+        attached = self.texts(*RETURNED)
+        return attached[0].lstrip("\n") if attached else self._divided[1]
 
     @cached_property
     def everything(self) -> str:
@@ -154,6 +157,11 @@ def read(raw: bytes) -> Mail:
         raw: Any bytes; a leading mbox line and any kind of line end are taken.
     """
     text = raw[:MAX_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
+    return read_text(text)
+
+
+def read_text(text: str) -> Mail:
+    """Read a message of which one character stands for one byte, lines ending in LF."""
     text = text.lstrip("\n")
     if text.startswith(("From ", ">From ")):
         text = text.partition("\n")[2]

@@ -72,10 +72,10 @@ def looks_like_notice(mail: Mail) -> bool:
     section 4.5.5) proves nothing: responders use it too. People who answer quote notices.
     """
     fields = mail.fields
-    if fields.get("X-Failed-Recipients") or _MAILER.search(fields.decoded("From")):
+    if fields.get("X-Failed-Recipients") or from_mailer(fields):
         return True
     subject = fields.decoded("Subject")
-    daemon = from_daemon(fields) or from_daemon(mail.returned)
+    daemon = _from_daemon(fields)
     if _ANSWER.match(subject) and not daemon:
         return False
     titled = bool(_SUBJECT.search(subject))
@@ -85,8 +85,12 @@ def looks_like_notice(mail: Mail) -> bool:
     return daemon + titled + said + formal + bool(mail.returned.pairs and said) > 1
 
 
-def from_daemon(fields: Fields) -> bool:
-    """Whether a header names a mail system as its author, or nobody."""
+def from_mailer(fields: Fields) -> bool:
+    """Whether the author bears the name that only mail systems have."""
+    return bool(_MAILER.search(fields.decoded("From")))
+
+
+def _from_daemon(fields: Fields) -> bool:
     sender = fields.decoded("From").strip()
     return sender == "<>" or bool(_DAEMON.search(sender))
 
