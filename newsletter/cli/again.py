@@ -69,7 +69,7 @@ Examples:
 @reason_option
 @json_option
 @pass_line
-def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
+def uncertain(
     line: CommandLine,
     campaign: int,
     answer: str | None,
