@@ -6,24 +6,26 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from newsletter.audience import Token, TokenPurpose, TokenSigner
+from newsletter.audience.keys import check_signing_key
 from newsletter.campaign import preflight, schedule, states
 from newsletter.campaign.desk import Desk
+from newsletter.campaign.following import Progress, follow, is_under_way
 from newsletter.campaign.opening import Opened, begin
 from newsletter.campaign.status import Status, status
-from newsletter.deliver import Composer, Limits, Tally, Transport, run_campaign
-from newsletter.deliver.chunks import is_done
+from newsletter.deliver import Composer, Limits, Transport, run_campaign
+from newsletter.deliver.chunks import LOOK_S
 from newsletter.deliver.hold import HoldRule
+from newsletter.deliver.lock import is_sending
 from newsletter.deliver.rate import Rates
 from newsletter.errors import RefusedError
 from newsletter.settings import Settings
-
-Progress = Callable[[Tally], None]
+from newsletter.store import Store
 
 
 def require_way_out(desk: Desk, opened: Opened) -> bool:
@@ -86,17 +88,12 @@ def run(
         proof=proof,
         campaign_id=campaign_id,
     )
-    with _runner() as runner:
+    with event_loop() as runner:
         limits = Limits() if proof else limits_of(desk.settings)
         runner.run(_until_stopped(desk, campaign_id, transport, composer, progress, limits))
-    with desk.store.write() as connection:
-        result = status(connection, campaign_id)
-        if result.state == "sending" and is_done(connection, campaign_id):
-            states.move(
-                connection, campaign_id, "finished", by=desk.by, now=desk.store.now(connection)
-            )
-            result = status(connection, campaign_id)
-    return result
+    states.finish_done(desk.store, campaign_id, by=desk.by)
+    with desk.store.read() as connection:
+        return status(connection, campaign_id)
 
 
 def start(desk: Desk, opened: Opened, *, proof: bool = False, not_before: float = 0.0) -> None:
@@ -107,12 +104,15 @@ def start(desk: Desk, opened: Opened, *, proof: bool = False, not_before: float 
         not_before: When (Unix seconds); at once, or after the undo window, by default.
 
     Raises:
-        RefusedError: As `newsletter.campaign.opening.begin`.
+        RefusedError: As `newsletter.campaign.opening.begin`; or links would be signed with another
+            key than those of earlier mail.
     """
     settings = desk.settings
     if proof:
         begin(desk, opened)
         return
+    with desk.store.write() as connection:
+        check_signing_key(connection, desk.keys)
     if settings.undo_window and not (not_before or opened.continuing):
         with desk.store.read() as connection:
             not_before = desk.store.now(connection) + settings.undo_window
@@ -137,28 +137,73 @@ async def _until_stopped(
     progress: Progress | None,
     limits: Limits,
 ) -> None:
+    stop = stop_on_signals()
+    store = desk.store
+    try:
+        if is_sending(store.engine):
+            async with _following(store, campaign_id, progress):
+                if not await _outlast(store, campaign_id, limits.patience, stop):
+                    return
+        # Beside others, only the database knows how far all have got.
+        shown = None if store.is_sqlite else progress
+        async with _following(store, campaign_id, shown):
+            await run_campaign(
+                store,
+                campaign_id,
+                transport,
+                composer,
+                owner=sender_name(),
+                journal_dir=desk.journal_folder,
+                progress=progress if store.is_sqlite else None,
+                stop=stop,
+                limits=limits,
+            )
+    finally:
+        await transport.close()
+
+
+@asynccontextmanager
+async def _following(
+    store: Store, campaign_id: int, progress: Progress | None
+) -> AsyncIterator[None]:
+    task = asyncio.create_task(follow(store, campaign_id, progress)) if progress else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
+
+
+async def _outlast(store: Store, campaign_id: int, patience: float, stop: asyncio.Event) -> bool:
+    """Wait while another process sends from this SQLite database.
+
+    Returns:
+        Whether it ended and left something to do.
+    """
+    while is_sending(store.engine):
+        if stop.is_set() or not await is_under_way(store, campaign_id, patience):
+            return False
+        await asyncio.sleep(LOOK_S)
+    return True
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         with suppress(ValueError, NotImplementedError):
             loop.add_signal_handler(name, stop.set)
-    try:
-        await run_campaign(
-            desk.store,
-            campaign_id,
-            transport,
-            composer,
-            owner=f"{socket.gethostname()}:{os.getpid()}",
-            journal_dir=desk.journal_folder,
-            progress=progress,
-            stop=stop,
-            limits=limits,
-        )
-    finally:
-        await transport.close()
+    return stop
 
 
-def _runner() -> asyncio.Runner:
+def sender_name() -> str:
+    """This process, for people to read."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def event_loop() -> asyncio.Runner:
+    """The fastest event loop that is installed."""
     factory: Any = None
     with suppress(ImportError):
         import uvloop

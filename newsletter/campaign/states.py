@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, select, update
 
+from newsletter.deliver.chunks import is_done
+from newsletter.deliver.hold import SYSTEM
 from newsletter.errors import InputError, RefusedError
+from newsletter.store import Store
 from newsletter.store.schema import campaign, campaign_event
 
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -100,3 +103,31 @@ def reopen(connection: Connection, campaign_id: int, *, by: str, now: float, not
     if state not in UNFINISHED:
         raise RefusedError(f"campaign {campaign_id} is {state}: it mails nobody any more")
     return str(state)
+
+
+def finish_done(store: Store, campaign_id: int | None = None, *, by: str = SYSTEM) -> list[int]:
+    """End campaigns all of whose deliveries are final. Any number of processes may do so at once.
+
+    Args:
+        campaign_id: Only this one; every campaign that is sending by default.
+
+    Returns:
+        Those that this call ended.
+    """
+    with store.read() as connection:
+        sending = select(campaign.c.id).where(campaign.c.state == "sending")
+        if campaign_id is not None:
+            sending = sending.where(campaign.c.id == campaign_id)
+        done = [each for each in connection.execute(sending).scalars() if is_done(connection, each)]
+    return [each for each in done if _finish(store, each, by)]
+
+
+def _finish(store: Store, campaign_id: int, by: str) -> bool:
+    with store.write() as connection:
+        state = connection.execute(
+            select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
+        ).scalar()
+        if state != "sending" or not is_done(connection, campaign_id):
+            return False
+        move(connection, campaign_id, "finished", by=by, now=store.now(connection))
+        return True

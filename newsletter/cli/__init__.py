@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from newsletter import __version__
-from newsletter.cli.bounces import bounces
 from newsletter.cli.again import retry, uncertain
+from newsletter.cli.bounces import bounces
 from newsletter.cli.campaigns import cancel, pause, resume, status
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
@@ -22,6 +22,7 @@ from newsletter.cli.preview import preview, serve
 from newsletter.cli.report import report
 from newsletter.cli.send import send, test
 from newsletter.cli.subscribers import subscribers
+from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 
 EPILOG = """
@@ -80,6 +81,7 @@ for command in (
     subscribers,
     bounces,
     serve,
+    worker,
     db,
     demo,
 ):

@@ -38,6 +38,7 @@ Examples:
   send.py send issues/spring-news.md --list readers
   send.py send issues/spring-news.md --list readers --live
   send.py send issues/spring-news.md --list readers --live --confirm 12406
+  send.py send issues/spring-news.md --list readers --live --detach
   send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
 
 Running a live send again continues it; nobody gets the issue twice.
@@ -57,6 +58,7 @@ Running a live send again continues it; nobody gets the issue twice.
 @click.option(
     "--at", metavar="WHEN", help="When to begin: 2026-12-01T09:00 here, or with an offset."
 )
+@click.option("--detach", is_flag=True, help="Leave the sending to `worker`, and end at once.")
 @click.option("--again", default="", metavar="REASON", help="Send also to who already has it.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where a dry run writes. [var/outbox/SLUG]"
@@ -73,6 +75,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     live: bool,
     confirm: int | None,
     at: str | None,
+    detach: bool,
     again: str,
     out: Path | None,
     by: str,
@@ -83,28 +86,38 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         raise UsageError("to whom?", fix="--list NAME or --csv FILE")
     if confirm is not None and not live:
         raise UsageError("--confirm goes with --live")
+    if detach and not live:
+        raise UsageError("--detach goes with --live")
     with line.desk(by=by, live=live) as desk:
-        job = Job(issue, list_name, csv_file, skip_invalid, again)
+        job = Job(issue, list_name, csv_file, skip_invalid, again, detach)
         not_before = _when(at) if at else 0.0
         result = _live(desk, job, confirm, not_before) if live else _dry_run(desk, job, out)
     if as_json:
         print_json(result.as_json())
     else:
         show_status(result)
-    sys.exit(1 if result.has_problems or result.tally.queued else 0)
+    left = result.tally.queued and not detach
+    sys.exit(1 if result.has_problems or left else 0)
 
 
 class Job:
     """What to send to whom, as the options say it."""
 
     def __init__(
-        self, issue: Path, list_name: str, csv_file: Path | None, skip_invalid: bool, again: str
+        self,
+        issue: Path,
+        list_name: str,
+        csv_file: Path | None,
+        skip_invalid: bool,
+        again: str,
+        detach: bool,
     ) -> None:
         self.issue = issue
         self.list_name = list_name or (csv_file.stem if csv_file else "")
         self.csv_file = csv_file
         self.skip_invalid = skip_invalid
         self.again = again
+        self.detach = detach
 
 
 def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
@@ -165,6 +178,8 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
     outbox = desk.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
     transport = sending.open_transport(desk.settings, outbox)
     _confirm_or_discard(desk, job, opened, confirm)
+    if job.detach:
+        return _detach(desk, opened, not_before)
     with called_off(desk, opened, not_before), sending_view() as progress:
         result = sending.run(
             desk,
@@ -178,6 +193,17 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
     if result.tally.queued and not result.held:
         say(f"{result.tally.queued} are still queued; the same command goes on with them.")
     return result
+
+
+def _detach(desk: Desk, opened: Opened, not_before: float) -> Status:
+    from newsletter.campaign import sending
+    from newsletter.campaign.status import status
+
+    campaign_id = opened.status.campaign_id
+    sending.start(desk, opened, not_before=not_before)
+    say(f"Campaign {campaign_id} is left to a worker: run `send.py worker` if none is running.")
+    with desk.store.read() as connection:
+        return status(connection, campaign_id)
 
 
 def _say_who_joined_since(desk: Desk, job: Job, opened: Opened) -> None:

@@ -122,6 +122,18 @@ def _behind_no_canary() -> ColumnElement[bool]:
     )
 
 
+def due_chunks(connection: Connection, transport: str, now: float) -> list[int]:
+    """The chunks that anybody may claim, by number.
+
+    Args:
+        connection: Any connection.
+        transport: Only of campaigns that go by it.
+        now: As `claimable`.
+    """
+    query = claimable(now).where(campaign.c.transport == transport)
+    return list(connection.execute(query.with_only_columns(chunk.c.id)).scalars())
+
+
 def seconds_until_due(store: Store, campaign_id: int) -> float | None:
     """How long until there may be something to do; None when nothing waits or the campaign halts.
 

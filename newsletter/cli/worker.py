@@ -1,0 +1,46 @@
+"""worker: sends what is confirmed, for as long as it runs."""
+
+from __future__ import annotations
+
+import click
+
+from newsletter.cli.desk import CommandLine, pass_line, say
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  send.py worker
+  send.py worker --once
+  send.py worker --concurrency 2
+
+On PostgreSQL any number of workers share the work, on any number of machines; on SQLite there is
+one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
+"""
+)
+@click.option("--once", is_flag=True, help="Send what is due now, and end.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Chunks at once, for many small campaigns; one keeps every connection busy.",
+)
+@pass_line
+def worker(line: CommandLine, once: bool, concurrency: int) -> None:
+    """Send campaigns that were confirmed with --detach or --at, and their retries."""
+    from newsletter.campaign.sending import event_loop, stop_on_signals
+    from newsletter.campaign.working import Worker
+
+    with line.desk(live=True) as desk, event_loop() as runner:
+
+        async def work() -> None:
+            stop = stop_on_signals()
+            hand = Worker(desk, tell=say, stop=stop)
+            if once:
+                await hand.once()
+                return
+            say(f"Worker on {desk.store.name} over {desk.settings.transport}; end it with Ctrl-C.")
+            await hand.run(concurrency=concurrency)
+
+        runner.run(work())
