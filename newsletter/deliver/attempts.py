@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    column,
+    exists,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.deliver.eligible import LIMITED, OVER_RATE
@@ -36,17 +50,37 @@ class Place:
 
 def append(connection: Connection, place: Place, outcomes: Iterable[Outcome], now: float) -> None:
     """Write outcomes; one that is there already gives way only when it was uncertain."""
-    rows = [_row(place, outcome, now) for outcome in outcomes]
-    if not rows:
-        return
-    statement = _INSERT[connection.dialect.name](attempt)
-    columns = ("result", "code", "status", "reply", "at")
-    statement = statement.on_conflict_do_update(
+    rows: dict[int, dict[str, Any]] = {}
+    for outcome in outcomes:
+        known = rows.get(outcome.position)
+        if known is None or known["result"] == Result.UNCERTAIN:
+            rows[outcome.position] = _row(place, outcome, now)
+    if rows:
+        statement = _appending(connection.dialect.name)
+        connection.execute(statement, {"rows": json.dumps(list(rows.values()))})
+
+
+@cache
+def _appending(dialect: str) -> Any:
+    """Takes all rows as one JSON value: a parameter for each cell costs far more."""
+    names = [column.name for column in attempt.c]
+    if dialect == "postgresql":
+        typed = [column(each.name, each.type) for each in attempt.c]
+        records = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
+        given: Any = records.table_valued(*typed).render_derived(with_types=True)
+        cells = [given.c[name] for name in names]
+    else:
+        given = func.json_each(bindparam("rows", type_=Text)).table_valued("value")
+        cells = [func.json_extract(given.c.value, f"$.{name}") for name in names]
+    # SQLite would take the ON of ON CONFLICT for that of a join, were there no WHERE before it.
+    statement = _INSERT[dialect](attempt).from_select(names, select(*cells).where(true()))
+    return statement.on_conflict_do_update(
         index_elements=[attempt.c.campaign_id, attempt.c.position, attempt.c.chunk_id],
-        set_={name: statement.excluded[name] for name in columns},
+        set_={
+            name: statement.excluded[name] for name in ("result", "code", "status", "reply", "at")
+        },
         where=attempt.c.result == Result.UNCERTAIN,
     )
-    connection.execute(statement, rows)
 
 
 def append_skips(

@@ -78,8 +78,10 @@ class FileJournal:
         Raises:
             OSError: As `begun`.
         """
-        line = [outcome.position, outcome.result, outcome.code, outcome.status, outcome.reply]
-        self._write(f"reply {json.dumps(line)}\n")
+        code = "null" if outcome.code is None else outcome.code
+        status, reply = json.dumps(outcome.status), json.dumps(outcome.reply)
+        line = f'[{outcome.position}, "{outcome.result}", {code}, {status}, {reply}]'
+        self._write(f"reply {line}\n")
 
     def close(self, *, remove: bool) -> None:
         """Let go of the file. Remove it only when all that it says is in the database."""

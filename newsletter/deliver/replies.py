@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 
 class ReplyClass(StrEnum):
@@ -115,6 +116,7 @@ _TROUBLE = re.compile(
 """About a machine on the way: it may work tomorrow."""
 
 
+@lru_cache(maxsize=64)
 def enhanced_status(text: str) -> str:
     """Give the enhanced status code a reply's text begins with, or an empty string.
 
