@@ -53,7 +53,13 @@ class Bucket:
         self._interval = 1 / per_second
         self._burst = max(BURST_S, self._interval)
         self._now = now
-        self.tat = max(now, min(tat, now + self._burst))
+        self._from = max(now, min(tat, now + self._burst))
+        self._taken = 0
+
+    @property
+    def tat(self) -> float:
+        """The theoretical arrival time, with what was reserved."""
+        return self._from + self._taken * self._interval
 
     @property
     def room(self) -> int:
@@ -62,7 +68,7 @@ class Bucket:
 
     def take(self) -> None:
         """Reserve one message."""
-        self.tat += self._interval
+        self._taken += 1
 
     @property
     def wait(self) -> float:
