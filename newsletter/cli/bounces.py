@@ -38,7 +38,7 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
                 raw = source.read(MAX_BYTES)
         except OSError as error:
             unread += 1
-            say(f"error: {file}: {error.strerror or error}")
+            say(f"error: {click.format_filename(file)}: {error.strerror or error}")
             continue
         report = understand(raw)
         click.echo(json.dumps(as_object(file, report)) if as_json else as_lines(file, report))
@@ -65,7 +65,7 @@ def as_object(file: Path, report: Report) -> dict[str, Any]:
 
 def as_lines(file: Path, report: Report) -> str:
     """A report for people."""
-    lines = [f"{file}: {report.kind}"]
+    lines = [f"{click.format_filename(file)}: {report.kind}"]
     for found in report.recipients:
         codes = " ".join(code for code in (found.reply, found.status) if code)
         lines.append(f"    {found.address or '(nobody named)'}: {found.verdict} {codes}".rstrip())

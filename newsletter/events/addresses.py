@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-ADDRESS = r"[^\s<>()\[\]\\,;:\"'|=@]{1,64}@[^\W_](?:[\w.-]{0,251}[^\W_])?"
+ADDRESS = r"[^\s\x00-\x1f\x7f<>()\[\]\\,;:\"'|=@]{1,64}@[^\W_](?:[\w.-]{0,251}[^\W_])?"
 _WHOLE = re.compile(ADDRESS)
 _SENDERS = re.compile(
     r"(?:mailer-?daemon|postmaster|abuse|no-?reply|do-?not-?reply|support)@", re.I

@@ -19,6 +19,7 @@ from functools import cached_property
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 8
 MAX_PARTS = 100
+LONGEST_DECODED = 2000
 
 RETURNED = frozenset(
     [
@@ -72,7 +73,7 @@ class Fields:
 
     def decoded(self, name: str) -> str:
         """The value with its encoded-words read (RFC 2047), or as it stands where they are bad."""
-        value = self.get(name)
+        value = self.get(name)[:LONGEST_DECODED]
         try:
             return str(make_header(decode_header(value))) if "=?" in value else value
         except (HeaderParseError, LookupError, ValueError):

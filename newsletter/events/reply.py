@@ -101,7 +101,7 @@ def find_reply(text: str) -> Said:
         status = code[2] or (before and before[1]) or _first_status(said)
         return Said(code[1], status, said, find_phase(text))
     status = _STATUS.search(text)
-    words = " ".join(text[: LONGEST_REASON * 4].split())[:LONGEST_REASON]
+    words = _plain(text[: LONGEST_REASON * 4])
     return Said("", status[1] if status else "", words, find_phase(text))
 
 
@@ -174,4 +174,10 @@ def _line(text: str) -> str:
     text = text[: LONGEST_REASON * 4].lstrip()
     end = _END.search(text)
     text = _whole_reply(_QUOTE.sub("", text[: end.start()] if end else text))
-    return " ".join(text.split())[:LONGEST_REASON]
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """One line without control characters: it is shown in terminals and written to the record."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(shown.split())[:LONGEST_REASON]
