@@ -71,14 +71,14 @@ def test_a_restart_does_not_reset_the_rate(store: Store, tmp_path: Path) -> None
     campaign_id = freeze(store, 60)
     first = claim(store, campaign_id, "one")
     assert first
-    rates = Rates("memory", per_second=20)
-    assert len(offer(store, first, 500, rates=rates).deliveries) == 20
-    release(store, first, [Outcome(n, Result.ACCEPTED) for n in range(1, 21)])
+    rates = Rates("memory", per_second=0.02)
+    assert len(offer(store, first, 500, rates=rates).deliveries) == 1
+    release(store, first, [Outcome(1, Result.ACCEPTED)])
     again = claim(store, campaign_id, "two")
     assert again
     found = offer(store, again, 500, rates=rates)
-    assert len(found.deliveries) < 20
-    assert found.deliveries or found.wait > 0
+    assert found.deliveries == []
+    assert found.wait > 0
 
 
 def test_a_clock_set_back_freezes_nothing(store: Store, tmp_path: Path) -> None:
@@ -121,15 +121,15 @@ def test_who_is_passed_over_counts_as_queued_and_is_put_back_once(store: Store) 
     """However long a domain takes, its readers are not written down again and again."""
     campaign_id = freeze(store, 400)
     at_domain(store, "big.example", 1, 400)
-    rates = Rates("memory", per_domain={"big.example": 5})
+    rates = Rates("memory", per_domain={"big.example": 0.02})
     lease = claim(store, campaign_id, "tests")
     assert lease
     found = offer(store, lease, 500, rates=rates)
-    assert (len(found.deliveries), len(found.over), found.exhausted) == (5, 395, True)
+    assert (len(found.deliveries), len(found.over), found.exhausted) == (1, 399, True)
     finish(store, lease, [Outcome(each.position, Result.ACCEPTED) for each in found.deliveries])
     assert chunk_states(store) == [("first", "done"), ("limited", "ready")]
     result = counts(store, campaign_id)
-    assert (result.accepted, result.queued) == (5, 395)
+    assert (result.accepted, result.queued) == (1, 399)
 
     for _ in range(3):
         lease = claim(store, campaign_id, "tests")
@@ -143,8 +143,8 @@ def test_who_is_passed_over_counts_as_queued_and_is_put_back_once(store: Store) 
             connection.execute(update(chunk).values(due_at=0))
     with store.read() as connection:
         rows = connection.execute(select(func.count()).select_from(attempt)).scalar_one()
-    assert rows <= 400 + 15
-    assert counts(store, campaign_id).queued >= 380
+    assert rows <= 400 + 3
+    assert counts(store, campaign_id).queued >= 396
 
 
 def test_without_limits_no_rate_is_kept(store: Store, tmp_path: Path) -> None:
