@@ -129,7 +129,7 @@ def _start(store: Store, campaign_id: int, grace: float) -> bool:
 def wait(
     store: Store, settings: Settings, campaign_id: int, tell: Callable[[float], None] | None = None
 ) -> None:
-    """Wait until a scheduled campaign sends, by whoever began it; return at once if it does.
+    """Wait until a scheduled campaign was begun, by whomever; return at once if it was.
 
     Args:
         tell: Told about twice a second how many seconds are left.
@@ -143,11 +143,11 @@ def wait(
             row = connection.execute(
                 select(campaign.c.state, campaign.c.not_before).where(campaign.c.id == campaign_id)
             ).one()
-        if row.state == "sending":
+        if row.state in {"sending", "finished"}:
             return
         if row.state != "scheduled":
             raise RefusedError(
-                f"campaign {campaign_id} is {row.state}: nothing was sent",
+                f"campaign {campaign_id} is {row.state}",
                 fix=f"`send.py resume {campaign_id}`, then the same command again"
                 if row.state in states.HELD
                 else "see `send.py status`",
