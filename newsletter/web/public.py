@@ -32,6 +32,7 @@ from newsletter.web.guard import (
 from newsletter.web.joining import Joining
 from newsletter.web.letters import Letters
 from newsletter.web.media import media_route
+from newsletter.web.metrics import Metrics
 from newsletter.web.pages import Pages
 from newsletter.web.site import Site
 
@@ -53,7 +54,8 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     signer = TokenSigner(keys)
     letters = Letters(settings, pages.languages)
     site = Site(settings, store, keys, signer, pages, letters)
-    leaving = _Leaving(store, signer, pages, base)
+    metrics = Metrics(store)
+    leaving = _Leaving(store, signer, pages, base, metrics)
     confirming = Confirming(site)
     media = media_folder(settings)
     routes: list[BaseRoute] = [
@@ -64,13 +66,17 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         Route("/confirm/{token}", confirming.ask, methods=["GET"]),
         Route("/confirm/{token}", confirming.act, methods=["POST"]),
         Route("/health", _health(store)),
+        metrics.route(public=settings.metrics),
         media_route(lambda name: read_media(media / name)),
         pages.route(),
     ]
     # Some proxies pass the path of `public_url` on, some take it off.
     return Starlette(
         routes=[*routes, Mount(base, routes=routes)] if base else routes,
-        middleware=[Middleware(AccessLog), Middleware(SecurityHeaders, policy=PAGE_POLICY)],
+        middleware=[
+            Middleware(AccessLog, observe=metrics.request),
+            Middleware(SecurityHeaders, policy=PAGE_POLICY),
+        ],
         exception_handlers={
             HTTPException: pages.explain,
             UnavailableError: _unavailable(pages),
@@ -99,8 +105,11 @@ class _Leaving:
     nothing was done.
     """
 
-    def __init__(self, store: Store, signer: TokenSigner, pages: Pages, base: str) -> None:
+    def __init__(
+        self, store: Store, signer: TokenSigner, pages: Pages, base: str, metrics: Metrics
+    ) -> None:
         self._base = base
+        self._metrics = metrics
         self._store = store
         self._signer = signer
         self._pages = pages
@@ -119,7 +128,10 @@ class _Leaving:
         await _read_past(request)
         token = self._token(request)
         if token:
-            await run_in_threadpool(unsubscribe, self._store, token, _source(request))
+            source = _source(request)
+            result = await run_in_threadpool(unsubscribe, self._store, token, source)
+            if result.changed:
+                self._metrics.unsubscribed(source)
         return self._answer(request, token, "unsubscribed.html", undo=f"{self._path(request)}/undo")
 
     async def undo(self, request: Request) -> Response:
@@ -178,7 +190,7 @@ def _health(store: Store) -> Handler:
 
 def _unavailable(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def explain(request: Request, error: Exception) -> Response:
-        log.error("unavailable: %s", error)
+        log.error("unavailable", extra={"reason": str(error)})
         return await pages.explain(request, HTTPException(503, headers={"Retry-After": "60"}))
 
     return explain
