@@ -41,29 +41,35 @@ _NOT_ABOUT_ANYBODY = frozenset(["6.7", "6.9"])
 _POLICY_CODES = frozenset((530, 534, 535, 538))
 """Our login is refused (RFC 4954)."""
 
-_WHO = r"(?:user|recipient|mailbox|address|addressee|account|customer|userid)"
+_WHO = (
+    r"(?:(?:user|recipient|mailbox|address|addressee|account|customer)(?:e?s)?|userid|alias"
+    r"|local\ part)"
+)
 _WHERE = r"(?:domain|host|hostname)"
 _NEVER_TAKES_MAIL = frozenset((521, 556))
 """The host, or the domain, takes no mail at all (RFC 7504)."""
 _GAP = r"(?:[^.;]|\.(?=\S))"
 """Within a sentence; a full stop inside an address or a host name ends none."""
 _DEAD = re.compile(
-    rf"""unknown\ (?:local\ |virtual\ |e-?mail\ )*(?:{_WHO}|host|domain)\b
-    | (?:no|not\ an?)\ (?:such|known|valid)\ (?:{_WHO}|{_WHERE}|person)
+    rf"""unknown\ (?:local\ |virtual\ |e-?mail\ |or\ illegal\ )*(?:{_WHO}|host|domain)\b
+    | (?:no|not\ an?)\ (?:such|known|valid)\ (?:local\ |e-?mail\ )?(?:{_WHO}|{_WHERE}|person)
     | no\ (?:known\ )?(?:mailbox|account)\b | no(?:body|\ user)\ (?:here\ )?(?:by|with)\ that\ name
     | no\ one\ at\ this\ address | account\ unavailable | no\ longer\ accepts\ (?:e?-?mail|messages)
-    | recipient\ (?:is\ )?(?:not\ (?:accepted|ok|present)|rejected)
-    | not\ an\ active\ address | (?:bad|valid)rcptto | badrecipientto
+    | recipient\ (?:is\ )?(?:not\ (?:accepted|ok)|rejected) | (?:rejected|no\ valid)\ recipients?
+    | not\ an\ active\ address | (?:bad|valid)rcptto | badrecipientto | recip(?:ient)?notfound
     | \S@\S{{1,250}}\ (?:does\ not|doesn['\u2019]t)\ exist
     | (?:invalid|bad|illegal|incorrect|undeliverable)
-      \ (?:(?:final|delivery|destination|mailbox)\ ){{0,2}}
+      \ (?:(?:final|delivery|destination|mailbox|e-?mail)\ ){{0,2}}
       (?:{_WHO}|{_WHERE}|host/domain)\b
-    | \b(?:{_WHO}|{_WHERE})\b(?:\ name)?{_GAP}{{0,60}}?\b
-      (?:(?:not|n['\u2019]t)\ (?:be\ )?(?:found|known|recogni[sz]ed|exist|listed|registered)
-        |unknown | no\ longer\ (?:exists|valid|in\ use|here))
-    | \b(?:{_WHO}|{_WHERE})\ (?:is\ )?(?:invalid|not\ valid)
+    | \b(?:{_WHO}|{_WHERE})\b{_GAP}{{0,60}}?
+      (?:(?:\bnot|n['\u2019]t)\ (?:be\ )?
+          (?:found|known|recogni[sz]ed|exist|listed|registered|present|valid)
+        |\bunknown|\bno\ longer\ (?:exists|valid|in\ use|here|on\ (?:this\ )?server))
+    | \b(?:{_WHO}|{_WHERE})\ (?:is\ )?invalid | \buser\ not\ local | \bleft\ the\ company
+    | \b{_WHO}\b{_GAP}{{0,20}}\b(?:deleted|terminated|closed|removed)
+    | not\ listed\ in\ {_GAP}{{0,30}}(?:directory|address\ book)
     | (?:does\ not|doesn['\u2019]t)\ have\ an?\ [^\s;]{{0,60}}\ ?(?:account|mailbox)
-    | no\ valid\ recipients? | not\ (?:our|a)\ customer | unroute?able\ address
+    | not\ (?:our|a)\ customer | unroute?able\ address
     | (?:user|recipient)\ has\ moved | has\ been\ replaced\ by | non-?existent\ (?:host|domain)
     | requested\ action\ not\ taken:\ mailbox\ unavailable
     | domain\ is\ not\ reachable | nxdomain | name\ or\ service\ not\ known
@@ -95,6 +101,7 @@ _ABOUT_US = re.compile(
     | reverse\ dns | \bptr\b | rate[\ -]limit | too\ many | (?:unusual|unexpected)\ (?:rate|volume)
     | \bbanned\b | \bvirus | malware | phishing | content\ (?:is\ |was\ )?(?:rejected|refused)
     | unauthenticated | authenticat(?:ion|e)\b | relay(?:ing)?\ (?:access\ )?denied
+    | rcpthosts | \byour\ (?:domain|ip|host|server) | return-?path | sender\ verif
     | not\ (?:allowed|permitted|authori[sz]ed) | unauthori[sz]ed | permission
     | message\ (?:size\ )?(?:is\ )?(?:too\ (?:big|large)|exceed|rejected|refused)
     | client\ host | \b(?:helo|ehlo)\b | sending\ (?:ip|host|server|domain)
