@@ -1,0 +1,308 @@
+"""What a person does to a campaign that was begun, on both databases."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from newsletter.campaign import control, schedule, sending, states
+from newsletter.campaign.status import Status, status
+from newsletter.deliver import Outcome, Result, settle_by_evidence
+from newsletter.deliver.model import Delivery
+from newsletter.deliver.transports.memory import MemoryTransport, accept
+from newsletter.errors import InputError, RefusedError
+from newsletter.store.schema import attempt, campaign, campaign_event, chunk, delivery, suppression
+from tests.integration.campaign.conftest import Office
+
+
+def now(office: Office) -> float:
+    with office.desk.store.read() as connection:
+        return office.desk.store.now(connection)
+
+
+def one(office: Office, number: int = 1) -> Status:
+    with office.desk.store.read() as connection:
+        return status(connection, number)
+
+
+def events(office: Office) -> list[tuple[str, str, str, str]]:
+    with office.desk.store.read() as connection:
+        rows = connection.execute(select(campaign_event).order_by(campaign_event.c.id))
+        return [(row.from_state, row.to_state, row.by, row.note) for row in rows]
+
+
+def scheduled(office: Office, seconds: float) -> int:
+    opened = office.open()
+    sending.start(office.desk, opened, not_before=now(office) + seconds)
+    return opened.status.campaign_id
+
+
+def its_time_was(office: Office, seconds_ago: float) -> None:
+    with office.desk.store.write() as connection:
+        at = office.desk.store.now(connection) - seconds_ago
+        connection.execute(update(campaign).values(not_before=at))
+
+
+def answering(office: Office, **results: Result) -> None:
+    """Readers answered otherwise than accepted, once: `reader1=Result.FAILED`."""
+
+    def script(each: Delivery, tries: int) -> Outcome:
+        result = results.get(each.email.partition("@")[0])
+        if result is None or tries > 1:
+            return accept(each, tries)
+        return Outcome(each.position, result, 550 if result is Result.FAILED else 451)
+
+    office.transport = MemoryTransport(script)
+
+
+def run_briefly(office: Office, monkeypatch: pytest.MonkeyPatch) -> Status:
+    """Send without waiting for retries."""
+    limits = sending.limits_of(office.desk.settings)
+    monkeypatch.setattr(
+        sending, "limits_of", lambda _: type(limits)(patience=0.0, hold=limits.hold)
+    )
+    return office.run(office.open())
+
+
+def test_nothing_is_sent_before_its_time_and_everything_after(office: Office) -> None:
+    number = scheduled(office, 3600)
+    assert schedule.start_due(office.desk.store, office.desk.settings) == []
+    assert (one(office).state, office.mailed) == ("scheduled", [])
+    its_time_was(office, 5)
+    assert schedule.start_due(office.desk.store, office.desk.settings) == [number]
+    assert schedule.start_due(office.desk.store, office.desk.settings) == []
+    assert office.run(office.open()).tally.accepted == 5
+    assert [event[:3] for event in events(office)] == [
+        ("approved", "scheduled", "ann"),
+        ("scheduled", "sending", "system"),
+        ("sending", "finished", "ann"),
+    ]
+
+
+def test_the_waiting_command_begins_it_by_itself(office: Office) -> None:
+    told: list[float] = []
+    opened = office.open()
+    result = sending.run(
+        office.desk,
+        opened,
+        office.transport,
+        proof=False,
+        not_before=now(office) + 1,
+        countdown=told.append,
+    )
+    assert result.tally.accepted == 5
+    assert told
+    assert told == sorted(told, reverse=True)
+
+
+def test_who_leaves_while_it_is_scheduled_is_not_mailed(office: Office) -> None:
+    scheduled(office, 3600)
+    with office.desk.store.write() as connection:
+        row = connection.execute(select(delivery).where(delivery.c.position == 2)).one()
+        connection.execute(
+            insert(suppression).values(
+                address_hash=row.address_hash, reason="unsubscribed", source="test", at=0
+            )
+        )
+    its_time_was(office, 5)
+    result = office.run(office.open())
+    assert (result.tally.accepted, dict(result.tally.skipped)) == (4, {"unsubscribed": 1})
+    assert row.email not in office.mailed
+
+
+def test_one_found_much_too_late_waits_for_a_person(office: Office) -> None:
+    number = scheduled(office, 3600)
+    its_time_was(office, office.desk.settings.schedule_grace + 60)
+    assert schedule.start_due(office.desk.store, office.desk.settings) == []
+    found = one(office)
+    assert (found.state, found.held, found.has_problems) == ("paused", True, True)
+    assert "late" in found.note
+    with pytest.raises(RefusedError, match="resume"):
+        office.run(office.open())
+    assert office.mailed == []
+    with office.desk.store.write() as connection:
+        assert states.resume(connection, number, by="ann", now=now(office)) == "sending"
+    assert office.run(office.open()).tally.accepted == 5
+
+
+def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Office) -> None:
+    number = scheduled(office, 3600)
+    control.halt(office.desk, number, "paused")
+    with office.desk.store.write() as connection:
+        assert states.resume(connection, number, by="ann", now=now(office)) == "scheduled"
+    opened = office.open()
+    assert opened.continuing
+    later = now(office) + 7200
+    sending.start(office.desk, opened, not_before=later)
+    assert one(office).not_before == pytest.approx(later)
+    found, on_the_way = control.halt(office.desk, number, "cancelled")
+    assert (found.state, found.tally.queued, on_the_way) == ("cancelled", 5, 0)
+    its_time_was(office, 5)
+    assert schedule.start_due(office.desk.store, office.desk.settings) == []
+
+
+def test_one_that_is_sending_cannot_be_put_off(office: Office) -> None:
+    office.interrupted(office.open(), after=2)
+    with pytest.raises(RefusedError, match="is sending"):
+        sending.start(office.desk, office.open(), not_before=now(office) + 60)
+
+
+def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
+    office.desk = type(office.desk)(
+        office.desk.settings.model_copy(update={"undo_window": 2.0}),
+        office.desk.store,
+        office.desk.keys,
+        "ann",
+    )
+    opened = office.open()
+
+    def cancel(_left: float) -> None:
+        if one(office).state == "scheduled":
+            control.halt(office.desk, 1, "cancelled")
+
+    with pytest.raises(RefusedError, match="is cancelled"):
+        sending.run(office.desk, opened, office.transport, proof=False, countdown=cancel)
+    assert office.mailed == []
+    again = office.run(office.open())
+    assert again.tally.accepted == 5
+
+
+def test_a_pause_says_how_many_had_gone(office: Office) -> None:
+    office.interrupted(office.open(), after=2)
+    found, on_the_way = control.halt(office.desk, 1, "paused")
+    assert (found.tally.accepted, found.tally.queued, on_the_way) == (2, 3, 0)
+
+
+def test_deferred_ones_can_be_due_now(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(office, reader2=Result.DEFERRED)
+    found = run_briefly(office, monkeypatch)
+    assert (found.tally.deferred, found.state) == (1, "sending")
+    assert found.next_retry is not None
+    assert found.next_retry > now(office)
+    assert control.retry(office.desk, 1).tally.deferred == 1
+    found = office.run(office.open())
+    assert (found.tally.accepted, found.state, found.next_retry) == (5, "finished", None)
+
+
+def test_failed_ones_go_out_again_only_when_a_person_says_why(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(office, reader1=Result.FAILED, reader3=Result.FAILED)
+    assert run_briefly(office, monkeypatch).tally.failed == 2
+    with pytest.raises(InputError, match="why"):
+        control.retry_failed(office.desk, 1, " ")
+
+    assert control.retry_failed(office.desk, 1, "their server was down") == 2
+    found = one(office)
+    assert (found.state, found.tally.failed, found.tally.queued) == ("sending", 0, 2)
+    assert office.run(office.open()).tally.accepted == 5
+    assert sorted(office.mailed) == sorted(set(office.mailed))
+    with office.desk.store.read() as connection:
+        notes = connection.execute(
+            select(attempt.c.reply).where(attempt.c.result == Result.RETURNED)
+        ).scalars()
+        assert set(notes) == {"ann: their server was down"}
+    assert control.retry_failed(office.desk, 1, "once more") == 0
+    assert one(office).state == "finished"
+
+
+def test_a_cancelled_campaign_mails_nobody_any_more(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(office, reader1=Result.FAILED, reader2=Result.DEFERRED)
+    run_briefly(office, monkeypatch)
+    control.halt(office.desk, 1, "cancelled")
+    with pytest.raises(RefusedError, match="cancelled"):
+        control.retry_failed(office.desk, 1, "please")
+
+
+def in_doubt(office: Office, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    answering(office, reader1=Result.UNCERTAIN, reader3=Result.UNCERTAIN, reader4=Result.UNCERTAIN)
+    found = run_briefly(office, monkeypatch)
+    assert (found.state, found.tally.uncertain) == ("finished", 3)
+    listed = control.uncertain(office.desk, 1)
+    assert [each.email for each in listed] == [f"reader{n}@mail.example" for n in (1, 3, 4)]
+    return [each.position for each in listed]
+
+
+def test_a_person_settles_what_is_uncertain(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = in_doubt(office, monkeypatch)
+    assert control.settle(office.desk, 1, "accepted", [first, 999], "she answered it") == [999]
+    assert control.settle(office.desk, 1, "failed", [second], "the provider says so") == []
+    assert one(office).state == "finished"
+    before = len(office.mailed)
+    assert control.settle(office.desk, 1, "send-again", [third], "it never came") == []
+    assert (one(office).state, one(office).tally.queued) == ("sending", 1)
+    found = office.run(office.open())
+    assert (found.tally.accepted, found.tally.failed, found.tally.uncertain) == (4, 1, 0)
+    assert len(office.mailed) == before + 1
+    assert control.uncertain(office.desk, 1) == []
+    assert control.settle(office.desk, 1, "failed", [first], "too late") == [first]
+
+
+def test_evidence_settles_once_and_never_has_anybody_mailed_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, _ = in_doubt(office, monkeypatch)
+    store = office.desk.store
+    assert settle_by_evidence(store, 1, first, Result.ACCEPTED, "delivered, says the provider")
+    assert not settle_by_evidence(store, 1, first, Result.FAILED, "a bounce that came later")
+    assert settle_by_evidence(store, 1, second, Result.FAILED, "bounced")
+    with pytest.raises(InputError):
+        settle_by_evidence(store, 1, second, Result.RETURNED, "no")
+    found = one(office)
+    assert (found.tally.accepted, found.tally.failed, found.tally.uncertain) == (3, 1, 1)
+
+
+def test_what_a_dead_sender_left_is_listed(office: Office) -> None:
+    office.interrupted(office.open(), after=2)
+    with office.desk.store.write() as connection:
+        connection.execute(
+            update(chunk)
+            .where(chunk.c.kind == "returned")
+            .values(state="leased", offered=1, lease_until=1, journal="lost")
+        )
+    (found,) = control.uncertain(office.desk, 1)
+    assert (found.position, found.email, found.known) == (3, "reader2@mail.example", "")
+    assert one(office).tally.uncertain == 1
+
+
+def test_a_worker_that_was_quicker_is_no_failure(office: Office) -> None:
+    number = scheduled(office, 3600)
+    with office.desk.store.write() as connection:
+        connection.execute(update(campaign).values(state="finished"))
+    schedule.wait(office.desk.store, office.desk.settings, number)
+
+
+def test_a_large_audience_has_a_canary_and_a_bad_one_stops_there(
+    office: Office, tmp_path: Path
+) -> None:
+    settings = office.desk.settings
+    canary = settings.canary.model_copy(update={"size": 50, "above": 100})
+    office.desk = type(office.desk)(
+        settings.model_copy(update={"canary": canary}),
+        office.desk.store,
+        office.desk.keys,
+        "ann",
+    )
+    office.on_list("readers", [f"new{n}@mail.example" for n in range(150)])
+
+    def dead(each: Delivery, tries: int) -> Outcome:
+        if each.position % 5 == 0:
+            return Outcome(each.position, Result.FAILED, 550, "5.1.1", "no such user")
+        return accept(each, tries)
+
+    office.transport = MemoryTransport(dead)
+    found = office.run(office.open())
+    assert (found.state, found.held) == ("paused", True)
+    assert found.tally.accepted + found.tally.failed == 50
+    assert "refused for good" in found.note
+    with office.desk.store.write() as connection:
+        states.resume(connection, 1, by="ann", now=time.time())
+    office.transport = MemoryTransport()
+    assert office.run(office.open()).tally.queued == 0
