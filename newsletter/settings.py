@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,11 +19,13 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from newsletter.errors import InputError
@@ -53,7 +55,7 @@ class Publication(_Table):
     reply_to: str = ""
     list_id: str
     """RFC 2919 list identifier without angle brackets: ``news.clinic.example``."""
-    public_url: str
+    public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
     """Where readers reach this program's pages, without a trailing slash."""
     postal_address: str
     website: str = ""
@@ -115,6 +117,25 @@ class Smtp(_Table):
     """Seconds to wait for one reply."""
     ca_file: str = ""
     """A PEM file to trust besides the system's authorities."""
+
+
+class Dkim(_Table):
+    """Who signs the mail that goes over SMTP (RFC 6376). Without a domain it is not signed here."""
+
+    domain: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?$")] = ""
+    selector: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    """The public key stands in DNS at ``{selector}._domainkey.{domain}``."""
+    key_file: str = ""
+    """A private key in PEM, RSA or Ed25519, from the project's folder."""
+    key: SecretStr = SecretStr("")
+    """The same, in place of a file. Environment only."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        keys = bool(self.key_file) + bool(self.key.get_secret_value())
+        if self.domain and not (self.selector and keys == 1):
+            raise ValueError("with a domain go a selector, and either key_file or key")
+        return self
 
 
 def _encrypted(url: str) -> str:
@@ -223,6 +244,7 @@ class Settings(BaseSettings):
     """Whether sent issues stand on the web: not, for who has the address, or for search engines."""
     transport: Transport = "outbox"
     smtp: Smtp = Smtp()
+    dkim: Dkim = Dkim()
     sendgrid: Sendgrid = Sendgrid()
     sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias="SENDGRID_API_KEY")
     """Environment only, under the name that SendGrid's own documents use."""
@@ -284,7 +306,7 @@ class Settings(BaseSettings):
 
 
 SECRETS = ("secret_key", "old_secret_keys", "suppression_key", "sendgrid_api_key")
-"""Settings that may come from the environment only (and `smtp.password`)."""
+"""Settings that may come from the environment only (and `smtp.password`, `dkim.key`)."""
 
 
 def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
@@ -297,7 +319,8 @@ def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
         InputError: The file is missing, is no TOML, holds a secret, or a setting is wrong.
     """
     data = _read_toml(config)
-    if any(name.lower() in SECRETS for name in data) or "password" in data.get("smtp", {}):
+    nested = "password" in data.get("smtp", {}) or "key" in data.get("dkim", {})
+    if nested or any(name.lower() in SECRETS for name in data):
         raise InputError(
             "a secret stands in the settings file",
             file=config,
@@ -307,6 +330,11 @@ def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
         return Settings(**data, root=config.resolve().parent)
     except ValidationError as error:
         raise InputError(_first_problem(error), file=config, fix="see docs/operating.md") from None
+    except SettingsError as error:
+        # It names the setting and never its value, which may be a secret.
+        raise InputError(
+            f"in the environment: {error}", fix="lists and tables are written as JSON there"
+        ) from None
 
 
 def _read_toml(config: Path) -> dict[str, Any]:

@@ -224,9 +224,12 @@ def where_to(settings: Settings) -> str:
 def open_transport(settings: Settings, out: Path) -> Transport:
     """The transport that the settings name; `out` is the folder that `outbox` writes to."""
     if settings.transport == "smtp":
+        from newsletter.deliver.dkim import SigningTransport, load_signer
         from newsletter.deliver.transports.smtp import SmtpTransport
 
-        return SmtpTransport(settings.smtp)
+        signer = load_signer(settings.dkim, settings.root)
+        transport = SmtpTransport(settings.smtp)
+        return SigningTransport(transport, signer) if signer else transport
     if settings.transport == "sendgrid":
         from newsletter.deliver.transports.sendgrid import SendgridTransport
 
