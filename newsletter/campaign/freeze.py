@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,6 +151,7 @@ def _skipped(slug: str, campaign_id: int, *, again: bool) -> ColumnElement[str]:
     reasons += [
         (subscription.c.state == SubscriptionState.UNSUBSCRIBED, "unsubscribed"),
         (subscription.c.state == SubscriptionState.PENDING, "unconfirmed"),
+        (subscriber.c.paused_until > time.time(), "paused"),
     ]
     if not again:
         reasons.append((_already_sent(slug, campaign_id), "already-sent"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,6 +122,10 @@ def _reason() -> Any:
         suppressed,
         case(
             (subscriber.c.id.is_(None), "erased"),
+            (
+                (state == SubscriptionState.ACTIVE) & (subscriber.c.paused_until > time.time()),
+                "paused",
+            ),
             (state == SubscriptionState.ACTIVE, ""),
             (state == SubscriptionState.PENDING, "unconfirmed"),
             else_="unsubscribed",

@@ -60,7 +60,7 @@ def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
     blocks = tuple(_flat(issue))
     text = write_text_blocks(blocks, issue.numbers)
     line = issue.meta_lines.get("hero.image")
-    values = {
+    values: dict[str, object] = {
         "publication": settings.publication,
         "preheader": meta.preheader,
         "title": meta.title,
@@ -72,9 +72,22 @@ def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
         "hero_alt": meta.hero.alt if meta.hero else "",
         "action": _action(issue),
         "phones": settings.publication.phones,
-        "unsubscribe": f"{settings.publication.public_url}/u/{issue.placeholder(UNSUBSCRIBE)}",
+        **_ways(issue, settings),
     }
     return Page(blocks, text, _disclaimer(issue, settings), values)
+
+
+def _ways(issue: Issue, settings: Settings) -> dict[str, str]:
+    """Where the footer leads: the reader's own pages, and those of everybody, empty if not on."""
+    public_url = settings.publication.public_url
+    token = issue.placeholder(UNSUBSCRIBE)
+    on_the_web = f"{public_url}/archive/{issue.meta.slug}" if settings.archive != "off" else ""
+    return {
+        "unsubscribe": f"{public_url}/u/{token}",
+        "preferences": f"{public_url}/p/{token}",
+        "on_the_web": on_the_web,
+        "join_url": settings.join_url,
+    }
 
 
 def long_date(day: datetime.date, lang: str) -> str:

@@ -21,6 +21,7 @@ from newsletter.campaign.media import media_folder, read_media
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
 from newsletter.store import Store
+from newsletter.web.archive import Archive
 from newsletter.web.confirming import Confirming
 from newsletter.web.guard import (
     MAX_BODY_BYTES,
@@ -34,6 +35,7 @@ from newsletter.web.letters import Letters
 from newsletter.web.media import media_route
 from newsletter.web.metrics import Metrics
 from newsletter.web.pages import Pages
+from newsletter.web.preferences import Preferences
 from newsletter.web.site import Site
 
 log = logging.getLogger("newsletter.web")
@@ -57,12 +59,16 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     metrics = Metrics(store)
     leaving = _Leaving(store, signer, pages, base, metrics)
     confirming = Confirming(site)
+    preferences = Preferences(site)
     media = media_folder(settings)
     routes: list[BaseRoute] = [
         Route("/u/{token}", leaving.ask, methods=["GET"]),
         Route("/u/{token}", leaving.leave, methods=["POST"]),
         Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
+        Route("/p/{token}", preferences.show, methods=["GET"]),
+        Route("/p/{token}", preferences.change, methods=["POST"]),
         *(_joining(site) if settings.join.topics else ()),
+        *(_archive(site) if settings.archive != "off" else ()),
         Route("/confirm/{token}", confirming.ask, methods=["GET"]),
         Route("/confirm/{token}", confirming.act, methods=["POST"]),
         Route("/health", _health(store)),
@@ -94,6 +100,15 @@ def _joining(site: Site) -> list[BaseRoute]:
         Route("/join/sent", joining.sent),
         Route("/api/join", joining.preflight, methods=["OPTIONS"]),
         Route("/api/join", joining.join_by_json, methods=["POST"]),
+    ]
+
+
+def _archive(site: Site) -> list[BaseRoute]:
+    archive = Archive(site)
+    return [
+        Route("/archive", archive.index),
+        Route("/archive/feed.xml", archive.feed),
+        Route("/archive/{slug}", archive.article),
     ]
 
 

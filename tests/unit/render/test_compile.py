@@ -19,8 +19,8 @@ from newsletter.render import (
     serialize,
     write_text,
 )
-from newsletter.settings import Settings
-from tests.unit.render.conftest import Compile
+from newsletter.settings import Join, Settings, Topic
+from tests.unit.render.conftest import HEAD, Compile
 
 TWO_TOPICS = """\
 For all.[^all]
@@ -74,11 +74,12 @@ def test_slots_are_known_by_name_kind_and_default(build: Compile) -> None:
     assert slots == [
         ("first_name", SlotKind.HTML, "A & B"),
         ("first_name", SlotKind.URL_PART, ""),
-        (UNSUBSCRIBE_TOKEN, SlotKind.TOKEN, ""),
+        *[(UNSUBSCRIBE_TOKEN, SlotKind.TOKEN, "")] * 2,
     ]
     assert [slot.kind for slot in variant.text.slots] == [
         SlotKind.TEXT,
         SlotKind.URL_PART,
+        SlotKind.TOKEN,
         SlotKind.TOKEN,
     ]
     assert compiled.merge_fields == {"first_name"}
@@ -111,9 +112,25 @@ def test_a_field_in_a_host_names_its_line(build: Compile) -> None:
 def test_write_text_is_the_text_part(root: Path, settings: Settings, build: Compile) -> None:
     compiled = build("Text.\n")
     text = write_text(read_issue(root / "news.md", root=root), settings)
-    before, after = compiled.variants[0].text.segments
+    before, *_, after = compiled.variants[0].text.segments
     assert text.startswith(before)
     assert text.endswith(after)
+
+
+def test_the_footer_leads_to_pages_that_are_on(root: Path, settings: Settings) -> None:
+    (root / "news.md").write_text(f"---\n{HEAD}---\nText.\n", encoding="utf-8")
+    issue = read_issue(root / "news.md", root=root)
+    publication = settings.publication.model_copy(update={"join_url": ""})
+    bare = settings.model_copy(update={"publication": publication})
+    topics = (Topic(list="readers", title="All"),)
+    full = bare.model_copy(update={"join": Join(topics=topics), "archive": "unlisted"})
+    for changed, shown in ((bare, False), (full, True)):
+        variant = compile_issue(issue, changed).variants[0]
+        for part in (variant.html, variant.text):
+            whole = "".join(part.segments)
+            assert "https://news.clinic.example/p/" in whole
+            assert ("https://news.clinic.example/join" in whole) is shown
+            assert ("https://news.clinic.example/archive/news" in whole) is shown
 
 
 def test_an_unknown_disclaimer_is_refused(build: Compile) -> None:

@@ -24,7 +24,7 @@ def refuse(build: Compile) -> InputError:
 def test_an_undefined_variable(root: Path, build: Compile) -> None:
     edit(root, "footer.mjml", "{{ publication.postal_address }}", "{{ publication.addres }}")
     error = refuse(build)
-    assert (error.file, error.line) == (Path("templates/email/footer.mjml"), 9)
+    assert (error.file, error.line) == (Path("templates/email/footer.mjml"), 13)
     assert "addres" in error.message
 
 

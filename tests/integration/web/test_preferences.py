@@ -1,0 +1,185 @@
+"""What readers settle by themselves, and what takes a fresh link to their own address."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.audience import Token, TokenPurpose, find, show
+from newsletter.store.schema import consent_event, subscriber, suppression
+from tests.integration.web.conftest import KEYS, Clinic
+from tests.integration.web.reader import Reader
+
+MARIA = "maria@reader.example"
+NEW = "maria@new.example"
+
+
+@pytest.fixture
+def reader(clinic: Clinic) -> Iterator[Reader]:
+    with Reader(clinic) as opened:
+        yield opened
+
+
+def known(clinic: Clinic, email: str = MARIA) -> dict[str, object]:
+    return show(clinic.store, email, KEYS)
+
+
+def actions(clinic: Clinic) -> list[str]:
+    return [action for action, _ in clinic.standing()[2]]
+
+
+def test_the_page_shows_what_is_and_changes_nothing(clinic: Clinic, reader: Reader) -> None:
+    before = clinic.standing()
+    path = f"/p/{clinic.token()}"
+    page = reader.get(path)
+    assert page.text.count(" checked") == 2
+    assert f'href="/u/{clinic.token()}"' in page.text
+    assert MARIA not in page.text
+    assert reader.ask("HEAD", path).status_code == 200
+    assert clinic.standing() == before
+
+
+def test_topics_are_left_and_joined_again(clinic: Clinic, reader: Reader) -> None:
+    path = f"/p/{clinic.token()}"
+    answer = reader.press(path, {"do": "topics", "topic": "sleep"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?notice=saved")
+    assert known(clinic)["lists"] == {"pain": "unsubscribed", "sleep": "active"}
+    reader.press(path, {"do": "topics", "topic": ["sleep", "pain", "secret-list"]})
+    assert known(clinic)["lists"] == {"pain": "active", "sleep": "active"}
+    assert actions(clinic)[-2:] == ["left-list", "subscribed-active"]
+    assert known(clinic)["suppressed"] == []
+
+
+def test_leaving_all_topics_is_not_undone_by_undo_of_an_older_unsubscribe(
+    clinic: Clinic, reader: Reader
+) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "topics"})
+    reader.press(f"/u/{clinic.token()}/undo")
+    assert known(clinic)["lists"] == {"pain": "unsubscribed", "sleep": "unsubscribed"}
+
+
+def test_a_pause_holds_mail_back_and_ends(clinic: Clinic, reader: Reader) -> None:
+    path = f"/p/{clinic.token()}"
+    reader.press(path, {"do": "pause"})
+    assert "You get no mail from us until" in reader.get(path).text
+    with clinic.store.read() as connection:
+        until = connection.execute(select(subscriber.c.paused_until)).scalar_one()
+    assert until - time.time() == pytest.approx(30 * 86_400, abs=600)
+    reader.press(path, {"do": "resume"})
+    assert "Pause for 30 days" in reader.get(path).text
+    assert actions(clinic)[-2:] == ["paused", "pause-ended"]
+
+
+def test_who_unsubscribed_is_not_brought_back_by_the_link(clinic: Clinic, reader: Reader) -> None:
+    path = f"/p/{clinic.token()}"
+    reader.ask("POST", f"/u/{clinic.token()}")
+    page = reader.get(path).text
+    assert "You are unsubscribed" in page
+    assert "checkbox" not in page
+    reader.press(path, {"do": "topics", "topic": ["pain"]})
+    with clinic.store.read() as connection:
+        assert connection.execute(select(suppression.c.reason)).scalars().all() == ["unsubscribed"]
+
+
+@pytest.mark.parametrize("action", ["move", "data", "erase"])
+def test_what_shows_or_moves_data_goes_to_the_address_itself(
+    clinic: Clinic, reader: Reader, action: str
+) -> None:
+    before = known(clinic)
+    answer = reader.press(f"/p/{clinic.token()}", {"do": action})
+    assert MARIA not in answer.text
+    assert [one["To"] for one in reader.mail] == [MARIA]
+    assert reader.get(reader.link).status_code == 200
+    assert known(clinic) == before
+
+
+def test_a_reader_downloads_what_is_known(clinic: Clinic, reader: Reader) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "data"})
+    answer = reader.press(reader.link)
+    assert answer.headers["content-disposition"] == 'attachment; filename="my-data.json"'
+    assert answer.headers["cache-control"] == "no-store"
+    assert json.loads(answer.text) == known(clinic)
+    assert reader.press(reader.link).status_code == 410
+
+
+def test_a_reader_is_erased_and_stays_away(clinic: Clinic, reader: Reader) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "erase"})
+    assert "You are erased" in reader.press(reader.link).text
+    assert known(clinic)["known"] is False
+    assert known(clinic)["suppressed"] == ["erased"]
+    assert reader.get(f"/p/{clinic.token()}").status_code == 404
+    reader.join(MARIA)
+    assert len(reader.mail) == 1
+
+
+def test_an_address_is_changed_by_both_of_its_readers(clinic: Clinic, reader: Reader) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    first = reader.link
+    wrong = reader.press(first, {"email": "nobody"})
+    assert (wrong.status_code, 'value="nobody"' in wrong.text) == (422, True)
+    assert "Please look into your mail" in reader.press(first, {"email": NEW}).text
+    assert [one["To"] for one in reader.mail] == [MARIA, NEW]
+    assert known(clinic)["known"]
+    assert "Your address is changed" in reader.press(reader.link).text
+    assert known(clinic)["known"] is False
+    assert known(clinic, NEW)["lists"] == {"pain": "active", "sleep": "active"}
+    assert reader.press(first, {"email": "third@new.example"}).status_code == 410
+    with clinic.store.read() as connection:
+        assert find(connection, NEW).uid == clinic.uid
+        evidence = connection.execute(select(consent_event.c.evidence)).scalars().all()
+    assert NEW not in repr(evidence)
+
+
+def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: Reader) -> None:
+    reader.join(NEW)
+    reader.press(reader.link)
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    from newsletter.web import limits
+
+    with clinic.store.write() as connection:
+        limits.give_back(connection, limits.LETTER_BY_DAY, NEW, KEYS)
+    reader.press(reader.link, {"email": NEW})
+    assert reader.press(reader.link).status_code == 409
+    assert known(clinic)["lists"] == {"pain": "active", "sleep": "active"}
+
+
+def test_links_are_limited(clinic: Clinic, reader: Reader) -> None:
+    answers = [reader.press(f"/p/{clinic.token()}", {"do": "data"}) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [303, 303, 303, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert len(reader.mail) == 3
+
+
+def test_a_proof_link_says_so_and_changes_nothing(clinic: Clinic, reader: Reader) -> None:
+    before = clinic.standing()
+    path = f"/p/{clinic.token(proof=True)}"
+    for answer in (reader.get(path), reader.press(path, {"do": "erase"})):
+        assert "This link is a sample" in answer.text
+    assert (clinic.standing(), reader.mail) == (before, [])
+
+
+def test_other_tokens_open_nothing(clinic: Clinic, reader: Reader) -> None:
+    bounce = clinic.signer.sign(Token(TokenPurpose.BOUNCE, False, clinic.uid, 7))
+    confirm = clinic.signer.sign(Token(TokenPurpose.CONFIRM, False, clinic.uid, 2**31))
+    for text in (bounce, confirm, clinic.token()[:-2], "x", clinic.token(uid=clinic.uid ^ 1)):
+        assert reader.get(f"/p/{text}").status_code == 404
+        assert reader.press(f"/p/{text}", {"do": "pause"}).status_code in {303, 404}
+    assert actions(clinic) == ["subscribed-active"] * 2
+
+
+@pytest.mark.parametrize("what", ["topics", "pause", "move", "erase"])
+def test_other_web_sites_cannot_press_the_buttons(
+    clinic: Clinic, reader: Reader, what: str
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://www.clinic.example"}
+    answer = reader.press(f"/p/{clinic.token()}", {"do": what}, headers=headers)
+    assert answer.status_code == 403
+    assert (actions(clinic), reader.mail) == (["subscribed-active"] * 2, [])
+
+
+def test_an_unknown_button_is_refused(clinic: Clinic, reader: Reader) -> None:
+    assert reader.press(f"/p/{clinic.token()}", {"do": "anything"}).status_code == 400
+    page = reader.get(f"/p/{clinic.token()}?notice=<script>").text
+    assert "<script" not in page
