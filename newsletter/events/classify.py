@@ -29,6 +29,7 @@ _ENVELOPE = (
     "X-Delivered-To",
     "To",
 )
+_ORIGINAL_ID = re.compile(r"(?im)^(?:X-)?Original-Message-ID:(.{1,300})")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
 _SAYS_LATE = re.compile(
     r"warning message only|has been delayed|is delayed|will (?:be retried|keep trying)|\bdelay\b"
@@ -57,10 +58,20 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
     )
     return replace(
         report,
-        recipients=report.recipients[:MOST_RECIPIENTS],
+        recipients=_distinct(report.recipients)[:MOST_RECIPIENTS],
         token=_token(outer, signer),
         message_id=_message_id(mail),
     )
+
+
+def _distinct(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+    """Each address once; that it is dead outweighs what else was said of it."""
+    kept: dict[str, Recipient] = {}
+    for found in recipients:
+        known = kept.setdefault(found.address.lower(), found)
+        if found.verdict is ReplyClass.HARD and known.verdict is not ReplyClass.HARD:
+            kept[found.address.lower()] = found
+    return tuple(kept.values())
 
 
 def _innermost(mail: Mail) -> Mail:
@@ -145,5 +156,13 @@ def _token(mail: Mail, signer: TokenSigner | None) -> Token | None:
 
 
 def _message_id(mail: Mail) -> str:
-    found = _MESSAGE_ID.search(mail.returned.get("Message-ID"))
-    return found[0] if found else ""
+    """Of the message it is about: from that message, else from what the report says of it."""
+    reported = _ORIGINAL_ID.search("\n".join(mail.texts(*STATUS)))
+    places = (
+        mail.returned.get("Message-ID"),
+        reported[1] if reported else "",
+        mail.fields.get("In-Reply-To"),
+        mail.fields.get("References"),
+    )
+    found = (_MESSAGE_ID.search(place) for place in places)
+    return next((match[0] for match in found if match), "")

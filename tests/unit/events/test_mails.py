@@ -54,5 +54,32 @@ def test_what_is_no_bounce_is_not_taken_for_one(name):
         ("gmail-delay", ""),
     ],
 )
-def test_the_message_it_is_about_is_named(name, message_id):
+def test_the_message_it_is_about_is_known_from_its_own_header(name, message_id):
     assert classify((MAILS / f"{name}.eml").read_bytes()).message_id == message_id
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["In-Reply-To: <d9.s2@news.clinic.example>", "References: <d9.s2@news.clinic.example>"],
+)
+def test_a_notice_without_the_message_names_it_in_its_header(header):
+    raw = (MAILS / "gmail-delay.eml").read_bytes()
+    assert classify(header.encode() + b"\n" + raw).message_id == "<d9.s2@news.clinic.example>"
+
+
+def test_a_report_may_name_the_message_in_its_fields():
+    raw = (MAILS / "dns-failure-still-temporary.eml").read_bytes()
+    field = b"Reporting-MTA: dns; provider.example\n"
+    named = raw.replace(field, field + b"X-Original-Message-ID: <d9.s2@news.clinic.example>\n")
+    assert classify(named).message_id == "<d9.s2@news.clinic.example>"
+
+
+def test_an_address_is_named_once_and_dead_outweighs_the_rest():
+    raw = (
+        b"From: MAILER-DAEMON@mta.example\nContent-Type: message/delivery-status\n\n"
+        b"Final-Recipient: rfc822; Anna@reader.example\nAction: failed\nStatus: 4.4.7\n\n"
+        b"Final-Recipient: rfc822; anna@reader.example\nAction: failed\nStatus: 5.1.1\n\n"
+        b"Final-Recipient: rfc822; ANNA@reader.example\nAction: failed\nStatus: 5.2.2\n"
+    )
+    recipients = classify(raw).recipients
+    assert [(r.verdict, r.status) for r in recipients] == [("hard", "5.1.1")]
