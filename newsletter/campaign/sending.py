@@ -60,10 +60,25 @@ def run(
     *,
     proof: bool,
     progress: Progress | None = None,
-    not_before: float = 0.0,
-    countdown: Callable[[float], None] | None = None,
 ) -> Status:
-    """Send what is left of a campaign, until nothing is due or somebody stops it.
+    """Begin a campaign or go on with it: `start`, wait for its time, `go_on`.
+
+    Raises: As those.
+    """
+    start(desk, opened, proof=proof)
+    schedule.wait(desk.store, desk.settings, opened.status.campaign_id)
+    return go_on(desk, opened, transport, proof=proof, progress=progress)
+
+
+def go_on(
+    desk: Desk,
+    opened: Opened,
+    transport: Transport,
+    *,
+    proof: bool,
+    progress: Progress | None = None,
+) -> Status:
+    """Send what is left of a campaign that sends, until nothing is due or somebody stops it.
 
     SIGINT and SIGTERM drain: what was offered gets its outcome, the rest stays queued.
 
@@ -71,16 +86,11 @@ def run(
         transport: Open; closed at the end.
         proof: Whether links are proof links, which change nothing.
         progress: Called about once a second with the counts so far.
-        not_before: When to begin (Unix seconds); at once, or after the undo window, by default.
-        countdown: Called about twice a second with the seconds until then.
 
     Raises:
-        RefusedError: The campaign is no longer what was opened, or was called off before its time.
         UnavailableError: The transport is out of reach; run again to continue.
     """
     campaign_id = opened.status.campaign_id
-    start(desk, opened, proof=proof, not_before=not_before)
-    schedule.wait(desk.store, desk.settings, campaign_id, countdown)
     composer = Composer(
         opened.compiled,
         signer=TokenSigner(desk.keys),

@@ -161,7 +161,7 @@ def _when(at: str) -> float:
 
 
 def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Status:
-    from newsletter.campaign import approval, opening, sending
+    from newsletter.campaign import approval, opening, schedule, sending
     from newsletter.campaign.freeze import Audience
 
     prepared = _prepare(desk, job, Audience(job.list_name), live=False)
@@ -180,16 +180,12 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
     _confirm_or_discard(desk, job, opened, confirm)
     if job.detach:
         return _detach(desk, opened, not_before)
-    with called_off(desk, opened, not_before), sending_view() as progress:
-        result = sending.run(
-            desk,
-            opened,
-            transport,
-            proof=False,
-            progress=progress,
-            not_before=not_before,
-            countdown=Countdown(opened.status.campaign_id),
-        )
+    campaign_id = opened.status.campaign_id
+    sending.start(desk, opened, not_before=not_before)
+    with called_off(desk, opened, not_before):
+        schedule.wait(desk.store, desk.settings, campaign_id, Countdown(campaign_id))
+    with sending_view() as progress:
+        result = sending.go_on(desk, opened, transport, proof=False, progress=progress)
     if result.tally.queued and not result.held:
         say(f"{result.tally.queued} are still queued; the same command goes on with them.")
     return result

@@ -85,14 +85,9 @@ def test_nothing_is_sent_before_its_time_and_everything_after(office: Office) ->
 def test_the_waiting_command_begins_it_by_itself(office: Office) -> None:
     told: list[float] = []
     opened = office.open()
-    result = sending.run(
-        office.desk,
-        opened,
-        office.transport,
-        proof=False,
-        not_before=now(office) + 1,
-        countdown=told.append,
-    )
+    sending.start(office.desk, opened, not_before=now(office) + 1)
+    schedule.wait(office.desk.store, office.desk.settings, 1, told.append)
+    result = sending.go_on(office.desk, opened, office.transport, proof=False)
     assert result.tally.accepted == 5
     assert told
     assert told == sorted(told, reverse=True)
@@ -163,8 +158,9 @@ def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
         if one(office).state == "scheduled":
             control.halt(office.desk, 1, "cancelled")
 
+    sending.start(office.desk, opened)
     with pytest.raises(RefusedError, match="is cancelled"):
-        sending.run(office.desk, opened, office.transport, proof=False, countdown=cancel)
+        schedule.wait(office.desk.store, office.desk.settings, 1, cancel)
     assert office.mailed == []
     again = office.run(office.open())
     assert again.tally.accepted == 5
