@@ -94,6 +94,25 @@ def resubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
         return UnsubscribeResult(True, False, lifted, tuple(given_back))
 
 
+LEAVING_REASONS = ("too-often", "not-expected", "not-asked", "other")
+"""Nothing about a reader's health may be asked or kept here."""
+
+
+def note_reason(store: Store, token: Token, reason: str) -> None:
+    """Keep why a reader left, one of `LEAVING_REASONS`, if they said so.
+
+    Raises:
+        ValueError: The token is for something else.
+    """
+    if _harmless(token) is not None:
+        return
+    with store.write() as connection:
+        person = _person(connection, token)
+        if person is not None:
+            consent = Consent("page", store.now(connection), evidence={"reason": reason})
+            record(connection, person.uid, "", "leaving-reason", consent)
+
+
 def _harmless(token: Token) -> UnsubscribeResult | None:
     if token.purpose is not TokenPurpose.UNSUBSCRIBE:
         raise ValueError(f"a token for {token.purpose} cannot unsubscribe")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
@@ -12,11 +11,11 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from newsletter.audience import Keys, Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
+from newsletter.audience import Keys, TokenSigner
 from newsletter.campaign.media import media_folder, read_media
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
@@ -28,9 +27,9 @@ from newsletter.web.guard import (
     PAGE_POLICY,
     AccessLog,
     SecurityHeaders,
-    from_own_page,
 )
 from newsletter.web.joining import Joining
+from newsletter.web.leaving import Leaving
 from newsletter.web.letters import Letters
 from newsletter.web.media import media_route
 from newsletter.web.metrics import Metrics
@@ -57,7 +56,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     letters = Letters(settings, pages.languages)
     site = Site(settings, store, keys, signer, pages, letters)
     metrics = Metrics(store)
-    leaving = _Leaving(store, signer, pages, base, metrics)
+    leaving = Leaving(store, signer, pages, metrics)
     confirming = Confirming(site)
     preferences = Preferences(site)
     media = media_folder(settings)
@@ -65,6 +64,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         Route("/u/{token}", leaving.ask, methods=["GET"]),
         Route("/u/{token}", leaving.leave, methods=["POST"]),
         Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
+        Route("/u/{token}/reason", leaving.reason, methods=["POST"]),
         Route("/p/{token}", preferences.show, methods=["GET"]),
         Route("/p/{token}", preferences.change, methods=["POST"]),
         *(_joining(site) if settings.join.topics else ()),
@@ -110,81 +110,6 @@ def _archive(site: Site) -> list[BaseRoute]:
         Route("/archive/feed.xml", archive.feed),
         Route("/archive/{slug}", archive.article),
     ]
-
-
-class _Leaving:
-    """Unsubscribing and its undoing.
-
-    A token that does not verify gets one neutral page with status 404, for a GET and a POST alike:
-    it says nothing about anybody, and a self-test or a mail provider is never told "done" where
-    nothing was done.
-    """
-
-    def __init__(
-        self, store: Store, signer: TokenSigner, pages: Pages, base: str, metrics: Metrics
-    ) -> None:
-        self._base = base
-        self._metrics = metrics
-        self._store = store
-        self._signer = signer
-        self._pages = pages
-
-    async def ask(self, request: Request) -> Response:
-        """The page with the one button. Changes nothing: scanners follow links."""
-        token = self._token(request)
-        return self._answer(request, token, "unsubscribe.html", path=self._path(request))
-
-    async def leave(self, request: Request) -> Response:
-        """Unsubscribe at once (RFC 8058 section 3.2).
-
-        The URL alone says all: the body is read to the end, bounded, and not looked at. There is
-        no check of origin, no cookie, no redirect and no second question.
-        """
-        await _read_past(request)
-        token = self._token(request)
-        if token:
-            source = _source(request)
-            result = await run_in_threadpool(unsubscribe, self._store, token, source)
-            if result.changed:
-                self._metrics.unsubscribed(source)
-        return self._answer(request, token, "unsubscribed.html", undo=f"{self._path(request)}/undo")
-
-    async def undo(self, request: Request) -> Response:
-        """Take an unsubscribe back, from our own page only."""
-        if not from_own_page(request):
-            raise HTTPException(403)
-        await _read_past(request)
-        token = self._token(request)
-        if token:
-            result = await run_in_threadpool(resubscribe, self._store, token, "page")
-            token = token if result.known or result.proof else None
-        return self._answer(request, token, "undone.html", path=self._path(request))
-
-    def _path(self, request: Request) -> str:
-        return f"{self._base}/u/{request.path_params['token']}"
-
-    def _token(self, request: Request) -> Token | None:
-        return self._signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
-
-    def _answer(self, request: Request, token: Token | None, page: str, **values: Any) -> Response:
-        lang = self._pages.language(request)
-        if token is None:
-            return self._pages.respond("unknown_link.html", 404, lang=lang)
-        return self._pages.respond("proof.html" if token.proof else page, lang=lang, **values)
-
-
-def _source(request: Request) -> str:
-    """Browsers send Fetch Metadata with our own button, mail providers' machines do not."""
-    return "page" if "sec-fetch-site" in request.headers else "one-click"
-
-
-async def _read_past(request: Request) -> None:
-    try:
-        async for _ in request.stream():
-            pass
-    except ClientDisconnect:
-        # Who hangs up after asking to leave has asked all the same.
-        return
 
 
 def _health(store: Store) -> Handler:

@@ -3,8 +3,10 @@
 import logging
 
 import pytest
+from sqlalchemy import select
 from starlette.applications import Starlette
 
+from newsletter.store.schema import consent_event
 from newsletter.web.public import public_app
 from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 
@@ -207,3 +209,29 @@ def test_without_a_database_it_asks_to_come_back(
 def test_health(app: Starlette) -> None:
     answer = ask(app, "GET", "/health")
     assert (answer.status_code, answer.text) == (200, "ok")
+
+
+def test_who_left_may_say_why(clinic: Clinic, app: Starlette) -> None:
+    path = f"/u/{clinic.token()}"
+    page = ask(app, "POST", path, headers=OWN_PAGE).text
+    assert f'action="{path}/reason"' in page
+    for reason in ("too-often", "anything <b>", ""):
+        answer = ask(app, "POST", f"{path}/reason", data={"reason": reason}, headers=OWN_PAGE)
+        assert answer.status_code == 200
+    with clinic.store.read() as connection:
+        kept = connection.execute(
+            select(consent_event.c.evidence).where(consent_event.c.action == "leaving-reason")
+        )
+        assert kept.scalars().all() == [{"reason": "too-often"}]
+    assert ask(app, "POST", f"{path}/undo", headers=OWN_PAGE).status_code == 200
+    assert clinic.standing()[0] == STAYED
+
+
+def test_why_is_asked_on_our_own_page_only(clinic: Clinic, app: Starlette) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    path = f"/u/{clinic.token()}/reason"
+    assert ask(app, "POST", path, data={"reason": "other"}, headers=headers).status_code == 403
+    proof = f"/u/{clinic.token(proof=True)}/reason"
+    before = clinic.standing()
+    ask(app, "POST", proof, data={"reason": "other"})
+    assert clinic.standing() == before

@@ -1,0 +1,100 @@
+"""Leaving the list: one click for machines (RFC 8058), one button for people, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
+from newsletter.audience.unsubscribe import LEAVING_REASONS, note_reason
+from newsletter.store import Store
+from newsletter.web.guard import from_own_page
+from newsletter.web.metrics import Metrics
+from newsletter.web.pages import Pages
+
+
+class Leaving:
+    """Unsubscribing and its undoing.
+
+    A token that does not verify gets one neutral page with status 404, for a GET and a POST alike:
+    it says nothing about anybody, and a self-test or a mail provider is never told "done" where
+    nothing was done.
+    """
+
+    def __init__(self, store: Store, signer: TokenSigner, pages: Pages, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._store = store
+        self._signer = signer
+        self._pages = pages
+
+    async def ask(self, request: Request) -> Response:
+        """The page with the one button. Changes nothing: scanners follow links."""
+        token = self._token(request)
+        return self._answer(request, token, "unsubscribe.html", path=self._path(request))
+
+    async def leave(self, request: Request) -> Response:
+        """Unsubscribe at once (RFC 8058 section 3.2).
+
+        The URL alone says all: the body is read to the end, bounded, and not looked at. There is
+        no check of origin, no cookie, no redirect and no second question.
+        """
+        await _read_past(request)
+        token = self._token(request)
+        if token:
+            source = _source(request)
+            result = await run_in_threadpool(unsubscribe, self._store, token, source)
+            if result.changed:
+                self._metrics.unsubscribed(source)
+        return self._answer(request, token, "unsubscribed.html", path=self._path(request))
+
+    async def undo(self, request: Request) -> Response:
+        """Take an unsubscribe back, from our own page only."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        await _read_past(request)
+        token = self._token(request)
+        if token:
+            result = await run_in_threadpool(resubscribe, self._store, token, "page")
+            token = token if result.known or result.proof else None
+        return self._answer(request, token, "undone.html", path=self._path(request))
+
+    async def reason(self, request: Request) -> Response:
+        """Write down why, for who likes to say."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        fields = await request.form(max_files=0, max_fields=10)
+        given = str(fields.get("reason", ""))
+        token = self._token(request)
+        if token and given in LEAVING_REASONS:
+            await run_in_threadpool(note_reason, self._store, token, given)
+        return self._answer(request, token, "thanks.html")
+
+    def _path(self, request: Request) -> str:
+        return f"{self._pages.base}/u/{request.path_params['token']}"
+
+    def _token(self, request: Request) -> Token | None:
+        return self._signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
+
+    def _answer(self, request: Request, token: Token | None, page: str, **values: Any) -> Response:
+        lang = self._pages.language(request)
+        if token is None:
+            return self._pages.respond("unknown_link.html", 404, lang=lang)
+        return self._pages.respond("proof.html" if token.proof else page, lang=lang, **values)
+
+
+def _source(request: Request) -> str:
+    """Browsers send Fetch Metadata with our own button, mail providers' machines do not."""
+    return "page" if "sec-fetch-site" in request.headers else "one-click"
+
+
+async def _read_past(request: Request) -> None:
+    try:
+        async for _ in request.stream():
+            pass
+    except ClientDisconnect:
+        # Who hangs up after asking to leave has asked all the same.
+        return
