@@ -7,6 +7,8 @@ approvals. A campaign row starts as ``approved``: its audience is frozen, and no
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy import Connection, insert, select, update
 
 from newsletter.deliver.chunks import is_done
@@ -14,6 +16,8 @@ from newsletter.deliver.hold import SYSTEM
 from newsletter.errors import InputError, RefusedError
 from newsletter.store import Store
 from newsletter.store.schema import campaign, campaign_event
+
+log = logging.getLogger(__name__)
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     "approved": frozenset({"scheduled", "sending", "cancelled"}),
@@ -61,6 +65,7 @@ def move(
             campaign_id=campaign_id, from_state=state, to_state=to, by=by, note=note, at=now
         )
     )
+    log.info("campaign moved", extra={"campaign": campaign_id, "before": state, "after": to})
 
 
 def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> str:

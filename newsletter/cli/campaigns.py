@@ -72,7 +72,7 @@ def _watch(desk: Desk, campaign_id: int) -> None:
             with desk.store.read() as connection:
                 found = one(connection, campaign_id)
             show(found.tally)
-            if found.state != "sending":
+            if found.state not in {"scheduled", "sending"}:
                 return
             time.sleep(max(LOOK_S, 4 * (time.monotonic() - began)))
 

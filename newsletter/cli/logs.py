@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from newsletter.settings import Settings
 
 REQUESTS = "newsletter.web.access"
-_ADDRESS = re.compile(r"[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+")
+_ADDRESS = re.compile(r"\S*@\S*")
 
 
 def configure(settings: Settings, *, requests: bool = False) -> None:

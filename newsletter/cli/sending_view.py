@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from newsletter.cli.desk import say
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.table import Table
 
     from newsletter.deliver import Tally
 
@@ -90,13 +90,15 @@ def _plain() -> Show:
     return show
 
 
-def _bar(counts: Tally, line: str) -> Group:
-    from rich.console import Group
+def _bar(counts: Tally, line: str) -> Table:
     from rich.progress_bar import ProgressBar
-    from rich.text import Text
+    from rich.table import Table
 
     done, total = progress_of(counts)
-    return Group(ProgressBar(total=total or 1, completed=done, width=BAR_WIDTH), Text(line))
+    view = Table.grid()
+    view.add_row(ProgressBar(total=total or 1, completed=done, width=BAR_WIDTH))
+    view.add_row(line)
+    return view
 
 
 def _length(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,6 +39,8 @@ MEMBERS = 5000
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _UNSETTLED = (Result.DEFERRED, Result.RETURNED)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ def regroup(
         kind = LIMITED if limit else "returned"
         make_listed(connection, place.campaign_id, kind, members, now)
     for due_at, members in deferred.items():
+        facts = {"deliveries": len(members), "seconds": round(due_at - now)}
+        log.info("retry scheduled", extra={"campaign": place.campaign_id, **facts})
         make_listed(connection, place.campaign_id, "retry", members, due_at)
     _give_up(connection, place, failed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from newsletter.deliver.model import Outcome, Result
 from newsletter.deliver.replies import ReplyClass, classify
 from newsletter.store import Store
 from newsletter.store.schema import campaign, campaign_event
+
+log = logging.getLogger(__name__)
 
 SYSTEM = "system"
 """Who did it, where no person did."""
@@ -96,4 +99,5 @@ def hold(store: Store, campaign_id: int, reason: str) -> bool:
                 at=store.now(connection),
             )
         )
+        log.warning("campaign held", extra={"campaign": campaign_id})
         return True

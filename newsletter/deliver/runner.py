@@ -7,6 +7,8 @@ goes out the next is offered.
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -34,6 +36,8 @@ from newsletter.errors import UnavailableError
 from newsletter.store import Store
 
 IN_FLIGHT = 2
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -175,11 +179,18 @@ async def run_chunk(sending: Sending, lease: Lease) -> None:
     journal = FileJournal(sending.journal_dir / lease.journal)
     run = ChunkRun(sending, lease, journal)
     settled = False
+    began = time.monotonic()
+    facts = {"campaign": lease.campaign_id, "chunk": lease.chunk_id}
+    log.info("chunk claimed", extra={**facts, "kind": lease.kind})
     try:
         await run.work()
         settled = True
     finally:
         journal.close(remove=settled)
+        seconds = round(time.monotonic() - began, 3)
+        log.info("chunk finished", extra={**facts, "settled": settled, "seconds": seconds})
+    if run.failure:
+        log.warning("unavailable", extra={**facts, "error": type(run.failure).__name__})
     if isinstance(run.failure, OSError):
         raise UnavailableError(
             f"sending stopped: the journal cannot be written ({run.failure})",

@@ -8,7 +8,9 @@ again by this transport, and every delivery gets exactly one outcome.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
+import re
 from collections import deque
 from collections.abc import Sequence
 
@@ -38,6 +40,9 @@ WORTH_A_CONNECTION = 5
 """Waiting messages for which one more connection is opened."""
 CALM = 30.0
 """Seconds without further connections after the server refused one beside others."""
+_SERVER_SAID = re.compile(r"\b([2-5]\d\d) .*", re.DOTALL)
+
+log = logging.getLogger(__name__)
 
 
 class SmtpTransport:
@@ -201,6 +206,7 @@ class SmtpTransport:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         session = await open_session(self._settings, self._tls)
         self._opening -= {asyncio.current_task()}
+        self._log("connection opened")
         sender = Sender(session, self, self._settings)
         self._live.add(sender)
         try:
@@ -211,10 +217,13 @@ class SmtpTransport:
             sender.lose("the sending was stopped")
             self._live.discard(sender)
             self._resting.discard(sender)
+        if sender.failure:
+            self._log("connection lost", str(sender.failure_code or sender.failure))
         if sender.failure and not sender.progressed:
             self._count_failure(NoSessionError(sender.failure))
 
     def _failed(self, problem: NoSessionError) -> None:
+        self._log("connection failed", problem.cause)
         if self._live:
             self._calm_until = asyncio.get_running_loop().time() + CALM
         else:
@@ -232,6 +241,11 @@ class SmtpTransport:
                 fix=problem.fix or "see that the server is well, then run again",
             )
         )
+
+    def _log(self, event: str, reason: str = "") -> None:
+        """Log without the server's words: they may quote a reader's address."""
+        facts = {"host": self._settings.host, "port": self._settings.port}
+        log.info(event, extra={**facts, "reason": _SERVER_SAID.sub(r"\1", reason)})
 
     def _give_back(self, error: Exception) -> None:
         """Return everything that has not been begun."""

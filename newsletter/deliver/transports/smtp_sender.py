@@ -67,6 +67,7 @@ class Sender(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.failure = ""
+        self.failure_code: int | None = None
         self.progressed = False
         self._transport, self._server = session
         self._feed = feed
@@ -165,7 +166,7 @@ class Sender(asyncio.Protocol):
     def _on_empty(self, job: Job, reply: Reply) -> None:
         refusal = job.refusal or reply
         if reply.good:
-            log.error("the server took a message without recipients after %s", refusal.code)
+            log.error("message without recipients taken", extra={"code": refusal.code})
         self._refused(job, refusal)
 
     def _refused(self, job: Job, reply: Reply) -> None:
@@ -302,6 +303,7 @@ class Sender(asyncio.Protocol):
         body, ready = self._body, self._ready
         if body or ready or reply or self._parser.error:
             self.failure = why
+            self.failure_code = reply.code if reply else None
         self._body = self._ready = None
         self._await(GOODBYE)
         self._transport.abort()
