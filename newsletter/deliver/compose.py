@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import cache, lru_cache
 from typing import Protocol
 
 from newsletter.audience.model import Token, TokenPurpose
@@ -35,6 +36,8 @@ _PART = (
 Values = Mapping[str, str]
 Fill = Callable[[Values], bytes]
 _TO, _POSITION, _TOKEN = "\0to", "\0position", "\0token"
+REMEMBERED = 1000
+"""Values of one slot whose encoded form is kept."""
 _ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
@@ -257,10 +260,17 @@ def _body(part: Part) -> list[bytes | Fill]:
     return [*pieces, last.removesuffix(SOFT_BREAK)]
 
 
+@cache
 def _slot_fill(slot: Slot, *, last: bool = False) -> Fill:
-    if last:
-        return lambda values: encode_slot(_written(slot, values)).removesuffix(SOFT_BREAK)
-    return lambda values: encode_slot(_written(slot, values))
+    """How a slot is filled. Readers share names and towns, and the places of a token its value."""
+    name = _TOKEN if slot.name == UNSUBSCRIBE_TOKEN else slot.name
+
+    @lru_cache(maxsize=REMEMBERED)
+    def coded(value: str) -> bytes:
+        piece = encode_slot(encode_value(slot.kind, value, slot.default))
+        return piece.removesuffix(SOFT_BREAK) if last else piece
+
+    return lambda values: coded(values.get(name, ""))
 
 
 def _joined(pieces: list[bytes | Fill]) -> _Template:

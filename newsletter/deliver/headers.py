@@ -42,7 +42,7 @@ def raw_header(name: str, value: str) -> bytes:
     return line.encode("ascii") + b"\r\n"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1000)
 def text_header(name: str, text: str) -> bytes:
     """An unstructured field such as Subject, folded; encoded words where plain text will not do.
 

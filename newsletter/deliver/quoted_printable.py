@@ -8,7 +8,6 @@ neither "." (RFC 5321 section 4.5.2) nor "From ", and is 7 bit.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 LINE = 76
 SOFT_BREAK = b"=\r\n"
@@ -24,12 +23,7 @@ def encode_slot(value: str) -> bytes:
     raw = value.encode()
     if len(raw) < LINE and _plain(raw):
         return raw + SOFT_BREAK
-    return _encoded(raw) if raw else b""
-
-
-@lru_cache(maxsize=4096)
-def _encoded(raw: bytes) -> bytes:
-    return _soft_lines(raw) + SOFT_BREAK
+    return _soft_lines(raw) + SOFT_BREAK if raw else b""
 
 
 def encode_text(text: str) -> bytes:
