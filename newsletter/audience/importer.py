@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from newsletter.store.schema import import_member
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
     from newsletter.store import Store
+
+log = logging.getLogger(__name__)
 
 
 def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
@@ -79,7 +82,10 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
             _forget_older(store, job)
         counts = _apply(store, job, columns, staging, dry_run=dry_run)
         staging.write_duplicates()
-        return _report(job, file, staging, counts)
+        report = _report(job, file, staging, counts)
+    facts = {"rows": report.rows, "added": report.added, "rejected": report.rejected}
+    log.info("import done", extra={"dry_run": dry_run, **facts})
+    return report
 
 
 def csv_columns(path: Path) -> frozenset[str]:
