@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from newsletter.deliver.attempts import Place, append, regroup
 from newsletter.deliver.journal import Evidence, read_evidence
+from newsletter.deliver.ledger import Lease, settle
 from newsletter.deliver.model import Outcome, Result
 from newsletter.deliver.tally import in_doubt
 from newsletter.errors import InputError
@@ -34,6 +35,24 @@ def recover(store: Store, campaign_id: int, journal_dir: Path) -> None:
                 _take_back(connection, orphan.row, orphan.evidence, store.now(connection))
         if not orphan.held:
             (journal_dir / orphan.row.journal).unlink(missing_ok=True)
+
+
+def settle_late(store: Store, lease: Lease, journal_dir: Path) -> bool:
+    """Store the replies that came while the database was away, after the lease was lost.
+
+    Returns:
+        False while the lease is not lost: then `recover` does it.
+    """
+    path = journal_dir / lease.journal
+    with store.read() as connection:
+        row = connection.execute(select(chunk).where(chunk.c.id == lease.chunk_id)).first()
+    if row is not None and row.state == "leased" and row.fence == lease.fence:
+        return False
+    evidence = read_evidence(path)
+    if evidence and evidence.replies:
+        settle(store, lease, list(evidence.replies.values()))
+    path.unlink(missing_ok=True)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +109,45 @@ def resolve(
     Raises:
         InputError: The result is none of these.
     """
+    with store.write() as connection:
+        return resolve_within(
+            connection, campaign_id, positions, result, note=note, now=store.now(connection)
+        )
+
+
+def resolve_within(
+    connection: Connection,
+    campaign_id: int,
+    positions: list[int],
+    result: Result,
+    *,
+    note: str,
+    now: float,
+) -> int:
+    """The same as `resolve`, within the caller's write transaction; ``now`` in Unix seconds."""
     if result not in {Result.ACCEPTED, Result.FAILED, Result.RETURNED}:
         raise InputError("an uncertain delivery was accepted, failed, or is sent again")
-    with store.write() as connection:
-        now = store.now(connection)
-        rows = connection.execute(
-            select(attempt.c.position, attempt.c.chunk_id, chunk.c.state)
-            .join(chunk, chunk.c.id == attempt.c.chunk_id)
-            .where(
-                attempt.c.campaign_id == campaign_id,
-                attempt.c.position.in_(positions),
-                attempt.c.result == Result.UNCERTAIN,
-            )
-            .with_for_update()
-        ).all()
-        members: dict[tuple[int, str], list[int]] = defaultdict(list)
-        for row in rows:
-            members[row.chunk_id, row.state].append(row.position)
-        for (chunk_id, state), found in members.items():
-            place = Place(campaign_id, chunk_id)
-            known = [Outcome(position, result, reply=note) for position in found]
-            append(connection, place, known, now)
-            # A chunk that is not done yet regroups what is returned when it ends.
-            if result == Result.RETURNED and state == "done":
-                regroup(connection, place, now, positions=found)
-        return len(rows)
+    rows = connection.execute(
+        select(attempt.c.position, attempt.c.chunk_id, chunk.c.state)
+        .join(chunk, chunk.c.id == attempt.c.chunk_id)
+        .where(
+            attempt.c.campaign_id == campaign_id,
+            attempt.c.position.in_(positions),
+            attempt.c.result == Result.UNCERTAIN,
+        )
+        .with_for_update()
+    ).all()
+    members: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for row in rows:
+        members[row.chunk_id, row.state].append(row.position)
+    for (chunk_id, state), found in members.items():
+        place = Place(campaign_id, chunk_id)
+        known = [Outcome(position, result, reply=note) for position in found]
+        append(connection, place, known, now)
+        # A chunk that is not done yet regroups what is returned when it ends.
+        if result == Result.RETURNED and state == "done":
+            regroup(connection, place, now, positions=found)
+    return len(rows)
 
 
 def _take_back(connection: Connection, orphan: Row[Any], evidence: Evidence, now: float) -> None:

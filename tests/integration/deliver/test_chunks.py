@@ -1,0 +1,131 @@
+"""Chunks in the hands of several workers, on a real database."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from newsletter.deliver import Outcome, Tally, plan
+from newsletter.deliver.chunks import due_chunks, is_done
+from newsletter.deliver.counts import Counts
+from newsletter.deliver.journal import FileJournal
+from newsletter.deliver.ledger import claim, offer, release
+from newsletter.deliver.model import Result
+from newsletter.deliver.pace import Pace
+from newsletter.deliver.recover import recover, settle_late
+from newsletter.deliver.runner import Sending, run_chunk
+from newsletter.deliver.transports.memory import MemoryTransport
+from newsletter.store import Store
+from newsletter.store.schema import chunk, delivery
+from tests.integration.deliver.campaigns import compose, counts, freeze, owner_died, set_state
+
+POSTGRES = pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+
+
+def due(store: Store, transport: str = "memory") -> list[int]:
+    with store.read() as connection:
+        return due_chunks(connection, transport, store.now(connection))
+
+
+def test_a_chunk_that_is_handed_out_twice_is_sent_once(store: Store, tmp_path: Path) -> None:
+    campaign_id = freeze(store, 40, chunk=20)
+    transport = MemoryTransport()
+
+    async def work(chunk_id: int) -> bool:
+        lease = await asyncio.to_thread(claim, store, campaign_id, "t", chunk_id=chunk_id)
+        if lease is None:
+            return False
+        sending = Sending(
+            store, transport, compose, tmp_path, asyncio.Event(), Pace(10), Counts(Tally(), None)
+        )
+        await run_chunk(sending, lease)
+        sending.close()
+        return True
+
+    async def main() -> list[bool]:
+        first, second = due(store)
+        return await asyncio.gather(*(work(each) for each in (first, first, second, second)))
+
+    assert sum(asyncio.run(main())) == 2
+    assert sorted(position for position, _ in transport.sent) == list(range(1, 41))
+    assert due(store) == []
+    with store.read() as connection:
+        assert is_done(connection, campaign_id)
+
+
+def test_only_what_may_be_claimed_is_due(store: Store) -> None:
+    campaign_id = freeze(store, 6, chunk=3)
+    first, second = due(store)
+    assert due(store, "smtp") == []
+    lease = claim(store, campaign_id, "t", chunk_id=second)
+    assert lease is not None
+    assert lease.chunk_id == second
+    assert claim(store, campaign_id, "u", chunk_id=second) is None
+    assert due(store) == [first]
+    set_state(store, campaign_id, "paused")
+    assert due(store) == []
+    assert claim(store, campaign_id, "u", chunk_id=first) is None
+
+
+@pytest.mark.parametrize(("audience", "size"), [(10, 500), (64_000, 1000), (1_000_000, 5000)])
+@POSTGRES
+def test_many_workers_can_share_an_audience(store: Store, audience: int, size: int) -> None:
+    campaign_id = freeze(store, 1, chunk=1)
+    with store.write() as connection:
+        connection.execute(chunk.delete())
+        connection.execute(delivery.update().values(position=audience))
+        plan(connection, campaign_id)
+        longest = connection.execute(select(func.max(chunk.c.last - chunk.c.first + 1))).scalar()
+    assert longest == min(size, audience)
+
+
+@POSTGRES
+def test_who_died_on_this_host_is_not_waited_for(store: Store, tmp_path: Path) -> None:
+    campaign_id = freeze(store, 6)
+    lease = claim(store, campaign_id, "dead")
+    assert lease is not None
+    journal = FileJournal(tmp_path / lease.journal)
+    offer(store, lease, 4)
+    journal.begun(1)
+    journal.replied(Outcome(1, Result.ACCEPTED, 250))
+    journal.begun(2)
+
+    recover(store, campaign_id, tmp_path)
+    recover(store, campaign_id, tmp_path / "of another host")
+    assert due(store) == []
+
+    journal.close(remove=False)
+    recover(store, campaign_id, tmp_path / "of another host")
+    assert due(store) == []
+    recover(store, campaign_id, tmp_path)
+    assert due(store) == [lease.chunk_id]
+    result = counts(store, campaign_id)
+    assert (result.accepted, result.uncertain, result.queued) == (1, 1, 4)
+
+
+@POSTGRES
+def test_replies_that_could_not_be_stored_count_when_the_lease_is_lost(
+    store: Store, tmp_path: Path
+) -> None:
+    campaign_id = freeze(store, 4)
+    lease = claim(store, campaign_id, "cut off")
+    assert lease is not None
+    journal = FileJournal(tmp_path / lease.journal)
+    offer(store, lease, 3)
+    for position in (1, 2):
+        journal.begun(position)
+        journal.replied(Outcome(position, Result.ACCEPTED, 250))
+    journal.close(remove=False)
+    assert not settle_late(store, lease, tmp_path)
+
+    owner_died(store)
+    recover(store, campaign_id, tmp_path / "of another host")
+    assert counts(store, campaign_id).uncertain == 3
+    other = claim(store, campaign_id, "other")
+    assert other is not None
+    assert settle_late(store, lease, tmp_path)
+    result = counts(store, campaign_id)
+    assert (result.accepted, result.uncertain) == (2, 1)
+    assert list(tmp_path.iterdir()) == []
+    release(store, other, [])
