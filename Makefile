@@ -7,7 +7,7 @@ CHROMIUM := /usr/bin/chromium
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check golden pictures bench lock chromium clean
+.PHONY: help demo test test-fast check golden translations pictures bench lock chromium clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -30,6 +30,11 @@ check: $(READY) ## lint, format, types, rooms
 
 golden: $(READY) ## write the golden files anew; read the diff before you commit it
 	GOLDEN=1 $(BIN)/pytest tests/unit -k "golden" $(ARGS)
+
+translations: $(READY) ## gather the strings of the readers' pages, and compile their translations
+	$(BIN)/pybabel -q extract -F templates/locale/babel.cfg -k _ --no-location --sort-output -o $(VENV)/newsletter.pot .
+	$(BIN)/pybabel -q update -i $(VENV)/newsletter.pot -d templates/locale -D newsletter -w 98 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(BIN)/pybabel -q compile -d templates/locale -D newsletter
 
 pictures: $(READY) chromium ## take the pictures of README.md anew
 	$(BIN)/python docs/make_pictures.py
