@@ -60,6 +60,8 @@ def test_every_command_of_a_page_works(project: Project, relay: Relay, page: Pat
             serve_once(project, arguments)
         elif arguments in (["check"], ["test"]):
             continue
+        elif arguments[0] == "worker":
+            project.run(*arguments, *([] if "--once" in arguments else ["--once"]))
         else:
             project.run(*arguments, stdin="12\n")
 
