@@ -29,12 +29,14 @@ def upgrade(line: CommandLine, as_json: bool) -> None:
 
     Every command does so by itself; this one is for deploying.
     """
+    from newsletter.engine import prepare
     from newsletter.store.engine import connect, migrate, resolve_url
     from newsletter.store.migrate import HEAD
 
     store = connect(resolve_url(line.settings))
     try:
         before = migrate(store)
+        prepare(store)
     finally:
         store.close()
     if as_json:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import func, select, text, update
 
 from newsletter.store.schema import chunk
 from tests.fleet import Fleet, fleet, kill_at_random
@@ -69,10 +71,22 @@ def test_killed_workers_lose_nobody_and_double_nobody(ships: Fleet) -> None:
     ships.check(kills=kills)
 
 
+def _froze(ships: Fleet, worker: subprocess.Popen[bytes]) -> bool:
+    """Freeze a worker; let it go on again unless that was while it had more on its way."""
+    worker.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    begun = chunk.c.offered - chunk.c.first + 1
+    with ships.store() as store, store.read() as connection:
+        offered = connection.execute(select(func.sum(begun))).scalar_one()
+    if len(ships.receiver.recipients) < offered:
+        return True
+    worker.send_signal(signal.SIGCONT)
+    return False
+
+
 def test_a_frozen_worker_sends_what_it_offered_and_nothing_more(ships: Fleet) -> None:
     frozen = ships.start("a")
-    ships.until_received(100)
-    frozen.send_signal(signal.SIGSTOP)
+    ships.until(lambda: _froze(ships, frozen))
     with ships.store() as store, store.write() as connection:
         connection.execute(update(chunk).where(chunk.c.state == "leased").values(lease_until=0))
     ships.start("b")
