@@ -71,7 +71,7 @@ class Leaving:
         token = self._token(request)
         if token and given in LEAVING_REASONS:
             await run_in_threadpool(note_reason, self._store, token, given)
-        return self._answer(request, token, "thanks.html")
+        return self._answer(request, token, "thanks.html", path=self._path(request))
 
     def _path(self, request: Request) -> str:
         return f"{self._pages.base}/u/{request.path_params['token']}"
