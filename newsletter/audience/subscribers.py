@@ -18,6 +18,7 @@ from newsletter.audience.suppression import lift, reasons, suppress
 from newsletter.store.schema import (
     consent_event,
     delivery,
+    event,
     import_member,
     mailed_link,
     mailing_list,
@@ -186,7 +187,8 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
     """Delete what is known of a person (GDPR article 17); a keyed hash keeps them from coming back.
 
     Consent events keep the opaque uid and lose their evidence; past deliveries lose address, name
-    and attributes, and keep the hash by which a queued one is still skipped.
+    and attributes, and keep the hash by which a queued one is still skipped; events lose what
+    came.
 
     Args:
         by: Who erases, for the record.
@@ -205,6 +207,7 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         at = store.now(connection)
         suppress(connection, hashed, SuppressionReason.ERASED, by, at)
         _forget_deliveries(connection, key)
+        connection.execute(update(event).where(event.c.address_hash == hashed).values(payload=b""))
         connection.execute(delete(mailed_link).where(mailed_link.c.email_key == key))
         person = find(connection, key)
         if person is None:

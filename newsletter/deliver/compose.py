@@ -221,7 +221,7 @@ class Composer:
         repeat of the first.
         """
         run = repr(self._date) if self._proof else ""
-        return hashlib.sha256(f"{compiled.digest} {self._seal} {run}".encode()).hexdigest()[:24]
+        return campaign_tag(compiled.digest, self._seal, run)
 
     def _subject(self, variant: Variant) -> list[bytes | Fill]:
         first, *rest = variant.subject.segments
@@ -230,6 +230,17 @@ class Composer:
         if not slots:
             return [text_header("Subject", segments[0])]
         return [lambda values: text_header("Subject", _filled(segments, slots, values))]
+
+
+def campaign_tag(digest: str, seal: str, run: str = "") -> str:
+    """What a campaign's Message-IDs begin with: ``<tag.position@domain>``.
+
+    Args:
+        digest: Of the compiled issue.
+        seal: The bounce token of the campaign and of nobody (uid 0), signed.
+        run: Tells proof messages of one run from those of another.
+    """
+    return hashlib.sha256(f"{digest} {seal} {run}".encode()).hexdigest()[:24]
 
 
 def _list_id(sender: Sender) -> str:

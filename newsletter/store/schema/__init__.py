@@ -12,6 +12,7 @@ from newsletter.store.schema.audience import (
 )
 from newsletter.store.schema.base import metadata
 from newsletter.store.schema.campaign import approval, campaign, campaign_event, compiled_issue
+from newsletter.store.schema.events import event
 from newsletter.store.schema.ledger import attempt, chunk, chunk_member, delivery, rate
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "compiled_issue",
     "consent_event",
     "delivery",
+    "event",
     "import_member",
     "key_check",
     "mailed_link",

@@ -1,0 +1,253 @@
+"""What follows from events: written down, settled, suppressed, held. All of a batch, or nothing."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from newsletter.audience import Consent, Keys, SuppressionReason, suppress
+from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.unsubscribe import leave
+from newsletter.deliver.hold import hold
+from newsletter.deliver.model import Result
+from newsletter.deliver.recover import resolve_within
+from newsletter.deliver.replies import ReplyClass
+from newsletter.events.event import Event, EventKind
+from newsletter.events.model import Kind
+from newsletter.events.policy import Consequence, Score, consequence
+from newsletter.events.proof import AT_ONCE, find_deliveries, hash_of
+from newsletter.store import Store, serialise
+from newsletter.store.schema import attempt, campaign_event, event, subscriber
+
+log = logging.getLogger(__name__)
+
+_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+PER = 5000
+"""Deliveries for which the number of refusals counts that pauses a campaign."""
+
+_AS_REPORTED = {
+    EventKind.BOUNCED: Kind.BOUNCE,
+    EventKind.DROPPED: Kind.BOUNCE,
+    EventKind.COMPLAINED: Kind.COMPLAINT,
+    EventKind.UNSUBSCRIBED: Kind.COMPLAINT,
+}
+_REASONS = {
+    EventKind.BOUNCED: SuppressionReason.BOUNCED,
+    EventKind.DROPPED: SuppressionReason.BOUNCED,
+    EventKind.COMPLAINED: SuppressionReason.COMPLAINED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a batch did.
+
+    ``kinds`` counts new verified events by kind; ``unverified`` are new too. ``suppressed``: new
+    reasons not to mail an address, leaving included. ``settled``: deliveries uncertain until now.
+    ``held``: campaigns that were paused.
+    """
+
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    unverified: int = 0
+    repeated: int = 0
+    suppressed: int = 0
+    settled: int = 0
+    held: tuple[int, ...] = ()
+
+
+_Found = tuple[Event, Row[Any] | None]
+
+
+def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int) -> Applied:
+    """Take in a batch, in one transaction; whatever was taken in before is not taken in again.
+
+    No order of arrival changes the end: an event is only ever added, suppression only grows, and
+    a score is computed from all events of the address by the time they happened.
+
+    Args:
+        hold_after: So many refusals of us as a sender for 5,000 messages pause a campaign (setting
+            ``hold.policy``), counted from its last change of state on; 0 never does.
+
+    Raises:
+        RefusedError: The suppression key is not this database's; nothing was kept.
+        UnavailableError: The database went away; nothing was kept.
+    """
+    distinct = list({each.provider_id: each for each in events}.values())
+    with store.write() as connection:
+        serialise(connection, "events")
+        check_suppression_key_within(connection, keys)
+        now = store.now(connection)
+        found = list(zip(distinct, find_deliveries(connection, distinct, keys), strict=True))
+        new = _insert(connection, found, keys, now)
+        fresh = [each for each in found if each[0].provider_id in new]
+        settled = _settle(connection, found, now)
+        suppressed = sum(
+            _follow(connection, each, row, now) for each, row in fresh if row is not None
+        )
+    held = tuple(_hold(store, campaign_id, hold_after) for campaign_id in _refusing(found))
+    return Applied(
+        kinds=dict(sorted(Counter(each.kind.value for each, row in fresh if row).items())),
+        unverified=sum(row is None for _, row in fresh),
+        repeated=len(events) - len(fresh),
+        suppressed=suppressed,
+        settled=settled,
+        held=tuple(campaign_id for campaign_id in held if campaign_id),
+    )
+
+
+def _insert(connection: Connection, found: Sequence[_Found], keys: Keys, now: float) -> set[str]:
+    """Write events down; gives the ids of those that were not there yet."""
+    if not found:
+        return set()
+    statement = (
+        _INSERT[connection.dialect.name](event)
+        .on_conflict_do_nothing(index_elements=[event.c.provider_id])
+        .returning(event.c.provider_id)
+    )
+    rows = [_row(each, delivery, keys, now) for each, delivery in found]
+    return set(connection.execute(statement, rows).scalars())
+
+
+def _row(each: Event, delivery: Row[Any] | None, keys: Keys, now: float) -> dict[str, Any]:
+    hashed = delivery.address_hash if delivery else hash_of(each.email, keys)
+    erased = delivery is not None and not delivery.email
+    return {
+        "provider_id": each.provider_id,
+        "kind": each.kind.value,
+        "source": each.source,
+        "campaign_id": delivery.campaign_id if delivery else each.campaign_id,
+        "position": delivery.position if delivery else each.position,
+        "subscriber_uid": delivery.subscriber_uid if delivery else None,
+        "address_hash": hashed,
+        "verdict": each.verdict.value,
+        "verified": int(delivery is not None),
+        "payload": b"" if erased else zlib.compress(each.payload, 1),
+        "at": min(each.at, now),
+        "received_at": now,
+    }
+
+
+def _settle(connection: Connection, found: Sequence[_Found], now: float) -> int:
+    """End doubts: whatever happened to a delivery afterwards, its transport had taken it."""
+    places: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for each, row in found:
+        if row is not None:
+            places[row.campaign_id, each.source].append(row.position)
+    return sum(
+        settle_positions(connection, campaign_id, positions, source, now)
+        for (campaign_id, source), positions in places.items()
+    )
+
+
+def settle_positions(
+    connection: Connection, campaign_id: int, positions: Sequence[int], source: str, now: float
+) -> int:
+    """Settle those of these deliveries that are uncertain; gives how many were."""
+    return sum(
+        resolve_within(
+            connection,
+            campaign_id,
+            list(positions[start : start + AT_ONCE]),
+            Result.ACCEPTED,
+            note=f"reported on by {source}",
+            now=now,
+        )
+        for start in range(0, len(positions), AT_ONCE)
+    )
+
+
+def _follow(connection: Connection, each: Event, row: Row[Any], now: float) -> bool:
+    """Do what one new, verified event asks for; gives whether an address is newly suppressed."""
+    kind = _AS_REPORTED.get(each.kind)
+    if kind is None:
+        return False
+    what = consequence(kind, each.verdict, proven=True)
+    if what is Consequence.SUPPRESS and each.kind is EventKind.UNSUBSCRIBED:
+        return _leave(connection, each, row, now)
+    too_often = what is Consequence.COUNT and _is_too_high(connection, row.address_hash)
+    if what is Consequence.SUPPRESS or too_often:
+        return suppress(connection, row.address_hash, _REASONS[each.kind], each.source, now)
+    return False
+
+
+def _leave(connection: Connection, each: Event, row: Row[Any], now: float) -> bool:
+    person = connection.execute(
+        select(subscriber).where(subscriber.c.uid == row.subscriber_uid).with_for_update()
+    ).first()
+    if person is None:
+        reason = SuppressionReason.UNSUBSCRIBED
+        return suppress(connection, row.address_hash, reason, each.source, now)
+    evidence = {"campaign_id": row.campaign_id}
+    return leave(connection, person, Consent(each.source, now, evidence=evidence)).changed
+
+
+def _is_too_high(connection: Connection, hashed: bytes) -> bool:
+    times = connection.execute(
+        select(event.c.at)
+        .where(
+            event.c.address_hash == hashed,
+            event.c.verified == 1,
+            event.c.verdict == ReplyClass.TEMPORARY,
+            event.c.kind.in_((EventKind.BOUNCED, EventKind.DROPPED)),
+        )
+        .order_by(event.c.at)
+    ).scalars()
+    score = Score()
+    for at in times:
+        score = score.plus(at)
+        if score.is_too_high:
+            return True
+    return False
+
+
+def _refusing(found: Sequence[_Found]) -> list[int]:
+    """Campaigns for which a batch holds refusals of us, repeats too: a hold may be owed yet."""
+    return sorted(
+        {
+            row.campaign_id
+            for each, row in found
+            if row and each.verdict is ReplyClass.POLICY and each.kind in _AS_REPORTED
+        }
+    )
+
+
+def _hold(store: Store, campaign_id: int, hold_after: int) -> int:
+    """Pause a campaign if it is refused often; gives its id if it was sending."""
+    with store.read() as connection:
+        refusals, mailed = _since_last_change(connection, campaign_id)
+    facts = {"campaign": campaign_id, "refusals": refusals}
+    log.warning("reports refuse us as a sender", extra=facts)
+    reason = f"{refusals} reports that came back refuse us as a sender"
+    many = 0 < hold_after * max(1.0, mailed / PER) <= refusals
+    return campaign_id if many and hold(store, campaign_id, reason) else 0
+
+
+def _since_last_change(connection: Connection, campaign_id: int) -> tuple[int, int]:
+    """Refusals of us and mail accepted, since somebody last looked: started or resumed it."""
+    last_change = select(func.max(campaign_event.c.at)).where(
+        campaign_event.c.campaign_id == campaign_id
+    )
+    since = connection.execute(last_change).scalar() or 0.0
+    refusals = select(func.count()).where(
+        event.c.campaign_id == campaign_id,
+        event.c.verified == 1,
+        event.c.verdict == ReplyClass.POLICY,
+        event.c.kind.in_(_AS_REPORTED),
+        event.c.received_at > since,
+    )
+    mailed = select(func.count()).where(
+        attempt.c.campaign_id == campaign_id,
+        attempt.c.result == Result.ACCEPTED,
+        attempt.c.at > since,
+    )
+    return connection.execute(refusals).scalar_one(), connection.execute(mailed).scalar_one()
