@@ -7,7 +7,7 @@ CHROMIUM := /usr/bin/chromium
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check golden translations pictures bench lock chromium clean
+.PHONY: help demo test test-fast chaos check golden translations pictures bench lock chromium clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -21,6 +21,9 @@ test: $(READY) chromium ## every test (ARGS=... goes to pytest)
 
 test-fast: $(READY) ## the unit tests
 	$(BIN)/pytest tests/unit $(ARGS)
+
+chaos: $(READY) ## kill senders at random and audit every row (KILLS=2000)
+	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),2000) $(ARGS)
 
 check: $(READY) ## lint, format, types, rooms
 	$(BIN)/ruff check .
