@@ -123,6 +123,8 @@ def take_turns(rows: list[Row], rounds: int, port: int, readers: int) -> None:
     for _ in range(rounds):
         for row in rows:
             row.runs.append(row.send(port, row.count(readers)))
+            rate = row.rates(readers)[-1]
+            print(f"  {row.name}: {rate:.0f}/s", file=sys.stderr, flush=True)
 
 
 def show(title: str, rows: list[Row], readers: int, ours: Row) -> None:

@@ -5,26 +5,23 @@ a client that does nothing but write and read (the limit), our transport, and sm
 connection. Rates depend on the machine and its mood; the ratios of one round, and the processor
 time of the sending process, are what to compare.
 
-    python benchmarks/smtp.py [MESSAGES] [ROUNDS]
+    python -m benchmarks.smtp [MESSAGES] [ROUNDS]
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import smtplib
 import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from benchmarks.delivery.sink import smtp_sink
 from newsletter.deliver.model import Delivery, Message, Outcome, Result
 from newsletter.deliver.transports.smtp import SmtpTransport
 from newsletter.settings import Smtp
@@ -37,10 +34,6 @@ HEAD = (
 )
 DATA = HEAD + LINE * 770
 ENVELOPE = b"MAIL FROM:<bounces@clinic.example>\r\nRCPT TO:<reader@clinic.example>\r\nDATA\r\n"
-SINK = Path(os.environ.get("SMTP_SINK", "var/postfix/usr/sbin/smtp-sink"))
-HOW_TO = """smtp-sink is missing. It is part of Postfix, which need not be installed:
-  mkdir -p var && cd var && apt-get download postfix && dpkg -x postfix_*.deb postfix
-or say where it is: SMTP_SINK=/usr/sbin/smtp-sink"""
 
 
 class Raw(asyncio.Protocol):
@@ -144,41 +137,17 @@ def measure(send: Callable[[int, int], None], port: int, count: int) -> tuple[fl
     )
 
 
-def start_sink() -> tuple[subprocess.Popen[bytes], int]:
-    found = shutil.which("smtp-sink") or (str(SINK.resolve()) if SINK.exists() else "")
-    if not found:
-        raise SystemExit(HOW_TO)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    libraries = Path(found).parents[1] / "lib/postfix"
-    sink = subprocess.Popen(
-        [found, "-u", "nobody", f"127.0.0.1:{port}", "100"],
-        env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
-    )
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return sink, port
-        time.sleep(0.05)
-    sink.kill()
-    raise SystemExit("smtp-sink does not listen")
-
-
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    sink, port = start_sink()
     figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in SENDERS}
-    try:
+    with smtp_sink() as port:
         for _ in range(rounds):
             limit = 0.0
             for name, (send, share) in SENDERS.items():
                 rate, cpu = measure(send, port, int(count * share))
                 limit = limit or rate
                 figures[name].append((rate, cpu, rate / limit))
-    finally:
-        sink.terminate()
-        sink.wait()
     print(f"{count} messages of {len(DATA) / 1024:.0f} KB, {CONNECTIONS} connections; medians")
     print(f"{'':26}{'msg/s':>8}{'CPU us/msg':>12}{'ratio to limit':>16}")
     for name, rows in figures.items():
