@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from newsletter.audience import SuppressionReason, find, reasons, suppress
 from newsletter.store.schema import consent_event, mailed_link, rate, subscriber
-from tests.integration.web.conftest import KEYS, Clinic
+from tests.integration.web.conftest import KEYS, PROJECT, Clinic
 from tests.integration.web.reader import Reader, part
 from tests.smtp_server import Fault, Server
 
@@ -358,3 +358,34 @@ def test_other_tokens_open_nothing(clinic: Clinic, reader: Reader, kind: str) ->
     assert reader.press(f"/confirm/{text}").status_code == 404
     assert reader.ask("POST", f"/u/{token}").status_code == 404
     assert clinic.standing() == before
+
+
+def test_the_form_that_the_documentation_shows_works(reader: Reader) -> None:
+    import re
+
+    page = (PROJECT / "docs" / "readers-pages.md").read_text(encoding="utf-8")
+    snippet = page.partition("```html\n")[2].partition("```")[0]
+    assert 'action="https://news.clinic.example/join"' in snippet
+    names = re.findall(r' name="(\w+)"', snippet)
+    form = dict(zip(names, (NEW, "pain", ""), strict=True))
+    friend = {"Sec-Fetch-Site": "cross-site", "Origin": "https://www.clinic.example"}
+    assert reader.ask("POST", "/join", data=form, headers=friend).status_code == 303
+    assert len(reader.mail) == 1
+
+
+def test_a_reader_who_reads_spanish_gets_everything_in_spanish(
+    clinic: Clinic, reader: Reader
+) -> None:
+    spanish = {"Accept-Language": "es-MX,en;q=0.5"}
+    form = reader.get("/join", headers=spanish).text
+    assert '<html lang="es">' in form
+    assert "Sueño" in form
+    reader.join(NEW, headers=spanish)
+    assert str(reader.mail[0]["Subject"]).startswith("Confirme su suscripción")
+    assert '<html lang="es"' in part(reader.mail[0], "html")
+    assert "Quiero suscribirme" in reader.get(reader.link).text
+    assert "Ya está en la lista" in reader.press(reader.link).text
+    assert person(clinic, NEW).language == "es"
+    token = clinic.token(uid=person(clinic, NEW).uid)
+    assert "Elija lo que recibe" in reader.get(f"/p/{token}").text
+    assert "Darse de baja" in reader.get(f"/u/{token}", headers=spanish).text
