@@ -31,9 +31,11 @@ def recover(store: Store, campaign_id: int, journal_dir: Path) -> None:
     """
     for orphan in _orphans(store, campaign_id, journal_dir):
         with store.write() as connection:
-            if _is_unchanged(connection, orphan.row):
+            mine = _is_unchanged(connection, orphan.row)
+            if mine:
                 _take_back(connection, orphan.row, orphan.evidence, store.now(connection))
-        if not orphan.held:
+        # Whoever else is at it may die before its commit, and then the journal is read again.
+        if mine and not orphan.held:
             (journal_dir / orphan.row.journal).unlink(missing_ok=True)
 
 
