@@ -144,8 +144,8 @@ def _accepted() -> Any:
 
 def delivery_of(row: Row[Any]) -> Delivery:
     """The delivery that a row of `eligible` describes."""
-    attributes = {name: str(value) for name, value in row.attributes.items() if value is not None}
-    values = {**attributes, "first_name": row.first_name, "last_name": row.last_name}
-    return Delivery(
-        row.campaign_id, row.position, row.subscriber_uid, row.email, row.variant, values
-    )
+    # Unpacked: looking each column up by its name takes longer than all the rest.
+    campaign_id, position, uid, email, _, first_name, last_name, known, variant, *_ = row
+    values = {name: str(value) for name, value in known.items() if value is not None}
+    values["first_name"], values["last_name"] = first_name, last_name
+    return Delivery(campaign_id, position, uid, email, variant, values)
