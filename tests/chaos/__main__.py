@@ -12,7 +12,7 @@ from tests.chaos.audit import Audit
 from tests.chaos.scenarios import SCENARIOS, arena
 from tests.chaos.storm import Blows
 
-BLOWS = 10
+BLOWS = 40
 COLUMNS = "campaigns,people,received,kills,stops,restarts,full,lost,doubled,uncertain,at most"
 
 
@@ -51,7 +51,7 @@ def main() -> int:
             blows, audit = ground.run(scenario, seed, BLOWS)
             sums.setdefault(str(scenario), Sum()).add(blows, audit)
             wrong += [f"{scenario}, seed {seed}: {each}" for each in audit.wrong]
-            print(f"seed {seed}, {scenario}: {blows}, {len(audit.wrong)} wrong", flush=True)
+            print(f"seed {seed}, {scenario}: {blows}, {audit}", flush=True)
             if sum(each.figures[3] for each in sums.values()) >= options.kills:
                 break
     print(line("", list(COLUMNS.split(","))))

@@ -101,6 +101,8 @@ def shifted(seconds: float) -> Callable[[], float]:
 def be_a_sender(errand: Errand) -> int:
     """Send in this process, and give the exit status."""
     log = Path(errand.folder) / "senders.log"
+    # Before it listens, and after it has ended, there is nothing to drain.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if errand.clock:
         time.time = shifted(errand.clock)
     if errand.largest:
@@ -110,6 +112,8 @@ def be_a_sender(errand: Errand) -> int:
             runner.run(send(errand))
     except UnavailableError as error:
         said, status = f"{error}\n", OUT_OF_REACH
+    except KeyboardInterrupt:
+        return 0
     except BaseException:
         said, status = traceback.format_exc(), BROKEN
     else:
