@@ -160,6 +160,8 @@ class Sendgrid(_Table):
     """Seconds to wait for an answer."""
     sandbox: bool = False
     """SendGrid checks every call, and sends nothing."""
+    webhook_key: str = ""
+    """The public key that verifies its signed Event Webhook; empty: there is no such route."""
 
 
 class Topic(_Table):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, func, select
 
 from newsletter.audience import Consent, Keys, SuppressionReason, suppress
+from newsletter.audience.bulk import insert_many
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.unsubscribe import leave
 from newsletter.deliver.hold import hold
@@ -28,10 +28,7 @@ from newsletter.store.schema import attempt, campaign_event, event, subscriber
 
 log = logging.getLogger(__name__)
 
-_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
+_NAMES = [column.name for column in event.c if column.name != "id"]
 PER = 5000
 """Deliveries for which the number of refusals counts that pauses a campaign."""
 
@@ -91,8 +88,9 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
         new = _insert(connection, found, keys, now)
         fresh = [each for each in found if each[0].provider_id in new]
         settled = _settle(connection, found, now)
+        too_often = _too_often(connection, fresh)
         suppressed = sum(
-            _follow(connection, each, row, now) for each, row in fresh if row is not None
+            _follow(connection, each, row, now, too_often) for each, row in fresh if row is not None
         )
     held = tuple(_hold(store, campaign_id, hold_after) for campaign_id in _refusing(found))
     return Applied(
@@ -107,34 +105,34 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
 
 def _insert(connection: Connection, found: Sequence[_Found], keys: Keys, now: float) -> set[str]:
     """Write events down; gives the ids of those that were not there yet."""
-    if not found:
-        return set()
-    statement = (
-        _INSERT[connection.dialect.name](event)
-        .on_conflict_do_nothing(index_elements=[event.c.provider_id])
-        .returning(event.c.provider_id)
-    )
-    rows = [_row(each, delivery, keys, now) for each, delivery in found]
-    return set(connection.execute(statement, rows).scalars())
+    ids = [each.provider_id for each, _ in found]
+    known: set[str] = set()
+    for start in range(0, len(ids), AT_ONCE):
+        some = event.c.provider_id.in_(ids[start : start + AT_ONCE])
+        known.update(connection.execute(select(event.c.provider_id).where(some)).scalars())
+    rows = [
+        _row(each, delivery, keys, now) for each, delivery in found if each.provider_id not in known
+    ]
+    insert_many(connection, event, _NAMES, rows)
+    return set(ids) - known
 
 
-def _row(each: Event, delivery: Row[Any] | None, keys: Keys, now: float) -> dict[str, Any]:
-    hashed = delivery.address_hash if delivery else hash_of(each.email, keys)
+def _row(each: Event, delivery: Row[Any] | None, keys: Keys, now: float) -> tuple[Any, ...]:
     erased = delivery is not None and not delivery.email
-    return {
-        "provider_id": each.provider_id,
-        "kind": each.kind.value,
-        "source": each.source,
-        "campaign_id": delivery.campaign_id if delivery else each.campaign_id,
-        "position": delivery.position if delivery else each.position,
-        "subscriber_uid": delivery.subscriber_uid if delivery else None,
-        "address_hash": hashed,
-        "verdict": each.verdict.value,
-        "verified": int(delivery is not None),
-        "payload": b"" if erased else zlib.compress(each.payload, 1),
-        "at": min(each.at, now),
-        "received_at": now,
-    }
+    return (
+        each.provider_id,
+        each.kind.value,
+        each.source,
+        delivery.campaign_id if delivery else each.campaign_id,
+        delivery.position if delivery else each.position,
+        delivery.subscriber_uid if delivery else None,
+        delivery.address_hash if delivery else hash_of(each.email, keys),
+        each.verdict.value,
+        int(delivery is not None),
+        b"" if erased else zlib.compress(each.payload, 1),
+        min(each.at, now),
+        now,
+    )
 
 
 def _settle(connection: Connection, found: Sequence[_Found], now: float) -> int:
@@ -166,18 +164,22 @@ def settle_positions(
     )
 
 
-def _follow(connection: Connection, each: Event, row: Row[Any], now: float) -> bool:
+def _follow(
+    connection: Connection, each: Event, row: Row[Any], now: float, too_often: set[bytes]
+) -> bool:
     """Do what one new, verified event asks for; gives whether an address is newly suppressed."""
-    kind = _AS_REPORTED.get(each.kind)
-    if kind is None:
-        return False
-    what = consequence(kind, each.verdict, proven=True)
+    what = _consequence(each)
     if what is Consequence.SUPPRESS and each.kind is EventKind.UNSUBSCRIBED:
         return _leave(connection, each, row, now)
-    too_often = what is Consequence.COUNT and _is_too_high(connection, row.address_hash)
-    if what is Consequence.SUPPRESS or too_often:
+    counted = what is Consequence.COUNT and row.address_hash in too_often
+    if what is Consequence.SUPPRESS or counted:
         return suppress(connection, row.address_hash, _REASONS[each.kind], each.source, now)
     return False
+
+
+def _consequence(each: Event) -> Consequence:
+    kind = _AS_REPORTED.get(each.kind)
+    return consequence(kind, each.verdict, proven=True) if kind else Consequence.KEEP
 
 
 def _leave(connection: Connection, each: Event, row: Row[Any], now: float) -> bool:
@@ -191,23 +193,34 @@ def _leave(connection: Connection, each: Event, row: Row[Any], now: float) -> bo
     return leave(connection, person, Consent(each.source, now, evidence=evidence)).changed
 
 
-def _is_too_high(connection: Connection, hashed: bytes) -> bool:
-    times = connection.execute(
-        select(event.c.at)
+def _too_often(connection: Connection, fresh: Sequence[_Found]) -> set[bytes]:
+    """Addresses of new temporary failures whose score is past the threshold."""
+    counted = {
+        row.address_hash for each, row in fresh if row and _consequence(each) is Consequence.COUNT
+    }
+    scores: dict[bytes, Score] = {}
+    too_often = set()
+    hashes = sorted(counted)
+    for start in range(0, len(hashes), AT_ONCE):
+        for hashed, at in _failures(connection, hashes[start : start + AT_ONCE]):
+            scores[hashed] = scores.get(hashed, Score()).plus(at)
+            if scores[hashed].is_too_high:
+                too_often.add(hashed)
+    return too_often
+
+
+def _failures(connection: Connection, hashes: Sequence[bytes]) -> Iterator[tuple[bytes, float]]:
+    rows = connection.execute(
+        select(event.c.address_hash, event.c.at)
         .where(
-            event.c.address_hash == hashed,
+            event.c.address_hash.in_(hashes),
             event.c.verified == 1,
             event.c.verdict == ReplyClass.TEMPORARY,
             event.c.kind.in_((EventKind.BOUNCED, EventKind.DROPPED)),
         )
         .order_by(event.c.at)
-    ).scalars()
-    score = Score()
-    for at in times:
-        score = score.plus(at)
-        if score.is_too_high:
-            return True
-    return False
+    )
+    return ((bytes(row.address_hash), row.at) for row in rows)
 
 
 def _refusing(found: Sequence[_Found]) -> list[int]:

@@ -36,6 +36,7 @@ from newsletter.web.metrics import Metrics
 from newsletter.web.pages import Pages
 from newsletter.web.preferences import Preferences
 from newsletter.web.site import Site
+from newsletter.web.webhook import Webhook
 
 log = logging.getLogger("newsletter.web")
 
@@ -71,6 +72,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         *(_archive(site) if settings.archive != "off" else ()),
         Route("/confirm/{token}", confirming.ask, methods=["GET"]),
         Route("/confirm/{token}", confirming.act, methods=["POST"]),
+        *([Webhook(store, keys, settings).route()] if settings.sendgrid.webhook_key else ()),
         Route("/health", _health(store)),
         metrics.route(public=settings.metrics),
         media_route(lambda name: read_media(media / name)),

@@ -1,0 +1,106 @@
+"""SendGrid's signed Event Webhook. Without a verification key there is no such route."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from newsletter.audience import Keys
+from newsletter.errors import InputError
+from newsletter.events.apply import apply
+from newsletter.events.sendgrid import read_events
+from newsletter.settings import Settings
+from newsletter.store import Store
+
+if TYPE_CHECKING:
+    from sendgrid.helpers.eventwebhook import EventWebhook
+
+log = logging.getLogger("newsletter.web")
+
+PATH = "/webhooks/sendgrid"
+MAX_BYTES = 4 * 1024 * 1024
+"""SendGrid sends after 30 seconds or 768 KB, whichever comes first."""
+OLDEST_S = 25 * 3600.0
+"""SendGrid tries for 24 hours; repeats of what was taken in are ignored anyway."""
+FASTEST_CLOCK_S = 300.0
+
+_SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
+_TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
+_SECONDS = re.compile(r"[0-9]{1,12}")
+
+
+class Webhook:
+    """Takes in what SendGrid reports, once it is proved that SendGrid reports it.
+
+    Args:
+        settings: Whose ``sendgrid.webhook_key`` verifies.
+
+    Raises:
+        InputError: That key is none.
+    """
+
+    def __init__(self, store: Store, keys: Keys, settings: Settings) -> None:
+        self._store = store
+        self._keys = keys
+        self._hold_after = settings.hold.policy
+        self._verifier = _verifier(settings.sendgrid.webhook_key)
+
+    def route(self) -> Route:
+        """The route, with room for a whole batch."""
+        return Route(PATH, self.receive, methods=["POST"], max_body_size=MAX_BYTES)
+
+    async def receive(self, request: Request) -> Response:
+        """Answer 204 once everything is committed; 4xx to what is not signed or no list."""
+        raw = await request.body()
+        signature = request.headers.get(_SIGNATURE, "")
+        timestamp = request.headers.get(_TIMESTAMP, "")
+        return await run_in_threadpool(self._take_in, raw, signature, timestamp)
+
+    def _take_in(self, raw: bytes, signature: str, timestamp: str) -> Response:
+        with self._store.read() as connection:
+            now = self._store.now(connection)
+        if not self._is_genuine(raw, signature, timestamp, now):
+            log.warning("webhook refused", extra={"size": len(raw)})
+            return PlainTextResponse("not signed, or not in time", 403)
+        try:
+            events = read_events(raw.decode(), now)
+        except InputError as error:
+            return PlainTextResponse(error.message, 400)
+        done = apply(self._store, self._keys, events, hold_after=self._hold_after)
+        facts = {"new": sum(done.kinds.values()), "unverified": done.unverified}
+        log.info("events taken in", extra={**facts, "repeated": done.repeated})
+        return Response(status_code=204)
+
+    def _is_genuine(self, raw: bytes, signature: str, timestamp: str, now: float) -> bool:
+        """The library verifies; it raises on what is no base64 and knows no age."""
+        if not signature or not _SECONDS.fullmatch(timestamp):
+            return False
+        if not -FASTEST_CLOCK_S <= now - int(timestamp) <= OLDEST_S:
+            return False
+        try:
+            return bool(self._verifier.verify_signature(raw.decode(), signature, timestamp))
+        except (ValueError, TypeError):
+            return False
+
+
+def _verifier(key: str) -> EventWebhook:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from sendgrid.helpers.eventwebhook import EventWebhook
+
+    try:
+        verifier = EventWebhook(key)
+    except (ValueError, UnsupportedAlgorithm):
+        verifier = EventWebhook()
+    if not isinstance(verifier.public_key, EllipticCurvePublicKey):
+        raise InputError(
+            "sendgrid.webhook_key is no verification key",
+            fix="copy it from SendGrid's Settings, Mail Settings, Event Webhook",
+        )
+    return verifier
