@@ -89,7 +89,7 @@ class Letter:
         """The message. Raises InputError where the address cannot stand in a header."""
         publication = self.settings.publication
         mail_from = ascii_domain(publication.from_address)
-        boundary = f"=_{secrets.token_hex(16)}"
+        boundary = f"=_{secrets.token_hex(12)}"
         lines = [
             mailbox_header("From", publication.from_name, publication.from_address),
             mailbox_header("Reply-To", "", publication.reply_to) if publication.reply_to else b"",
