@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from newsletter.cli.desk import CommandLine, make_private, pass_line, say
+from newsletter.cli.desk import CommandLine, make_private, pass_line, relative, say
 
 
 @click.command(epilog="Examples:\n\n  send.py demo\n\n  send.py demo --no-serve")
@@ -31,7 +29,7 @@ def demo(line: CommandLine, no_serve: bool, port: int, no_open: bool) -> None:
         click.echo(f"{step.title}\n    {step.outcome}")
     click.echo("\nWhere it lies")
     for name, path in show.places().items():
-        click.echo(f"    {name:<10} {_short(path)}")
+        click.echo(f"    {name:<10} {relative(path)}")
     if no_serve:
         show.close()
         return
@@ -40,8 +38,3 @@ def demo(line: CommandLine, no_serve: bool, port: int, no_open: bool) -> None:
         run(show.app(), port=port, browser=not no_open)
     finally:
         show.close()
-
-
-def _short(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

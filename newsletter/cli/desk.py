@@ -96,6 +96,12 @@ def json_option(command: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
 
 
+def relative(path: Path) -> Path:
+    """A path as a person in this folder would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 issue_argument = click.argument("issue", type=click.Path(path_type=Path))
 
 

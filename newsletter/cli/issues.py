@@ -16,6 +16,7 @@ from newsletter.cli.desk import (
     json_option,
     pass_line,
     print_json,
+    relative,
     say,
 )
 
@@ -24,15 +25,15 @@ if TYPE_CHECKING:
 
 SCAFFOLD = """\
 ---
-subject: The line readers see first
-preheader: One sentence that goes on where the subject stops, and says why to read.
+subject: TODO the line readers see first
+preheader: TODO one sentence that goes on where the subject stops, and says why to read.
 date: {date}
 title: {title}
-standfirst: One sentence that sums the article up.
+standfirst: TODO one sentence that sums the article up.
 ---
 Hello {{{{ first_name | default("there") }}}},
 
-Write in plain words. Every figure needs its source.[^source]
+TODO Write in plain words. Every figure needs its source.[^source]
 
 ::: glance At a glance
 - The first thing to remember.[^source]
@@ -71,7 +72,8 @@ def new(line: CommandLine, slug: str) -> None:
             file.write(SCAFFOLD.format(date=today, title=title))
     except FileExistsError:
         raise RefusedError("this issue exists already", file=path, fix="edit it") from None
-    say(f"Wrote {path}. Edit it, then: send.py check {path}")
+    shown = relative(path)
+    say(f"Wrote {shown}. Edit it, then: send.py check {shown}")
 
 
 @click.command(
@@ -181,6 +183,8 @@ def approve(
             json.dumps({"digest": prepared.compiled.digest, "approvals": count, "needed": needed})
         )
         return
-    say(f"Approved by {desk.by}: {count} of {needed}. Digest {prepared.compiled.digest[:12]}.")
+    audience = "any list" if list_name == "*" else f"the list {list_name}"
+    digest = prepared.compiled.digest[:12]
+    say(f"Approved by {desk.by} for {audience}: {count} of {needed}. Digest {digest}.")
     target = "NAME" if list_name == "*" else list_name
     say(f"Next: send.py send {issue} --list {target} --live")

@@ -39,6 +39,15 @@ def ready(project: Project) -> None:
     project.run("send", ISSUE, "--list", "readers", "--live", "--confirm", 12)
 
 
+def start_and_write(project: Project, arguments: list[str]) -> None:
+    """Start an issue, and be the person who writes what the scaffold asks for."""
+    project.run(*arguments)
+    issue = project.folder / "issues" / f"{arguments[1]}.md"
+    assert "TODO" in project.run("check", issue, exit_code=1), "nobody mails a scaffold"
+    written = issue.read_text(encoding="utf-8").replace("TODO ", "")
+    issue.write_text(written, encoding="utf-8")
+
+
 def serve_once(project: Project, arguments: list[str]) -> None:
     options = ["--no-open"] if arguments[0] == "preview" else ["--port", "0"]
     process = project.start(*arguments, *options)
@@ -58,6 +67,8 @@ def test_every_command_of_a_page_works(project: Project, relay: Relay, page: Pat
     for arguments in shown:
         if arguments[0] in SERVERS:
             serve_once(project, arguments)
+        elif arguments[0] == "new":
+            start_and_write(project, arguments)
         elif arguments in (["check"], ["test"]):
             continue
         elif arguments[0] == "worker":
