@@ -88,7 +88,8 @@ def approvers(connection: Connection, digest: str, audience: str) -> list[str]:
         )
         .order_by(approval.c.id)
     )
-    return list(dict.fromkeys(row.approved_by for row in rows))
+    names = [row.approved_by.strip() for row in rows]
+    return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
 
 
 def require(
@@ -107,10 +108,15 @@ def require(
         .join(approval, approval.c.digest == compiled_issue.c.digest)
         .where(compiled_issue.c.slug == compiled.slug, approval.c.digest != compiled.digest)
     ).first()
+    elsewhere = connection.execute(
+        select(approval.c.audience).where(approval.c.digest == compiled.digest).distinct()
+    ).scalars()
     what = f"{have} of {settings.approvals} approvals" if have else "this issue is not approved"
-    changed = "; what was approved before has changed since" if earlier and not have else ""
+    others = ", ".join(sorted(name for name in elsewhere if name not in {audience, ANY_AUDIENCE}))
+    why = "; what was approved before has changed since" if earlier and not have else ""
+    why = f" for {audience}, only for {others}" if others else why
     raise RefusedError(
-        f"{what} (digest {compiled.digest[:12]}){changed}",
+        f"{what} (digest {compiled.digest[:12]}){why}",
         fix=f"have it read, then run `send.py approve` for {audience}",
     )
 
