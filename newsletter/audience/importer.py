@@ -75,7 +75,7 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
         Staging(file, columns, left_out) as staging,
     ):
         staging.fill(progress or _nobody_watches)
-        _require_rows(staging, path, skip_invalid=skip_invalid)
+        _require_rows(staging, path, rejects, skip_invalid=skip_invalid)
         check_suppression_key(store, keys, dry_run=dry_run)
         job = _job(store, keys, file, list_name=list_name, source=source)
         if not dry_run:
@@ -107,7 +107,9 @@ def _nobody_watches(_rows: int) -> None:
     """No progress is shown."""
 
 
-def _require_rows(staging: Staging, path: Path, *, skip_invalid: bool) -> None:
+def _require_rows(
+    staging: Staging, path: Path, rejects: Path | None, *, skip_invalid: bool
+) -> None:
     if not staging.rows:
         raise InputError("the file names columns and holds no row", file=path)
     if staging.rejected and not skip_invalid:
@@ -117,7 +119,7 @@ def _require_rows(staging: Staging, path: Path, *, skip_invalid: bool) -> None:
             f"the first: {first.reason}",
             file=path,
             line=first.line,
-            fix="mend them (the rejects file lists all), or use --skip-invalid",
+            fix=f"mend them{f' ({rejects} lists all)' if rejects else ''}, or use --skip-invalid",
         )
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -98,8 +101,30 @@ def show(line: CommandLine, address: str, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
+    for told in describe(known):
+        click.echo(told)
+
+
+def describe(known: Mapping[str, Any]) -> Iterator[str]:
+    """What `show` knows, line by line."""
     for name, value in known.items():
-        click.echo(f"{name}: {value}")
+        if name == "consent":
+            for event in value:
+                yield f"{_day(event['at'])}  {event['action']} {event['list_name']}".rstrip() + (
+                    f" ({event['source']})"
+                )
+        elif isinstance(value, Mapping):
+            yield f"{name}: " + (", ".join(f"{k}: {v}" for k, v in value.items()) or "none")
+        elif isinstance(value, list):
+            yield f"{name}: " + (", ".join(map(str, value)) or "no")
+        elif isinstance(value, bool):
+            yield f"{name}: {'yes' if value else 'no'}"
+        else:
+            yield f"{name}: {_day(value) if name.endswith('_at') else value}"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @subscribers.command()

@@ -80,10 +80,10 @@ def split(source: str) -> Parts:
 def _inside(path: Path, root: Path) -> Path:
     try:
         real = path.resolve()
-        if not real.is_relative_to(root.resolve()):
-            raise InputError("the article lies outside the project's folder", fix="move it inside")
         if not real.is_file():
             raise InputError("no such article", fix="check the path, or make one with: send.py new")
+        if not real.is_relative_to(root.resolve()):
+            raise InputError("the article lies outside the project's folder", fix="move it inside")
     except (OSError, ValueError, RuntimeError):
         raise InputError("this path names no readable file", fix="check the path") from None
     return real
