@@ -157,7 +157,7 @@ class Storm:
     def _room(self) -> int:
         """How large a file may be: a little more than the largest of the database is."""
         sizes = [path.stat().st_size for path in self._plan.folder.glob("*.db*")]
-        return max([0, *sizes]) + self._chance.randrange(1, 20_000)
+        return max([0, *sizes]) + self._chance.randrange(1, 8_000)
 
     def _somebody_leaves(self) -> None:
         suppress(self._store, self._people - SKIPPED - self.blows.left)
