@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.desk import say
+from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json, say
 
 if TYPE_CHECKING:
     from newsletter.events import Report
+    from newsletter.events.mail import Taken
 
 
 @click.group()
@@ -43,6 +44,49 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
         report = understand(raw)
         click.echo(json.dumps(as_object(file, report)) if as_json else as_lines(file, report))
     sys.exit(1 if unread else 0)
+
+
+@bounces.command(
+    epilog="""\b
+Examples:
+  send.py bounces read /var/mail/bounces
+  send.py bounces read ~bounces/Maildir
+  send.py bounces read - < returned.eml
+"""
+)
+@click.argument("source")
+@json_option
+@pass_line
+def read(line: CommandLine, source: str, as_json: bool) -> None:
+    """Take in what came back: a Maildir, an mbox, one message, or - for standard input.
+
+    SOURCE is read and left as it is. Whatever was taken in before is known and ignored, so run it
+    as often as you like. Only mail that proves to answer ours has consequences.
+    """
+    from newsletter.events.mail import Reader
+    from newsletter.events.sources import read_messages
+
+    with line.desk() as desk:
+        reader = Reader(desk.store, desk.keys, hold_after=desk.settings.hold.policy)
+        taken = reader.read(read_messages(source))
+    if as_json:
+        print_json(taken.as_json())
+    else:
+        click.echo(as_summary(taken))
+
+
+def as_summary(taken: Taken) -> str:
+    """What was done, in one line a person reads."""
+    counts = {
+        **{f"{kind}": n for kind, n in sorted(taken.kinds.items())},
+        "events seen before": taken.repeated,
+        "events without proof, kept only": taken.unverified,
+        "newly suppressed": taken.suppressed,
+        "doubts settled": taken.settled,
+    }
+    told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+    held = "".join(f"; campaign {each} is paused" for each in taken.held)
+    return f"{taken.messages:,} messages{': ' if told else ''}{told}{held}"
 
 
 def as_object(file: Path, report: Report) -> dict[str, Any]:

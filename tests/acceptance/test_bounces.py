@@ -46,3 +46,12 @@ def test_it_needs_no_settings_and_touches_no_database(project: Project) -> None:
 
 def test_without_a_file_it_is_wrong_usage(project: Project) -> None:
     project.run("bounces", "classify", exit_code=2)
+
+
+def test_reading_mail_that_proves_nothing_keeps_it_and_says_so(project: Project) -> None:
+    (project.folder / "returned.eml").write_bytes(NOTICE)
+    first = project.json("bounces", "read", "returned.eml")
+    assert (first["messages"], first["unverified"], first["suppressed"]) == (1, 1, 0)
+    assert "1 events seen before" in project.run("bounces", "read", "-", stdin=NOTICE.decode())
+    assert "missing" in project.run("bounces", "read", "missing", exit_code=1)
+    assert "no Maildir" in project.run("bounces", "read", "issues", exit_code=1)
