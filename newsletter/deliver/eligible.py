@@ -145,7 +145,8 @@ def _accepted() -> Any:
 def delivery_of(row: Row[Any]) -> Delivery:
     """The delivery that a row of `eligible` describes."""
     # Unpacked: looking each column up by its name takes longer than all the rest.
-    campaign_id, position, uid, email, _, first_name, last_name, known, variant = row[:9]
+    cells: Sequence[Any] = row
+    campaign_id, position, uid, email, _, first_name, last_name, known, variant = cells[:9]
     values = {name: str(value) for name, value in known.items() if value is not None}
     values["first_name"], values["last_name"] = first_name, last_name
     return Delivery(campaign_id, position, uid, email, variant, values)
