@@ -16,6 +16,7 @@ from newsletter.deliver.lock import sending_lock
 from newsletter.deliver.recover import recover
 from newsletter.deliver.tally import under_way
 from newsletter.errors import InputError, RefusedError
+from newsletter.events.apply import settle_known
 
 SETTLED_S = 3.0
 """How long to wait for what is on its way, before saying how many had gone."""
@@ -133,9 +134,10 @@ def _reopen(desk: Desk, campaign_id: int, reason: str) -> None:
 
 
 def _look(desk: Desk, campaign_id: int) -> None:
-    """Settle what dead senders left; one that is at work settles its own."""
+    """Settle what dead senders left, one that is at work settles its own; then what is reported."""
     with suppress(RefusedError), sending_lock(desk.store):
         recover(desk.store, campaign_id, desk.journal_folder)
+    settle_known(desk.store, campaign_id)
 
 
 def _note(desk: Desk, reason: str) -> str:

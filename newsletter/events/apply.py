@@ -164,6 +164,30 @@ def settle_positions(
     )
 
 
+def settle_known(store: Store, campaign_id: int) -> int:
+    """Settle doubts that came up after the event that ends them; gives how many.
+
+    A provider may report on a message before the call that carried it has timed out.
+    """
+    with store.write() as connection:
+        positions = connection.execute(
+            select(attempt.c.position)
+            .join(
+                event,
+                (event.c.campaign_id == attempt.c.campaign_id)
+                & (event.c.position == attempt.c.position),
+            )
+            .where(
+                attempt.c.campaign_id == campaign_id,
+                attempt.c.result == Result.UNCERTAIN,
+                event.c.verified == 1,
+            )
+            .distinct()
+        ).scalars()
+        now = store.now(connection)
+        return settle_positions(connection, campaign_id, list(positions), "an event", now)
+
+
 def _follow(
     connection: Connection, each: Event, row: Row[Any], now: float, too_often: set[bytes]
 ) -> bool:

@@ -14,7 +14,7 @@ from newsletter.deliver.replies import ReplyClass
 from newsletter.errors import RefusedError
 from newsletter.events import apply as applying
 from newsletter.events.event import EventKind
-from newsletter.store.schema import campaign, consent_event, subscription
+from newsletter.store.schema import attempt, campaign, consent_event, subscription
 from tests.integration.events.conftest import DAY, HOLD_AFTER, KEYS, Sent
 
 
@@ -117,6 +117,15 @@ def test_evidence_ends_a_doubt_and_no_certainty(sent):
     )
     assert done.settled == 2
     assert [sent.result(position) for position in (1, 5, 6)] == ["accepted"] * 3
+
+
+def test_an_event_may_come_before_the_doubt_that_it_ends(sent):
+    sent.apply(sent.event("a", EventKind.ACCEPTED, 1), sent.event("b", EventKind.DELIVERED, 1))
+    with sent.store.write() as connection:
+        mine = attempt.c.position.in_((1, 2))
+        connection.execute(update(attempt).where(mine).values(result="uncertain"))
+    assert applying.settle_known(sent.store, 1) == 1
+    assert (sent.result(1), sent.result(2)) == ("accepted", "uncertain")
 
 
 def test_an_unproved_event_ends_no_doubt(sent):
