@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from newsletter.deliver.chunks import is_done
 from newsletter.deliver.hold import SYSTEM
@@ -95,19 +95,40 @@ def reopen(connection: Connection, campaign_id: int, *, by: str, now: float, not
 
     Raises:
         InputError: There is no such campaign.
-        RefusedError: It is cancelled, or nobody has confirmed it.
+        RefusedError: It is cancelled, nobody has confirmed it, or the issue went on in another
+            campaign, which may have reached who is put back here.
     """
     state = connection.execute(
         select(campaign.c.state).where(campaign.c.id == campaign_id)
     ).scalar()
+    if state is None:
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+    _require_last(connection, campaign_id)
     if state == "finished":
         move(connection, campaign_id, "sending", by=by, now=now, note=note)
         return "sending"
-    if state is None:
-        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
     if state not in UNFINISHED:
         raise RefusedError(f"campaign {campaign_id} is {state}: it mails nobody any more")
     return str(state)
+
+
+def _require_last(connection: Connection, campaign_id: int) -> None:
+    this, other = campaign.alias("this"), campaign.alias("other")
+    later = connection.execute(
+        select(other.c.id)
+        .join(this, this.c.slug == other.c.slug)
+        .where(
+            this.c.id == campaign_id,
+            other.c.id != campaign_id,
+            other.c.state != "approved",
+            or_(other.c.id > campaign_id, other.c.finished_at.is_(None)),
+        )
+    ).first()
+    if later:
+        raise RefusedError(
+            f"this issue went on in campaign {later.id}, which may have reached them",
+            fix="send the issue again to those it left out, with `--again REASON` if need be",
+        )
 
 
 def finish_done(store: Store, campaign_id: int | None = None, *, by: str = SYSTEM) -> list[int]:

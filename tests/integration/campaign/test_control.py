@@ -205,6 +205,21 @@ def test_failed_ones_go_out_again_only_when_a_person_says_why(
     assert one(office).state == "finished"
 
 
+def test_who_failed_here_and_got_it_by_a_later_campaign_is_not_tried_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(office, reader1=Result.FAILED)
+    assert run_briefly(office, monkeypatch).tally.failed == 1
+    before = list(office.mailed)
+    office.transport = MemoryTransport()
+    office.edit()
+    assert office.run(office.open()).tally.accepted == 1
+    with pytest.raises(RefusedError, match="campaign 2"):
+        control.retry_failed(office.desk, 1, "please")
+    mailed = before + office.mailed
+    assert sorted(mailed) == sorted(set(mailed))
+
+
 def test_a_cancelled_campaign_mails_nobody_any_more(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
