@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -234,12 +234,10 @@ def where_to(settings: Settings) -> str:
 def open_transport(settings: Settings, out: Path) -> Transport:
     """The transport that the settings name; `out` is the folder that `outbox` writes to."""
     if settings.transport == "smtp":
-        from newsletter.deliver.dkim import SigningTransport, load_signer
         from newsletter.deliver.transports.smtp import SmtpTransport
 
-        signer = load_signer(settings.dkim, settings.root)
         transport = SmtpTransport(settings.smtp)
-        return SigningTransport(transport, signer) if signer else transport
+        return _signed(transport, settings) if settings.dkim.domain else transport
     if settings.transport == "sendgrid":
         from newsletter.deliver.transports.sendgrid import SendgridTransport
 
@@ -249,3 +247,9 @@ def open_transport(settings: Settings, out: Path) -> Transport:
 
         return OutboxTransport(out)
     raise RefusedError(f"the transport {settings.transport} is not available yet")
+
+
+def _signed(transport: Transport, settings: Settings) -> Transport:
+    from newsletter.deliver.dkim import SigningTransport, load_signer
+
+    return SigningTransport(transport, load_signer(settings.dkim, settings.root))

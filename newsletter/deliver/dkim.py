@@ -78,8 +78,8 @@ class DkimSigner:
         return b"DKIM-Signature: %b%b\r\n%b" % (value, b"\r\n ".join(lines), data)
 
 
-def load_signer(settings: Dkim, root: Path) -> DkimSigner | None:
-    """The signer that the settings describe, or None where they want none.
+def load_signer(settings: Dkim, root: Path) -> DkimSigner:
+    """The signer that the settings describe; they must name a domain.
 
     Args:
         root: Where a relative ``key_file`` starts.
@@ -87,8 +87,6 @@ def load_signer(settings: Dkim, root: Path) -> DkimSigner | None:
     Raises:
         InputError: The key cannot be read, or is not one to sign with.
     """
-    if not settings.domain:
-        return None
     try:
         secret = settings.key.get_secret_value()
         pem = secret.encode() if secret else (root / settings.key_file).read_bytes()

@@ -126,9 +126,7 @@ def test_the_key_comes_from_a_file_or_the_environment(key: Key, tmp_path: Path) 
     given = Dkim(domain="clinic.example", selector="news1", key=pem(key).decode())
     for wanted in (from_file, given):
         signer = load_signer(wanted, tmp_path)
-        assert signer
         assert verifies(signer(composer(compiled())(reader()).data), key)
-    assert load_signer(Dkim(), tmp_path) is None
     assert "PRIVATE" not in repr(given)
 
 
