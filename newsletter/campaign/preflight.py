@@ -52,7 +52,8 @@ def transport_is_local(settings: Settings) -> bool:
 
 def stays_here(settings: Settings) -> bool:
     """Whether the transport only keeps mail, and hands it to nobody."""
-    return settings.transport in {"outbox", "memory"}
+    sandbox = settings.transport == "sendgrid" and settings.sendgrid.sandbox
+    return sandbox or settings.transport in {"outbox", "memory"}
 
 
 def require_merge_values(connection: Connection, compiled: CompiledIssue, campaign_id: int) -> None:

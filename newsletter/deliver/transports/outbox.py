@@ -33,7 +33,7 @@ class OutboxTransport:
     def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self._folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in _messages(folder) if fresh else ():
                 path.unlink()
         except OSError as error:

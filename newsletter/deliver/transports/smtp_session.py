@@ -106,7 +106,7 @@ class _Opening:
             if "STARTTLS" not in server:
                 raise NoSessionError(
                     "the server offers no STARTTLS",
-                    'set smtp.security to "tls" if this port speaks TLS from the start',
+                    'smtp.security is "tls" where TLS starts at once, "none" on this machine only',
                     lasting=True,
                 )
             self._require(await self._ask(b"STARTTLS\r\n"), "STARTTLS")
