@@ -46,7 +46,7 @@ def require_way_out(desk: Desk, opened: Opened) -> bool:
             raise RefusedError(
                 f"the transport is {desk.settings.transport}: nobody would get it, and all would "
                 "count as sent",
-                fix='set transport = "smtp" or "sendgrid" in newsletter.toml',
+                fix='set transport = "smtp" or "sendgrid" (without sandbox) in newsletter.toml',
             )
         proof = TokenSigner(desk.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
         preflight.require_way_back(desk.settings.publication.public_url, proof)
