@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from newsletter.deliver.eligible import LIMITED, OVER_RATE
 from newsletter.deliver.model import Outcome, Result
 from newsletter.deliver.retry import DEFAULT_POLICY, Later, RetryPolicy, decide
-from newsletter.store.schema import attempt, chunk, chunk_member
+from newsletter.store.schema import attempt, campaign, campaign_event, chunk, chunk_member
 
 SKIPPED = "skipped"
 """Result of an attempt that was not made: ``reply`` holds the reason."""
@@ -157,7 +157,32 @@ def regroup(
         facts = {"deliveries": len(members), "seconds": round(due_at - now)}
         log.info("retry scheduled", extra={"campaign": place.campaign_id, **facts})
         make_listed(connection, place.campaign_id, "retry", members, due_at)
+    if returned or deferred:
+        _wake(connection, place.campaign_id, now)
     _give_up(connection, place, failed)
+
+
+def _wake(connection: Connection, campaign_id: int, now: float) -> None:
+    """A campaign that finished while somebody was uncertain sends again when they come back.
+
+    The word comes late from a sender that was cut off or frozen; without this nobody would look.
+    """
+    woken = connection.execute(
+        update(campaign)
+        .where(campaign.c.id == campaign_id, campaign.c.state == "finished")
+        .values(state="sending", finished_at=None)
+    )
+    if woken.rowcount:
+        connection.execute(
+            insert(campaign_event).values(
+                campaign_id=campaign_id,
+                from_state="finished",
+                to_state="sending",
+                by="system",
+                note="who was uncertain came back into the queue",
+                at=now,
+            )
+        )
 
 
 def make_listed(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, make_url, select, update
 
 from newsletter.deliver import Outcome, RetryPolicy, ledger, plan, resolve, taken_or_uncertain
 from newsletter.deliver.attempts import Place, append
@@ -14,7 +14,7 @@ from newsletter.deliver.recover import recover
 from newsletter.errors import RefusedError
 from newsletter.store import Store
 from newsletter.store.engine import open_url
-from newsletter.store.schema import delivery
+from newsletter.store.schema import campaign, campaign_event, delivery
 from tests.integration.deliver.campaigns import (
     chunk_states,
     counts,
@@ -128,6 +128,24 @@ def test_a_late_deferral_of_a_finished_chunk_is_tried_again(store: Store, tmp_pa
     due_now(store)
     retry = claimed(store, campaign_id)
     assert positions(offer(store, retry, 10)) == [1]
+
+
+def test_who_comes_back_after_the_end_is_not_forgotten(store: Store, tmp_path: Path) -> None:
+    campaign_id = freeze(store, 2)
+    frozen = claimed(store, campaign_id)
+    offer(store, frozen, 10)
+    owner_died(store)
+    recover(store, campaign_id, tmp_path)
+    finish(store, claimed(store, campaign_id), [])
+    with store.write() as connection:
+        connection.execute(update(campaign).values(state="finished", finished_at=1.0))
+    settle(store, frozen, [*accepted(1), Outcome(2, Result.RETURNED)])
+    with store.read() as connection:
+        assert connection.execute(select(campaign.c.state)).scalar_one() == "sending"
+        note = connection.execute(select(campaign_event.c.note)).scalars().all()[-1]
+    assert "came back" in note
+    assert counts(store, campaign_id).queued == 1
+    assert positions(offer(store, claimed(store, campaign_id), 10)) == [2]
 
 
 def test_nothing_offered_is_left_without_a_word(store: Store) -> None:
