@@ -58,7 +58,6 @@ class Publication(_Table):
     public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
     """Where readers reach this program's pages, without a trailing slash."""
     postal_address: str
-    website: str = ""
     join_url: str = ""
     """Where a person who was forwarded the mail can join; empty means our own page, if it is on."""
     language: Literal["en", "es"] = "en"

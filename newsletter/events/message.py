@@ -80,9 +80,6 @@ class Fields:
             return value
 
 
-NO_FIELDS = Fields([])
-
-
 @dataclass(frozen=True)
 class Part:
     """One leaf: its type in lower case, its fields, its text."""
