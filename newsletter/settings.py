@@ -163,6 +163,36 @@ class Sendgrid(_Table):
     """The public key that verifies its signed Event Webhook; empty: there is no such route."""
 
 
+Folder = Annotated[str, StringConstraints(pattern=r"^[ !#-\[\]-~]+$", max_length=200)]
+
+
+class Imap(_Table):
+    """The mailbox that bounces and answers arrive in (RFC 9051, RFC 3501)."""
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 993
+    security: Literal["tls", "starttls", "none"] = "tls"
+    """``none`` is accepted for loopback hosts only."""
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    folder: Folder = "INBOX"
+    """Folder names are written as the server lists them (modified UTF-7 where not ASCII)."""
+    processed: Folder = "Processed"
+    """Where mail goes that proved to answer ours, and what no person needs to see."""
+    unverified: Folder = "Unverified"
+    """Where mail goes that a person should look at: letters, and what proves nothing."""
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds to wait for the server."""
+    ca_file: str = ""
+    """A PEM file to trust besides the system's authorities."""
+
+    @model_validator(mode="after")
+    def _moves(self) -> Self:
+        if self.folder in (self.processed, self.unverified):
+            raise ValueError("what was read needs another folder than the one that is read")
+        return self
+
+
 class Topic(_Table):
     """A list that anybody may join: ``title`` is shown, ``titles`` in other languages."""
 
@@ -252,6 +282,7 @@ class Settings(BaseSettings):
     bounce_address: str = ""
     """Envelope sender for bounces, e.g. ``bounces@news.clinic.example``; each message adds its own
     ``+token`` to the local part (VERP). Empty: the From address receives bounces."""
+    imap: Imap = Imap()
     approvals: Annotated[int, Field(ge=1, le=2)] = 1
     limits: Limits = Limits()
     canary: Canary = Canary()
@@ -307,7 +338,8 @@ class Settings(BaseSettings):
 
 
 SECRETS = ("secret_key", "old_secret_keys", "suppression_key", "sendgrid_api_key")
-"""Settings that may come from the environment only (and `smtp.password`, `dkim.key`)."""
+"""Settings that may come from the environment only (and those of `_SECRETS_WITHIN`)."""
+_SECRETS_WITHIN = (("smtp", "password"), ("imap", "password"), ("dkim", "key"))
 
 
 def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
@@ -320,7 +352,7 @@ def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
         InputError: The file is missing, is no TOML, holds a secret, or a setting is wrong.
     """
     data = _read_toml(config)
-    nested = "password" in data.get("smtp", {}) or "key" in data.get("dkim", {})
+    nested = any(name in data.get(table, {}) for table, name in _SECRETS_WITHIN)
     if nested or any(name.lower() in SECRETS for name in data):
         raise InputError(
             "a secret stands in the settings file",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json, say
+from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.events import Report
+    from newsletter.events.collect import Collected
     from newsletter.events.mail import Taken
 
 
@@ -52,27 +55,63 @@ Examples:
   send.py bounces read /var/mail/bounces
   send.py bounces read ~bounces/Maildir
   send.py bounces read - < returned.eml
+  send.py bounces read --imap
 """
 )
-@click.argument("source")
+@click.argument("source", required=False)
+@click.option("--imap", is_flag=True, help="Empty the mailbox of the settings (imap.host …).")
 @json_option
 @pass_line
-def read(line: CommandLine, source: str, as_json: bool) -> None:
+def read(line: CommandLine, source: str | None, imap: bool, as_json: bool) -> None:
     """Take in what came back: a Maildir, an mbox, one message, or - for standard input.
 
-    SOURCE is read and left as it is. Whatever was taken in before is known and ignored, so run it
-    as often as you like. Only mail that proves to answer ours has consequences.
+    SOURCE is read and left as it is; with --imap, mail is moved once its outcome is kept. Whatever
+    was taken in before is known and ignored, so run it as often as you like. Only mail that proves
+    to answer ours has consequences.
     """
+    from newsletter.events.collect import Collected, collect
+    from newsletter.events.imap import open_mailbox
     from newsletter.events.mail import Reader
     from newsletter.events.sources import read_messages
 
+    if imap is bool(source):
+        raise UsageError("name a SOURCE, or give --imap")
     with line.desk() as desk:
+        settings = desk.settings.imap
         reader = Reader(desk.store, desk.keys, hold_after=desk.settings.hold.policy)
-        taken = reader.read(read_messages(source))
+        if imap:
+            with open_mailbox(settings) as mailbox:
+                done = collect(mailbox, reader, settings)
+        else:
+            done = Collected(reader.read(read_messages(source or "")))
     if as_json:
-        print_json(taken.as_json())
+        where = {"moved": done.moved, "left": done.left} if imap else {}
+        print_json(done.taken.as_json() | where)
     else:
-        click.echo(as_summary(taken))
+        click.echo(as_summary(done.taken) + as_places(done))
+
+
+@bounces.command(epilog="Example: send.py bounces wishes --json")
+@json_option
+@pass_line
+def wishes(line: CommandLine, as_json: bool) -> None:
+    """List who asked by mail to leave, without a token that proves who they are.
+
+    Anybody can write in another's name, so a person decides: `subscribers suppress` does
+    what is asked, and takes the wish off this list.
+    """
+    from newsletter.events.wishes import open_wishes
+
+    with line.desk() as desk:
+        found = open_wishes(desk.store)
+    if as_json:
+        rows = [{"email": each.email, "at": each.at, "subject": each.subject} for each in found]
+        print_json({"wishes": rows})
+        return
+    for each in found:
+        day = datetime.fromtimestamp(each.at, UTC).date()
+        click.echo(f"{day}  {each.email or '(no address)'}  {each.subject}")
+    say(f"{len(found):,} asked to leave by mail without proof")
 
 
 def as_summary(taken: Taken) -> str:
@@ -81,12 +120,24 @@ def as_summary(taken: Taken) -> str:
         **{f"{kind}": n for kind, n in sorted(taken.kinds.items())},
         "events seen before": taken.repeated,
         "events without proof, kept only": taken.unverified,
+        "of these asked to leave (see `bounces wishes`)": taken.asked_to_leave,
         "newly suppressed": taken.suppressed,
         "doubts settled": taken.settled,
     }
     told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
     held = "".join(f"; campaign {each} is paused" for each in taken.held)
     return f"{taken.messages:,} messages{': ' if told else ''}{told}{held}"
+
+
+def as_places(done: Collected) -> str:
+    """Where mail is now that was read over IMAP."""
+    moved = "".join(f"; {n:,} moved to {folder}" for folder, n in done.moved.items())
+    left = (
+        f"; {done.left:,} marked and left: the server can neither MOVE nor UIDPLUS"
+        if done.left
+        else ""
+    )
+    return moved + left
 
 
 def as_object(file: Path, report: Report) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class Applied:
 
     ``kinds`` counts new verified events by kind; ``unverified`` are new too. ``suppressed``: new
     reasons not to mail an address, leaving included. ``settled``: deliveries uncertain until now.
-    ``held``: campaigns that were paused.
+    ``held``: campaigns that were paused. ``asked_to_leave``: new wishes to leave that
+    are without proof. ``unproved``: provider ids of all without proof, old or new.
     """
 
     kinds: Mapping[str, int] = field(default_factory=dict)
@@ -60,6 +61,8 @@ class Applied:
     suppressed: int = 0
     settled: int = 0
     held: tuple[int, ...] = ()
+    asked_to_leave: int = 0
+    unproved: frozenset[str] = frozenset()
 
 
 _Found = tuple[Event, Row[Any] | None]
@@ -100,6 +103,10 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
         suppressed=suppressed,
         settled=settled,
         held=tuple(campaign_id for campaign_id in held if campaign_id),
+        asked_to_leave=sum(
+            row is None and each.kind is EventKind.UNSUBSCRIBED for each, row in fresh
+        ),
+        unproved=frozenset(each.provider_id for each, row in found if row is None),
     )
 
 

@@ -29,19 +29,7 @@ def read_feedback(mail: Mail) -> Report | None:
     told = next((value for name in _HOTMAIL if (value := mail.returned.get(name))), "")
     if told or _COMPLAINT.search(mail.fields.decoded("Subject")):
         return _report(mail, Fields([("Feedback-Type", "abuse"), ("Original-Rcpt-To", told)]))
-    if mail.fields.decoded("Subject").strip().lower() == "unsubscribe":
-        return _wish(mail)
     return None
-
-
-def _wish(mail: Mail) -> Report:
-    """A reader who asks by mail; mail programs do it for them (RFC 2369 section 3.2)."""
-    found = re.findall(ADDRESS, mail.fields.get("From")[:2000])[:1]
-    return Report(
-        kind=Kind.COMPLAINT,
-        recipients=tuple(Recipient(a, ReplyClass.HARD, reason="opt-out") for a in found),
-        feedback_type="opt-out",
-    )
 
 
 def _inline(mail: Mail) -> bool:

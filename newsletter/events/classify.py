@@ -18,6 +18,7 @@ from newsletter.events.message import STATUS, Mail, read, read_text
 from newsletter.events.model import Kind, Recipient, Report
 from newsletter.events.provider_notice import read_provider_notice
 from newsletter.events.reply import Said, find_phase, find_reply, judge
+from newsletter.events.wish import WISH, read_wish, report_wish, wish_token
 
 MOST_RECIPIENTS = 200
 
@@ -48,6 +49,7 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
         signer: Reads our tokens; without it no report carries proof.
     """
     outer = read(raw)
+    addressed = _addressed(outer)
     mail = _innermost(outer)
     report = (
         read_provider_notice(mail)
@@ -56,10 +58,13 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
         or _from_notice(mail, raw)
         or _letter(mail)
     )
+    is_letter = report.kind is Kind.OTHER or report.feedback_type == WISH
+    if signer and is_letter and (token := wish_token(outer, addressed, signer)):
+        return report_wish(outer, token)
     return replace(
         report,
         recipients=_distinct(report.recipients)[:MOST_RECIPIENTS],
-        token=_token(outer, signer),
+        token=_token(addressed, signer),
         message_id=_message_id(mail),
     )
 
@@ -142,14 +147,19 @@ def _bounce(addresses: list[str], text: str, *, late: bool) -> Report:
 
 
 def _letter(mail: Mail) -> Report:
+    if not auto_reply.is_certain(mail) and (wish := read_wish(mail)):
+        return wish
     return Report(Kind.AUTO_REPLY if auto_reply.is_auto_reply(mail) else Kind.OTHER)
 
 
-def _token(mail: Mail, signer: TokenSigner | None) -> Token | None:
+def _addressed(mail: Mail) -> str:
+    return " ".join(value for name in _ENVELOPE for value in mail.fields.all(name))[:20_000]
+
+
+def _token(addressed: str, signer: TokenSigner | None) -> Token | None:
     if signer is None:
         return None
-    values = " ".join(value for name in _ENVELOPE for value in mail.fields.all(name))[:20_000]
-    for text in re.findall(r"\+([A-Za-z0-9_-]{32,39})@", values)[:50]:
+    for text in re.findall(r"\+([A-Za-z0-9_-]{32,39})@", addressed)[:50]:
         if token := signer.verify(text, TokenPurpose.BOUNCE):
             return token
     return None

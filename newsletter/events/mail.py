@@ -43,13 +43,15 @@ class Taken:
     """What became of a heap of mail.
 
     ``messages`` is the sum of ``kinds``, which counts messages as they were understood. ``events``
-    counts new, verified events; ``unverified`` are new and without proof.
+    counts new, verified events; ``unverified`` are new and without proof. ``asked_to_leave`` of
+    these are wishes to unsubscribe, which a person should see to.
     """
 
     messages: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     unverified: int = 0
+    asked_to_leave: int = 0
     repeated: int = 0
     suppressed: int = 0
     settled: int = 0
@@ -84,23 +86,35 @@ class Reader:
         taken = Taken()
         left = iter(messages)
         while batch := list(islice(left, BATCH)):
-            self._take_in(batch, taken)
+            self.take_in(batch, taken)
         return taken
 
-    def _take_in(self, batch: Sequence[bytes], taken: Taken) -> None:
-        events: list[Event] = []
-        for raw in batch:
-            report = classify(raw, self._signer)
-            taken.kinds[report.kind.value] += 1
-            events += self._events(raw, report)
+    def take_in(self, batch: Sequence[bytes], taken: Taken) -> list[bool]:
+        """Take in a few messages, in one transaction, and add to the counts.
+
+        Returns:
+            For each message, whether a person should look at it: a letter, or without proof.
+
+        Raises:
+            RefusedError, UnavailableError: As `apply`; nothing of the batch was kept.
+        """
+        understood = [(raw, classify(raw, self._signer)) for raw in batch]
+        of_each = [self._events(raw, report) for raw, report in understood]
+        events = [event for some in of_each for event in some]
         done = apply(self._store, self._keys, events, hold_after=self._hold_after)
+        taken.kinds.update(report.kind.value for _, report in understood)
         taken.messages += len(batch)
         taken.events.update(done.kinds)
         taken.unverified += done.unverified
+        taken.asked_to_leave += done.asked_to_leave
         taken.repeated += done.repeated
         taken.suppressed += done.suppressed
         taken.settled += done.settled
         taken.held += done.held
+        return [
+            report.kind is Kind.OTHER or any(e.provider_id in done.unproved for e in some)
+            for (_, report), some in zip(understood, of_each, strict=True)
+        ]
 
     def _events(self, raw: bytes, report: Report) -> list[Event]:
         kind = _KINDS.get(report.kind)

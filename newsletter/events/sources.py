@@ -67,6 +67,10 @@ def _messages(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _whole(message: bytearray) -> Iterator[bytes]:
-    text = bytes(message).replace(b"\r\n", b"\n").strip(b"\n")[:MAX_BYTES]
-    if text:
+    if text := as_read(bytes(message)):
         yield text
+
+
+def as_read(message: bytes) -> bytes:
+    """One message in the form that every source gives it: see `read_messages`."""
+    return message.replace(b"\r\n", b"\n").strip(b"\n")[:MAX_BYTES]

@@ -1,0 +1,79 @@
+"""Readers who ask by mail to leave (RFC 2369 section 3.2), with a token of ours or without."""
+
+from __future__ import annotations
+
+import re
+
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tokens import TokenSigner
+from newsletter.deliver.replies import ReplyClass
+from newsletter.events.addresses import ADDRESS
+from newsletter.events.message import Mail
+from newsletter.events.model import Kind, Recipient, Report
+
+WISH = "opt-out"
+"""The type of feedback that a wish is (RFC 5965 section 7.3)."""
+LONGEST_TEXT = 4000
+
+_WISH = re.compile(
+    r"(?:please|pls|kindly|hi|hello|bitte|por favor|merci de)?[\s,!.:-]*"
+    r"(?:(?:i (?:want|wish|would like) to|can you|could you)\s+)?"
+    r"(?:unsubscribe|un-subscribe|opt[ -]?out|remove|remove me|take me off|stop|cancel subscription"
+    r"|abmelden|abbestellen|austragen|d[ée]s(?:abonner|inscri(?:re|ption))|me d[ée]sabonner"
+    r"|baja|darme de baja|dar de baja|cancelar (?:la )?suscripci[óo]n|disiscriviti|cancellami)"
+    r"(?:\s+(?:me|us|this address|my address|my e-?mail(?: address)?|please|thanks|thank you"
+    r"|(?:from|of|off) (?:this|the|your|all)?(?: (?:mailing|e-?mail))* ?"
+    r"(?:lists?|newsletters?|e-?mails?|mailings?)?))*"
+    r"[\s,.!]*(?:please|thanks|thank you|danke|gracias|merci)?[\s.!]*",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(r"\s*(?:(?:re|aw|sv|antw|tr|fwd?|rif)\s*:\s*)*", re.IGNORECASE)
+_SUBJECT_TOKEN = re.compile(r"unsubscribe[\s:=_-]+([A-Za-z0-9_-]{32,39})\s*", re.IGNORECASE)
+_TOKEN_TO = re.compile(r"\+([A-Za-z0-9_-]{32,39})@")
+
+
+def read_wish(mail: Mail) -> Report | None:
+    """The wish to leave that a letter is; None if it is none.
+
+    The subject, or the first line that its author wrote, says so and nothing else: a sentence
+    that only contains the word is for a person to read.
+    """
+    subject = mail.fields.decoded("Subject")
+    said = (subject, _ANSWER.sub("", subject, count=1), _first_line(mail))
+    return report_wish(mail) if any(_WISH.fullmatch(text.strip()[:200]) for text in said) else None
+
+
+def report_wish(mail: Mail, token: Token | None = None) -> Report:
+    """What is to be done for the author of a message."""
+    address = author(mail)
+    return Report(
+        kind=Kind.COMPLAINT,
+        recipients=(Recipient(address, ReplyClass.HARD, reason=WISH),) if address else (),
+        token=token,
+        feedback_type=WISH,
+    )
+
+
+def author(mail: Mail) -> str:
+    """The address that a message says it is from; empty if it names none."""
+    found = re.search(ADDRESS, mail.fields.get("From")[:2000])
+    return found[0] if found else ""
+
+
+def wish_token(mail: Mail, addressed: str, signer: TokenSigner) -> Token | None:
+    """The unsubscribe token that a message was sent to, or that its subject names.
+
+    Args:
+        mail: The message.
+        addressed: Every address that it came to.
+        signer: Reads our tokens.
+    """
+    titled = _SUBJECT_TOKEN.fullmatch(mail.fields.decoded("Subject").strip())
+    written = [*_TOKEN_TO.findall(addressed)[:50], *(titled.groups() if titled else ())]
+    read = (signer.verify(text, TokenPurpose.UNSUBSCRIBE) for text in written)
+    return next((token for token in read if token), None)
+
+
+def _first_line(mail: Mail) -> str:
+    lines = (line.strip() for line in mail.notice[:LONGEST_TEXT].split("\n"))
+    return next((line for line in lines if line), "")
