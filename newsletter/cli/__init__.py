@@ -17,6 +17,7 @@ from newsletter.cli.campaigns import cancel, pause, resume, status
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
 from newsletter.cli.desk import CommandLine
+from newsletter.cli.doctor import doctor
 from newsletter.cli.issues import approve, check, new, render
 from newsletter.cli.preview import preview, serve
 from newsletter.cli.report import report
@@ -82,6 +83,7 @@ for command in (
     bounces,
     serve,
     worker,
+    doctor,
     db,
     demo,
 ):

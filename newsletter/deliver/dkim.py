@@ -54,7 +54,7 @@ class DkimSigner:
     """
 
     def __init__(self, domain: str, selector: str, key: object) -> None:
-        algorithm, self._sign = _method(key)
+        algorithm, self._sign = _method(_fit(key))
         self._domain = f"a={algorithm}; c=relaxed/relaxed; d={domain}; s={selector}".encode("ascii")
 
     def __call__(self, data: bytes) -> bytes:
@@ -86,10 +86,15 @@ def load_signer(settings: Dkim, root: Path) -> DkimSigner:
     Raises:
         InputError: The key cannot be read, or is not one to sign with.
     """
+    return DkimSigner(settings.domain, settings.selector, load_key(settings, root))
+
+
+def load_key(settings: Dkim, root: Path) -> Ed25519PrivateKey | RSAPrivateKey:
+    """The private key that the settings name. Arguments and errors: as `load_signer`."""
     try:
         secret = settings.key.get_secret_value()
         pem = secret.encode() if secret else (root / settings.key_file).read_bytes()
-        key = load_pem_private_key(pem, password=None)
+        return _fit(load_pem_private_key(pem, password=None))
     except OSError as error:
         raise InputError(
             f"the DKIM key cannot be read: {error.strerror}", file=root / settings.key_file
@@ -99,7 +104,6 @@ def load_signer(settings: Dkim, root: Path) -> DkimSigner:
             "the DKIM key is no private key in PEM without a password",
             fix="make one as docs/operating.md says",
         ) from None
-    return DkimSigner(settings.domain, settings.selector, key)
 
 
 class SigningTransport:
@@ -125,12 +129,18 @@ class SigningTransport:
         await self._transport.close()
 
 
-def _method(key: object) -> tuple[str, Sign]:
+def _method(key: Ed25519PrivateKey | RSAPrivateKey) -> tuple[str, Sign]:
     if isinstance(key, Ed25519PrivateKey):
         return "ed25519-sha256", lambda data: key.sign(hashlib.sha256(data).digest())
+    padding, algorithm = PKCS1v15(), SHA256()
+    return "rsa-sha256", lambda data: key.sign(data, padding, algorithm)
+
+
+def _fit(key: object) -> Ed25519PrivateKey | RSAPrivateKey:
+    if isinstance(key, Ed25519PrivateKey):
+        return key
     if isinstance(key, RSAPrivateKey) and key.key_size >= SHORTEST_RSA:
-        padding, algorithm = PKCS1v15(), SHA256()
-        return "rsa-sha256", lambda data: key.sign(data, padding, algorithm)
+        return key
     raise InputError(
         "the DKIM key is neither RSA of 2,048 bits or more nor Ed25519",
         fix="make one as docs/operating.md says",

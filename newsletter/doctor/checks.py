@@ -1,0 +1,46 @@
+"""Every check, in the order in which they are worth mending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from newsletter.doctor import dkim, dmarc, hosts, public_url, sendgrid, spf
+from newsletter.doctor.model import Finding, Sender, Verdict
+from newsletter.errors import InputError, UnavailableError
+
+Check = Callable[[Sender], Finding]
+
+CHECKS: dict[str, Check] = {
+    "mx-from": hosts.check_from_mx,
+    "mx-bounces": hosts.check_bounce_mx,
+    "spf": spf.check_record,
+    "spf-address": spf.check_address,
+    "dkim": dkim.check_key,
+    "sendgrid": sendgrid.check_authentication,
+    "dmarc": dmarc.check_policy,
+    "alignment": dmarc.check_alignment,
+    "ptr": hosts.check_ptr,
+    "helo": hosts.check_helo,
+    "certificate": public_url.check_certificate,
+    "plain-http": public_url.check_plain_http,
+    "one-click": public_url.check_one_click,
+    "unsubscribe-page": public_url.check_page,
+}
+
+
+def examine(sender: Sender) -> dict[str, Finding]:
+    """Make every check; what is out of reach is unknown, and never fine.
+
+    Returns:
+        What each check says, by its name, in order.
+    """
+    return {name: _made(check, sender) for name, check in CHECKS.items()}
+
+
+def _made(check: Check, sender: Sender) -> Finding:
+    try:
+        return check(sender)
+    except UnavailableError as error:
+        return Finding(Verdict.UNKNOWN, error.message, error.fix)
+    except InputError as error:
+        return Finding(Verdict.PROBLEM, str(error))

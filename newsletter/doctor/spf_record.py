@@ -1,0 +1,139 @@
+"""SPF records, read (RFC 7208 sections 4.6.1 and 12)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from newsletter.errors import InputError
+
+RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
+
+_TERM = re.compile(
+    r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?::([^\s]*?))?((?:/\d{1,3})?(?://\d{1,3})?)",
+    flags=re.IGNORECASE | re.ASCII,
+)
+_MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(\S*)", flags=re.ASCII)
+_MACRO = re.compile(r"%(?:\{([A-Za-z])(\d*)(r?)([.\-+,/_=]*)\}|([%_-]))", flags=re.IGNORECASE)
+_PLAIN = {"%": "%", "_": " ", "-": "%20"}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A mechanism: ``prefix`` is the network's for IPv4 and IPv6, in bits."""
+
+    result: str
+    name: str
+    value: str
+    prefix: tuple[int, int]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpfRecord:
+    """The mechanisms up to ``all``, and where to go on if none of them matches."""
+
+    terms: tuple[Term, ...]
+    redirect: str
+
+    @property
+    def default(self) -> str:
+        """What is said of addresses that nothing else matches; empty: a redirect says it."""
+        last = self.terms[-1] if self.terms else None
+        if last and last.name == "all":
+            return last.result
+        return "" if self.redirect else "neutral"
+
+
+def is_spf(text: str) -> bool:
+    """Whether a TXT record is one of SPF (section 4.5)."""
+    return text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
+
+
+def parse_spf(text: str) -> SpfRecord:
+    """Read a record that `is_spf`.
+
+    Raises:
+        InputError: Names the part that makes receivers give up ("permerror").
+    """
+    terms: list[Term] = []
+    modifiers: dict[str, str] = {}
+    for word in text.split(" ")[1:]:
+        if not word:
+            continue
+        if modifier := _MODIFIER.fullmatch(word):
+            name = modifier[1].lower()
+            if name in modifiers and name in {"redirect", "exp"}:
+                raise InputError(f"{name}= stands there twice")
+            modifiers[name] = modifier[2]
+        else:
+            terms.append(_term(word))
+    if modifiers.get("redirect") == "":
+        raise InputError("redirect= names no domain")
+    ends = next((n for n, term in enumerate(terms, 1) if term.name == "all"), None)
+    return SpfRecord(tuple(terms[:ends]), "" if ends else modifiers.get("redirect", ""))
+
+
+def expand(text: str, *, sender: str, domain: str, ip: str) -> str:
+    """Put values into a domain with macros (section 7).
+
+    Args:
+        sender: The envelope sender.
+        domain: Whose record it is.
+        ip: The sending address, in dots as section 7.3 wants it.
+
+    Raises:
+        InputError: A ``%`` starts no macro that may stand here.
+    """
+    local, _, at = sender.rpartition("@")
+    values = {"s": sender, "l": local, "o": at, "d": domain, "h": domain, "i": ip, "p": "unknown"}
+    values["v"] = "ip6" if ip.count(".") > 3 else "in-addr"
+
+    def value(found: re.Match[str]) -> str:
+        letter, digits, backwards, delimiters, plain = found.groups()
+        if plain:
+            return _PLAIN[plain]
+        if letter.lower() not in values or digits == "0":
+            raise InputError(f"{found[0]} is no macro for a domain")
+        parts = re.split(f"[{re.escape(delimiters or '.')}]", values[letter.lower()])
+        parts = parts[::-1] if backwards else parts
+        made = ".".join(parts[-int(digits) :] if digits else parts)
+        return quote(made, safe="") if letter.isupper() else made
+
+    if "%" in _MACRO.sub("", text):
+        raise InputError(f"{text!r} has a % that starts no macro")
+    return _MACRO.sub(value, text)
+
+
+def _term(word: str) -> Term:
+    found = _TERM.fullmatch(word)
+    if not found:
+        raise InputError(f"{word!r} is no SPF mechanism")
+    sign, name, value, cidr = found[1] or "+", found[2].lower(), found[3], found[4]
+    if name in {"ip4", "ip6"}:
+        _require_network(name, f"{value or ''}{cidr}", word)
+        return Term(RESULTS[sign], name, f"{value}{cidr}", (32, 128), word)
+    needs_value = name in {"include", "exists"}
+    if (needs_value and not value) or (name == "all" and value is not None) or value == "":
+        raise InputError(f"{word!r}: {'a domain is missing' if name != 'all' else 'takes nothing'}")
+    if cidr and name not in {"a", "mx"}:
+        raise InputError(f"{word!r}: {name} takes no network length")
+    return Term(RESULTS[sign], name, value or "", _prefix(cidr, word), word)
+
+
+def _require_network(name: str, text: str, word: str) -> None:
+    kind = ipaddress.IPv4Network if name == "ip4" else ipaddress.IPv6Network
+    try:
+        kind(text, strict=False)
+    except ValueError:
+        raise InputError(f"{word!r} holds no {name} address or network") from None
+
+
+def _prefix(cidr: str, word: str) -> tuple[int, int]:
+    four, _, six = cidr.partition("//")
+    bits = int(four.strip("/") or 32), int(six or 128)
+    if bits[0] > 32 or bits[1] > 128:
+        raise InputError(f"{word!r}: a network of that length does not exist")
+    return bits
