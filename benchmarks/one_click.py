@@ -60,7 +60,9 @@ def bare(database: Path) -> Starlette:
 
 
 @contextmanager
-def running(command: list[object], **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def running(
+    command: list[object], **environment: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A server process; gives its address."""
     with subprocess.Popen(
         [sys.executable, *map(str, command)],
@@ -138,7 +140,9 @@ def measure(folder: Path, clicks: int, rounds: int) -> None:
         "NEWSLETTER_SECRET_KEY": SECRET,
         "NEWSLETTER_SUPPRESSION_KEY": OTHER,
     }
-    print(f"{len(uids):,} readers; {rounds} rounds of {clicks:,} clicks, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{len(uids):,} readers; {rounds} rounds of {clicks:,} clicks, load {os.getloadavg()[0]:.1f}"
+    )
     print("connections   bare a s    ours a s   ours/it   median ms     99 % ms")
     with (
         running([__file__, "--bare", folder / "bare.db"]) as (other, _),

@@ -25,6 +25,20 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     return connection.execute(counted, row).rowcount == 1
 
 
+def insert_new_all(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], name: str
+) -> list[Any]:
+    """Insert rows, except those that meet a unique key.
+
+    Returns:
+        The value in column ``name`` of each row that is new.
+    """
+    if not rows:
+        return []
+    statement = _INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+    return list(connection.execute(statement.returning(table.c[name]), rows).scalars())
+
+
 def insert_many(
     connection: Connection,
     table: Table,

@@ -127,17 +127,20 @@ def subscribe(
 
 def record(connection: Connection, uid: int, list_name: str, action: str, consent: Consent) -> None:
     """Append one consent event."""
-    connection.execute(
-        insert(consent_event).values(
-            subscriber_uid=uid,
-            list_name=list_name,
-            action=action,
-            source=consent.source,
-            wording_version=consent.wording_version,
-            evidence=dict(consent.evidence or {}),
-            at=consent.at,
-        )
-    )
+    connection.execute(insert(consent_event).values(event_row(uid, list_name, action, consent)))
+
+
+def event_row(uid: int, list_name: str, action: str, consent: Consent) -> dict[str, Any]:
+    """One consent event as a row to append."""
+    return {
+        "subscriber_uid": uid,
+        "list_name": list_name,
+        "action": action,
+        "source": consent.source,
+        "wording_version": consent.wording_version,
+        "evidence": dict(consent.evidence or {}),
+        "at": consent.at,
+    }
 
 
 def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from newsletter.audience.address import address_hash, address_key, check_address
-from newsletter.audience.bulk import insert_new
+from newsletter.audience.bulk import insert_new, insert_new_all
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.model import SuppressionReason
 from newsletter.store.schema import suppression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -50,6 +50,23 @@ def suppress(
     """
     row = {"address_hash": hashed, "reason": reason, "source": source, "at": at}
     return insert_new(connection, suppression, row)
+
+
+def suppress_all(
+    connection: Connection,
+    reason: SuppressionReason,
+    found: Sequence[tuple[bytes, str, float]],
+) -> set[bytes]:
+    """The same for many addresses, as (hash, source, Unix seconds).
+
+    Returns:
+        The hashes for which the reason is new.
+    """
+    rows = [
+        {"address_hash": hashed, "reason": reason, "source": source, "at": at}
+        for hashed, source, at in sorted(found)
+    ]
+    return set(map(bytes, insert_new_all(connection, suppression, rows, "address_hash")))
 
 
 def lift(connection: Connection, hashed: bytes, reason: SuppressionReason) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from newsletter.audience.model import (
     SubscriptionState,
@@ -13,8 +16,8 @@ from newsletter.audience.model import (
     TokenPurpose,
     UnsubscribeResult,
 )
-from newsletter.audience.subscribers import Consent, record
-from newsletter.audience.suppression import lift, suppress
+from newsletter.audience.subscribers import Consent, event_row, record
+from newsletter.audience.suppression import lift, suppress_all
 from newsletter.store.schema import consent_event, mailing_list, subscriber, subscription
 
 if TYPE_CHECKING:
@@ -23,55 +26,111 @@ if TYPE_CHECKING:
 _LEFT = "unsubscribed"
 _BACK = "resubscribed"
 
+_PEOPLE = (
+    select(subscriber.c.id, subscriber.c.uid, subscriber.c.address_hash)
+    .where(subscriber.c.uid.in_(bindparam("uids", expanding=True)))
+    .order_by(subscriber.c.id)
+    .with_for_update()
+)
+"""Locked in one order, so that two who lock several never wait for each other."""
+_LIVE = (
+    subscription.c.subscriber_id.in_(bindparam("people", expanding=True)),
+    subscription.c.state != SubscriptionState.UNSUBSCRIBED,
+)
+_SUBSCRIPTIONS = (
+    select(subscription.c.subscriber_id, mailing_list.c.name, subscription.c.state)
+    .join(mailing_list, subscription.c.list_id == mailing_list.c.id)
+    .where(*_LIVE)
+    .order_by(mailing_list.c.name)
+)
+_END = (
+    update(subscription)
+    .where(*_LIVE)
+    .values(state=SubscriptionState.UNSUBSCRIBED, updated_at=bindparam("at"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One wish to leave.
+
+    ``token`` is verified and of purpose ``UNSUBSCRIBE``; ``source`` is where it came from:
+    ``one-click``, ``page``, ``mailto``.
+    """
+
+    token: Token
+    source: str
+
 
 def unsubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
     """End every subscription of the token's reader; repeating it changes nothing.
 
+    Args and Raises: as `Click` and `unsubscribe_all`.
+    """
+    return unsubscribe_all(store, [Click(token, source)])[0]
+
+
+def unsubscribe_all(store: Store, clicks: Sequence[Click]) -> list[UnsubscribeResult]:
+    """End every subscription of these readers, in one transaction.
+
     Args:
         store: The database.
-        token: A verified token of purpose ``UNSUBSCRIBE``.
-        source: Where the click came from: ``one-click``, ``page``, ``mailto``.
+        clicks: Who wants to leave, somebody perhaps twice.
+
+    Returns:
+        What came of each click, in the same order.
 
     Raises:
-        ValueError: The token is for something else.
+        ValueError: A token is for something else.
+        UnavailableError: The database went away; nobody has left.
     """
-    if (harmless := _harmless(token)) is not None:
-        return harmless
+    harmless = [_harmless(click.token) for click in clicks]
     with store.write() as connection:
-        person = _person(connection, token)
-        if person is None:
-            return UnsubscribeResult(known=False, proof=False, changed=False)
-        evidence = {"campaign_id": token.campaign_id}
-        return leave(connection, person, Consent(source, store.now(connection), evidence=evidence))
+        uids = {click.token.subscriber_uid for click in clicks if not click.token.proof}
+        people = _people(connection, uids)
+        now = store.now(connection)
+        asked: dict[int, Consent] = {}
+        for click in clicks:
+            uid = click.token.subscriber_uid
+            if uid in people:
+                evidence = {"campaign_id": click.token.campaign_id}
+                asked.setdefault(uid, Consent(click.source, now, evidence=evidence))
+        done = leave_all(connection, [(people[uid], consent) for uid, consent in asked.items()])
+    first = dict(zip(asked, done, strict=True))
+    again = UnsubscribeResult(known=True, proof=False, changed=False)
+    unknown = UnsubscribeResult(known=False, proof=False, changed=False)
+    return [
+        proof or (first.pop(uid, again) if uid in asked else unknown)
+        for proof, uid in zip(harmless, (c.token.subscriber_uid for c in clicks), strict=True)
+    ]
 
 
 def leave(connection: Connection, person: Row[Any], consent: Consent) -> UnsubscribeResult:
     """End every subscription of a person within the caller's write transaction."""
-    new = suppress(
-        connection,
-        person.address_hash,
-        SuppressionReason.UNSUBSCRIBED,
-        consent.source,
-        consent.at,
-    )
-    ended = connection.execute(
-        select(mailing_list.c.name, subscription.c.state)
-        .join(subscription, subscription.c.list_id == mailing_list.c.id)
-        .where(
-            subscription.c.subscriber_id == person.id,
-            subscription.c.state != SubscriptionState.UNSUBSCRIBED,
-        )
-        .order_by(mailing_list.c.name)
-    ).all()
-    _set_state(connection, person.id, None, SubscriptionState.UNSUBSCRIBED, consent.at)
-    for name, state in ended:
-        evidence = {**(consent.evidence or {}), "was": state}
-        record(
-            connection, person.uid, name, _LEFT, Consent(consent.source, consent.at, "", evidence)
-        )
-    if new and not ended:
-        record(connection, person.uid, "", _LEFT, consent)
-    return UnsubscribeResult(True, False, bool(new or ended), tuple(name for name, _ in ended))
+    return leave_all(connection, [(person, consent)])[0]
+
+
+def leave_all(
+    connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]
+) -> list[UnsubscribeResult]:
+    """The same for many people, each of them once, with as many statements as for one."""
+    if not leavers:
+        return []
+    new = _suppress(connection, leavers)
+    ended = _end(connection, [person.id for person, _ in leavers], leavers[0][1].at)
+    results, events = [], []
+    for person, consent in leavers:
+        lists = ended.get(person.id, [])
+        changed = bool(lists) or bytes(person.address_hash) in new
+        results.append(UnsubscribeResult(True, False, changed, tuple(name for name, _ in lists)))
+        events += [
+            event_row(person.uid, name, _LEFT, _with(consent, state)) for name, state in lists
+        ]
+        if changed and not lists:
+            events.append(event_row(person.uid, "", _LEFT, consent))
+    if events:
+        connection.execute(insert(consent_event), events)
+    return results
 
 
 def resubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
@@ -121,9 +180,36 @@ def _harmless(token: Token) -> UnsubscribeResult | None:
     return None
 
 
+def _people(connection: Connection, uids: Collection[int]) -> dict[int, Row[Any]]:
+    rows: Iterable[Row[Any]] = connection.execute(_PEOPLE, {"uids": list(uids)})
+    return {row.uid: row for row in rows}
+
+
 def _person(connection: Connection, token: Token) -> Row[Any] | None:
-    query = select(subscriber).where(subscriber.c.uid == token.subscriber_uid)
-    return connection.execute(query.with_for_update()).first()
+    return _people(connection, [token.subscriber_uid]).get(token.subscriber_uid)
+
+
+def _suppress(connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]) -> set[bytes]:
+    return suppress_all(
+        connection,
+        SuppressionReason.UNSUBSCRIBED,
+        [(person.address_hash, consent.source, consent.at) for person, consent in leavers],
+    )
+
+
+def _end(
+    connection: Connection, people: Sequence[int], at: float
+) -> dict[int, list[tuple[str, str]]]:
+    """End subscriptions; gives lists and former states by person."""
+    ended: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for person_id, name, state in connection.execute(_SUBSCRIPTIONS, {"people": people}):
+        ended[person_id].append((name, state))
+    connection.execute(_END, {"people": people, "at": at})
+    return ended
+
+
+def _with(consent: Consent, state: str) -> Consent:
+    return replace(consent, evidence={**(consent.evidence or {}), "was": state})
 
 
 def _ended_last(connection: Connection, uid: int) -> dict[str, str]:
@@ -139,16 +225,11 @@ def _ended_last(connection: Connection, uid: int) -> dict[str, str]:
 
 
 def _set_state(
-    connection: Connection,
-    person_id: int,
-    list_name: str | None,
-    state: SubscriptionState,
-    at: float,
+    connection: Connection, person_id: int, list_name: str, state: SubscriptionState, at: float
 ) -> None:
-    change = update(subscription).where(
-        subscription.c.subscriber_id == person_id, subscription.c.state != state
+    which = select(mailing_list.c.id).where(mailing_list.c.name == list_name).scalar_subquery()
+    connection.execute(
+        update(subscription)
+        .where(subscription.c.subscriber_id == person_id, subscription.c.list_id == which)
+        .values(state=state, updated_at=at)
     )
-    if list_name is not None:
-        which = select(mailing_list.c.id).where(mailing_list.c.name == list_name)
-        change = change.where(subscription.c.list_id == which.scalar_subquery())
-    connection.execute(change.values(state=state, updated_at=at))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
-from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe, unsubscribe
-from newsletter.audience.unsubscribe import LEAVING_REASONS, note_reason
+from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe
+from newsletter.audience.unsubscribe import LEAVING_REASONS, Click, note_reason, unsubscribe_all
 from newsletter.store import Store
+from newsletter.web.grouping import Together
 from newsletter.web.guard import from_own_page
 from newsletter.web.metrics import Metrics
 from newsletter.web.pages import Pages
@@ -30,6 +32,7 @@ class Leaving:
         self._store = store
         self._signer = signer
         self._pages = pages
+        self._clicks = Together(partial(unsubscribe_all, store))
 
     async def ask(self, request: Request) -> Response:
         """The page with the one button. Changes nothing: scanners follow links."""
@@ -40,15 +43,18 @@ class Leaving:
         """Unsubscribe at once (RFC 8058 section 3.2).
 
         The URL alone says all: the body is read to the end, bounded, and not looked at. There is
-        no check of origin, no cookie, no redirect and no second question.
+        no check of origin, no cookie, no redirect and no second question. Only who asks for HTML
+        gets a page to look at.
         """
         await _read_past(request)
         token = self._token(request)
-        if token:
+        if token and not token.proof:
             source = _source(request)
-            result = await run_in_threadpool(unsubscribe, self._store, token, source)
+            result = await self._clicks.do(Click(token, source))
             if result.changed:
                 self._metrics.unsubscribed(source)
+            if "text/html" not in request.headers.get("accept", ""):
+                return PlainTextResponse("You are unsubscribed.\n")
         return self._answer(request, token, "unsubscribed.html", path=self._path(request))
 
     async def undo(self, request: Request) -> Response:

@@ -18,7 +18,8 @@ BODIES = {
     "odd": {"content": b"\xff\x00{]", "headers": {"Content-Type": "multipart/form-data"}},
     "json": {"json": {"List-Unsubscribe": "no"}},
 }
-OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+AS_HTML = {"Accept": "text/html,*/*;q=0.8"}
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin", **AS_HTML}
 
 
 @pytest.fixture
@@ -54,6 +55,12 @@ def test_a_post_unsubscribes_at_once_whatever_it_says(
     assert [source for action, source in events if action == "unsubscribed"] == ["one-click"] * 2
 
 
+def test_a_machine_is_told_in_one_line(clinic: Clinic, app: Starlette) -> None:
+    answer = ask(app, "POST", f"/u/{clinic.token()}", data=ONE_CLICK)
+    assert answer.text == "You are unsubscribed.\n"
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
 def test_a_post_from_anywhere_counts(clinic: Clinic, app: Starlette) -> None:
     foreign = {"Origin": "https://mail.example", "Sec-Fetch-Site": "cross-site"}
     assert ask(app, "POST", f"/u/{clinic.token()}", headers=foreign).status_code == 200
@@ -76,7 +83,7 @@ def test_our_own_button_is_told_apart_in_the_record(clinic: Clinic, app: Starlet
 
 def test_undo_gives_both_lists_back(clinic: Clinic, app: Starlette) -> None:
     path = f"/u/{clinic.token()}"
-    page = ask(app, "POST", path)
+    page = ask(app, "POST", path, headers=AS_HTML)
     assert f'action="{path}/undo"' in page.text
     assert ask(app, "POST", f"{path}/undo", headers=OWN_PAGE).status_code == 200
     assert clinic.standing()[:2] == (STAYED, [])
@@ -128,8 +135,9 @@ def test_a_genuine_link_of_somebody_erased_looks_like_any_other(
     clinic: Clinic, app: Starlette
 ) -> None:
     known, erased = clinic.token(), clinic.token(uid=clinic.uid ^ 1)
-    pages = [ask(app, "POST", f"/u/{t}").text.replace(t, "") for t in (known, erased)]
-    assert pages[0] == pages[1]
+    for headers in (AS_HTML, {}):
+        answers = [ask(app, "POST", f"/u/{t}", headers=headers) for t in (known, erased)]
+        assert answers[0].text.replace(known, "") == answers[1].text.replace(erased, "")
 
 
 @pytest.mark.parametrize(("method", "end"), [("GET", ""), ("POST", ""), ("POST", "/undo")])
