@@ -15,32 +15,28 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
+from subprocess import Popen
 
-from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.audience import Keys, TokenSigner
-from newsletter.settings import load_settings
+from newsletter.audience import TokenSigner
 from newsletter.store import Store
 from newsletter.store.engine import migrate, sqlite_store
-from newsletter.store.schema import subscriber, suppression
 from newsletter.web.server import serve
-from tests.clicks import Answer, click, links, readers
+from tests.clicks import KEYS, Answer, click, gone, links, process, readers, serving
 
 CONNECTIONS = (1, 8, 64)
-SECRET, OTHER = "s" * 40, "u" * 40
-PROJECT = Path(__file__).parents[1]
+LAST = 20_000
+"""Clicks of the last load, which a kill ends."""
 
 
 def bare(database: Path) -> Starlette:
@@ -57,26 +53,6 @@ def bare(database: Path) -> Starlette:
         return PlainTextResponse("done")
 
     return Starlette(routes=[Route("/u/{token}", leave, methods=["POST"])])
-
-
-@contextmanager
-def running(
-    command: list[object], **environment: str
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A server process; gives its address."""
-    with subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            yield process.stdout.readline().split()[1].rstrip("/"), process
-        finally:
-            process.kill()
 
 
 def post(address: str, paths: list[str], connections: int) -> tuple[float, list[Answer]]:
@@ -107,19 +83,15 @@ def compare(ours: str, other: str, paths: Iterator[list[str]], rounds: int, line
     )
 
 
-def kill(store: Store, address: str, process: subprocess.Popen[str], links: dict[str, int]) -> None:
+def kill(store: Store, address: str, server: Popen[str], links: dict[str, int]) -> None:
     """SIGKILL amid the load; no answered click may be missing from the database."""
 
     async def load() -> list[Answer]:
-        asyncio.get_running_loop().call_later(0.7, process.kill)
+        asyncio.get_running_loop().call_later(0.7, server.kill)
         return await click(address, list(links), CONNECTIONS[-1])
 
     answered = {links[answer.path] for answer in asyncio.run(load()) if answer.status == 200}
-    with store.read() as connection:
-        found = select(subscriber.c.uid).join(
-            suppression, suppression.c.address_hash == subscriber.c.address_hash
-        )
-        lost = answered - set(connection.execute(found).scalars())
+    lost = answered - gone(store)
     print(f"killed after {len(answered):,} answers: {len(lost)} of them lost")
     if lost or len(answered) == len(links):
         raise SystemExit("answered clicks were lost, or the load was over before the kill")
@@ -129,28 +101,18 @@ def measure(folder: Path, clicks: int, rounds: int) -> None:
     database = folder / "newsletter.db"
     store = sqlite_store(database)
     migrate(store)
-    last = 40_000
-    uids = readers(store, len(CONNECTIONS) * rounds * clicks + last)
-    signer = TokenSigner(Keys(SECRET.encode(), OTHER.encode()))
-    paths = links(signer, uids)
-    chosen = (paths[start : start + clicks] for start in range(last, len(paths), clicks))
-    environment = {
-        "NEWSLETTER_DATABASE_URL": f"sqlite:///{database}",
-        "NEWSLETTER_VAR_DIR": str(folder),
-        "NEWSLETTER_SECRET_KEY": SECRET,
-        "NEWSLETTER_SUPPRESSION_KEY": OTHER,
-    }
-    print(
-        f"{len(uids):,} readers; {rounds} rounds of {clicks:,} clicks, load {os.getloadavg()[0]:.1f}"
-    )
+    uids = readers(store, len(CONNECTIONS) * rounds * clicks + LAST)
+    paths = links(TokenSigner(KEYS), uids)
+    chosen = (paths[start : start + clicks] for start in range(LAST, len(paths), clicks))
+    print(f"{len(uids):,} readers, {rounds} rounds of {clicks:,}, load {os.getloadavg()[0]:.1f}")
     print("connections   bare a s    ours a s   ours/it   median ms     99 % ms")
     with (
-        running([__file__, "--bare", folder / "bare.db"]) as (other, _),
-        running(["send.py", "serve", "--port", 0], **environment) as (ours, process),
+        process(__file__, "--bare", folder / "bare.db") as (other, _),
+        serving(f"sqlite:///{database}", folder) as (ours, server),
     ):
         for lines in CONNECTIONS:
             compare(ours, other, chosen, rounds, lines)
-        kill(store, ours, process, dict(zip(paths[:last], uids[:last], strict=True)))
+        kill(store, ours, server, dict(zip(paths[:LAST], uids[:LAST], strict=True)))
     store.close()
 
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select
 
-from newsletter.audience import Token, TokenPurpose, TokenSigner
+from newsletter.audience import Keys, Token, TokenPurpose, TokenSigner
 from newsletter.store import Store
-from newsletter.store.schema import mailing_list, subscriber, subscription
+from newsletter.store.schema import mailing_list, subscriber, subscription, suppression
 
+PROJECT = Path(__file__).parents[1]
+SECRETS = {"secret_key": "s" * 40, "suppression_key": "u" * 40}
+KEYS = Keys(*(value.encode() for value in SECRETS.values()))
 BODY = b"List-Unsubscribe=One-Click"
+Running = tuple[str, subprocess.Popen[str]]
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
@@ -26,6 +35,31 @@ class Answer:
     path: str
     status: int
     seconds: float
+
+
+@contextmanager
+def process(*command: object, **environment: str) -> Iterator[Running]:
+    """A server that prints its address; gives that, and the process."""
+    with subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout
+            yield server.stdout.readline().split()[1].rstrip("/"), server
+        finally:
+            server.kill()
+
+
+def serving(database_url: str, var: Path) -> AbstractContextManager[Running]:
+    """`send.py serve` on this database, with `KEYS`."""
+    values = {**SECRETS, "database_url": database_url, "var_dir": str(var)}
+    environment = {f"NEWSLETTER_{name.upper()}": value for name, value in values.items()}
+    return process("send.py", "serve", "--port", 0, **environment)
 
 
 def readers(store: Store, count: int, name: str = "readers") -> list[int]:
@@ -63,6 +97,15 @@ def links(signer: TokenSigner, uids: Sequence[int]) -> list[str]:
     return [f"/u/{token}" for token in tokens]
 
 
+def gone(store: Store) -> set[int]:
+    """The uids of readers who must not be mailed."""
+    query = select(subscriber.c.uid).join(
+        suppression, suppression.c.address_hash == subscriber.c.address_hash
+    )
+    with store.read() as connection:
+        return set(connection.execute(query).scalars())
+
+
 async def click(address: str, paths: Iterable[str], connections: int) -> list[Answer]:
     """Post to every path once, until the server goes away.
 
@@ -79,17 +122,28 @@ async def click(address: str, paths: Iterable[str], connections: int) -> list[An
 
 async def _line(address: str, left: Iterator[str], answers: list[Answer]) -> None:
     place = urlsplit(address)
-    loop = asyncio.get_running_loop()
-    try:
+    with suppress(OSError, asyncio.IncompleteReadError):
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
-        for path in left:
-            started = loop.time()
-            writer.write(_request(path, place.netloc))
-            status = await _read(reader)
-            answers.append(Answer(path, status, loop.time() - started))
-        writer.close()
-    except (OSError, asyncio.IncompleteReadError):
-        return
+        try:
+            await _post_all(reader, writer, place.netloc, left, answers)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+
+async def _post_all(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    host: str,
+    left: Iterator[str],
+    answers: list[Answer],
+) -> None:
+    clock = asyncio.get_running_loop().time
+    for path in left:
+        started = clock()
+        writer.write(_request(path, host))
+        status = await _read(reader)
+        answers.append(Answer(path, status, clock() - started))
 
 
 def _request(path: str, host: str) -> bytes:

@@ -24,8 +24,9 @@ class Together(Generic[Item, Result]):
     A group begins as soon as nothing is under way, so whoever comes alone waits for nobody.
 
     Args:
-        act: Commits a group and gives the results in its order. Runs in a thread, one at a time;
-            what it raises is raised to everybody in the group.
+        act: Commits a group and gives the results in its order. Runs in a thread, one at a time.
+            A group that the database refuses is tried once more, since of two transactions that
+            wait for each other PostgreSQL ends one. What is raised then, everybody is told.
     """
 
     def __init__(self, act: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
@@ -51,7 +52,7 @@ class Together(Generic[Item, Result]):
         while self._waiting:
             group, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             try:
-                results = await run_in_threadpool(self._act, [item for item, _ in group])
+                results = await run_in_threadpool(self._try, [item for item, _ in group])
             except Exception as error:  # whatever it is, it belongs to those who wait
                 for _, future in group:
                     if not future.done():
@@ -60,3 +61,9 @@ class Together(Generic[Item, Result]):
                 for (_, future), result in zip(group, results, strict=True):
                     if not future.done():
                         future.set_result(result)
+
+    def _try(self, items: Sequence[Item]) -> Sequence[Result]:
+        try:
+            return self._act(items)
+        except UnavailableError:
+            return self._act(items)

@@ -31,6 +31,7 @@ from newsletter.audience import (
     suppress_address,
     unsubscribe,
 )
+from newsletter.audience.unsubscribe import Click, unsubscribe_all
 from newsletter.errors import InputError, RefusedError
 from newsletter.store.schema import campaign, compiled_issue, consent_event, delivery
 from tests.integration.audience.desk import Desk
@@ -72,6 +73,36 @@ def test_again_changes_nothing(desk: Desk, anna: Token) -> None:
     before = desk.contents()
     assert not unsubscribe(desk.store, anna, "page").changed
     assert desk.contents() == before
+
+
+def test_many_leave_at_once_and_each_is_told_what_came_of_it(desk: Desk, anna: Token) -> None:
+    with desk.store.write() as connection:
+        ben = add(connection, "ben@reader.example", desk.keys, at=1.0)
+        cleo = add(connection, "cleo@reader.example", desk.keys, at=1.0)
+        subscribe(connection, ben, "news", Consent("form", 1.0))
+    tokens = [
+        anna,
+        Token(TokenPurpose.UNSUBSCRIBE, False, ben.uid, 2),
+        Token(TokenPurpose.UNSUBSCRIBE, False, cleo.uid, 2),
+        Token(TokenPurpose.UNSUBSCRIBE, False, cleo.uid ^ 1, 2),
+        desk.token(ANNA, proof=True),
+        anna,
+    ]
+    results = unsubscribe_all(desk.store, [Click(token, "one-click") for token in tokens])
+    assert results == [
+        UnsubscribeResult(True, False, True, ("news", "research", "sleep")),
+        UnsubscribeResult(True, False, True, ("news",)),
+        UnsubscribeResult(True, False, True),
+        UnsubscribeResult(False, False, False),
+        UnsubscribeResult(False, True, False),
+        UnsubscribeResult(True, False, False),
+    ]
+    for person in ("ben", "cleo"):
+        known = desk.show(f"{person}@reader.example")
+        assert known["suppressed"] == ["unsubscribed"]
+        assert known["consent"][-1]["evidence"]["campaign_id"] == 2  # type: ignore[index]
+    assert resubscribe(desk.store, tokens[1], "page").lists == ("news",)
+    assert desk.show(ANNA)["suppressed"] == ["unsubscribed"]
 
 
 def test_a_proof_token_changes_nothing(desk: Desk, anna: Token) -> None:
