@@ -312,7 +312,9 @@ class Visit:
             self.server.violations.append(f"something was sent before the answer to {verb}")
 
 
-def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def certificate(
+    folder: Path, lasts: dt.timedelta = dt.timedelta(hours=1)
+) -> tuple[ssl.SSLContext, Path]:
     """Make a self-signed certificate for 127.0.0.1: the server's context, and the PEM to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
@@ -321,7 +323,7 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
+        .not_valid_after(now + lasts)
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

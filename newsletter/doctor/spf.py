@@ -34,7 +34,7 @@ class SpfWalk:
     Args:
         resolver: Answers for DNS.
         sender: The envelope sender.
-        ip: The sending address; without it nothing but ``all`` matches.
+        ip: The sending address; without it only that matches which matches everybody.
     """
 
     def __init__(self, resolver: Resolver, sender: str, ip: Address | None = None) -> None:
@@ -96,7 +96,7 @@ class SpfWalk:
         result = self.walk(target)
         if result == "none":
             raise InputError(f"{term.text} leads to no SPF record")
-        return result == "pass" and self._ip is not None
+        return result == "pass"
 
     def _hosts(self, target: str, term: Term) -> set[Address]:
         if term.name != "mx":
@@ -155,16 +155,14 @@ def check_record(sender: Sender) -> Finding:
     if sender.over_sendgrid:
         return _left_to_sendgrid()
     domain = sender.bounce_domain
-    walk = SpfWalk(sender.resolver, sender.envelope_sender, sender.ip)
-    text = ""
+    walk = SpfWalk(sender.resolver, sender.envelope_sender)
     try:
-        text = one_record(sender.resolver, domain)
-        if not text:
-            return Finding(Verdict.PROBLEM, f"{domain} has no SPF record", _publish(sender))
-        walk.walk(domain)
+        everybody = walk.walk(domain)
     except InputError as error:
-        return Finding(Verdict.PROBLEM, error.message, "mend it; one record, and nothing beside it")
-    return _judge(text, walk, domain)
+        return Finding(Verdict.PROBLEM, error.message, "mend it: receivers make nothing of it")
+    if everybody == "none":
+        return Finding(Verdict.PROBLEM, f"{domain} has no SPF record", _publish(sender))
+    return _judge(one_record(sender.resolver, domain), walk, everybody, domain)
 
 
 def check_address(sender: Sender) -> Finding:
@@ -184,15 +182,14 @@ def check_address(sender: Sender) -> Finding:
     return Finding(Verdict.PROBLEM, seen, f"add {_mechanism(sender.ip)} to the SPF record")
 
 
-def _judge(text: str, walk: SpfWalk, domain: str) -> Finding:
+def _judge(text: str, walk: SpfWalk, everybody: str, domain: str) -> Finding:
     cost = f"{walk.lookups} of {MOST_LOOKUPS} lookups, {walk.void} of {MOST_VOID} without an answer"
     seen = f"{text} ({cost})"
     if walk.lookups > MOST_LOOKUPS or walk.void > MOST_VOID:
         fix = "receivers give up at the limit (RFC 7208, 4.6.4): take out what is no longer used"
         return Finding(Verdict.PROBLEM, seen, fix)
-    default = parse_spf(text).default
-    if default in _ADVICE:
-        return Finding(Verdict.WARNING, seen, _ADVICE[default].format(domain=domain))
+    if everybody in _ADVICE:
+        return Finding(Verdict.WARNING, seen, _ADVICE[everybody].format(domain=domain))
     if walk.uses_ptr:
         fix = "ptr is not to be used (RFC 7208, 5.5): name addresses with ip4, ip6 or a"
         return Finding(Verdict.WARNING, seen, fix)

@@ -38,14 +38,6 @@ class SpfRecord:
     terms: tuple[Term, ...]
     redirect: str
 
-    @property
-    def default(self) -> str:
-        """What is said of addresses that nothing else matches; empty: a redirect says it."""
-        last = self.terms[-1] if self.terms else None
-        if last and last.name == "all":
-            return last.result
-        return "" if self.redirect else "neutral"
-
 
 def is_spf(text: str) -> bool:
     """Whether a TXT record is one of SPF (section 4.5)."""

@@ -1,0 +1,119 @@
+"""What the doctor says of a web server, asked over real TLS."""
+
+import datetime as dt
+
+import pytest
+
+from newsletter.doctor import Verdict, examine
+from newsletter.doctor.public_url import plain_http
+from tests.https_server import Answer, web_server
+from tests.integration.doctor.sample import sending
+from tests.smtp_server import certificate
+
+URL_CHECKS = ("certificate", "plain-http", "one-click", "unsubscribe-page")
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    return certificate(tmp_path_factory.mktemp("tls"), dt.timedelta(days=60))
+
+
+def findings(port, path=""):
+    with sending(public_url=f"https://127.0.0.1:{port}{path}") as (sender, _):
+        found = examine(sender)
+    return {name: found[name] for name in URL_CHECKS}
+
+
+def test_a_server_that_does_all_right(tls, monkeypatch):
+    context, pem = tls
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    asked = []
+
+    def respond(method, path, body):
+        asked.append((method, path, body))
+        return Answer()
+
+    with web_server(respond, context) as port:
+        found = findings(port, "/news")
+    assert [finding.verdict for finding in found.values()] == ["ok", "skipped", "ok", "ok"]
+    assert "59 days" in found["certificate"].seen
+    assert asked == [
+        ("POST", "/news/u/proof", b"List-Unsubscribe=One-Click"),
+        ("GET", "/news/u/proof", b""),
+        ("GET", "/news/u/proof", b""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "check", "says"),
+    [
+        ("POST", Answer(302, {"Location": "/login"}), "one-click", "302"),
+        ("POST", Answer(200, {"Set-Cookie": "a=b"}), "one-click", "cookie"),
+        ("POST", Answer(404), "one-click", "404"),
+        ("GET", Answer(302, {"Location": "/login"}), "unsubscribe-page", "302"),
+        ("GET", Answer(200, {"Set-Cookie": "a=b"}), "unsubscribe-page", "cookie"),
+        ("GET", Answer(500), "unsubscribe-page", "500"),
+    ],
+)
+def test_an_answer_that_keeps_readers_in(tls, monkeypatch, method, answer, check, says):
+    context, pem = tls
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    with web_server(lambda asked, *_: answer if asked == method else Answer(), context) as port:
+        found = findings(port)
+    assert {name for name in URL_CHECKS if found[name].verdict == "problem"} == {check}
+    assert says in found[check].seen
+
+
+def test_a_page_that_changes_when_it_is_looked_at(tls, monkeypatch):
+    context, pem = tls
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    answers = {"GET": iter([Answer(200), Answer(404)]), "POST": iter([Answer(200)])}
+    with web_server(lambda method, *_: next(answers[method]), context) as port:
+        found = findings(port)
+    assert "answers 200, then 404" in found["unsubscribe-page"].seen
+
+
+def test_a_certificate_that_nobody_trusts(tls):
+    with web_server(lambda *_: Answer(), tls[0]) as port:
+        found = findings(port)
+    assert found["certificate"].verdict == "problem"
+    assert "not trusted" in found["certificate"].seen
+    assert found["one-click"].verdict == "problem"
+
+
+def test_a_certificate_that_ends_soon(tmp_path, monkeypatch):
+    context, pem = certificate(tmp_path, dt.timedelta(days=3, hours=1))
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    with web_server(lambda *_: Answer(), context) as port:
+        found = findings(port)["certificate"]
+    assert (found.verdict, "3 days" in found.seen) == ("warning", True)
+
+
+def test_nobody_answers():
+    with web_server(lambda *_: Answer()) as port:
+        pass
+    found = findings(port)
+    assert {name for name in URL_CHECKS if found[name].verdict == "problem"} == {
+        *("certificate", "one-click", "unsubscribe-page")
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (Answer(301, {"Location": "https://news.clinic.example/"}), Verdict.OK),
+        (Answer(301, {"Location": "http://news.clinic.example/"}), Verdict.WARNING),
+        (Answer(200), Verdict.WARNING),
+    ],
+)
+def test_plain_http_leads_to_https(answer, verdict):
+    with web_server(lambda *_: answer) as port:
+        assert plain_http("127.0.0.1", port).verdict is verdict
+    assert plain_http("127.0.0.1", port).verdict is Verdict.OK, "nobody answers any more"
+
+
+def test_an_address_on_this_machine_cannot_be_checked():
+    with sending() as (sender, _):
+        found = examine(sender)
+    assert {found[name].verdict for name in URL_CHECKS} == {"unknown"}
+    assert "this machine alone" in found["one-click"].seen
