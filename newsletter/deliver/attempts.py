@@ -7,7 +7,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -16,12 +16,12 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
-    column,
     exists,
     func,
     insert,
     select,
     true,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -38,6 +38,8 @@ MEMBERS = 5000
 """Deliveries in one chunk."""
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_ALIKE = ("campaign_id", "chunk_id", "at")
+_CELLS = ("position", "result", "code", "status", "reply")
 _UNSETTLED = (Result.DEFERRED, Result.RETURNED)
 
 log = logging.getLogger(__name__)
@@ -53,35 +55,36 @@ class Place:
 
 def append(connection: Connection, place: Place, outcomes: Iterable[Outcome], now: float) -> None:
     """Write outcomes; one that is there already gives way only when it was uncertain."""
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, Sequence[Any]] = {}
     for outcome in outcomes:
         known = rows.get(outcome.position)
-        if known is None or known["result"] == Result.UNCERTAIN:
-            rows[outcome.position] = _row(place, outcome, now)
+        if known is None or known[1] == Result.UNCERTAIN:
+            rows[outcome.position] = _cells(outcome)
     if rows:
         statement = _appending(connection.dialect.name)
-        connection.execute(statement, {"rows": json.dumps(list(rows.values()))})
+        given = {**asdict(place), "at": now, "rows": json.dumps(list(rows.values()))}
+        connection.execute(statement, given)
 
 
 @cache
 def _appending(dialect: str) -> Any:
     """Takes all rows as one JSON value: a parameter for each cell costs far more."""
-    names = [column.name for column in attempt.c]
+    rows = bindparam("rows", type_=Text)
     if dialect == "postgresql":
-        typed = [column(each.name, each.type) for each in attempt.c]
-        records = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
-        given: Any = records.table_valued(*typed).render_derived(with_types=True)
-        cells = [given.c[name] for name in names]
+        found: Any = func.jsonb_array_elements(cast(rows, postgresql.JSONB)).table_valued("value")
+        row = type_coerce(found.c.value, postgresql.JSONB)
+        cells: list[Any] = [
+            cast(row[at].astext, attempt.c[name].type) for at, name in enumerate(_CELLS)
+        ]
     else:
-        given = func.json_each(bindparam("rows", type_=Text)).table_valued("value")
-        cells = [func.json_extract(given.c.value, f"$.{name}") for name in names]
+        found = func.json_each(rows).table_valued("value")
+        cells = [func.json_extract(found.c.value, f"$[{at}]") for at in range(len(_CELLS))]
     # SQLite would take the ON of ON CONFLICT for that of a join, were there no WHERE before it.
-    statement = _INSERT[dialect](attempt).from_select(names, select(*cells).where(true()))
+    given = select(*[bindparam(name, type_=attempt.c[name].type) for name in _ALIKE], *cells)
+    statement = _INSERT[dialect](attempt).from_select([*_ALIKE, *_CELLS], given.where(true()))
     return statement.on_conflict_do_update(
         index_elements=[attempt.c.campaign_id, attempt.c.position, attempt.c.chunk_id],
-        set_={
-            name: statement.excluded[name] for name in ("result", "code", "status", "reply", "at")
-        },
+        set_={name: statement.excluded[name] for name in (*_CELLS[1:], "at")},
         where=attempt.c.result == Result.UNCERTAIN,
     )
 
@@ -91,13 +94,8 @@ def append_skips(
 ) -> None:
     """Write down who may not be mailed any more, and why."""
     if skips:
-        rows = [
-            {
-                **_row(place, Outcome(position, Result.RETURNED, reply=reason), now),
-                "result": SKIPPED,
-            }
-            for position, reason in skips
-        ]
+        alike = {**asdict(place), "result": SKIPPED, "at": now}
+        rows = [{**alike, "position": position, "reply": reason} for position, reason in skips]
         connection.execute(insert(attempt), rows)
 
 
@@ -251,15 +249,7 @@ def _of(place: Place) -> tuple[Any, Any]:
     return attempt.c.campaign_id == place.campaign_id, attempt.c.chunk_id == place.chunk_id
 
 
-def _row(place: Place, outcome: Outcome, now: float) -> dict[str, Any]:
-    return {
-        "campaign_id": place.campaign_id,
-        "chunk_id": place.chunk_id,
-        "position": outcome.position,
-        "result": outcome.result.value,
-        "code": outcome.code,
-        "status": outcome.status[:16],
-        # PostgreSQL takes no NUL in text.
-        "reply": outcome.reply[:LONGEST_REPLY].replace("\0", ""),
-        "at": now,
-    }
+def _cells(outcome: Outcome) -> list[Any]:
+    # PostgreSQL takes no NUL in text.
+    reply = outcome.reply[:LONGEST_REPLY].replace("\0", "")
+    return [outcome.position, outcome.result, outcome.code, outcome.status[:16], reply]

@@ -55,15 +55,17 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """One variant: static pieces, and holes at known places between them."""
+    """One variant: static pieces, and between them holes; equal ones are filled as one."""
 
     pieces: tuple[bytes, ...]
-    fills: tuple[tuple[int, Fill], ...]
+    fills: tuple[tuple[Fill, tuple[int, ...]], ...]
 
     def fill(self, values: Values) -> bytes:
         pieces = list(self.pieces)
-        for index, fill in self.fills:
-            pieces[index] = fill(values)
+        for fill, places in self.fills:
+            piece = fill(values)
+            for place in places:
+                pieces[place] = piece
         return b"".join(pieces)
 
 
@@ -226,10 +228,7 @@ class Composer:
     def _subject(self, variant: Variant) -> list[bytes | Fill]:
         first, *rest = variant.subject.segments
         segments = (self._subject_prefix + first, *rest)
-        slots = variant.subject.slots
-        if not slots:
-            return [text_header("Subject", segments[0])]
-        return [lambda values: text_header("Subject", _filled(segments, slots, values))]
+        return [_subject_fill(segments, variant.subject.slots)]
 
 
 def campaign_tag(digest: str, seal: str, run: str = "") -> str:
@@ -247,16 +246,27 @@ def _list_id(sender: Sender) -> str:
     return f"{list_phrase(sender.list_name)}<{sender.list_id}>"
 
 
-def _filled(segments: tuple[str, ...], slots: tuple[Slot, ...], values: Values) -> str:
-    written = [segments[0]]
-    for slot, segment in zip(slots, segments[1:], strict=True):
-        written += (_written(slot, values), segment)
-    return "".join(written)
+def _subject_fill(segments: tuple[str, ...], slots: tuple[Slot, ...]) -> bytes | Fill:
+    if not slots:
+        return text_header("Subject", segments[0])
+    names = [_value_name(slot) for slot in slots]
+
+    @lru_cache(maxsize=REMEMBERED)
+    def header(given: tuple[str, ...]) -> bytes:
+        written = [segments[0]]
+        for slot, value, segment in zip(slots, given, segments[1:], strict=True):
+            written += (encode_value(slot.kind, value, slot.default), segment)
+        return text_header("Subject", "".join(written))
+
+    return lambda values: header(tuple([values.get(name, "") for name in names]))
+
+
+def _value_name(slot: Slot) -> str:
+    return _TOKEN if slot.name == UNSUBSCRIBE_TOKEN else slot.name
 
 
 def _written(slot: Slot, values: Values) -> str:
-    name = _TOKEN if slot.name == UNSUBSCRIBE_TOKEN else slot.name
-    return encode_value(slot.kind, values.get(name, ""), slot.default)
+    return encode_value(slot.kind, values.get(_value_name(slot), ""), slot.default)
 
 
 def _body(part: Part) -> list[bytes | Fill]:
@@ -273,25 +283,25 @@ def _body(part: Part) -> list[bytes | Fill]:
 
 @cache
 def _slot_fill(slot: Slot, *, last: bool = False) -> Fill:
-    """How a slot is filled. Readers share names and towns, and the places of a token its value."""
-    name = _TOKEN if slot.name == UNSUBSCRIBE_TOKEN else slot.name
+    """How a slot is filled. Readers share names and towns, never a token."""
+    name = _value_name(slot)
 
-    @lru_cache(maxsize=REMEMBERED)
     def coded(value: str) -> bytes:
         piece = encode_slot(encode_value(slot.kind, value, slot.default))
         return piece.removesuffix(SOFT_BREAK) if last else piece
 
-    return lambda values: coded(values.get(name, ""))
+    write = coded if name == _TOKEN else lru_cache(maxsize=REMEMBERED)(coded)
+    return lambda values: write(values.get(name, ""))
 
 
 def _joined(pieces: list[bytes | Fill]) -> _Template:
     """Merge neighbouring static pieces, and note where the holes are."""
     joined: list[bytes] = [b""]
-    fills: list[tuple[int, Fill]] = []
+    places: dict[Fill, tuple[int, ...]] = {}
     for piece in pieces:
         if isinstance(piece, bytes):
             joined[-1] += piece
         else:
-            fills.append((len(joined), piece))
+            places[piece] = (*places.get(piece, ()), len(joined))
             joined += (b"", b"")
-    return _Template(tuple(joined), tuple(fills))
+    return _Template(tuple(joined), tuple(places.items()))

@@ -32,20 +32,20 @@ class Counts:
 
     def count(self, kind: str, outcomes: Iterable[Outcome]) -> None:
         """Count outcomes of a chunk of this kind."""
-        for outcome in outcomes:
-            self._leave(kind)
-            returned = outcome.result == Result.RETURNED
-            self._states[QUEUED if returned else outcome.result.value] += 1
+        ended = Counter([outcome.result for outcome in outcomes])
+        self._leave(kind, ended.total())
+        for result, number in ended.items():
+            self._states[QUEUED if result == Result.RETURNED else result.value] += number
         self._tell()
 
     def count_skips(self, kind: str, skips: Iterable[tuple[int, str]]) -> None:
         """Count who was skipped."""
-        for _, reason in skips:
-            self._leave(kind)
-            self._skipped[reason] += 1
+        reasons = Counter([reason for _, reason in skips])
+        self._leave(kind, reasons.total())
+        self._skipped.update(reasons)
 
-    def _leave(self, kind: str) -> None:
-        self._states[Result.DEFERRED.value if kind == "retry" else QUEUED] -= 1
+    def _leave(self, kind: str, number: int) -> None:
+        self._states[Result.DEFERRED.value if kind == "retry" else QUEUED] -= number
 
     def _tell(self) -> None:
         now = time.monotonic()

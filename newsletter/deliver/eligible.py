@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Row, Select, case, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+)
 
 from newsletter.audience.model import SubscriptionState
 from newsletter.deliver.model import Delivery, Outcome, Result
@@ -25,6 +40,11 @@ LIMITED = "limited"
 """Kind of a chunk whose members were passed over: their domain's rate was used up."""
 OVER_RATE = "over the rate of "
 """What stands before the domain in the ``reply`` of an attempt that was passed over."""
+_CELLS = (
+    *("campaign_id", "position", "subscriber_uid", "email", "variant"),
+    *("first_name", "last_name", "attributes"),
+)
+_POSITION = _CELLS.index("position")
 
 
 @dataclass(slots=True)
@@ -43,7 +63,7 @@ class Choice:
     wait: float = 0.0
 
 
-def choose(rows: Sequence[Row[Any]], throttle: Throttle | None, *, kind: str) -> Choice:
+def choose(rows: Iterable[Sequence[Any]], throttle: Throttle | None, *, kind: str) -> Choice:
     """Decide upon rows of `eligible`, in order.
 
     Args:
@@ -52,63 +72,85 @@ def choose(rows: Sequence[Row[Any]], throttle: Throttle | None, *, kind: str) ->
             first that has to wait, where others pass it over.
     """
     choice = Choice()
-    for row in rows:
-        if row.reason:
-            choice.skips.append((row.position, row.reason))
-        elif throttle is None or throttle.admits(domain := row.email_key.rpartition("@")[2]):
-            choice.ready.append(delivery_of(row))
+    for member, reason, email_key, *cells in rows:
+        if reason:
+            choice.skips.append((cells[_POSITION], reason))
+        elif throttle is None or throttle.admits(domain := email_key.rpartition("@")[2]):
+            choice.ready.append(_delivery(*cells))
         elif kind == LIMITED:
             choice.wait = throttle.wait_for(domain)
             break
         else:
             reply = f"{OVER_RATE}{domain}"
-            choice.over.append(Outcome(row.position, Result.RETURNED, reply=reply))
-        choice.member = row.member
+            choice.over.append(Outcome(cells[_POSITION], Result.RETURNED, reply=reply))
+        choice.member = member
     return choice
 
 
-def eligible(row: Row[Any]) -> Select[Any]:
-    """The deliveries above a chunk's watermark, in order, each with the reason not to mail it.
+def eligible(connection: Connection, row: Row[Any], room: int) -> Sequence[Sequence[Any]]:
+    """The deliveries above a chunk's watermark, in order, as `choose` takes them.
+
+    Each begins with its place in the chunk, the reason not to mail it, and its address key.
 
     Args:
         row: The chunk, with the ``list_id`` that its campaign is for.
+        room: How many at most.
     """
-    query = select(
-        delivery.c.campaign_id,
-        delivery.c.position,
-        delivery.c.subscriber_uid,
-        delivery.c.email,
-        delivery.c.email_key,
-        delivery.c.first_name,
-        delivery.c.last_name,
-        delivery.c.attributes,
-        delivery.c.variant,
-        _reason().label("reason"),
-    )
-    if row.kind == "first":
-        member = delivery.c.position
-        source: Any = delivery
-    else:
-        member = chunk_member.c.index
+    given = {
+        "of_campaign": row.campaign_id,
+        "of_list": row.list_id,
+        "of_chunk": row.id,
+        "offered": row.offered,
+        "last": row.last,
+        "room": room,
+        "now": time.time(),
+    }
+    if connection.dialect.name != "sqlite":
+        return connection.execute(_query(first=row.kind == "first"), given).all()
+    rows: str = connection.execute(_as_json(first=row.kind == "first"), given).scalar_one()
+    return sorted(json.loads(rows), key=itemgetter(0))
+
+
+@cache
+def _as_json(*, first: bool) -> Select[Any]:
+    """All rows as one value: SQLite gives them singly, each by way of Python's lock."""
+    rows = _query(first=first).subquery()
+    cells = [func.json(cell) if cell.name == "attributes" else cell for cell in rows.c]
+    return select(func.json_group_array(func.json_array(*cells), type_=Text))
+
+
+@cache
+def _query(*, first: bool) -> Select[Any]:
+    source: Any = delivery
+    member: ColumnElement[int] = delivery.c.position
+    if not first:
         source = chunk_member.join(delivery, delivery.c.position == chunk_member.c.position)
-        query = query.where(chunk_member.c.chunk_id == row.id, ~_accepted())
-    return (
-        query.add_columns(member.label("member"))
+        member = chunk_member.c.index
+    query = (
+        select(
+            member.label("member"),
+            _reason().label("reason"),
+            *(delivery.c[name] for name in ("email_key", *_CELLS)),
+        )
         .select_from(
             source.outerjoin(subscriber, subscriber.c.uid == delivery.c.subscriber_uid).outerjoin(
                 subscription,
                 (subscription.c.subscriber_id == subscriber.c.id)
-                & (subscription.c.list_id == row.list_id),
+                & (subscription.c.list_id == bindparam("of_list")),
             )
         )
         .where(
-            delivery.c.campaign_id == row.campaign_id,
+            delivery.c.campaign_id == bindparam("of_campaign"),
             delivery.c.skipped == "",
-            member > row.offered,
-            member <= row.last,
+            member > bindparam("offered"),
+            member <= bindparam("last"),
         )
         .order_by(member)
+        .limit(bindparam("room"))
     )
+    if first:
+        return query
+    return query.where(chunk_member.c.chunk_id == bindparam("of_chunk"), ~_accepted())
 
 
 def _reason() -> Any:
@@ -123,7 +165,8 @@ def _reason() -> Any:
         case(
             (subscriber.c.id.is_(None), "erased"),
             (
-                (state == SubscriptionState.ACTIVE) & (subscriber.c.paused_until > time.time()),
+                (state == SubscriptionState.ACTIVE)
+                & (subscriber.c.paused_until > bindparam("now", type_=Double)),
                 "paused",
             ),
             (state == SubscriptionState.ACTIVE, ""),
@@ -142,11 +185,16 @@ def _accepted() -> Any:
     )
 
 
-def delivery_of(row: Row[Any]) -> Delivery:
-    """The delivery that a row of `eligible` describes."""
-    # Unpacked: looking each column up by its name takes longer than all the rest.
-    cells: Sequence[Any] = row
-    campaign_id, position, uid, email, _, first_name, last_name, known, variant = cells[:9]
+def _delivery(  # noqa: PLR0913, PLR0917 - the cells of a row
+    campaign_id: int,
+    position: int,
+    uid: int,
+    email: str,
+    variant: int,
+    first_name: str,
+    last_name: str,
+    known: Mapping[str, Any],
+) -> Delivery:
     values = {name: str(value) for name, value in known.items() if value is not None}
     values["first_name"], values["last_name"] = first_name, last_name
     return Delivery(campaign_id, position, uid, email, variant, values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from functools import lru_cache
 from itertools import pairwise
 
 import idna
@@ -42,7 +41,6 @@ def raw_header(name: str, value: str) -> bytes:
     return line.encode("ascii") + b"\r\n"
 
 
-@lru_cache(maxsize=1000)
 def text_header(name: str, text: str) -> bytes:
     """An unstructured field such as Subject, folded; encoded words where plain text will not do.
 

@@ -133,7 +133,7 @@ def offer(
             return Offer(halted=True)
         throttle = Throttle(connection, rates, now) if rates else None
         room = throttle.room(limit) if throttle else limit
-        found = connection.execute(eligible(row).limit(room)).all() if room else []
+        found = eligible(connection, row, room) if room else []
         choice = choose(found, throttle, kind=row.kind)
         exhausted = len(found) < room and not choice.wait
         passed = row.last if exhausted else choice.member
