@@ -123,7 +123,10 @@ def test_lookups_count_through_includes(length, verdict):
 
 
 def test_records_that_include_each_other_end():
-    loop = {"a.example TXT": '"v=spf1 redirect=b.example"', "b.example TXT": '"v=spf1 include:a.example"'}
+    loop = {
+        "a.example TXT": '"v=spf1 redirect=b.example"',
+        "b.example TXT": '"v=spf1 include:a.example"',
+    }
     with sending(loop) as (sender, server):
         walk = SpfWalk(sender.resolver, "b@x.example", sender.ip)
         with pytest.raises(InputError, match="includes itself"):

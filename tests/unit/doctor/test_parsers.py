@@ -60,7 +60,17 @@ def test_spf_terms_keep_their_order_and_end_with_all(terms, qualifier):
 @pytest.mark.parametrize(
     "wrong",
     [
-        *("a:", "include", "include:", "exists", "all:x", "all/8", "ip4", "ip4:1.2.3", "ip6:1.2.3.4"),
+        *(
+            "a:",
+            "include",
+            "include:",
+            "exists",
+            "all:x",
+            "all/8",
+            "ip4",
+            "ip4:1.2.3",
+            "ip6:1.2.3.4",
+        ),
         *("a/33", "mx//129", "include:x/8", "redirect=", "redirect=a redirect=b", "a;b", "ip4:::1"),
     ],
 )

@@ -1,0 +1,99 @@
+"""`send.py doctor` as a process, with a nameserver and a web server of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.client
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from newsletter.doctor.dkim import dkim_record
+from tests.acceptance.conftest import Project
+from tests.dns_server import dns_server
+from tests.https_server import Answer, Respond, web_server
+from tests.integration.doctor.sample import BOUNCES, IP, ZONE, zone_text
+from tests.smtp_server import certificate
+
+
+def test_the_example_publication_says_what_cannot_be_checked(project: Project) -> None:
+    said = project.run("doctor", exit_code=1)
+    assert "clinic.example is a name for examples (RFC 2606)" in said
+    assert "this machine alone: nothing about it can be checked" in said
+    assert "unknown" in said
+    assert "\x1b[" not in said
+
+
+def test_wrong_usage(project: Project) -> None:
+    assert "no IP address" in project.run("doctor", "--ip", "mail", exit_code=2)
+    assert "no nameserver" in project.run("doctor", "--nameserver", "mail", exit_code=2)
+
+
+def front(served: str) -> Respond:
+    """A reverse proxy's answers, from where `send.py serve` listens."""
+    address = urlsplit(served).netloc
+
+    def respond(method: str, path: str, body: bytes) -> Answer:
+        connection = http.client.HTTPConnection(address, timeout=20)
+        connection.request(method, path, body or None)
+        answer = connection.getresponse()
+        page = answer.read()
+        connection.close()
+        cookie = answer.headers["Set-Cookie"]
+        return Answer(answer.status, {"Set-Cookie": cookie} if cookie else {}, page)
+
+    return respond
+
+
+def ready(project: Project, folder: Path) -> dict[str, str]:
+    """Settings for a real sender, and its zone."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (project.folder / "dkim.pem").write_bytes(pem)
+    project.environment.update(
+        {
+            "NEWSLETTER_TRANSPORT": "smtp",
+            "NEWSLETTER_BOUNCE_ADDRESS": f"b@{BOUNCES}",
+            "NEWSLETTER_DKIM": '{"domain": "clinic.example", "selector": "news1",'
+            ' "key_file": "dkim.pem"}',
+        }
+    )
+    return {**ZONE, "news1._domainkey.clinic.example TXT": f'"{dkim_record(key)}"'}
+
+
+def test_a_sender_of_whom_all_is_well(project: Project, tmp_path: Path) -> None:
+    zone = ready(project, tmp_path)
+    context, pem = certificate(tmp_path, dt.timedelta(days=60))
+    serving = project.start("serve", "--port", "0")
+    assert serving.stdout
+    served = serving.stdout.readline().split()[1]
+    try:
+        with web_server(front(served), context) as port, dns_server(zone_text(zone)) as names:
+            project.environment["SSL_CERT_FILE"] = str(pem)
+            text = (project.folder / "newsletter.toml").read_text(encoding="utf-8")
+            url = f"https://127.0.0.1:{port}"
+            changed = text.replace("http://127.0.0.1:8025", url)
+            (project.folder / "newsletter.toml").write_text(changed, encoding="utf-8")
+            options = ("--ip", IP, "--helo", "mail.clinic.example", "--nameserver", names.address)
+            result = project.json("doctor", *options)
+            assert result["fine"]
+            verdicts = {found["check"]: found["verdict"] for found in result["checks"]}
+            assert {name for name, verdict in verdicts.items() if verdict != "ok"} == {
+                *("sendgrid", "plain-http")
+            }
+            assert "12 ok, 2 skipped" in project.run("doctor", *options)
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=30)
+
+
+def test_a_problem_exits_with_1(project: Project, tmp_path: Path) -> None:
+    zone = ready(project, tmp_path) | {f"{BOUNCES} TXT": '"v=spf1 +all"'}
+    del zone["_dmarc.clinic.example TXT"]
+    with dns_server(zone_text(zone)) as names:
+        result = project.json("doctor", "--nameserver", names.address, exit_code=1)
+    found = {entry["check"]: entry for entry in result["checks"]}
+    assert found["spf"]["verdict"] == "warning"
+    assert found["dmarc"]["fix"].startswith('publish: _dmarc.clinic.example. TXT "v=DMARC1;')
