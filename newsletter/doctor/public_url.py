@@ -11,8 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from newsletter.campaign.preflight import require_way_back
 from newsletter.doctor.model import Finding, Sender, Verdict
-from newsletter.errors import RefusedError, UnavailableError
-from newsletter.loopback import is_loopback
+from newsletter.errors import InputError, RefusedError, UnavailableError
 
 TIMEOUT_S = 10
 LEAST_DAYS = 14
@@ -97,9 +96,8 @@ def _https(sender: Sender) -> SplitResult:
     sender.resolver.require_checkable(host)
     if parts.scheme == "https" and host:
         return parts
-    where = "this machine alone" if is_loopback(host) else "an address without https"
-    raise UnavailableError(
-        f"public_url is {_url(sender)}, {where}: nothing about it can be checked",
+    raise InputError(
+        f"public_url is {_url(sender)}: readers' mail programs only post to https",
         fix="set publication.public_url to the https address that readers reach",
     )
 

@@ -14,6 +14,7 @@ import dns.reversename
 
 from newsletter.audience import RESERVED_TLDS
 from newsletter.errors import UnavailableError, UsageError
+from newsletter.loopback import is_loopback
 
 TIMEOUT_S = 2.0
 """For one try at one server."""
@@ -23,7 +24,7 @@ _EDNS_PAYLOAD = 1232
 
 
 class Resolver:
-    """Asks DNS, each question once. Cut-off answers are asked for again over TCP.
+    """Asks DNS and keeps the answers. Cut-off answers are asked for again over TCP.
 
     Args:
         nameserver: ``HOST`` or ``HOST:PORT`` with an IP literal; empty: the system's own.
@@ -67,13 +68,20 @@ class Resolver:
         """Refuse names of which the world's DNS knows nothing, unless a nameserver was named.
 
         Raises:
-            UnavailableError: The name is reserved for examples (RFC 2606).
+            UnavailableError: The name is this machine's, or reserved for examples (RFC 2606).
         """
-        if self._system and name.rstrip(".").rpartition(".")[2].lower() in RESERVED_TLDS:
-            raise UnavailableError(
-                f"{name} is a name for examples (RFC 2606): nothing about it can be checked",
-                fix="put your own domain into newsletter.toml",
-            )
+        if not self._system:
+            return
+        if is_loopback(name):
+            what = "this machine alone"
+        elif name.rstrip(".").rpartition(".")[2].lower() in RESERVED_TLDS:
+            what = "a name for examples (RFC 2606)"
+        else:
+            return
+        raise UnavailableError(
+            f"{name} is {what}: nothing about it can be checked",
+            fix="put your own domain into newsletter.toml",
+        )
 
     def _ask(self, name: str, kind: str) -> tuple[Any, ...]:
         self.require_checkable(name)

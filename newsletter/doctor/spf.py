@@ -81,7 +81,7 @@ class SpfWalk:
             return True
         if term.name in {"ip4", "ip6"}:
             network = ipaddress.ip_network(term.value, strict=False)
-            return self._ip is not None and self._ip in network
+            return self._ip in network if self._ip else network.prefixlen == 0
         target = self._expand(term.value or domain, domain)
         if not target:
             return False

@@ -42,6 +42,7 @@ def test_all_is_well():
         ({SPF: '"v=spf1 ipv4:192.0.2.1 -all"'}, "spf", "problem", "'ipv4:192.0.2.1'"),
         ({SPF: f'"v=spf1 ip4:{IP} +all"'}, "spf", "warning", "everybody"),
         ({SPF: '"v=spf1 include:x.x -all"', "x.x TXT": '"v=spf1 +all"'}, "spf", "warning", "every"),
+        ({SPF: '"v=spf1 ip4:0.0.0.0/0 -all"'}, "spf", "warning", "everybody"),
         ({SPF: '"v=spf1 redirect=x.x"', "x.x TXT": '"v=spf1 -all"'}, "spf", "ok", "1 of 10"),
         ({SPF: f'"v=spf1 ip4:{IP} ?all"'}, "spf", "warning", "nothing about other"),
         ({SPF: f'"v=spf1 ip4:{IP}"'}, "spf", "warning", "nothing about other"),
