@@ -18,6 +18,8 @@ from newsletter.web.guard import from_own_page
 from newsletter.web.metrics import Metrics
 from newsletter.web.pages import Pages
 
+MACHINE = "one-click"
+
 
 class Leaving:
     """Unsubscribing and its undoing.
@@ -43,8 +45,8 @@ class Leaving:
         """Unsubscribe at once (RFC 8058 section 3.2).
 
         The URL alone says all: the body is read to the end, bounded, and not looked at. There is
-        no check of origin, no cookie, no redirect and no second question. Only who asks for HTML
-        gets a page to look at.
+        no check of origin, no cookie, no redirect and no second question. Only a
+        browser gets a page to look at.
         """
         await _read_past(request)
         token = self._token(request)
@@ -53,7 +55,7 @@ class Leaving:
             result = await self._clicks.do(Click(token, source))
             if result.changed:
                 self._metrics.unsubscribed(source)
-            if "text/html" not in request.headers.get("accept", ""):
+            if source == MACHINE and "text/html" not in request.headers.get("accept", ""):
                 return PlainTextResponse("You are unsubscribed.\n")
         return self._answer(request, token, "unsubscribed.html", path=self._path(request))
 
@@ -94,7 +96,7 @@ class Leaving:
 
 def _source(request: Request) -> str:
     """Browsers send Fetch Metadata with our own button, mail providers' machines do not."""
-    return "page" if "sec-fetch-site" in request.headers else "one-click"
+    return "page" if "sec-fetch-site" in request.headers else MACHINE
 
 
 async def _read_past(request: Request) -> None:

@@ -79,7 +79,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         pages.route(),
     ]
     # Some proxies pass the path of `public_url` on, some take it off.
-    return Starlette(
+    app = Starlette(
         routes=[*routes, Mount(base, routes=routes)] if base else routes,
         middleware=[
             Middleware(AccessLog, observe=metrics.request),
@@ -92,6 +92,9 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         },
         max_body_size=MAX_BODY_BYTES,
     )
+    # It would lead to whatever host the request names.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _joining(site: Site) -> list[BaseRoute]:

@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from newsletter.errors import UnavailableError
+from newsletter.web.patience import Patience
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT_S = 5
@@ -87,6 +88,7 @@ def background(app: ASGIApp, port: int = 0) -> Iterator[str]:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=Patience,
         access_log=False,
         log_config=None,
         server_header=False,
