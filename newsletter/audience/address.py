@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
+from types import ModuleType
 from typing import TYPE_CHECKING
-
-import email_validator
 
 from newsletter.audience.keys import derive
 from newsletter.errors import InputError
@@ -21,11 +20,6 @@ RESERVED_TLDS = frozenset({"example", "invalid", "test"})
 ``.localhost``, ``.local``, ``.onion`` and ``.arpa`` are refused, as email-validator does.
 """
 _RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
-
-# The library's own way to take such names; its list holds the first two of RESERVED_TLDS' domains.
-email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
-    name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in RESERVED_TLDS
-]
 
 LONGEST_ADDRESS = 254
 LONGEST_LOCAL_PART = 64
@@ -92,7 +86,20 @@ def _hash_state(key: bytes) -> blake2b:
     return derive(key, b"address", 32)
 
 
+@cache
+def _library() -> ModuleType:
+    """email-validator, loaded with the first address to judge: a send judges none."""
+    import email_validator
+
+    # The library's own way to take such names; its list holds the first two of RESERVED_TLDS'.
+    email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
+        name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in RESERVED_TLDS
+    ]
+    return email_validator
+
+
 def _judge(email: str) -> str:
+    email_validator = _library()
     try:
         found = email_validator.validate_email(email, check_deliverability=False, strict=True)
     except email_validator.EmailSyntaxError as error:
@@ -114,6 +121,7 @@ def _shorten(reason: str) -> str:
 def _is_plain_domain(domain: str) -> bool:
     if _plain_domain(domain) is None:
         return False
+    email_validator = _library()
     try:
         email_validator.validate_email(f"a@{domain}", check_deliverability=False, strict=True)
     except email_validator.EmailSyntaxError:

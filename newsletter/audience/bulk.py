@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
-_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
+from newsletter.store.insert import insert_into
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
@@ -20,7 +16,7 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     Returns:
         Whether it is new.
     """
-    statement = _INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+    statement = insert_into(connection.dialect.name, table).on_conflict_do_nothing()
     counted = statement.execution_options(preserve_rowcount=True)
     return connection.execute(counted, row).rowcount == 1
 
@@ -35,7 +31,7 @@ def insert_new_all(
     """
     if not rows:
         return []
-    statement = _INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+    statement = insert_into(connection.dialect.name, table).on_conflict_do_nothing()
     return list(connection.execute(statement.returning(table.c[name]), rows).scalars())
 
 
@@ -60,7 +56,7 @@ def insert_many(
     """
     if not rows:
         return
-    statement = _INSERT[connection.dialect.name](table).values(dict.fromkeys(names))
+    statement = insert_into(connection.dialect.name, table).values(dict.fromkeys(names))
     if unique or ignore_known:
         statement = statement.on_conflict_do_nothing(index_elements=[unique] if unique else None)
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))

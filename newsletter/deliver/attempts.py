@@ -24,11 +24,11 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.deliver.eligible import LIMITED, OVER_RATE
 from newsletter.deliver.model import Outcome, Result
 from newsletter.deliver.retry import DEFAULT_POLICY, Later, RetryPolicy, decide
+from newsletter.store.insert import insert_into
 from newsletter.store.schema import attempt, campaign, campaign_event, chunk, chunk_member
 
 SKIPPED = "skipped"
@@ -37,7 +37,6 @@ LONGEST_REPLY = 500
 MEMBERS = 5000
 """Deliveries in one chunk."""
 
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _ALIKE = ("campaign_id", "chunk_id", "at")
 _CELLS = ("position", "result", "code", "status", "reply")
 _UNSETTLED = (Result.DEFERRED, Result.RETURNED)
@@ -71,8 +70,10 @@ def _appending(dialect: str) -> Any:
     """Takes all rows as one JSON value: a parameter for each cell costs far more."""
     rows = bindparam("rows", type_=Text)
     if dialect == "postgresql":
-        found: Any = func.jsonb_array_elements(cast(rows, postgresql.JSONB)).table_valued("value")
-        row = type_coerce(found.c.value, postgresql.JSONB)
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        found: Any = func.jsonb_array_elements(cast(rows, JSONB)).table_valued("value")
+        row = type_coerce(found.c.value, JSONB)
         cells: list[Any] = [
             cast(row[at].astext, attempt.c[name].type) for at, name in enumerate(_CELLS)
         ]
@@ -81,7 +82,7 @@ def _appending(dialect: str) -> Any:
         cells = [func.json_extract(found.c.value, f"$[{at}]") for at in range(len(_CELLS))]
     # SQLite would take the ON of ON CONFLICT for that of a join, were there no WHERE before it.
     given = select(*[bindparam(name, type_=attempt.c[name].type) for name in _ALIKE], *cells)
-    statement = _INSERT[dialect](attempt).from_select([*_ALIKE, *_CELLS], given.where(true()))
+    statement = insert_into(dialect, attempt).from_select([*_ALIKE, *_CELLS], given.where(true()))
     return statement.on_conflict_do_update(
         index_elements=[attempt.c.campaign_id, attempt.c.position, attempt.c.chunk_id],
         set_={name: statement.excluded[name] for name in (*_CELLS[1:], "at")},

@@ -51,7 +51,7 @@ class Refusals:
 def domains(connection: Connection, campaign_id: int, limit: int) -> tuple[list[DomainCount], int]:
     """The domains with most deliveries, and how many domains there are."""
     latest = latest_attempts(connection, campaign_id)
-    domain = _domain(connection)
+    domain = domain_of(connection)
     mailable = (delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
     columns: list[ColumnElement[Any]] = [
         domain,
@@ -112,7 +112,7 @@ def waits(connection: Connection, campaign_id: int, limit: int) -> list[Wait]:
         .group_by(attempt.c.position)
         .subquery()
     )
-    domain, longest = _domain(connection), func.max(each.c.waited)
+    domain, longest = domain_of(connection), func.max(each.c.waited)
     rows = connection.execute(
         select(domain, func.count(), func.avg(each.c.waited), longest)
         .select_from(delivery)
@@ -171,7 +171,7 @@ def said(code: int | None, status: str, reply: str) -> str:
 _classify = lru_cache(maxsize=1024)(classify)
 
 
-def _domain(connection: Connection) -> ColumnElement[str]:
-    """What stands behind the @; the key holds one alone."""
+def domain_of(connection: Connection) -> ColumnElement[str]:
+    """What stands behind the @ of a delivery's address; the key holds one alone."""
     find = func.instr if connection.dialect.name == "sqlite" else func.strpos
     return func.substr(delivery.c.email_key, find(delivery.c.email_key, "@") + 1)

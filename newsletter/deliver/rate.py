@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from newsletter.store.insert import insert_into
 from newsletter.store.schema import rate
 
 BURST_S = 1.0
 """What may go out at once: a second's worth, and one message at least."""
 _ROUNDING = 0.01
 """Of a message: Unix seconds in a double are exact to a quarter of a microsecond."""
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ def _rows(connection: Connection, names: list[str]) -> dict[str, float]:
     query = select(rate).where(rate.c.name.in_(names)).order_by(rate.c.name).with_for_update()
     found = {row.name: row.tat for row in connection.execute(query)}
     if len(found) < len(names):
-        add = _INSERT[connection.dialect.name](rate).on_conflict_do_nothing()
+        add = insert_into(connection.dialect.name, rate).on_conflict_do_nothing()
         connection.execute(add, [{"name": name, "tat": 0.0} for name in names])
         found = {row.name: row.tat for row in connection.execute(query)}
     return found

@@ -8,11 +8,33 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import lru_cache
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial, update_wrapper
+from types import ModuleType
 from typing import Any, NoReturn
 
 import cssutils
-from premailer import Premailer
+
+
+@contextmanager
+def _without_requests() -> Iterator[None]:
+    """Nothing is fetched here, so what premailer would fetch with need not be loaded: 10 MB."""
+    loaded = sys.modules.setdefault("requests", ModuleType("requests"))
+    try:
+        yield
+    finally:
+        if not hasattr(loaded, "__version__"):
+            del sys.modules["requests"]
+
+
+with _without_requests():
+    from premailer import Premailer, merge_style
+
+# ``disable_validation`` does not get as far as this, and the rules of all CSS are slow to compile.
+_pairs = merge_style.csstext_to_pairs
+merge_style.csstext_to_pairs = update_wrapper(partial(_pairs, validate=False), _pairs)
 
 _PARSER = cssutils.CSSParser(
     loglevel=logging.CRITICAL, fetcher=lambda _url: (None, b""), validate=False
