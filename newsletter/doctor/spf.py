@@ -40,7 +40,7 @@ class SpfWalk:
     def __init__(self, resolver: Resolver, sender: str, ip: Address | None = None) -> None:
         self._resolver = resolver
         self._sender = sender
-        self._ip = ip
+        self._ip = ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
         self._path: list[str] = []
         self.lookups = 0
         self.void = 0
@@ -83,14 +83,17 @@ class SpfWalk:
             network = ipaddress.ip_network(term.value, strict=False)
             return self._ip in network if self._ip else network.prefixlen == 0
         target = self._expand(term.value or domain, domain)
-        if not target:
-            return False
+        return bool(target) and self._found(term, target)
+
+    def _found(self, term: Term, target: str) -> bool:
         if term.name == "include":
             return self._includes(target, term)
         if term.name == "ptr":
             return self._is_named(target)
         hosts = self._hosts(target, term)
-        return bool(hosts) if term.name == "exists" else self._within(hosts, term)
+        if term.name == "exists":  # asks for IPv4 addresses only, whatever ours is (section 5.7)
+            return any(host.version == 4 for host in hosts)
+        return self._within(hosts, term)
 
     def _includes(self, target: str, term: Term) -> bool:
         result = self.walk(target)
@@ -124,9 +127,10 @@ class SpfWalk:
     def _expand(self, text: str, domain: str) -> str:
         if "%" not in text:
             return text.rstrip(".").lower()
-        dots = _in_dots(self._ip) if self._ip else "0.0.0.0"  # noqa: S104 (its syntax is checked)
-        made = expand(text, sender=self._sender, domain=domain, ip=dots)
-        return made.rstrip(".").lower() if self._ip else ""
+        if self._ip is None:
+            return ""
+        made = expand(text, sender=self._sender, domain=domain, ip=_in_dots(self._ip))
+        return made.rstrip(".").lower()
 
     def _noted(self, found: Found) -> Found:
         self.void += not found

@@ -12,11 +12,17 @@ from newsletter.errors import InputError
 RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 
 _TERM = re.compile(
-    r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?::([^\s]*?))?((?:/\d{1,3})?(?://\d{1,3})?)",
+    r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?::([^\s]*?))?"
+    r"((?:/(?:0|[1-9]\d{0,2}))?(?://(?:0|[1-9]\d{0,2}))?)",
     flags=re.IGNORECASE | re.ASCII,
+)
+_DOMAIN = re.compile(
+    r"[!-~]*(?:\.(?=[A-Za-z0-9-]*[A-Za-z-])[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?"
+    r"|%\{[^}]*\}|%[%_-])"
 )
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(\S*)", flags=re.ASCII)
 _MACRO = re.compile(r"%(?:\{([A-Za-z])(\d*)(r?)([.\-+,/_=]*)\}|([%_-]))", flags=re.IGNORECASE)
+_PADDED = re.compile(r"/0\d")
 _PLAIN = {"%": "%", "_": " ", "-": "%20"}
 
 
@@ -50,6 +56,8 @@ def parse_spf(text: str) -> SpfRecord:
     Raises:
         InputError: Names the part that makes receivers give up ("permerror").
     """
+    if not text.isascii():
+        raise InputError("it holds letters beyond ASCII")
     terms: list[Term] = []
     modifiers: dict[str, str] = {}
     for word in text.split(" ")[1:]:
@@ -60,10 +68,11 @@ def parse_spf(text: str) -> SpfRecord:
             if name in modifiers and name in {"redirect", "exp"}:
                 raise InputError(f"{name}= stands there twice")
             modifiers[name] = modifier[2]
+            _require_macros(modifier[2], word)
+            if name in {"redirect", "exp"}:
+                _require_domain(modifier[2], word)
         else:
             terms.append(_term(word))
-    if modifiers.get("redirect") == "":
-        raise InputError("redirect= names no domain")
     ends = next((n for n, term in enumerate(terms, 1) if term.name == "all"), None)
     return SpfRecord(tuple(terms[:ends]), "" if ends else modifiers.get("redirect", ""))
 
@@ -110,14 +119,31 @@ def _term(word: str) -> Term:
     needs_value = name in {"include", "exists"}
     if (needs_value and not value) or (name == "all" and value is not None) or value == "":
         raise InputError(f"{word!r}: {'a domain is missing' if name != 'all' else 'takes nothing'}")
+    if value:
+        _require_macros(value, word)
+        _require_domain(value, word)
     if cidr and name not in {"a", "mx"}:
         raise InputError(f"{word!r}: {name} takes no network length")
     return Term(RESULTS[sign], name, value or "", _prefix(cidr, word), word)
 
 
+def _require_domain(text: str, word: str) -> None:
+    if not _DOMAIN.fullmatch(text):
+        raise InputError(f"{word!r} names no domain")
+
+
+def _require_macros(text: str, word: str) -> None:
+    try:
+        expand(text, sender="a@b.invalid", domain="b.invalid", ip="192.0.2.1")
+    except InputError as error:
+        raise InputError(f"{word!r}: {error.message}") from None
+
+
 def _require_network(name: str, text: str, word: str) -> None:
     kind = ipaddress.IPv4Network if name == "ip4" else ipaddress.IPv6Network
     try:
+        if _PADDED.search(text):
+            raise ValueError(text)
         kind(text, strict=False)
     except ValueError:
         raise InputError(f"{word!r} holds no {name} address or network") from None

@@ -6,7 +6,7 @@ import re
 
 from newsletter.errors import InputError
 
-_TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*?)\s*", flags=re.DOTALL | re.ASCII)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", flags=re.ASCII)
 
 
 def parse_tags(record: str) -> dict[str, str]:
@@ -18,11 +18,11 @@ def parse_tags(record: str) -> dict[str, str]:
     tags: dict[str, str] = {}
     parts = record.split(";")
     for part in parts[:-1] if not parts[-1].strip() else parts:
-        found = _TAG.fullmatch(part)
-        if not found:
+        written, sign, value = part.partition("=")
+        name = written.strip().lower()
+        if not sign or not _NAME.fullmatch(name):
             raise InputError(f"{part.strip()!r} is no tag=value")
-        name = found[1].lower()
         if name in tags:
             raise InputError(f"the tag {name}= stands there twice")
-        tags[name] = found[2]
+        tags[name] = value.strip()
     return tags

@@ -69,6 +69,7 @@ def test_spf_terms_keep_their_order_and_end_with_all(terms, qualifier):
             "ip6:1.2.3.4",
         ),
         *("a/33", "mx//129", "include:x/8", "redirect=", "redirect=a redirect=b", "a;b", "ip4:::1"),
+        *("a:x", "mx:1.2.3.4", "include:x.-y", "a:%{q}.x", "exp=", "x=%", "ip4:1.2.3.0/024", "é"),
     ],
 )
 def test_spf_mistakes(wrong):
