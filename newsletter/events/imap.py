@@ -10,7 +10,7 @@ import imaplib
 import re
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -218,11 +218,20 @@ def _connect(settings: Imap, tls: ssl.SSLContext | None) -> imaplib.IMAP4:
     connection = imaplib.IMAP4(host, settings.port, timeout=timeout)
     if tls is not None:
         try:
-            connection.starttls(tls)
+            _encrypt(connection, settings, tls)
         except BaseException:
-            connection.shutdown()
+            _close(connection)
             raise
     return connection
+
+
+def _encrypt(connection: imaplib.IMAP4, settings: Imap, tls: ssl.SSLContext) -> None:
+    if "STARTTLS" not in connection.capabilities:
+        raise UnavailableError(
+            f"{settings.host} offers no STARTTLS on port {settings.port}",
+            fix='check imap.port and imap.security ("tls" is usual on 993, "starttls" on 143)',
+        )
+    connection.starttls(tls)
 
 
 def _log_in(connection: imaplib.IMAP4, settings: Imap) -> None:
@@ -246,6 +255,11 @@ def _leave(connection: imaplib.IMAP4) -> None:
     try:
         connection.logout()
     except (imaplib.IMAP4.error, OSError):
+        _close(connection)
+
+
+def _close(connection: imaplib.IMAP4) -> None:
+    with suppress(OSError):
         connection.shutdown()
 
 

@@ -14,20 +14,24 @@ from newsletter.events.model import Kind, Recipient, Report
 WISH = "opt-out"
 """The type of feedback that a wish is (RFC 5965 section 7.3)."""
 LONGEST_TEXT = 4000
+LONGEST_LINE = 200
 
 _WISH = re.compile(
-    r"(?:please|pls|kindly|hi|hello|bitte|por favor|merci de)?[\s,!.:-]*"
-    r"(?:(?:i (?:want|wish|would like) to|can you|could you)\s+)?"
-    r"(?:unsubscribe|un-subscribe|opt[ -]?out|remove|remove me|take me off|stop|cancel subscription"
-    r"|abmelden|abbestellen|austragen|d[ée]s(?:abonner|inscri(?:re|ption))|me d[ée]sabonner"
-    r"|baja|darme de baja|dar de baja|cancelar (?:la )?suscripci[óo]n|disiscriviti|cancellami)"
-    r"(?:\s+(?:me|us|this address|my address|my e-?mail(?: address)?|please|thanks|thank you"
-    r"|(?:from|of|off) (?:this|the|your|all)?(?: (?:mailing|e-?mail))* ?"
-    r"(?:lists?|newsletters?|e-?mails?|mailings?)?))*"
-    r"[\s,.!]*(?:please|thanks|thank you|danke|gracias|merci)?[\s.!]*",
-    re.IGNORECASE,
+    r"\b(?:un ?subscribe|opt(?: me)? out|remove|take(?: me)? off|stop"
+    r"|cancel (?:my |the |this |your )*(?:e ?mail |newsletter )?(?:subscription|newsletter|e ?mails?)"
+    r"|abmelden|abbestellen|austragen|d[ée]sabonner|d[ée]sabonnement|d[ée]sinscri(?:re|ption)"
+    r"|(?:quiero )?dar(?:me)? de baja|baja|cancelar (?:la |mi )?suscripci[óo]n"
+    r"|disiscriviti|cancellami)\b"
 )
-_ANSWER = re.compile(r"\s*(?:(?:re|aw|sv|antw|tr|fwd?|rif)\s*:\s*)*", re.IGNORECASE)
+"""Not "cancel" alone, which may be an appointment."""
+_FILLERS = """
+re aw sv fw fwd please pls kindly hi hello i want wish would like to can could you me us my
+address e mail email emails this these the your all any from of off on mailing list lists
+newsletter newsletters mailings subscription thanks thank now immediately
+bitte mich danke vom von por favor gracias merci de moi s il vous plaît veuillez per favore grazie
+"""
+_AROUND = frozenset(_FILLERS.split())
+"""What people write around a wish without asking for anything else."""
 _SUBJECT_TOKEN = re.compile(r"unsubscribe[\s:=_-]+([A-Za-z0-9_-]{32,39})\s*", re.IGNORECASE)
 _TOKEN_TO = re.compile(r"\+([A-Za-z0-9_-]{32,39})@")
 
@@ -38,9 +42,8 @@ def read_wish(mail: Mail) -> Report | None:
     The subject, or the first line that its author wrote, says so and nothing else: a sentence
     that only contains the word is for a person to read.
     """
-    subject = mail.fields.decoded("Subject")
-    said = (subject, _ANSWER.sub("", subject, count=1), _first_line(mail))
-    return report_wish(mail) if any(_WISH.fullmatch(text.strip()[:200]) for text in said) else None
+    said = (mail.fields.decoded("Subject"), _first_line(mail))
+    return report_wish(mail) if any(map(_is_wish, said)) else None
 
 
 def report_wish(mail: Mail, token: Token | None = None) -> Report:
@@ -72,6 +75,12 @@ def wish_token(mail: Mail, addressed: str, signer: TokenSigner) -> Token | None:
     written = [*_TOKEN_TO.findall(addressed)[:50], *(titled.groups() if titled else ())]
     read = (signer.verify(text, TokenPurpose.UNSUBSCRIBE) for text in written)
     return next((token for token in read if token), None)
+
+
+def _is_wish(line: str) -> bool:
+    words = re.sub(r"[\W_]+", " ", line[:LONGEST_LINE].lower())
+    found = _WISH.search(words)
+    return found is not None and _AROUND.issuperset(_WISH.sub(" ", words).split())
 
 
 def _first_line(mail: Mail) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Project, Relay
+from tests.imap_server import imap_server
+
+READERS = 12
 
 NOTICE = b"""From: MAILER-DAEMON@mta.example
 Subject: failure notice
@@ -55,3 +59,80 @@ def test_reading_mail_that_proves_nothing_keeps_it_and_says_so(project: Project)
     assert "1 events seen before" in project.run("bounces", "read", "-", stdin=NOTICE.decode())
     assert "missing" in project.run("bounces", "read", "missing", exit_code=1)
     assert "no Maildir" in project.run("bounces", "read", "issues", exit_code=1)
+
+
+def sent_over(project: Project, relay: Relay) -> dict[str, str]:
+    """Send the example issue; gives each reader's bounce address."""
+    project.environment["NEWSLETTER_BOUNCE_ADDRESS"] = "bounces@clinic.example"
+    project.run("subscribers", "import", project.csv, "--list", "readers")
+    project.run("approve", project.issue)
+    project.run("send", project.issue, "--list", "readers", "--live", "--confirm", READERS)
+    return {message.rcpt_to[0]: message.mail_from for message in relay.server.received}
+
+
+def came_back(to: str) -> bytes:
+    return f"Delivered-To: {to}\n".encode() + NOTICE
+
+
+def test_a_mailbox_is_emptied_though_the_reader_of_it_is_killed(
+    project: Project, relay: Relay
+) -> None:
+    addresses = sent_over(project, relay)
+    with imap_server() as postbox:
+        project.environment.update(postbox.environment)
+        postbox.put(came_back(next(iter(addresses.values()))), NOTICE)
+        process = project.start("bounces", "read", "--imap")
+
+        def kill_at_the_move(line: bytes) -> bytes | None:
+            if b" MOVE " not in line:
+                return line
+            process.kill()
+            return None
+
+        postbox.wire.asked = kill_at_the_move
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+        assert postbox.counts() == (2, 0, 0)
+        postbox.wire.asked = lambda line: line
+
+        done = project.json("bounces", "read", "--imap")
+        assert (done["repeated"], done["suppressed"], done["moved"]) == (
+            2,
+            0,
+            {"Processed": 1, "Unverified": 1},
+        )
+        assert postbox.counts() == (0, 1, 1)
+        shown = project.run("bounces", "read", "--imap")
+        assert "0 messages" in shown
+        asked = b"".join(postbox.wire.log).decode()
+        assert "EXPUNGE" not in asked
+
+
+def test_what_is_wrong_with_the_mailbox_is_said_with_the_next_step(project: Project) -> None:
+    project.run("bounces", "read", exit_code=2)
+    project.run("bounces", "read", "x.eml", "--imap", exit_code=2)
+    assert "imap.host" in project.run("bounces", "read", "--imap", exit_code=1)
+    with imap_server() as postbox:
+        project.environment.update(postbox.environment)
+        project.environment["NEWSLETTER_IMAP__PASSWORD"] = "not-the-password"
+        said = project.run("bounces", "read", "--imap", exit_code=1)
+        assert "refuses the login" in said
+        assert "NEWSLETTER_IMAP__PASSWORD" in said
+        assert "not-the-password" not in said
+
+
+def test_the_password_of_the_mailbox_stands_in_no_file(project: Project) -> None:
+    with (project.folder / "newsletter.toml").open("a") as settings:
+        settings.write('\n[imap]\nhost = "imap.clinic.example"\npassword = "x"\n')
+    assert "secret" in project.run("bounces", "read", "--imap", exit_code=1)
+
+
+def test_who_asks_to_leave_without_proof_waits_for_a_person(project: Project) -> None:
+    wish = "From: Reader <reader01@mail.example>\nSubject: Re: News\n\nPlease unsubscribe me.\n"
+    project.run("subscribers", "import", project.csv, "--list", "readers")
+    said = project.run("bounces", "read", "-", stdin=wish)
+    assert "1 of these asked to leave" in said
+    assert "reader01@mail.example" in project.run("bounces", "wishes")
+    assert project.json("bounces", "wishes")["wishes"][0]["subject"] == "Re: News"
+    project.run("subscribers", "suppress", "reader01@mail.example", "--reason", "asked by mail")
+    assert project.json("bounces", "wishes") == {"wishes": []}
