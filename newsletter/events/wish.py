@@ -18,7 +18,7 @@ LONGEST_LINE = 200
 
 _WISH = re.compile(
     r"\b(?:un ?subscribe|opt(?: me)? out|remove|take(?: me)? off|stop"
-    r"|cancel (?:my |the |this |your )*(?:e ?mail |newsletter )?(?:subscription|newsletter|e ?mails?)"
+    r"|cancel (?:my |the |this |your )*(?:e ?mail )?(?:subscription|newsletter|e ?mails?)"
     r"|abmelden|abbestellen|austragen|d[ée]sabonner|d[ée]sabonnement|d[ée]sinscri(?:re|ption)"
     r"|(?:quiero )?dar(?:me)? de baja|baja|cancelar (?:la |mi )?suscripci[óo]n"
     r"|disiscriviti|cancellami)\b"
