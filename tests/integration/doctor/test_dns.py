@@ -147,14 +147,15 @@ def test_our_own_key_is_recognised(key):
         ("", "problem", "no TXT record"),
         ("v=DKIM1; k=rsa; p=", "problem", "revoked"),
         ("v=DKIM1; k=rsa; p=AAAA", "problem", "no rsa key"),
-        (dkim_record(KEYS[1]), "problem", "not that of our key file"),
-        (dkim_record(KEYS[0]) + "; t=y", "warning", "t=y"),
-        (dkim_record(KEYS[0]) + "; h=sha1", "problem", "sha256"),
-        (dkim_record(KEYS[0]) + "; s=other", "problem", "s="),
+        ("{other}", "problem", "not that of our key file"),
+        ("{ours}; t=y", "warning", "t=y"),
+        ("{ours}; h=sha1", "problem", "sha256"),
+        ("{ours}; s=other", "problem", "s="),
         ("k=rsa; v=DKIM1; p=", "problem", "must come first"),
     ],
 )
 def test_a_key_record_that_will_not_do(record, verdict, says):
+    record = record.format(ours=dkim_record(KEYS[0]), other=dkim_record(KEYS[1]))
     zone = {f"{KEY_NAME} TXT": quoted(record)} if record else {}
     found = findings(zone, dkim=signing(KEYS[0]))["dkim"]
     assert found.verdict == verdict
