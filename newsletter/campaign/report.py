@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from newsletter.campaign import approval as approvals
+from newsletter.campaign.report_alerts import Alert, alerts
+from newsletter.campaign.report_domains import Domains, domain_figures
+from newsletter.campaign.report_events import Afterwards, afterwards, by_minute
 from newsletter.campaign.status import Status, status
-from newsletter.deliver import DomainCount, Fate, Refusals, Wait, figures
+from newsletter.deliver import Fate, Refusals, Wait, figures
 from newsletter.deliver.replies import ReplyClass, classify
 from newsletter.store.schema import approval, campaign, campaign_event
 
-TOP_DOMAINS = 20
 SLOWEST_DOMAINS = 10
 LISTED_PROBLEMS = 200
 """Failed and uncertain deliveries that a report lists; the CSV holds every one."""
@@ -53,13 +55,18 @@ class Problem:
         """The other side's words in one line."""
         return figures.said(self.fate.code, self.fate.status, self.fate.reply)
 
+    @property
+    def answer(self) -> str:
+        """Only the codes of what they said: words may name the reader."""
+        return figures.said(self.fate.code, self.fate.status, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One campaign. Times are Unix seconds; lists are cut at the limits of this module.
 
-    ``minutes`` holds how many were accepted in each minute, by its first second; ``attempts`` how
-    many deliveries took how many attempts; ``domain_count`` how many recipient domains there are.
+    ``minutes`` holds how many were accepted in each minute, by its first second, and ``later`` the
+    same of what came back, by its kind; ``attempts`` how many deliveries took how many attempts.
     """
 
     status: Status
@@ -71,9 +78,10 @@ class Report:
     again_reason: str
     approvals: Sequence[Approval]
     steps: Sequence[Step]
-    domains: Sequence[DomainCount]
-    domain_count: int
+    after: Afterwards
+    domains: Domains
     minutes: Mapping[int, int]
+    later: Mapping[str, Mapping[int, int]]
     attempts: Mapping[int, int]
     waits: Sequence[Wait]
     refusals: Refusals
@@ -85,9 +93,14 @@ class Report:
         return self.status.tally.audience - sum(self.status.tally.skipped.values())
 
     @property
-    def policy_refusals(self) -> int:
-        """Refusals that were about the sender: reputation, authentication, content."""
-        return self.refusals.classes.get(ReplyClass.POLICY, 0)
+    def alerts(self) -> Sequence[Alert]:
+        """What must be looked at before the next send."""
+        return alerts(self.steps, self.refusals, self.after, self.status.tally.accepted)
+
+    @property
+    def unreported(self) -> int:
+        """Accepted deliveries about which no report came: neither delivered nor bounced."""
+        return self.status.tally.accepted - self.after.delivered - self.after.all_bounced
 
     @property
     def unlisted_problems(self) -> int:
@@ -125,16 +138,31 @@ class Report:
                 }
                 for step in self.steps
             ],
+            "alerts": [each.as_json() for each in self.alerts],
+            **self._reported(),
             **self._figures(),
+        }
+
+    def _reported(self) -> dict[str, Any]:
+        after = self.after
+        return {
+            "delivered": after.delivered,
+            "bounced": {kind.value: after.bounced.get(kind, 0) for kind in ReplyClass},
+            "unreported": self.unreported,
+            "complained": after.complained,
+            "unsubscribed": after.unsubscribed,
+            "unverified_events": after.unverified,
+            "later_by_minute": {
+                kind: {iso(start): count for start, count in sorted(minutes.items())}
+                for kind, minutes in self.later.items()
+            },
         }
 
     def _figures(self) -> dict[str, Any]:
         return {
-            "domains": [
-                {name: getattr(each, name) for name in DomainCount.__slots__}
-                for each in self.domains
-            ],
-            "domain_count": self.domain_count,
+            "domains": [each.as_json() for each in self.domains.largest],
+            "other_domains": self.domains.others and self.domains.others.as_json(),
+            "domain_count": self.domains.count,
             "accepted_by_minute": {iso(start): count for start, count in self.minutes.items()},
             "attempts": dict(self.attempts),
             "slowest_domains": [
@@ -161,7 +189,7 @@ def report(connection: Connection, campaign_id: int) -> Report:
     """
     known = status(connection, campaign_id)
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).one()
-    domains, domain_count = figures.domains(connection, campaign_id, TOP_DOMAINS)
+    after = afterwards(connection, campaign_id)
     return Report(
         status=known,
         title=approvals.load(connection, row.digest).title,
@@ -172,9 +200,10 @@ def report(connection: Connection, campaign_id: int) -> Report:
         again_reason=row.again_reason,
         approvals=_approvals(connection, known),
         steps=_steps(connection, campaign_id),
-        domains=domains,
-        domain_count=domain_count,
+        after=after,
+        domains=domain_figures(connection, campaign_id, known.tally, after),
         minutes=figures.accepted_by_minute(connection, campaign_id),
+        later=by_minute(connection, campaign_id),
         attempts=figures.by_attempts(connection, campaign_id),
         waits=figures.waits(connection, campaign_id, SLOWEST_DOMAINS),
         refusals=figures.refusals(connection, campaign_id),

@@ -1,4 +1,7 @@
-"""A report as one HTML file that needs nothing beside it: to keep, to print, to pass on."""
+"""A report as one HTML file that needs nothing beside it: to keep, to print, to pass on.
+
+It holds no personal data: no address, no word of a host that may hold one, no small domain.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from newsletter.campaign.report import Report
-from newsletter.campaign.report_plots import HEIGHT, WIDTH, over_time, shares
+from newsletter.campaign.report_domains import FEWEST
+from newsletter.campaign.report_plots import HEIGHT, WIDTH, lanes, over_time, reported, shares
 from newsletter.campaign.report_text import clock, duration
 from newsletter.errors import InputError, UnavailableError
 from newsletter.render.theme import theme_css
@@ -38,6 +42,9 @@ def report_page(report: Report, settings: Settings) -> str:
             theme=theme_css(settings.theme),
             shares=shares(report.status.tally),
             plot=over_time(report.minutes),
+            lanes=lanes({"accepted": report.minutes, **report.later}),
+            reported=reported(report.after, report.unreported),
+            fewest=FEWEST,
             width=WIDTH,
             height=HEIGHT,
         )
@@ -50,7 +57,7 @@ def report_page(report: Report, settings: Settings) -> str:
 
 
 def write_page(html: str, file: Path) -> None:
-    """Write a page that only its owner can read: addresses stand in it.
+    """Write a page that only its owner can read, who decides whom to show it.
 
     Raises:
         UnavailableError: It cannot be written.

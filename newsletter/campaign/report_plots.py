@@ -1,12 +1,13 @@
-"""The two plots of a report: geometry for SVG, and the sentence that says the same."""
+"""The plots of a report: geometry for SVG, and the words and figures that say the same."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from newsletter.campaign.report_events import Afterwards
 from newsletter.deliver import Tally
 
 WIDTH = 1000.0
@@ -49,8 +50,35 @@ class TimePlot:
     end: str
     sentence: str
 
+    @property
+    def bin(self) -> str:
+        """How long a bin is, in words."""
+        return _span(self.bin_minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One kind of event over time; its highest bar stands for ``most``."""
+
+    kind: str
+    count: int
+    most: int
+    bars: Sequence[Bar]
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Several kinds of event over the same time; ``rows`` hold the figures, lane by lane."""
+
+    lanes: Sequence[Lane]
+    rows: Sequence[tuple[str, Sequence[int]]]
+    bin: str
+    start: str
+    end: str
+
 
 HEIGHT = 100.0
+LEAST_HEIGHT = 2.0
 
 
 def shares(counts: Tally) -> list[Share]:
@@ -58,6 +86,16 @@ def shares(counts: Tally) -> list[Share]:
     states = ("accepted", "deferred", "failed", "uncertain", "queued")
     numbers = {state: int(getattr(counts, state)) for state in states}
     numbers["skipped"] = sum(counts.skipped.values())
+    return _shares(numbers)
+
+
+def reported(after: Afterwards, unreported: int) -> list[Share]:
+    """Divide the plot's width by what came back about accepted mail."""
+    bounced = {kind.value: number for kind, number in after.bounced.items()}
+    return _shares({"delivered": after.delivered, **bounced, "unreported": unreported})
+
+
+def _shares(numbers: Mapping[str, int]) -> list[Share]:
     present = {state: number for state, number in numbers.items() if number}
     room = WIDTH - LEAST_SHARE * len(present)
     whole = sum(present.values())
@@ -80,26 +118,68 @@ def over_time(minutes: Mapping[int, int]) -> TimePlot | None:
     """
     if not minutes:
         return None
-    bin_minutes = _bin_minutes(min(minutes), max(minutes))
-    seconds = bin_minutes * 60
+    first, last, seconds = _frame(minutes)
+    bars = _bars(_binned(minutes, seconds), first, last, seconds)
+    begins, ends = _clock(first), _clock(last + seconds)
+    sentence = _sentence(bars, seconds // 60, begins, ends)
+    most = max(bar.count for bar in bars)
+    return TimePlot(bars, seconds // 60, most, begins, ends, sentence)
+
+
+def lanes(series: Mapping[str, Mapping[int, int]]) -> Lanes | None:
+    """One row of bars for each kind of event, all on one axis of time.
+
+    Args:
+        series: For each kind, how many in each minute, by its first second.
+
+    Returns:
+        None when nothing happened; a kind of which there is nothing gets no lane.
+    """
+    present = {kind: minutes for kind, minutes in series.items() if minutes}
+    if not present:
+        return None
+    first, last, seconds = _frame([start for minutes in present.values() for start in minutes])
+    binned = {kind: _binned(minutes, seconds) for kind, minutes in present.items()}
+    starts = sorted({start for bins in binned.values() for start in bins})
+    return Lanes(
+        [
+            Lane(kind, sum(bins.values()), max(bins.values()), _bars(bins, first, last, seconds))
+            for kind, bins in binned.items()
+        ],
+        [(_clock(start), [bins.get(start, 0) for bins in binned.values()]) for start in starts],
+        _span(seconds // 60),
+        _clock(first),
+        _clock(last + seconds),
+    )
+
+
+def _frame(minutes: Iterable[int]) -> tuple[int, int, int]:
+    """Where the first bin and the last one start, and how long a bin is, in seconds."""
+    known = list(minutes)
+    seconds = _bin_minutes(min(known), max(known)) * 60
+    return min(known) // seconds * seconds, max(known) // seconds * seconds, seconds
+
+
+def _binned(minutes: Mapping[int, int], seconds: int) -> Counter[int]:
     bins: Counter[int] = Counter()
     for start, count in minutes.items():
         bins[start - start % seconds] += count
-    first, last, most = min(bins), max(bins), max(bins.values())
+    return bins
+
+
+def _bars(bins: Mapping[int, int], first: int, last: int, seconds: int) -> list[Bar]:
+    most = max(bins.values())
     width = WIDTH / ((last - first) // seconds + 1)
-    bars = [
+    return [
         Bar(
             start,
             count,
             round((start - first) / seconds * width, 2),
             round(width * 0.86, 2),
-            round(count / most * HEIGHT, 2),
+            round(max(LEAST_HEIGHT, count / most * HEIGHT), 2),
         )
         for start, count in sorted(bins.items())
     ]
-    begins, ends = _clock(first), _clock(last + seconds)
-    sentence = _sentence(bars, bin_minutes, begins, ends)
-    return TimePlot(bars, bin_minutes, most, begins, ends, sentence)
 
 
 def _bin_minutes(first: int, last: int) -> int:
@@ -110,11 +190,18 @@ def _bin_minutes(first: int, last: int) -> int:
 
 def _sentence(bars: Sequence[Bar], bin_minutes: int, start: str, end: str) -> str:
     best = max(bars, key=lambda bar: bar.count)
-    every = "minute" if bin_minutes == 1 else f"{bin_minutes} minutes"
     return (
-        f"Accepted per {every}, from {start} to {end} UTC: {sum(b.count for b in bars):,} in all, "
-        f"most from {_clock(best.start)} on ({best.count:,})."
+        f"Accepted per {_span(bin_minutes)}, from {start} to {end} UTC: "
+        f"{sum(bar.count for bar in bars):,} in all, most from {_clock(best.start)} on "
+        f"({best.count:,})."
     )
+
+
+def _span(minutes: int) -> str:
+    """A bin's length in words: "minute", "15 minutes", "4 hours", "day"."""
+    units = ((1440, "day"), (60, "hour"), (1, "minute"))
+    size, name = next(unit for unit in units if minutes % unit[0] == 0)
+    return name if minutes == size else f"{minutes // size} {name}s"
 
 
 def _clock(at: int) -> str:

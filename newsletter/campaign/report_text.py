@@ -6,13 +6,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from newsletter.campaign.report import Report
+from newsletter.campaign.report_domains import DomainRow
+from newsletter.campaign.report_plots import lanes
 
 Row = Sequence[str]
 
 
 def report_text(report: Report) -> str:
     """The report as plain text, sections apart by empty lines."""
-    sections = (_head, _alert, _counts, _history, _domains, _attempts, _waits, _problems)
+    sections = (
+        _head,
+        _alerts,
+        _counts,
+        _reported,
+        _later,
+        _history,
+        _domains,
+        _attempts,
+        _waits,
+        _problems,
+    )
     blocks = ["\n".join(section(report)) for section in sections]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -52,13 +65,12 @@ def _head(report: Report) -> Iterator[str]:
     yield from _columns(rows)
 
 
-def _alert(report: Report) -> Iterator[str]:
-    if report.policy_refusals:
-        yield (
-            "ALERT: refusals about the sender, not the readers (reputation, authentication or "
-            f"content): {report.policy_refusals:,}"
-        )
-        yield f"  The first: {report.refusals.policy_reply}"
+def _alerts(report: Report) -> Iterator[str]:
+    for alert in report.alerts:
+        yield f"ALERT: {_shown(alert.text)}"
+        if alert.said:
+            yield f"  The first: {_shown(alert.said)}"
+    if report.alerts:
         yield "  Find the cause before the next send."
 
 
@@ -73,6 +85,29 @@ def _counts(report: Report) -> Iterator[str]:
     yield from _columns([*rows, ("audience", f"{counts.audience:,}")], numbers=1)
 
 
+def _reported(report: Report) -> Iterator[str]:
+    yield "What came back about accepted mail"
+    after = report.after
+    rows = [("delivered", after.delivered)]
+    rows += [(f"bounced, {kind.value}", number) for kind, number in after.bounced.items()]
+    rows += [("nothing reported", report.unreported), ("accepted", report.status.tally.accepted)]
+    yield from _columns([(name, f"{number:,}") for name, number in rows], numbers=1)
+    yield (
+        f"  Complained: {after.complained:,}. Unsubscribed by this campaign: "
+        f"{after.unsubscribed:,}. Unproven reports, without consequence: {after.unverified:,}."
+    )
+
+
+def _later(report: Report) -> Iterator[str]:
+    found = lanes({"accepted": report.minutes, **report.later})
+    if not found:
+        return
+    yield f"Over time, per {found.bin} (UTC)"
+    rows = [(start, *(f"{number:,}" for number in numbers)) for start, numbers in found.rows]
+    head = ("from", *(lane.kind for lane in found.lanes))
+    yield from _columns([head, *rows], numbers=1)
+
+
 def _history(report: Report) -> Iterator[str]:
     if report.steps:
         yield "History"
@@ -83,15 +118,16 @@ def _history(report: Report) -> Iterator[str]:
 
 
 def _domains(report: Report) -> Iterator[str]:
-    if not report.domains:
+    found = report.domains
+    if not found.count:
         return
-    yield f"By recipient domain (largest {len(report.domains)} of {report.domain_count:,})"
-    head = ("domain", "mailable", "accepted", "deferred", "failed", "uncertain")
+    yield f"By recipient domain (largest {len(found.largest)} of {found.count:,})"
+    names = [name for name in DomainRow.__slots__ if name != "domain"]
+    rows = [*found.largest, *filter(None, [found.others])]
     figures = [
-        (d.domain, *(f"{n:,}" for n in (d.mailable, d.accepted, d.deferred, d.failed, d.uncertain)))
-        for d in report.domains
+        (row.domain or "all others", *(f"{getattr(row, name):,}" for name in names)) for row in rows
     ]
-    yield from _columns([head, *figures], numbers=1)
+    yield from _columns([("domain", *names), *figures], numbers=1)
 
 
 def _attempts(report: Report) -> Iterator[str]:

@@ -35,8 +35,10 @@ def report(
 ) -> None:
     """Who approved and sent a campaign, and what became of everyone.
 
-    Counts add up to the audience. Failed and uncertain deliveries are listed with what the other
-    side said. Nobody is watched: there are no opens and no clicks to report.
+    Counts add up to the audience, and what came back adds up to the accepted: delivered, bounced
+    by class, or nothing reported. Complaints and leaving are counted, too. The page of --html
+    names no reader; the other forms list failed and uncertain deliveries with address and what the
+    other side said. Nobody is watched: there are no opens and no clicks to report.
     """
     if as_json + as_csv + (html_file is not None) > 1:
         raise UsageError("--json, --csv and --html are three forms of one report: choose one")
@@ -55,7 +57,7 @@ def report(
         from newsletter.campaign.report_page import report_page, write_page
 
         write_page(report_page(found, line.settings), html_file)
-        say(f"Written to {html_file}. It names readers: keep it as you keep the list.")
+        say(f"Written to {html_file}. It names no reader.")
     else:
         from newsletter.campaign.report_text import report_text
 

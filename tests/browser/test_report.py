@@ -25,10 +25,13 @@ def test_axe_finds_nothing_and_nothing_is_fetched(
     assert_accessible(page)
     assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
     plots = page.get_by_role("img")
-    assert plots.count() == 2
+    assert plots.count() == 8
     for plot in plots.all():
         assert plot.locator("title").text_content()
         assert plot.bounding_box()["width"] > 200
+    page.get_by_text("The same in figures").click()
+    assert page.get_by_role("columnheader", name="unsubscribed", exact=True).is_visible()
+    assert_accessible(page)
     page.set_viewport_size({"width": 700, "height": 1000})
     page.emulate_media(media="print")
     assert_accessible(page)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from newsletter.campaign.report import Approval, Problem, Report, Step
+from newsletter.campaign.report_domains import DomainRow, Domains
+from newsletter.campaign.report_events import Afterwards
 from newsletter.campaign.status import Status
-from newsletter.deliver import DomainCount, Fate, Refusals, Tally, Wait
+from newsletter.deliver import Fate, Refusals, Tally, Wait
 from newsletter.deliver.replies import ReplyClass, classify
 from newsletter.settings import Settings, load_settings
 
@@ -49,16 +51,47 @@ def sample_report() -> Report:
         steps=[
             Step("approved", "sending", "nurse", "", START + 1.0),
             Step("sending", "paused", "nurse", "relay & <script>", START + 700.0),
+            Step("paused", "sending", "nurse", "", START + 760.0),
+            Step(
+                "sending",
+                "paused",
+                "system",
+                "3 replies refuse us as a sender, the last with 550 5.7.1",
+                START + 800.0,
+            ),
         ],
-        domains=[
-            DomainCount("mail.example", 900, 893, 0, 3, 0),
-            DomainCount("post.example", 290, 276, 9, 1, 1),
-        ],
-        domain_count=7,
+        after=Afterwards(
+            delivered=1102,
+            bounced={
+                ReplyClass.HARD: 9,
+                ReplyClass.POLICY: 2,
+                ReplyClass.TEMPORARY: 5,
+                ReplyClass.UNKNOWN: 1,
+            },
+            complained=2,
+            unsubscribed=6,
+            unverified=3,
+        ),
+        domains=Domains(
+            [
+                DomainRow("mail.example", 900, 893, 0, 3, 0, 870, 11, 2),
+                DomainRow("post.example", 290, 267, 9, 0, 1, 226, 5, 0),
+            ],
+            DomainRow("", 14, 9, 0, 1, 0, 6, 1, 0),
+            7,
+        ),
         minutes={
             START + 60 * minute: count
             for minute, count in enumerate((120, 210, 205, 198, 0, 0, 160, 190, 60, 26))
             if count
+        },
+        later={
+            "delivered": {
+                START + 60 * at: n for at, n in ((1, 300), (2, 402), (9, 250), (70, 150))
+            },
+            "bounced": {START + 60 * at: n for at, n in ((1, 8), (8, 4), (130, 3), (700, 2))},
+            "complained": {START + 60 * 95: 1, START + 60 * 420: 1},
+            "unsubscribed": {START + 60 * 40: 4, START + 60 * 300: 2},
         },
         attempts={1: 1171, 2: 12},
         waits=[Wait("post.example", 11, 95.0, 421.0)],
