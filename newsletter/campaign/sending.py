@@ -218,7 +218,7 @@ def event_loop() -> asyncio.Runner:
     # What is loaded by now stays, and a batch is no garbage: to walk over both again and again
     # took a tenth of the time of a send.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(20_000)
     factory: Any = None
     with suppress(ImportError):
         import uvloop

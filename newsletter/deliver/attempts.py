@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Text,
     bindparam,
@@ -228,12 +229,23 @@ def _left_over(
         select(func.min(earlier.c.at)).where(*deferrals).scalar_subquery().label("since"),
     ).where(
         *_of(place),
+        _within(connection, place),
         attempt.c.result.in_(_UNSETTLED),
         ~exists().where(*same, earlier.c.result == Result.ACCEPTED),
     )
     if positions is not None:
         query = query.where(attempt.c.position.in_(positions))
     return connection.execute(query.order_by(attempt.c.position)).all()
+
+
+def _within(connection: Connection, place: Place) -> ColumnElement[bool]:
+    """Where a chunk's attempts are: without this the whole campaign's would be searched."""
+    whole = select(chunk.c.kind, chunk.c.first, chunk.c.last).where(chunk.c.id == place.chunk_id)
+    row = connection.execute(whole).one()
+    if row.kind == "first":
+        return attempt.c.position.between(row.first, row.last)
+    members = select(chunk_member.c.position).where(chunk_member.c.chunk_id == place.chunk_id)
+    return attempt.c.position.in_(members)
 
 
 def _give_up(connection: Connection, place: Place, positions: Sequence[int]) -> None:

@@ -17,6 +17,7 @@ from newsletter.deliver.lock import try_lock
 from newsletter.deliver.model import Outcome, Result
 from newsletter.errors import UnavailableError
 
+_quoted = json.JSONEncoder().encode
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -79,7 +80,7 @@ class FileJournal:
             OSError: As `begun`.
         """
         code = "null" if outcome.code is None else outcome.code
-        status, reply = json.dumps(outcome.status), json.dumps(outcome.reply)
+        status, reply = _quoted(outcome.status), _quoted(outcome.reply)
         line = f'[{outcome.position}, "{outcome.result}", {code}, {status}, {reply}]'
         self._write(f"reply {line}\n")
 

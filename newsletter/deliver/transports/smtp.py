@@ -93,7 +93,7 @@ class SmtpTransport:
         if not batch:
             return []
         work = Batch(batch, compose, journal)
-        self._queue.extend(work.jobs)
+        self._queue.extend([Job(delivery, work) for delivery in batch])
         self._spread()
         try:
             return await work.outcomes()

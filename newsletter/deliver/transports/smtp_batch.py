@@ -43,7 +43,7 @@ class Batch:
     """Gathers exactly one outcome per delivery."""
 
     def __init__(self, deliveries: Sequence[Delivery], compose: Compose, journal: Journal) -> None:
-        self.jobs = [Job(delivery, self) for delivery in deliveries]
+        self._expected = len(deliveries)
         self.compose = compose
         self.journal = journal
         self.error: Exception | None = None
@@ -59,7 +59,7 @@ class Batch:
     def add(self, outcome: Outcome) -> None:
         """Take in one outcome."""
         self._outcomes.append(outcome)
-        if len(self._outcomes) == len(self.jobs) and not self._finished.done():
+        if len(self._outcomes) == self._expected and not self._finished.done():
             self._finished.set_result(None)
 
     async def outcomes(self) -> list[Outcome]:

@@ -198,7 +198,7 @@ class Sender(asyncio.Protocol):
             self._stop(job, error)
             return
         if len(job.data) <= ONE_WRITE:
-            self._write(job.data + tail)
+            self._transport.writelines((job.data, tail))
             return
         self._tail = tail
         self._write(job.data)
