@@ -6,10 +6,11 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -107,6 +108,36 @@ class AccessLog:
             access_log.info("request", extra={"method": scope["method"], **facts})
             if self._observe:
                 self._observe(route, status, took)
+
+
+class TooMuch:
+    """Answers a body past the limit with a page, where Starlette's limit has one bare line.
+
+    Args:
+        app: The application behind, with its limit.
+        explain: Makes the page.
+    """
+
+    def __init__(
+        self, app: ASGIApp, explain: Callable[[Request, Exception], Awaitable[Response]]
+    ) -> None:
+        self.app = app
+        self._explain = explain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        replaced = False
+
+        async def send_page(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and message["status"] == 413:
+                replaced = True
+                page = await self._explain(Request(scope), HTTPException(413))
+                await page(scope, receive, send)
+            elif not replaced:
+                await send(message)
+
+        await self.app(scope, receive, send_page)
 
 
 class LoopbackOnly:

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -27,6 +28,7 @@ from newsletter.web.guard import (
     PAGE_POLICY,
     AccessLog,
     SecurityHeaders,
+    TooMuch,
 )
 from newsletter.web.joining import Joining
 from newsletter.web.leaving import Leaving
@@ -84,13 +86,14 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         middleware=[
             Middleware(AccessLog, observe=metrics.request),
             Middleware(SecurityHeaders, policy=PAGE_POLICY),
+            Middleware(TooMuch, explain=pages.explain),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
         ],
         exception_handlers={
             HTTPException: pages.explain,
             UnavailableError: _unavailable(pages),
             500: pages.explain,
         },
-        max_body_size=MAX_BODY_BYTES,
     )
     # It would lead to whatever host the request names.
     app.router.redirect_slashes = False

@@ -8,25 +8,30 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from sqlalchemy import insert
 
-from newsletter.audience import LinkAction, Ticket, make_link, show
-from newsletter.campaign.prepare import prepare
-from newsletter.render import serialize
-from newsletter.settings import load_settings
-from newsletter.store.schema import campaign, compiled_issue
+from newsletter.audience import LinkAction, show
 from newsletter.web.language import Languages
 from newsletter.web.letters import Letters
 from newsletter.web.public import public_app
 from tests.browser.conftest import Serve
-from tests.browser.test_public_pages import assert_accessible
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic, clinic
 from tests.integration.web.reader import joinable
 
 __all__ = ["clinic"]
 
 NEW = "new@reader.example"
-ISSUE = PROJECT / "issues" / "neck-muscles-and-migraine.md"
+FOCUSED = """() => {
+    const focused = document.activeElement;
+    const style = getComputedStyle(focused);
+    const box = focused.getBoundingClientRect();
+    return {
+        name: (focused.labels?.[0] ?? focused).innerText.trim(),
+        ring: focused === document.body || (
+            style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 3
+            && box.top >= 0 && box.bottom <= innerHeight),
+    };
+}"""
+"""What has the focus, and whether one can see that."""
 
 
 @pytest.fixture
@@ -107,61 +112,50 @@ def test_from_joining_to_leaving_and_back(chromium: Browser, clinic: Clinic, add
     context.close()
 
 
-def paths(clinic: Clinic) -> list[str]:
-    """Every page that can be looked at."""
-    with clinic.store.write() as connection:
-        details = {"lists": ["pain"], "language": ""}
-        options = {"at": time.time(), "lifetime": 900.0, "uid": clinic.uid, "details": details}
-        links = [make_link(connection, action, NEW, **options) for action in LinkAction]
-    tickets = [Ticket(link.id, int(link.expires_at)) for link in links] + [Ticket(1, 1)]
-    own = [f"/u/{clinic.token()}", f"/p/{clinic.token()}", f"/p/{clinic.token(proof=True)}"]
-    own += [f"/confirm/{clinic.signer.sign_ticket(ticket)}" for ticket in tickets]
-    return ["/join", "/join/sent", *own, "/nowhere", "/archive", "/archive/neck"]
-
-
-def put_into_the_archive(clinic: Clinic) -> None:
-    settings = load_settings(PROJECT / "newsletter.toml")
-    compiled = prepare(ISSUE, settings).compiled
-    values = {"digest": compiled.digest, "slug": "neck"}
-    with clinic.store.write() as connection:
-        connection.execute(
-            insert(compiled_issue).values(**values, payload=serialize(compiled), created_at=1.0)
-        )
-        connection.execute(
-            insert(campaign).values(
-                **values,
-                audience="pain",
-                state="finished",
-                transport="smtp",
-                created_by="test",
-                created_at=1.0,
-            )
-        )
-
-
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize(("locale", "scheme"), [("en", "dark"), ("es", "light")])
-def test_axe_finds_nothing_on_any_page(
-    chromium: Browser, clinic: Clinic, address: str, locale: str, scheme: str, width: int
+def test_the_same_way_with_nothing_but_the_keyboard(
+    chromium: Browser, clinic: Clinic, address: str
 ) -> None:
-    put_into_the_archive(clinic)
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, locale=locale
-    )
-    page = context.new_page()
-    for path in paths(clinic):
-        page.goto(address + path)
-        assert page.locator("html").get_attribute("lang") == (
-            "en" if path.endswith("/neck") else locale
-        )
-        assert_accessible(page)
+    page = chromium.new_page(locale="en")
+
+    def reach(name: str) -> None:
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            focused = page.evaluate(FOCUSED)
+            assert focused["ring"], focused
+            if focused["name"] == name:
+                return
+        raise AssertionError(f"{name} is not reached")
+
+    def press(name: str, key: str = "Enter") -> None:
+        reach(name)
+        page.keyboard.press(key)
+
+    def arrive(title: str) -> None:
+        page.get_by_role("heading", level=1, name=title).wait_for()
+
     page.goto(f"{address}/join")
-    page.locator("#email").fill("new@")
-    page.locator("main button").click()
-    assert_accessible(page)
-    for target in page.locator("main .field input, main .box, main button").all():
-        assert target.bounding_box()["height"] >= 44
-    context.close()
+    reach("Your e-mail address")
+    page.keyboard.type(NEW)
+    press("Pain", "Space")
+    press("Join the list")
+    arrive("Please look into your mail")
+    page.goto(address + newest_link(clinic, 1))
+    press("Put me on the list")
+    arrive("You are on the list")
+    press("choose what you get")
+    arrive("Choose what you get")
+    press("Sleep & <i>rest</i>", "Space")
+    press("Save")
+    page.get_by_role("status").wait_for()
+    assert show(clinic.store, NEW, KEYS)["lists"] == {"pain": "active", "sleep": "active"}
+    press("Unsubscribe")
+    arrive("Unsubscribe")
+    press("Unsubscribe")
+    arrive("You are unsubscribed")
+    press("Undo")
+    arrive("You are subscribed again")
+    assert show(clinic.store, NEW, KEYS)["lists"] == {"pain": "active", "sleep": "active"}
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

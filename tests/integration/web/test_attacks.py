@@ -177,6 +177,8 @@ def test_a_body_past_the_limit_is_refused_everywhere(
         answer = ask(app, "POST", url, content=content, headers=headers)
         expected = {413, 410} if path == "/confirm/{token}" else {413}
         assert answer.status_code in expected, path
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "<h1>" in answer.text
         assert sent < 6_000_000
     assert clinic.standing() == before
 
