@@ -14,6 +14,7 @@ from newsletter.audience.bulk import insert_new
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.lists import ensure_list
 from newsletter.audience.model import SubscriptionState, SuppressionReason
+from newsletter.audience.past import deliveries_of, reports_of
 from newsletter.audience.suppression import lift, reasons, suppress
 from newsletter.store.schema import (
     consent_event,
@@ -146,6 +147,9 @@ def event_row(uid: int, list_name: str, action: str, consent: Consent) -> dict[s
 def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
     """Everything known of an address, as plain JSON values: a person may ask for it.
 
+    That is who they are, lists, pause, consent, every issue meant for them with its outcome, and
+    what came back of it. Times are Unix seconds.
+
     Raises:
         InputError: The address is none.
     """
@@ -159,10 +163,20 @@ def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
             "suppressed": sorted(reasons(connection, address_hash(key, keys))),
         }
         if person is not None:
-            kept = ("first_name", "last_name", "language", "time_zone", "attributes", "created_at")
+            kept = (
+                "first_name",
+                "last_name",
+                "language",
+                "time_zone",
+                "paused_until",
+                "attributes",
+                "created_at",
+            )
             known |= {name: person._mapping[name] for name in kept}
             known["lists"] = _lists_of(connection, person.id)
             known["consent"] = _consents_of(connection, person.uid)
+        known["deliveries"] = deliveries_of(connection, key, person.uid if person else None)
+        known["reports"] = reports_of(connection, address_hash(key, keys))
         return known
 
 

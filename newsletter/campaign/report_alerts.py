@@ -88,5 +88,5 @@ def _complaints(after: Afterwards, accepted: int) -> Iterator[Alert]:
     wish = f"want less than {COMPLAINTS_WARN:.1%}"
     if rate >= COMPLAINTS_LIMIT:
         wish = f"refuse mail from {COMPLAINTS_LIMIT:.1%} on"
-    text = f"{after.complained:,} complaints about {arrived:,} mails are {rate:.2%}: large receivers"
-    yield Alert("complaints", f"{text} {wish}.")
+    text = f"{after.complained:,} complaints about {arrived:,} mails are {rate:.2%}"
+    yield Alert("complaints", f"{text}: large receivers {wish}.")

@@ -108,11 +108,11 @@ def show(line: CommandLine, address: str, as_json: bool) -> None:
 def describe(known: Mapping[str, Any]) -> Iterator[str]:
     """What `show` knows, line by line."""
     for name, value in known.items():
-        if name == "consent":
+        if name in _DATED:
             for event in value:
-                yield f"{_day(event['at'])}  {event['action']} {event['list_name']}".rstrip() + (
-                    f" ({event['source']})"
-                )
+                yield f"{_day(event['at'])}  {_DATED[name].format_map(event)}"
+        elif name == "paused_until":
+            yield f"{name}: {_day(value) if value else 'no'}"
         elif isinstance(value, Mapping):
             yield f"{name}: " + (", ".join(f"{k}: {v}" for k, v in value.items()) or "none")
         elif isinstance(value, list):
@@ -121,6 +121,14 @@ def describe(known: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {'yes' if value else 'no'}"
         else:
             yield f"{name}: {_day(value) if name.endswith('_at') else value}"
+
+
+_DATED = {
+    "consent": "{action} {list_name} ({source})",
+    "deliveries": "{issue}: {outcome}",
+    "reports": "{kind}, {verdict} ({source})",
+}
+"""What has a time each, as a line."""
 
 
 def _day(seconds: float) -> str:

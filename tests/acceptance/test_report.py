@@ -42,9 +42,11 @@ def test_a_report_in_every_form(project: Project, relay: Relay) -> None:
     assert sum(told["accepted_by_minute"].values()) == 8
     assert told["unreported"] == 8, "nothing came back yet"
     assert [each["kind"] for each in told["alerts"]] == ["sender-refused"]
-    assert sum(each["mailable"] for each in told["domains"]) + (
-        told["other_domains"] or {"mailable": 0}
-    )["mailable"] == READERS - 1
+    assert (
+        sum(each["mailable"] for each in told["domains"])
+        + (told["other_domains"] or {"mailable": 0})["mailable"]
+        == READERS - 1
+    )
 
     rows = list(csv.DictReader(io.StringIO(project.run("report", campaign, "--csv"))))
     assert len(rows) == READERS
