@@ -87,7 +87,7 @@ def unsubscribe_all(store: Store, clicks: Sequence[Click]) -> list[UnsubscribeRe
     harmless = [_harmless(click.token) for click in clicks]
     with store.write() as connection:
         uids = {click.token.subscriber_uid for click in clicks if not click.token.proof}
-        people = _people(connection, uids)
+        people = find_readers(connection, uids)
         now = store.now(connection)
         asked: dict[int, Consent] = {}
         for click in clicks:
@@ -113,7 +113,7 @@ def leave(connection: Connection, person: Row[Any], consent: Consent) -> Unsubsc
 def leave_all(
     connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]
 ) -> list[UnsubscribeResult]:
-    """The same for many people, each of them once, with as many statements as for one."""
+    """The same for thousands of people, each once, with as many statements as for one."""
     if not leavers:
         return []
     new = _suppress(connection, leavers)
@@ -180,13 +180,14 @@ def _harmless(token: Token) -> UnsubscribeResult | None:
     return None
 
 
-def _people(connection: Connection, uids: Collection[int]) -> dict[int, Row[Any]]:
+def find_readers(connection: Connection, uids: Collection[int]) -> dict[int, Row[Any]]:
+    """Readers by uid, locked until the transaction ends; as many as there still are."""
     rows: Iterable[Row[Any]] = connection.execute(_PEOPLE, {"uids": list(uids)})
     return {row.uid: row for row in rows}
 
 
 def _person(connection: Connection, token: Token) -> Row[Any] | None:
-    return _people(connection, [token.subscriber_uid]).get(token.subscriber_uid)
+    return find_readers(connection, [token.subscriber_uid]).get(token.subscriber_uid)
 
 
 def _suppress(connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]) -> set[bytes]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from newsletter.audience import Consent, Keys, SuppressionReason, suppress
+from newsletter.audience import Consent, Keys, SuppressionReason
 from newsletter.audience.bulk import insert_many
 from newsletter.audience.keys import check_suppression_key_within
-from newsletter.audience.unsubscribe import leave
+from newsletter.audience.suppression import suppress_all
+from newsletter.audience.unsubscribe import find_readers, leave_all
 from newsletter.deliver.hold import hold
 from newsletter.deliver.model import Result
 from newsletter.deliver.recover import resolve_within
@@ -24,7 +25,7 @@ from newsletter.events.model import Kind
 from newsletter.events.policy import Consequence, Score, consequence
 from newsletter.events.proof import AT_ONCE, find_deliveries, hash_of
 from newsletter.store import Store, serialise
-from newsletter.store.schema import attempt, campaign_event, event, subscriber
+from newsletter.store.schema import attempt, campaign_event, event
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +93,7 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
         fresh = [each for each in found if each[0].provider_id in new]
         settled = _settle(connection, found, now)
         too_often = _too_often(connection, fresh)
-        suppressed = sum(
-            _follow(connection, each, row, now, too_often) for each, row in fresh if row is not None
-        )
+        suppressed = _follow(connection, fresh, now, too_often)
     held = tuple(_hold(store, campaign_id, hold_after) for campaign_id in _refusing(found))
     return Applied(
         kinds=dict(sorted(Counter(each.kind.value for each, row in fresh if row).items())),
@@ -196,16 +195,21 @@ def settle_known(store: Store, campaign_id: int) -> int:
 
 
 def _follow(
-    connection: Connection, each: Event, row: Row[Any], now: float, too_often: set[bytes]
-) -> bool:
-    """Do what one new, verified event asks for; gives whether an address is newly suppressed."""
-    what = _consequence(each)
-    if what is Consequence.SUPPRESS and each.kind is EventKind.UNSUBSCRIBED:
-        return _leave(connection, each, row, now)
-    counted = what is Consequence.COUNT and row.address_hash in too_often
-    if what is Consequence.SUPPRESS or counted:
-        return suppress(connection, row.address_hash, _REASONS[each.kind], each.source, now)
-    return False
+    connection: Connection, fresh: Sequence[_Found], now: float, too_often: set[bytes]
+) -> int:
+    """Do what new, verified events ask for; gives how many addresses are newly suppressed."""
+    unwanted: dict[SuppressionReason, list[tuple[bytes, str, float]]] = defaultdict(list)
+    leavers: dict[int, tuple[Event, Row[Any]]] = {}
+    for each, row in fresh:
+        what = _consequence(each) if row is not None else Consequence.KEEP
+        if row is None or what in {Consequence.KEEP, Consequence.ALERT}:
+            continue
+        if each.kind is EventKind.UNSUBSCRIBED:
+            leavers.setdefault(row.subscriber_uid, (each, row))
+        elif what is Consequence.SUPPRESS or row.address_hash in too_often:
+            unwanted[_REASONS[each.kind]].append((row.address_hash, each.source, now))
+    new = sum(len(suppress_all(connection, reason, told)) for reason, told in unwanted.items())
+    return new + _leave(connection, leavers, now)
 
 
 def _consequence(each: Event) -> Consequence:
@@ -213,15 +217,26 @@ def _consequence(each: Event) -> Consequence:
     return consequence(kind, each.verdict, proven=True) if kind else Consequence.KEEP
 
 
-def _leave(connection: Connection, each: Event, row: Row[Any], now: float) -> bool:
-    person = connection.execute(
-        select(subscriber).where(subscriber.c.uid == row.subscriber_uid).with_for_update()
-    ).first()
-    if person is None:
-        reason = SuppressionReason.UNSUBSCRIBED
-        return suppress(connection, row.address_hash, reason, each.source, now)
-    evidence = {"campaign_id": row.campaign_id}
-    return leave(connection, person, Consent(each.source, now, evidence=evidence)).changed
+def _leave(
+    connection: Connection, leavers: Mapping[int, tuple[Event, Row[Any]]], now: float
+) -> int:
+    """End the subscriptions of these uids; gives how many had not left before."""
+    people = find_readers(connection, leavers)
+    unknown = [
+        (row.address_hash, each.source, now)
+        for uid, (each, row) in leavers.items()
+        if uid not in people
+    ]
+    known = [
+        (person, Consent(leavers[uid][0].source, now, evidence=_evidence(leavers[uid][1])))
+        for uid, person in people.items()
+    ]
+    new = suppress_all(connection, SuppressionReason.UNSUBSCRIBED, unknown)
+    return len(new) + sum(result.changed for result in leave_all(connection, known))
+
+
+def _evidence(row: Row[Any]) -> dict[str, int]:
+    return {"campaign_id": row.campaign_id}
 
 
 def _too_often(connection: Connection, fresh: Sequence[_Found]) -> set[bytes]:
