@@ -135,10 +135,17 @@ def _row(each: Event, delivery: Row[Any] | None, keys: Keys, now: float) -> tupl
         delivery.address_hash if delivery else hash_of(each.email, keys),
         each.verdict.value,
         int(delivery is not None),
-        b"" if erased else zlib.compress(each.payload, 1),
+        b"" if erased else _packed(each.payload),
         min(each.at, now),
         now,
     )
+
+
+def _packed(payload: bytes) -> bytes:
+    """Compress; to lay out zlib's usual window takes longer than to fill it with one event."""
+    window, memory = (12, 5) if len(payload) <= 1 << 12 else (zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
+    packer = zlib.compressobj(1, zlib.DEFLATED, window, memory)
+    return packer.compress(payload) + packer.flush()
 
 
 def _settle(connection: Connection, found: Sequence[_Found], now: float) -> int:

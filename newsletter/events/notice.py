@@ -128,7 +128,7 @@ def said_about(address: str, text: str, *, alone: bool) -> Said:
     """
     said = find_reply(_paragraph(address, text))
     if alone and (said.reply or said.status):
-        return replace(said, phase=said.phase or find_phase(text))
+        return replace(said, phase=find_phase(text) or said.phase)
     if not alone:
         return said
     start = max(0, text.lower().find(address.lower()))

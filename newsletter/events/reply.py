@@ -26,6 +26,13 @@ _END = re.compile(
     r"|\nGiving up|\n---"
 )
 
+_RETURNED = re.compile(
+    r"(?im)^[\W_]{0,30}(?:(?:the |your )?(?:original|returned|unsent|undelivered) message"
+    r"|message headers?|below (?:this line )?is a copy|(?:here|this) is a copy"
+    r"|start of (?:the )?mess|-{4,}.{0,20}(?:message|header))"
+)
+"""Where notices of old begin to quote the message itself."""
+
 
 class Phase(StrEnum):
     """How far the conversation had come (RFC 5321 section 4.1.4)."""
@@ -54,7 +61,8 @@ _PHASES = (
     (
         Phase.CONTENT,
         re.compile(
-            r"in reply to end of data|after end of data|failed after i sent the message"
+            r"in reply to end of data|after (?:pipelined )?(?:end of )?data|>>> data\s*\n<<< [45]"
+            r"|failed after i sent the message"
             r"|(?:for|to) (?:the )?(?:text|end of data) command",
             re.IGNORECASE,
         ),
@@ -100,6 +108,8 @@ def find_reply(text: str) -> Said:
         said = _line(text[start:])
         status = code[2] or (before and before[1]) or _first_status(said)
         return Said(code[1], status, said, find_phase(text))
+    over = _RETURNED.search(text)
+    text = text[: over.start()] if over else text
     status = _STATUS.search(text)
     words = _plain(text[: LONGEST_REASON * 4])
     return Said("", status[1] if status else "", words, find_phase(text))

@@ -57,7 +57,7 @@ def test_the_phase_is_found(text, phase):
         ("550 unknown user (in reply to end of DATA command)", "5.0.0", "temporary"),
         ("550 unknown user", "5.0.0", "temporary"),
         ("550 unknown user (in reply to MAIL FROM command)", "5.1.1", "policy"),
-        ("550 5.1.1 blocked using an ip list", "5.1.1", "hard"),
+        ("550 5.1.1 blocked using an ip list", "5.1.1", "policy"),
         ("550 your address is on our blocklist", "5.1.1", "policy"),
         ("554 This user doesn't have a reader.example account", "5.0.0", "hard"),
         ("550 5.7.1 unknown user", "5.1.1", "policy"),
