@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class SubscriptionState(StrEnum):
@@ -34,8 +34,7 @@ class TokenPurpose(StrEnum):
     CONFIRM = "confirm"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """What a valid token says.
 
     ``subscriber_uid`` and ``campaign_id`` are opaque numbers. A ``proof`` token (from a dry run, a

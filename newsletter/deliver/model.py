@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Result(StrEnum):
@@ -35,8 +35,7 @@ class Delivery:
     values: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What happened to one delivery in one attempt.
 
     ``code`` is the SMTP reply code or HTTP status, ``status`` the enhanced status code
@@ -50,8 +49,7 @@ class Outcome:
     reply: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message ready for the wire: CRLF lines, 7 bit, dot-stuffing never needed."""
 
     mail_from: str
