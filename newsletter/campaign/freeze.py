@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from newsletter.audience import SubscriptionState, SuppressionReason
+from newsletter.audience.segments import Condition, where
 from newsletter.deliver import taken_or_uncertain
 from newsletter.errors import InputError
 from newsletter.render import CompiledIssue
@@ -47,11 +48,18 @@ SUPPRESSED_FIRST = (
 class Audience:
     """Whom a campaign is for: a list, or the rows of one file imported into it.
 
-    ``batch`` names the import whose rows they are; empty means the whole list.
+    ``batch`` names the import whose rows they are; empty means the whole list. ``condition`` is
+    the segment of these, if not all are meant.
     """
 
     list_name: str
     batch: str = ""
+    condition: Condition | None = None
+
+    @property
+    def segment(self) -> str:
+        """The segment's canonical text; empty for none."""
+        return "" if self.condition is None else str(self.condition)
 
 
 def freeze(
@@ -74,45 +82,60 @@ def freeze(
     Raises:
         InputError: There is no such list, or nobody is on it.
     """
-    list_id = connection.execute(
-        select(mailing_list.c.id).where(mailing_list.c.name == audience.list_name)
-    ).scalar()
-    if list_id is None:
-        raise InputError(
-            f"there is no list {audience.list_name!r}",
-            fix="`send.py subscribers lists` shows them; `send.py subscribers import` makes one",
-        )
-    people = _people(campaign_id, list_id, audience, compiled, again=again)
+    people = _people(connection, campaign_id, audience, compiled, again=again)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
     count = connection.execute(
         select(func.count()).where(delivery.c.campaign_id == campaign_id)
     ).scalar_one()
     if not count:
-        raise InputError(f"nobody is on the list {audience.list_name!r}")
+        where_to_be = " and in the segment" if audience.segment else ""
+        raise InputError(f"nobody is on the list {audience.list_name!r}{where_to_be}")
     return int(count)
 
 
-def joined_since(connection: Connection, campaign_id: int, list_name: str) -> int:
-    """How many are active on a list and not in a campaign's frozen audience."""
+def skips(connection: Connection, audience: Audience) -> dict[str, int]:
+    """How many of an audience there are by why they would be skipped; ``""``: they would not.
+
+    Raises:
+        InputError: There is no such list.
+    """
+    reason = case(*_barred(), else_="").label("reason")
+    people = _of(select(reason), audience, _list_id(connection, audience)).subquery()
+    query = select(people.c.reason, func.count()).group_by(people.c.reason)
+    return {row.reason: row[1] for row in connection.execute(query)}
+
+
+def joined_since(connection: Connection, campaign_id: int, audience: Audience) -> int:
+    """How many are active in an audience and not in a campaign's frozen one."""
     frozen = exists().where(
         delivery.c.campaign_id == campaign_id, delivery.c.email_key == subscriber.c.email_key
     )
-    query = (
-        select(func.count())
-        .select_from(subscriber)
-        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
-        .join(mailing_list, mailing_list.c.id == subscription.c.list_id)
-        .where(
-            mailing_list.c.name == list_name,
-            subscription.c.state == SubscriptionState.ACTIVE,
-            ~frozen,
-        )
+    everyone = select(func.count()).select_from(subscriber)
+    query = _of(everyone, audience, _list_id(connection, audience)).where(
+        subscription.c.state == SubscriptionState.ACTIVE, ~frozen
     )
     return int(connection.execute(query).scalar_one())
 
 
+def _list_id(connection: Connection, audience: Audience) -> int:
+    found = connection.execute(
+        select(mailing_list.c.id).where(mailing_list.c.name == audience.list_name)
+    ).scalar()
+    if found is None:
+        raise InputError(
+            f"there is no list {audience.list_name!r}",
+            fix="`send.py subscribers lists` shows them; `send.py subscribers import` makes one",
+        )
+    return int(found)
+
+
 def _people(
-    campaign_id: int, list_id: int, audience: Audience, compiled: CompiledIssue, *, again: bool
+    connection: Connection,
+    campaign_id: int,
+    audience: Audience,
+    compiled: CompiledIssue,
+    *,
+    again: bool,
 ) -> Select[Any]:
     columns: dict[str, ColumnElement[Any]] = {
         **{column.name: column for column in subscriber.c},
@@ -122,11 +145,16 @@ def _people(
         "variant": _variant(compiled),
         "skipped": _skipped(compiled.slug, campaign_id, again=again),
     }
-    query = (
-        select(*(columns[c.name].label(c.name) for c in delivery.c))
-        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
-        .where(subscription.c.list_id == list_id)
-    )
+    chosen = select(*(columns[c.name].label(c.name) for c in delivery.c))
+    return _of(chosen, audience, _list_id(connection, audience))
+
+
+def _of(query: Select[Any], audience: Audience, list_id: int) -> Select[Any]:
+    query = query.join_from(
+        subscriber, subscription, subscription.c.subscriber_id == subscriber.c.id
+    ).where(subscription.c.list_id == list_id)
+    if audience.condition is not None:
+        query = query.where(where(audience.condition, time.time()))
     if audience.batch:
         query = query.where(
             exists().where(
@@ -138,6 +166,12 @@ def _people(
 
 
 def _skipped(slug: str, campaign_id: int, *, again: bool) -> ColumnElement[str]:
+    sent = [] if again else [(_already_sent(slug, campaign_id), "already-sent")]
+    return case(*_barred(), *sent, else_="")
+
+
+def _barred() -> list[tuple[ColumnElement[bool], str]]:
+    """Who may not be mailed whatever the issue, and why; the first reason counts."""
     reasons: list[tuple[ColumnElement[bool], str]] = [
         (
             exists().where(
@@ -148,14 +182,12 @@ def _skipped(slug: str, campaign_id: int, *, again: bool) -> ColumnElement[str]:
         )
         for reason in SUPPRESSED_FIRST
     ]
-    reasons += [
+    return [
+        *reasons,
         (subscription.c.state == SubscriptionState.UNSUBSCRIBED, "unsubscribed"),
         (subscription.c.state == SubscriptionState.PENDING, "unconfirmed"),
         (subscriber.c.paused_until > time.time(), "paused"),
     ]
-    if not again:
-        reasons.append((_already_sent(slug, campaign_id), "already-sent"))
-    return case(*reasons, else_="")
 
 
 def _already_sent(slug: str, campaign_id: int) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ whatever others did meanwhile, nobody gets an issue twice.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,7 @@ def open_campaign(
     again_reason: str = "",
     live: bool,
 ) -> Opened:
-    """Find the campaign of this issue and list, or freeze its audience in a new one.
+    """Find the campaign of this issue, list and segment, or freeze its audience in a new one.
 
     Args:
         again_reason: Why people who have this issue get it again; empty skips them.
@@ -162,6 +163,9 @@ def _existing(
     unfinished = [row for row in rows if row.state in states.UNFINISHED]
     for row in unfinished:
         if row.audience == audience.list_name:
+            if row.segment != audience.segment:
+                _refuse_segment(row, audience, live=live)
+                continue
             _require_same(row, compiled, again_reason)
             return row
     if unfinished and live:
@@ -176,9 +180,24 @@ def _existing(
         for row in rows
         if row.state == "finished"
         and row.digest == compiled.digest
-        and row.audience == audience.list_name
+        and (row.audience, row.segment) == (audience.list_name, audience.segment)
     )
     return None if again_reason else next(finished, None)
+
+
+def _refuse_segment(row: Row[Any], audience: Audience, *, live: bool) -> None:
+    if live:
+        same = f"with --segment {shlex.quote(row.segment)}" if row.segment else "without --segment"
+        raise RefusedError(
+            f"campaign {row.id} of this issue, to {_part(row.audience, row.segment)}, is "
+            f"{row.state}; this is {_part(audience.list_name, audience.segment)}: who is in both "
+            "could get it twice",
+            fix=f"go on with it {same}, or `send.py cancel {row.id}`",
+        )
+
+
+def _part(list_name: str, segment: str) -> str:
+    return f"{list_name} where {segment}" if segment else f"all of {list_name}"
 
 
 def _require_same(row: Row[Any], compiled: CompiledIssue, again_reason: str) -> None:
@@ -217,6 +236,7 @@ def _create(
         insert(campaign).values(
             slug=compiled.slug,
             audience=audience.list_name,
+            segment=audience.segment,
             digest=compiled.digest,
             state="approved",
             transport=desk.settings.transport,

@@ -57,6 +57,8 @@ def _head(report: Report) -> Iterator[str]:
         ("started", clock(report.started_at)),
         ("finished", clock(report.finished_at)),
     ]
+    if known.segment:
+        rows.insert(2, ("segment", known.segment))
     if report.again_reason:
         rows.append(("sent again", report.again_reason))
     for approval in report.approvals:

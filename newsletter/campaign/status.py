@@ -20,7 +20,7 @@ class Status:
 
     ``note`` says why it is in its state, and ``held`` that no person put it there. ``not_before``
     is when a scheduled one begins, ``next_retry`` when the next deferred delivery is due (Unix
-    seconds).
+    seconds). ``segment`` says which part of the list it is for; empty: all of it.
     """
 
     campaign_id: int
@@ -33,6 +33,7 @@ class Status:
     held: bool = False
     not_before: float | None = None
     next_retry: float | None = None
+    segment: str = ""
 
     @property
     def has_problems(self) -> bool:
@@ -46,6 +47,7 @@ class Status:
             "campaign": self.campaign_id,
             "issue": self.slug,
             "list": self.audience,
+            "segment": self.segment or None,
             "state": self.state,
             "note": self.note,
             "not_before": _iso(self.not_before),
@@ -92,6 +94,7 @@ def status(connection: Connection, campaign_id: int) -> Status:
         held=bool(last and last.by == SYSTEM and row.state == "paused"),
         not_before=row.not_before if row.state == "scheduled" else None,
         next_retry=due,
+        segment=row.segment,
     )
 
 

@@ -21,8 +21,9 @@ from newsletter.cli.doctor import doctor
 from newsletter.cli.issues import approve, check, new, render
 from newsletter.cli.preview import preview, serve
 from newsletter.cli.report import report
-from newsletter.cli.send import send, test
+from newsletter.cli.send import send
 from newsletter.cli.subscribers import subscribers
+from newsletter.cli.trial import test
 from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 

@@ -1,4 +1,4 @@
-"""send and test: the two commands that mail comes out of."""
+"""send: the command that mails a list."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from newsletter.cli.desk import (
 )
 from newsletter.cli.progress import import_bar
 from newsletter.cli.schedule import Countdown, called_off, show_what_waits
+from newsletter.cli.segment import audience_of, require_readable, segment_option
 from newsletter.cli.sending_view import sending_view
 from newsletter.errors import RefusedError, UsageError
 
@@ -38,6 +39,7 @@ Examples:
   send.py send issues/spring-news.md --list readers
   send.py send issues/spring-news.md --list readers --live
   send.py send issues/spring-news.md --list readers --live --confirm 12406
+  send.py send issues/spring-news.md --list readers --segment 'city = Vienna'
   send.py send issues/spring-news.md --list readers --live --detach
   send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
 
@@ -52,6 +54,7 @@ Running a live send again continues it; nobody gets the issue twice.
     type=click.Path(path_type=Path),
     help="Import this file into --list (default: the file's name) and send to its rows.",
 )
+@segment_option
 @click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
 @click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
 @click.option("--confirm", type=int, metavar="N", help="How many will get it, instead of asking.")
@@ -71,6 +74,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     issue: Path,
     list_name: str,
     csv_file: Path | None,
+    segment: str | None,
     skip_invalid: bool,
     live: bool,
     confirm: int | None,
@@ -88,8 +92,9 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         raise UsageError("--confirm goes with --live")
     if detach and not live:
         raise UsageError("--detach goes with --live")
+    require_readable(segment)
     with line.desk(by=by, live=live) as desk:
-        job = Job(issue, list_name, csv_file, skip_invalid, again, detach)
+        job = Job(issue, list_name, csv_file, segment, skip_invalid, again, detach)
         not_before = _when(at) if at else 0.0
         result = _live(desk, job, confirm, not_before) if live else _dry_run(desk, job, out)
     if as_json:
@@ -108,6 +113,7 @@ class Job:
         issue: Path,
         list_name: str,
         csv_file: Path | None,
+        segment: str | None,
         skip_invalid: bool,
         again: str,
         detach: bool,
@@ -115,6 +121,7 @@ class Job:
         self.issue = issue
         self.list_name = list_name or (csv_file.stem if csv_file else "")
         self.csv_file = csv_file
+        self.segment = segment
         self.skip_invalid = skip_invalid
         self.again = again
         self.detach = detach
@@ -168,10 +175,11 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
     _refuse_blockers(prepared)
     with desk.store.read() as connection:
         approval.require(connection, desk.settings, prepared.compiled, job.list_name)
+    audience = _audience(desk, job)
     opened = opening.open_campaign(
-        desk, prepared.compiled, _audience(desk, job), again_reason=job.again, live=True
+        desk, prepared.compiled, audience, again_reason=job.again, live=True
     )
-    _say_who_joined_since(desk, job, opened)
+    _say_who_joined_since(desk, audience, opened)
     if opened.status.state == "finished":
         say("This issue went out to this list already; nothing is left to send.")
         return opened.status
@@ -202,16 +210,20 @@ def _detach(desk: Desk, opened: Opened, not_before: float) -> Status:
         return status(connection, campaign_id)
 
 
-def _say_who_joined_since(desk: Desk, job: Job, opened: Opened) -> None:
+def _say_who_joined_since(desk: Desk, audience: Audience, opened: Opened) -> None:
+    from dataclasses import replace
+
     from newsletter.campaign.freeze import joined_since
 
     if not opened.continuing:
         return
     with desk.store.read() as connection:
-        number = joined_since(connection, opened.status.campaign_id, job.list_name)
+        number = joined_since(connection, opened.status.campaign_id, replace(audience, batch=""))
     if number:
+        who = f"on the list {audience.list_name}"
+        who += " and in the segment" if audience.segment else ""
         say(
-            f"{number} on the list {job.list_name} joined after its audience was fixed, and are "
+            f"{number} {who} joined after its audience was fixed, and are "
             "not in this campaign: to reach them, import them into a list of their own"
         )
 
@@ -251,6 +263,8 @@ def show_plan(opened: Opened, where_to: str) -> None:
     counts = opened.status.tally
     say(f"{opened.compiled.title}  (digest {opened.compiled.digest[:12]})")
     say(f"  to the list {opened.status.audience}: {counts.audience} people")
+    if opened.status.segment:
+        say(f"  of it only where {opened.status.segment}")
     for reason, number in sorted(counts.skipped.items()):
         say(f"  skipped, {reason}: {number}")
     say(f"  will get it: {opened.mailable}, {where_to}")
@@ -276,24 +290,26 @@ def _refuse_blockers(prepared: Prepared) -> None:
 
 
 def _audience(desk: Desk, job: Job) -> Audience:
-    from newsletter.audience import import_csv
-    from newsletter.campaign.freeze import Audience
+    batch = _import(desk, job, job.csv_file) if job.csv_file else ""
+    return audience_of(desk.store, job.list_name, job.segment, batch)
 
-    if job.csv_file is None:
-        return Audience(job.list_name)
-    with import_bar(job.csv_file) as progress:
+
+def _import(desk: Desk, job: Job, csv_file: Path) -> str:
+    from newsletter.audience import import_csv
+
+    with import_bar(csv_file) as progress:
         report = import_csv(
             desk.store,
             desk.keys,
-            job.csv_file,
+            csv_file,
             list_name=job.list_name,
             source="csv",
             skip_invalid=job.skip_invalid,
-            rejects=job.csv_file.with_suffix(".rejects.csv"),
+            rejects=csv_file.with_suffix(".rejects.csv"),
             progress=progress,
         )
     show_import(report)
-    return Audience(job.list_name, batch=report.batch)
+    return report.batch
 
 
 def show_import(report: ImportReport) -> None:
@@ -307,6 +323,8 @@ def show_status(result: Status) -> None:
     click.echo(
         f"Campaign {result.campaign_id}: {result.slug} to {result.audience} ({result.state})"
     )
+    if result.segment:
+        click.echo(f"  only where {result.segment}")
     rows = {
         "accepted": counts.accepted,
         "deferred": counts.deferred,
@@ -321,31 +339,3 @@ def show_status(result: Status) -> None:
             click.echo(f"  {name:<{width}}  {number:>9,}")
     click.echo(f"  {'audience':<{width}}  {counts.audience:>9,}")
     show_what_waits(result)
-
-
-@click.command(epilog="Example: send.py test issues/spring-news.md --to office@clinic.example")
-@issue_argument
-@click.option(
-    "--to", "addresses", multiple=True, required=True, help="An address; repeat for more."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="With the outbox: where to. [var/outbox/test]"
-)
-@pass_line
-def test(line: CommandLine, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
-    """Send one [TEST] message to addresses named here, never to a list.
-
-    It goes by the configured transport; its links are proof links, which change nothing.
-    """
-    from newsletter.campaign.prepare import prepare
-    from newsletter.campaign.trial import send_test
-
-    with line.desk() as desk:
-        prepared = prepare(issue, desk.settings)
-        folder = out or desk.settings.var / "outbox" / "test"
-        outcomes = send_test(desk, prepared.compiled, addresses, folder)
-    for address, outcome in zip(addresses, outcomes, strict=True):
-        click.echo(f"{address}: {outcome.result} {outcome.reply}".rstrip())
-    if desk.settings.transport == "outbox":
-        say(f"Written to {folder}; nothing left this machine.")
-    sys.exit(0 if all(o.result == "accepted" for o in outcomes) else 1)

@@ -12,6 +12,7 @@ import click
 
 from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
 from newsletter.cli.progress import import_bar
+from newsletter.cli.segment import count
 
 
 @click.group()
@@ -181,3 +182,6 @@ def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
     with line.desk(by=by) as desk:
         forget(desk.store, address, desk.keys, by=desk.by)
     say("Erased. The address stays suppressed.")
+
+
+subscribers.add_command(count)

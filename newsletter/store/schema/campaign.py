@@ -1,7 +1,8 @@
 """Approvals and campaigns.
 
 Nothing of a campaign is offered before ``not_before``, and nothing beyond position ``canary`` (0:
-there is none) before everyone up to it has an outcome.
+there is none) before everyone up to it has an outcome. ``segment`` is the canonical text of which
+part of the list ``audience`` it is for; empty for all of it.
 """
 
 from sqlalchemy import (
@@ -54,6 +55,7 @@ campaign = Table(
     Column("finished_at", Double),
     Column("not_before", Double, nullable=False, server_default="0"),
     Column("canary", Integer, nullable=False, server_default="0"),
+    Column("segment", Text, nullable=False, server_default=""),
     Index("ix_campaign_slug_audience", "slug", "audience"),
 )
 

@@ -1,0 +1,211 @@
+"""A segment's text -> its tree, by recursive descent.
+
+any     = all { "or" all }
+all     = one { "and" one }
+one     = "not" one | "(" any ")" | test
+test    = name ( "is" [ "not" ] "empty" | [ "not" ] "in" "(" value { "," value } ")"
+          | "contains" value | ( "=" | "!=" ) value | ( "<" | "<=" | ">" | ">=" ) size )
+size    = number, or for joined and subscribed: YYYY-MM-DD | N "days" "ago"
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from newsletter.audience.segments.model import (
+    ATTRIBUTE,
+    COLUMNS,
+    DATES,
+    KEYWORDS,
+    LIST,
+    SIZES,
+    And,
+    Comparison,
+    Condition,
+    Day,
+    DaysAgo,
+    Empty,
+    Name,
+    Not,
+    Number,
+    OneOf,
+    Or,
+    Text,
+)
+from newsletter.audience.segments.tokens import Token, tokenize
+from newsletter.audience.segments.trouble import trouble
+from newsletter.errors import UsageError
+
+DEEPEST = 30
+_NAME = re.compile(r"\w{1,80}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,5})?")
+_DAYS = re.compile(r"[0-9]{1,5}")
+_DAY_HINT = "write 2026-01-31 or 30 days ago"
+
+
+def parse_segment(text: str) -> Condition:
+    """Read an expression.
+
+    Args:
+        text: As a person typed it, or `str` of an earlier result: both give the same.
+
+    Raises:
+        UsageError: It is none; the message shows the column.
+    """
+    parser = _Parser(text)
+    condition = parser.any(0)
+    if parser.next.kind != "end":
+        raise parser.trouble(f"{parser.next} was not expected", "join tests with `and` or `or`")
+    return condition
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = tokenize(text)
+        self._at = 0
+
+    @property
+    def next(self) -> Token:
+        return self._tokens[self._at]
+
+    def any(self, depth: int) -> Condition:
+        terms = [self._all(depth)]
+        while self._take("or"):
+            terms.append(self._all(depth))
+        return terms[0] if len(terms) == 1 else Or(tuple(terms))
+
+    def trouble(self, message: str, fix: str, at: int | None = None) -> UsageError:
+        return trouble(self._text, self.next.at if at is None else at, message, fix)
+
+    def _all(self, depth: int) -> Condition:
+        terms = [self._one(depth)]
+        while self._take("and"):
+            terms.append(self._one(depth))
+        return terms[0] if len(terms) == 1 else And(tuple(terms))
+
+    def _one(self, depth: int) -> Condition:
+        if depth > DEEPEST:
+            raise self.trouble(f"nested more than {DEEPEST} deep", "make it simpler")
+        if self._take("not"):
+            return Not(self._one(depth + 1))
+        if self._take("("):
+            inner = self.any(depth + 1)
+            self._require(")")
+            return inner
+        return self._test()
+
+    def _test(self) -> Condition:
+        name = self._name()
+        if self._take("is"):
+            return self._empty(name)
+        if self._take("not"):
+            self._require("in")
+            return Not(self._one_of(name))
+        if self._take("in"):
+            return self._one_of(name)
+        return self._comparison(name)
+
+    def _name(self) -> Name:
+        token = self.next
+        text = token.text.removeprefix(ATTRIBUTE)
+        explicit = text != token.text
+        good = token.kind == "word" and _NAME.fullmatch(text)
+        if not good or (not explicit and text.casefold() in KEYWORDS):
+            names = ", ".join((LIST, *COLUMNS, *DATES))
+            raise self.trouble(
+                f"a name should stand here, not {token}", f"{names}, or the name of an attribute"
+            )
+        self._at += 1
+        return Name(text, explicit or text not in (LIST, *COLUMNS, *DATES), token.at)
+
+    def _empty(self, name: Name) -> Condition:
+        opposite = self._take("not")
+        self._require("empty")
+        if not name.attribute and name.text not in COLUMNS:
+            raise self.trouble(f"{name} is never empty", "compare it instead", name.at)
+        return Not(Empty(name)) if opposite else Empty(name)
+
+    def _one_of(self, name: Name) -> OneOf:
+        self._refuse_date(name, "in")
+        self._require("(")
+        values = [self._value()]
+        while self._take(","):
+            values.append(self._value())
+        self._require(")")
+        return OneOf(name, tuple(values))
+
+    def _comparison(self, name: Name) -> Comparison:
+        operator = self.next
+        possible = _operators(name)
+        if operator.kind == "text" or operator.text.casefold() not in possible:
+            raise self.trouble(
+                f"after {name} a comparison should stand, not {operator}",
+                f"one of {' '.join(possible)}",
+            )
+        self._at += 1
+        sign = operator.text.casefold()
+        if not name.attribute and name.text in DATES:
+            return Comparison(name, sign, self._day())
+        if sign in SIZES:
+            return Comparison(name, sign, self._number())
+        value = self._value()
+        if sign == "contains" and not value.text:
+            raise self.trouble("everything contains nothing", "name a text", value.at)
+        return Comparison(name, sign, value)
+
+    def _value(self) -> Text:
+        token = self.next
+        keyword = token.kind == "word" and token.text.casefold() in KEYWORDS
+        if token.kind not in {"word", "text"} or keyword:
+            raise self.trouble(f"a value should stand here, not {token}", 'a word, or "a text"')
+        self._at += 1
+        return Text(token.text, token.at)
+
+    def _number(self) -> Number:
+        token = self.next
+        if token.kind != "word" or not _NUMBER.fullmatch(token.text):
+            raise self.trouble(
+                f"a number should stand here, not {token}", "by size only numbers are compared"
+            )
+        self._at += 1
+        return Number(token.text)
+
+    def _day(self) -> Day | DaysAgo:
+        token = self.next
+        if token.kind == "word" and _DAYS.fullmatch(token.text):
+            self._at += 1
+            self._require("days")
+            self._require("ago")
+            return DaysAgo(int(token.text))
+        try:
+            if token.kind != "word" or not _DATE.fullmatch(token.text):
+                raise ValueError
+            day = date.fromisoformat(token.text)
+        except ValueError:
+            raise self.trouble(f"a day should stand here, not {token}", _DAY_HINT) from None
+        self._at += 1
+        return Day(day)
+
+    def _refuse_date(self, name: Name, word: str) -> None:
+        if not name.attribute and name.text in DATES:
+            raise self.trouble(f"`{word}` does not go with {name}", f"{name} > 2026-01-31", name.at)
+
+    def _take(self, wanted: str) -> bool:
+        found = self.next.kind in {"word", "mark"} and self.next.text.casefold() == wanted
+        self._at += found
+        return found
+
+    def _require(self, wanted: str) -> None:
+        if not self._take(wanted):
+            raise self.trouble(f"`{wanted}` should stand here, not {self.next}", f"add `{wanted}`")
+
+
+def _operators(name: Name) -> tuple[str, ...]:
+    if name.attribute:
+        return ("=", "!=", *SIZES, "contains")
+    if name.text in DATES:
+        return ("=", "!=", *SIZES)
+    return ("=", "!=") if name.text == LIST else ("=", "!=", "contains")

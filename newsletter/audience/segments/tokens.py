@@ -1,0 +1,76 @@
+"""A segment's text -> tokens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from newsletter.audience.segments.trouble import trouble
+
+LONGEST = 2000
+_TOKEN = re.compile(
+    r"""(?P<text>"(?:[^"\\]|\\["\\])*"|'(?:[^'\\]|\\['\\])*')"""
+    r"""|(?P<mark><=|>=|!=|[=<>(),])|(?P<word>[^\s()=!<>,"'\\]+)"""
+)
+_ESCAPED = re.compile(r"\\(.)")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """``kind`` is ``word``, ``text`` (it was quoted), ``mark`` or ``end``; ``at`` counts from 0."""
+
+    kind: str
+    text: str
+    at: int
+
+    def __str__(self) -> str:
+        return "the end" if self.kind == "end" else f"{self.text!r}"
+
+
+def tokenize(text: str) -> list[Token]:
+    """The tokens of an expression, the last one being its end.
+
+    Raises:
+        UsageError: It is too long, or a character can begin no token.
+    """
+    if len(text) > LONGEST:
+        raise trouble(
+            text, LONGEST, f"longer than {LONGEST} characters", "use a list of their own instead"
+        )
+    tokens = []
+    at = _blank(text, 0)
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _unreadable(text, at)
+        _require_printable(text, at, found.end())
+        tokens.append(_token(found))
+        at = _blank(text, found.end())
+    return [*tokens, Token("end", "", len(text))]
+
+
+def _token(found: re.Match[str]) -> Token:
+    kind = found.lastgroup or ""
+    text = found[0]
+    if kind == "text":
+        text = _ESCAPED.sub(r"\1", text[1:-1])
+    return Token(kind, text, found.start())
+
+
+def _blank(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _require_printable(text: str, start: int, end: int) -> None:
+    for at in range(start, end):
+        if not text[at].isprintable():
+            raise trouble(text, at, "a character that cannot be seen", "take it out")
+
+
+def _unreadable(text: str, at: int) -> Exception:
+    if text[at] in "\"'":
+        fix = f"end it with {text[at]}; write \\{text[at]} for a quotation mark inside, \\\\ for \\"
+        return trouble(text, at, "this quotation is not ended", fix)
+    return trouble(text, at, f"{text[at]!r} means nothing here", 'put values in quotes: "…"')

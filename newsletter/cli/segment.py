@@ -1,0 +1,95 @@
+"""--segment EXPR: a part of a list; and how many it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json
+
+if TYPE_CHECKING:
+    from newsletter.campaign.freeze import Audience
+    from newsletter.store import Store
+
+
+def segment_option(command: Any) -> Any:
+    """``--segment EXPR``: only who is in this part of the list."""
+    return click.option(
+        "--segment", metavar="EXPR", help="Only who matches, like 'city = Vienna'; docs/segments.md"
+    )(command)
+
+
+def require_readable(segment: str | None) -> None:
+    """Refuse what is no segment before anything else is done.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if segment is not None:
+        from newsletter.audience.segments import parse_segment
+
+        parse_segment(segment)
+
+
+def audience_of(store: Store, list_name: str, segment: str | None, batch: str = "") -> Audience:
+    """The audience that ``--list`` and ``--segment`` name.
+
+    Args:
+        batch: The import whose rows alone are meant; empty for all.
+
+    Raises:
+        UsageError: The segment is none, or names a list or an attribute that is not there.
+    """
+    from newsletter.audience.segments import check_names, parse_segment
+    from newsletter.campaign.freeze import Audience
+
+    if segment is None:
+        return Audience(list_name, batch)
+    condition = parse_segment(segment)
+    with store.read() as connection:
+        check_names(connection, segment, condition, list_name)
+    return Audience(list_name, batch, condition)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  send.py subscribers count --list readers
+  send.py subscribers count --list readers --segment 'city in (Vienna, Graz) and not list = trial'
+  send.py subscribers count --list readers --segment 'joined > 30 days ago' --json
+"""
+)
+@click.option("--list", "list_name", required=True, help="The list.")
+@segment_option
+@json_option
+@pass_line
+def count(line: CommandLine, list_name: str, segment: str | None, as_json: bool) -> None:
+    """How many are on a list or in a segment of it, and how many of these can be mailed."""
+    from newsletter.audience import list_id
+    from newsletter.campaign.freeze import skips
+
+    require_readable(segment)
+    with line.desk() as desk:
+        with desk.store.read() as connection:
+            list_id(connection, list_name)
+        audience = audience_of(desk.store, list_name, segment)
+        with desk.store.read() as connection:
+            skipped = skips(connection, audience)
+    matching, mailable = sum(skipped.values()), skipped.pop("", 0)
+    if as_json:
+        print_json(
+            {
+                "list": list_name,
+                "segment": audience.segment or None,
+                "matching": matching,
+                "mailable": mailable,
+                "skipped": skipped,
+            }
+        )
+        return
+    where = f" where {audience.segment}" if audience.segment else ""
+    click.echo(f"{matching:,} on the list {list_name}{where}")
+    for reason, number in sorted(skipped.items()):
+        click.echo(f"  not mailed, {reason}: {number:,}")
+    click.echo(f"  can be mailed: {mailable:,}")

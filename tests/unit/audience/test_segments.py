@@ -1,0 +1,81 @@
+"""The language of segments: what is written, what it is read as, and how it is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.audience.segments import Condition, parse_segment
+from newsletter.errors import UsageError
+from tests.segments_drawn import SEGMENTS
+
+PIECES = st.sampled_from(
+    r"""and or not ( ) = != < in is empty city joined list "a" ' " \ , 30 days ago 2026-02-30
+    contains attribute. ;""".split()  # noqa: SIM905 -- shorter
+)
+
+
+@given(SEGMENTS)
+def test_the_canonical_text_reads_as_the_same_segment(segment: Condition) -> None:
+    text = str(segment)
+    assert parse_segment(text) == segment
+    assert str(parse_segment(text)) == text
+
+
+@given(st.text(max_size=60) | st.lists(PIECES, max_size=25).map(" ".join))
+def test_garbage_is_refused_and_nothing_else_happens(text: str) -> None:
+    refused = ""
+    try:
+        text = str(parse_segment(text))
+    except UsageError as error:
+        refused = error.message
+    assert refused.startswith("--segment, column ") or str(parse_segment(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("city=Vienna", 'city = "Vienna"'),
+        ("CITY = x AND age>=40", 'CITY = "x" and age >= 40'),
+        ("a=1 or b=2 and not c=3", 'a = "1" or b = "2" and not c = "3"'),
+        ("(a=1 or b=2) and c=3", '(a = "1" or b = "2") and c = "3"'),
+        ("((city is not empty))", "not city is empty"),
+        ("city not in (Graz, 'New York')", 'not city in ("Graz", "New York")'),
+        ("joined > 30 days ago", "joined > 30 days ago"),
+        ("subscribed <= 2026-01-31", "subscribed <= 2026-01-31"),
+        ("attribute.language = de", 'attribute.language = "de"'),
+        ("attribute.city contains V", 'city contains "V"'),
+    ],
+)
+def test_what_is_written_and_how_it_is_recorded(text: str, canonical: str) -> None:
+    assert str(parse_segment(text)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        ("", 1, "a name should stand here"),
+        ("city = = x", 8, "a value should stand here"),
+        ("city = New York", 12, "not expected"),
+        ('city = "Vienna', 8, "not ended"),
+        ("joined > 2026-02-30", 10, "a day should stand here"),
+        ("joined > yesterday", 10, "2026-01-31"),
+        ("age > old", 7, "a number should stand here"),
+        ("first_name > 5", 12, "a comparison should stand"),
+        ("joined in (x)", 1, "does not go with joined"),
+        ("list is empty", 1, "never empty"),
+        ('city contains ""', 15, "contains nothing"),
+        ("(city = x", 10, "`)`"),
+        ("city = 'a\x00b'", 10, "cannot be seen"),
+        ("(" * 40 + "a=1" + ")" * 40, 32, "deep"),
+        ("a=1" + " " * 2000, 2001, "longer"),
+    ],
+)
+def test_a_refusal_points_at_the_column(text: str, column: int, words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_segment(text)
+    assert refused.value.message.startswith(f"--segment, column {column}:")
+    assert words in str(refused.value)
+    shown, caret = refused.value.message.splitlines()[1:3]
+    assert len(caret) <= len(shown) + 1
