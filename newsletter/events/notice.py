@@ -30,7 +30,10 @@ _SUBJECT = re.compile(
     r"|(?:mail|message|delivery)\b.{0,20}\bfail"
     r"|could not (?:be )?(?:send|sent|deliver)|error sending|mail (?:system )?error|not delivered"
     r"|message (?:status|delay)|warning: |bounced? (?:mail|message)|user unknown|unzustellbar"
-    r"|non remis|no entregado|rejected",
+    r"|nicht zugestellt|zustellung.{0,30}fehl|non (?:remis|d[ée]livr)|[ée]chec de (?:la )?remise"
+    r"|no (?:se )?(?:ha sido |pudo |puede )?entrega|devuelto|n[ãa]o (?:foi )?entreg"
+    r"|manca(?:to recapito|ta consegna)|onbestelbaar|niet bezorgd|配信(?:不能|エラー)|退信"
+    r"|недоставлен|не доставлен|rejected",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"\s*(?:re|aw|sv|antw|tr)\s*:", re.IGNORECASE)

@@ -78,7 +78,8 @@ _PHASES = (
     (Phase.ADDRESS, re.compile(r"(?:server|has) rejected address", re.IGNORECASE)),
 )
 _NAMED = re.compile(
-    r"\baccount\b|\bdomain\b|unknown host|host unknown|host \S+ not found|find any host"
+    r"\baccount\b|\bdomain\b|\bdom(?:[ií]nio|aine)\b|has moved|replaced by"
+    r"|unknown host|host unknown|host \S+ not found|find any host"
     r"|mail exchanger|service not known|\bmx\b|smtp service|unroute?able|non-?existent"
     r"|invalid recipient|550 requested action not taken: mailbox unavailable",
     re.IGNORECASE,

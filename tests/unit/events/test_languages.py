@@ -1,0 +1,43 @@
+"""Notices in the languages of the servers that write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.events import Kind, classify
+
+NOTICES = {
+    "de": ("Nachricht konnte nicht zugestellt werden", "Unbekannter Empfänger"),
+    "fr": ("Message non délivré", "Cet utilisateur n'existe pas"),
+    "es": ("El mensaje no se pudo entregar", "El usuario no existe"),
+    "pt": ("Mensagem não entregue", "Usuário desconhecido"),
+    "it": ("Mancata consegna", "Utente sconosciuto"),
+    "nl": ("Bericht niet bezorgd", "Gebruiker onbekend"),
+    "ru": ("Сообщение не доставлено", "Пользователь не найден"),
+    "ja": ("配信不能のお知らせ", "宛先が存在しません"),
+    "zh": ("系统退信", "收件人不存在"),
+}
+
+
+@pytest.mark.parametrize(("subject", "words"), NOTICES.values(), ids=NOTICES.keys())
+def test_a_dead_address_in_any_of_them(subject, words):
+    raw = (
+        f"From: postmaster@mta.example\nSubject: {subject}\n"
+        "Content-Type: text/plain; charset=utf-8\n\n"
+        f"<anna@reader.example>: 550 {words} (RCPT TO)\n"
+    )
+    report = classify(raw.encode())
+    assert report.kind is Kind.BOUNCE
+    assert [(each.address, each.verdict) for each in report.recipients] == [
+        ("anna@reader.example", "hard")
+    ]
+
+
+@pytest.mark.parametrize("subject", [subject for subject, _ in NOTICES.values()])
+def test_a_reader_who_writes_under_such_a_subject_is_none(subject):
+    raw = (
+        f"From: Anna <anna@reader.example>\nSubject: {subject}\n"
+        "Content-Type: text/plain; charset=utf-8\n\n"
+        "Dear doctor,\nmy friend bert@friend.example did not get your letter. Why?\n"
+    )
+    assert classify(raw.encode()).kind is Kind.OTHER
