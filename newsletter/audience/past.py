@@ -28,7 +28,7 @@ def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dic
             campaign.c.created_at,
         )
         .join(campaign, campaign.c.id == delivery.c.campaign_id)
-        .where(_theirs(connection, key, uid))
+        .where(sent_to(connection, key, uid))
         .order_by(campaign.c.id)
     ).all()
     found = []
@@ -57,8 +57,11 @@ def reports_of(connection: Connection, address_hash: bytes) -> list[dict[str, An
     return [dict(row) for row in rows.mappings()]
 
 
-def _theirs(connection: Connection, key: str, uid: int | None) -> ColumnElement[bool]:
-    """By address, which has an index; by who they are, too, if they had another one before."""
+def sent_to(connection: Connection, key: str, uid: int | None) -> ColumnElement[bool]:
+    """The deliveries to a reader: those to the address, and to another they had before.
+
+    They are asked for by who they are only in that case: there is no index for it.
+    """
     by_address: ColumnElement[bool] = delivery.c.email_key == key
     if uid is None:
         return by_address

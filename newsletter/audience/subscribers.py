@@ -7,14 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    cast,
+    delete,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.bulk import insert_new
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.lists import ensure_list
 from newsletter.audience.model import SubscriptionState, SuppressionReason
-from newsletter.audience.past import deliveries_of, reports_of
+from newsletter.audience.past import deliveries_of, reports_of, sent_to
 from newsletter.audience.suppression import lift, reasons, suppress
 from newsletter.store.schema import (
     consent_event,
@@ -223,10 +234,13 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         check_suppression_key_within(connection, keys)
         at = store.now(connection)
         suppress(connection, hashed, SuppressionReason.ERASED, by, at)
-        _forget_deliveries(connection, key)
-        connection.execute(update(event).where(event.c.address_hash == hashed).values(payload=b""))
-        connection.execute(delete(mailed_link).where(mailed_link.c.email_key == key))
         person = find(connection, key)
+        theirs = sent_to(connection, key, person and person.uid)
+        sent = connection.execute(select(delivery.c.address_hash).where(theirs)).scalars()
+        reports = event.c.address_hash.in_({hashed, *sent})
+        _forget_deliveries(connection, theirs)
+        connection.execute(update(event).where(reports).values(payload=b""))
+        connection.execute(delete(mailed_link).where(mailed_link.c.email_key == key))
         if person is None:
             return False
         uid = consent_event.c.subscriber_uid == person.uid
@@ -237,13 +251,14 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         return True
 
 
-def _forget_deliveries(connection: Connection, key: str) -> None:
+def _forget_deliveries(connection: Connection, theirs: ColumnElement[bool]) -> None:
+    nobody = f"erased-{secrets.token_hex(16)}-"
     connection.execute(
         update(delivery)
-        .where(delivery.c.email_key == key)
+        .where(theirs)
         .values(
             email="",
-            email_key="erased-" + secrets.token_hex(16),
+            email_key=literal(nobody).concat(cast(delivery.c.position, Text)),
             first_name="",
             last_name="",
             attributes={},

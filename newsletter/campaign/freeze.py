@@ -25,6 +25,7 @@ from newsletter.audience.segments import Condition, where
 from newsletter.deliver import taken_or_uncertain
 from newsletter.errors import InputError
 from newsletter.render import CompiledIssue
+from newsletter.store import count_anew
 from newsletter.store.schema import (
     campaign,
     delivery,
@@ -84,6 +85,7 @@ def freeze(
     """
     people = _people(connection, campaign_id, audience, compiled, again=again)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
+    count_anew(connection, delivery)
     count = connection.execute(
         select(func.count()).where(delivery.c.campaign_id == campaign_id)
     ).scalar_one()

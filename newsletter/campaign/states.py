@@ -14,8 +14,8 @@ from sqlalchemy import Connection, insert, or_, select, update
 from newsletter.deliver.chunks import is_done
 from newsletter.deliver.hold import SYSTEM
 from newsletter.errors import InputError, RefusedError
-from newsletter.store import Store
-from newsletter.store.schema import campaign, campaign_event
+from newsletter.store import Store, count_anew
+from newsletter.store.schema import attempt, campaign, campaign_event, delivery
 
 log = logging.getLogger(__name__)
 
@@ -156,4 +156,5 @@ def _finish(store: Store, campaign_id: int, by: str) -> bool:
         if state != "sending" or not is_done(connection, campaign_id):
             return False
         move(connection, campaign_id, "finished", by=by, now=store.now(connection))
+        count_anew(connection, delivery, attempt)
         return True

@@ -239,11 +239,16 @@ def _left_over(
 
 
 def _within(connection: Connection, place: Place) -> ColumnElement[bool]:
-    """Where a chunk's attempts are: without this the whole campaign's would be searched."""
+    """Where a chunk's attempts are: without this the whole campaign's would be searched.
+
+    A chunk that only records who was put back (`newsletter.deliver.again`) has no members.
+    """
     whole = select(chunk.c.kind, chunk.c.first, chunk.c.last).where(chunk.c.id == place.chunk_id)
     row = connection.execute(whole).one()
     if row.kind == "first":
         return attempt.c.position.between(row.first, row.last)
+    if not row.last:
+        return true()
     members = select(chunk_member.c.position).where(chunk_member.c.chunk_id == place.chunk_id)
     return attempt.c.position.in_(members)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from newsletter.errors import InputError, UnavailableError
@@ -101,6 +101,16 @@ def serialise(connection: Connection, name: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def count_anew(connection: Connection, *tables: Table) -> None:
+    """Let PostgreSQL look at tables that grew by many rows at once.
+
+    Until it has, by itself within minutes, it plans for empty ones, and a report takes as long.
+    https://www.postgresql.org/docs/current/sql-analyze.html
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ANALYZE {', '.join(table.name for table in tables)}"))
 
 
 def open_store(settings: Settings) -> Store:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
-from newsletter.audience import Consent, find, show
+from newsletter.audience import Consent, erase, find, show
 from newsletter.audience.preferences import change_address, pause
 from newsletter.deliver.replies import ReplyClass
 from newsletter.events.event import EventKind
@@ -97,3 +97,15 @@ def test_mail_to_a_former_address_is_theirs_too_and_nobody_elses(sent: Sent) -> 
         change_address(connection, person, "new@mail.example", KEYS, Consent("tests", sent.now))
     assert len(data(sent, "new@mail.example")["deliveries"]) == 1
     assert data(sent, "stranger@mail.example")["deliveries"] == []
+
+
+def test_who_is_erased_is_erased_under_a_former_address_too(sent: Sent) -> None:
+    with sent.store.write() as connection:
+        person = find(connection, sent.address(4))
+        assert person is not None
+        change_address(connection, person, "new@mail.example", KEYS, Consent("tests", sent.now))
+    assert erase(sent.store, "new@mail.example", KEYS, by="tests")
+    with sent.store.read() as connection:
+        kept = list(connection.execute(select(delivery.c.email, delivery.c.email_key)))
+    assert sum(not email for email, _ in kept) == 1
+    assert all(sent.address(4) not in (email, key) for email, key in kept)
