@@ -41,7 +41,7 @@ def status(line: CommandLine, campaign: int | None, as_json: bool, watch: bool) 
     """
     from newsletter.campaign.status import all_statuses
     from newsletter.campaign.status import status as one
-    from newsletter.cli.send import show_status
+    from newsletter.cli.campaign_view import show_status
 
     if watch:
         if campaign is None:

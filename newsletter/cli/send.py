@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.campaign_view import show_plan, show_status
 from newsletter.cli.desk import (
     CommandLine,
     by_option,
@@ -17,18 +18,16 @@ from newsletter.cli.desk import (
     print_json,
     say,
 )
-from newsletter.cli.progress import import_bar
-from newsletter.cli.schedule import Countdown, called_off, show_what_waits
-from newsletter.cli.segment import audience_of, require_readable, segment_option
+from newsletter.cli.schedule import Countdown, called_off
+from newsletter.cli.segment import require_readable, segment_option
+from newsletter.cli.send_job import Job, refuse_blockers
 from newsletter.cli.sending_view import sending_view
 from newsletter.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from newsletter.audience import ImportReport
     from newsletter.campaign.desk import Desk
     from newsletter.campaign.freeze import Audience
     from newsletter.campaign.opening import Opened
-    from newsletter.campaign.prepare import Prepared
     from newsletter.campaign.status import Status
 
 
@@ -94,6 +93,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         raise UsageError("--detach goes with --live")
     require_readable(segment)
     with line.desk(by=by, live=live) as desk:
+        list_name = list_name or (csv_file.stem if csv_file else "")
         job = Job(issue, list_name, csv_file, segment, skip_invalid, again, detach)
         not_before = _when(at) if at else 0.0
         result = _live(desk, job, confirm, not_before) if live else _dry_run(desk, job, out)
@@ -103,28 +103,6 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         show_status(result)
     left = result.tally.queued and not detach
     sys.exit(1 if result.has_problems or left else 0)
-
-
-class Job:
-    """What to send to whom, as the options say it."""
-
-    def __init__(
-        self,
-        issue: Path,
-        list_name: str,
-        csv_file: Path | None,
-        segment: str | None,
-        skip_invalid: bool,
-        again: str,
-        detach: bool,
-    ) -> None:
-        self.issue = issue
-        self.list_name = list_name or (csv_file.stem if csv_file else "")
-        self.csv_file = csv_file
-        self.segment = segment
-        self.skip_invalid = skip_invalid
-        self.again = again
-        self.detach = detach
 
 
 def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
@@ -138,8 +116,8 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
     folder = out or desk.settings.var / "outbox" / job.issue.stem
     with scratch_copy(desk.store, desk.settings) as store:
         copy = replace(desk, store=store)
-        audience = _audience(copy, job)
-        prepared = _prepare(copy, job, audience, live=False)
+        audience = job.audience(copy)
+        prepared = job.prepare(copy, audience, live=False)
         opened = opening.open_campaign(
             copy, prepared.compiled, audience, again_reason=job.again, live=False
         )
@@ -171,11 +149,11 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
     from newsletter.campaign import approval, opening, schedule, sending
     from newsletter.campaign.freeze import Audience
 
-    prepared = _prepare(desk, job, Audience(job.list_name), live=False)
-    _refuse_blockers(prepared)
+    prepared = job.prepare(desk, Audience(job.list_name), live=False)
+    refuse_blockers(prepared)
     with desk.store.read() as connection:
         approval.require(connection, desk.settings, prepared.compiled, job.list_name)
-    audience = _audience(desk, job)
+    audience = job.audience(desk)
     opened = opening.open_campaign(
         desk, prepared.compiled, audience, again_reason=job.again, live=True
     )
@@ -234,7 +212,7 @@ def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | Non
     try:
         sheltered = sending.require_way_out(desk, opened)
         if not sheltered:
-            _refuse_blockers(_prepare(desk, job, None, live=True))
+            refuse_blockers(job.prepare(desk, None, live=True))
         if opened.continuing:
             say(f"Going on with campaign {opened.status.campaign_id}.")
         else:
@@ -256,86 +234,3 @@ def _confirm(opened: Opened, where_to: str, confirm: int | None) -> None:
             f"not confirmed: {opened.mailable} people would get it; nothing was sent",
             fix=f"--confirm {opened.mailable}",
         )
-
-
-def show_plan(opened: Opened, where_to: str) -> None:
-    """Who is about to get what."""
-    counts = opened.status.tally
-    say(f"{opened.compiled.title}  (digest {opened.compiled.digest[:12]})")
-    say(f"  to the list {opened.status.audience}: {counts.audience} people")
-    if opened.status.segment:
-        say(f"  of it only where {opened.status.segment}")
-    for reason, number in sorted(counts.skipped.items()):
-        say(f"  skipped, {reason}: {number}")
-    say(f"  will get it: {opened.mailable}, {where_to}")
-
-
-def _prepare(desk: Desk, job: Job, audience: Audience | None, *, live: bool) -> Prepared:
-    from newsletter.audience import columns
-    from newsletter.campaign.prepare import prepare
-
-    known = columns(desk.store, audience.list_name) if audience else None
-    return prepare(job.issue, desk.settings, columns=known, live=live)
-
-
-def _refuse_blockers(prepared: Prepared) -> None:
-    from newsletter.check import format_findings
-
-    if prepared.blockers:
-        say(format_findings(prepared.blockers, colour=sys.stderr.isatty()))
-        raise RefusedError(
-            f"{len(prepared.blockers)} blocker(s) stand; nothing was sent",
-            fix="mend them, approve again, and send",
-        )
-
-
-def _audience(desk: Desk, job: Job) -> Audience:
-    batch = _import(desk, job, job.csv_file) if job.csv_file else ""
-    return audience_of(desk.store, job.list_name, job.segment, batch)
-
-
-def _import(desk: Desk, job: Job, csv_file: Path) -> str:
-    from newsletter.audience import import_csv
-
-    with import_bar(csv_file) as progress:
-        report = import_csv(
-            desk.store,
-            desk.keys,
-            csv_file,
-            list_name=job.list_name,
-            source="csv",
-            skip_invalid=job.skip_invalid,
-            rejects=csv_file.with_suffix(".rejects.csv"),
-            progress=progress,
-        )
-    show_import(report)
-    return report.batch
-
-
-def show_import(report: ImportReport) -> None:
-    """What an import did, in a line or two."""
-    say(report.summary())
-
-
-def show_status(result: Status) -> None:
-    """A campaign's counts: they add up to the audience."""
-    counts = result.tally
-    click.echo(
-        f"Campaign {result.campaign_id}: {result.slug} to {result.audience} ({result.state})"
-    )
-    if result.segment:
-        click.echo(f"  only where {result.segment}")
-    rows = {
-        "accepted": counts.accepted,
-        "deferred": counts.deferred,
-        "failed": counts.failed,
-        "uncertain": counts.uncertain,
-        "queued": counts.queued,
-        **{f"skipped, {reason}": n for reason, n in sorted(counts.skipped.items())},
-    }
-    width = max(len(name) for name in rows)
-    for name, number in rows.items():
-        if number or name == "accepted":
-            click.echo(f"  {name:<{width}}  {number:>9,}")
-    click.echo(f"  {'audience':<{width}}  {counts.audience:>9,}")
-    show_what_waits(result)
