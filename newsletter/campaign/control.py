@@ -136,7 +136,7 @@ def _reopen(desk: Desk, campaign_id: int, reason: str) -> None:
 def _look(desk: Desk, campaign_id: int) -> None:
     """Settle what dead senders left, one that is at work settles its own; then what is reported."""
     with suppress(RefusedError), sending_lock(desk.store):
-        recover(desk.store, campaign_id, desk.journal_folder)
+        recover(desk.store, desk.journal_folder)
     settle_known(desk.store, campaign_id)
 
 

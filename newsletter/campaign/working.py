@@ -21,10 +21,10 @@ from newsletter.campaign.sending import limits_of, open_transport, sender_name
 from newsletter.deliver import Composer, Tally
 from newsletter.deliver.chunks import due_chunks
 from newsletter.deliver.counts import Counts
-from newsletter.deliver.ledger import Lease, claim
+from newsletter.deliver.ledger import claim
 from newsletter.deliver.lock import sending_lock
 from newsletter.deliver.pace import Pace
-from newsletter.deliver.recover import recover, settle_late
+from newsletter.deliver.recover import recover
 from newsletter.deliver.runner import Sending, run_chunk
 from newsletter.engine import open_dispatcher, prepare
 from newsletter.errors import NewsletterError, RefusedError, UnavailableError
@@ -76,7 +76,6 @@ class Worker:
         self._dispatcher = open_dispatcher(desk.store, desk.settings.transport)
         self._owner = sender_name()
         self._open: dict[int, _Open] = {}
-        self._unsettled: list[Lease] = []
         self._failure: Exception | None = None
         self._trouble = ""
         self._rest = SHORTEST_REST_S
@@ -146,14 +145,7 @@ class Worker:
     def _sweep(self) -> list[int]:
         """Put the ledger in order; the chunks that are due."""
         store, settings = self._desk.store, self._desk.settings
-        with store.read() as connection:
-            leased = select(chunk.c.campaign_id).where(chunk.c.state == "leased").distinct()
-            taken = connection.execute(leased).scalars().all()
-        for campaign_id in taken:
-            recover(store, campaign_id, self._desk.journal_folder)
-        for lease in list(self._unsettled):
-            if settle_late(store, lease, self._desk.journal_folder):
-                self._unsettled.remove(lease)
+        recover(store, self._desk.journal_folder)
         for campaign_id in schedule.start_due(store, settings):
             self._tell(f"campaign {campaign_id} begins")
         for campaign_id in states.finish_done(store):
@@ -194,9 +186,6 @@ class Worker:
         kept.chunks += 1
         try:
             await run_chunk(kept.sending, lease)
-        except UnavailableError:
-            self._unsettled.append(lease)
-            raise
         finally:
             kept.chunks -= 1
             kept.used = asyncio.get_running_loop().time()

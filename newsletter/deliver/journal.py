@@ -2,7 +2,8 @@
 
 Each line is written before the next step is taken and goes straight to the kernel, so it outlives
 the process, though not a loss of power. One file per lease: its name stands in the chunk's row,
-and its lock is held as long as the owner lives.
+and its lock is held as long as the owner lives. It begins with the boot it was written on and the
+chunk it is about.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from newsletter.deliver.lock import try_lock
-from newsletter.deliver.model import Outcome, Result
+from newsletter.deliver.model import Origin, Outcome, Result
 from newsletter.errors import UnavailableError
 
 _quoted = json.JSONEncoder().encode
+_LONGEST_HEAD = 200
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -45,12 +47,13 @@ class FileJournal:
 
     Args:
         path: A file that does not exist yet.
+        origin: The leased chunk.
 
     Raises:
         UnavailableError: The file cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, origin: Origin) -> None:
         self.path = path
         self._broken = False
         try:
@@ -63,7 +66,7 @@ class FileJournal:
                 fix=f"make {path.parent} writable, with room on the disk",
             ) from None
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self._write(f"boot {_boot_id()}\n")
+        self._write(f"boot {_boot_id()}\nlease {json.dumps(origin)}\n")
 
     def begun(self, position: int) -> None:
         """The body of this position is about to be written.
@@ -123,6 +126,17 @@ def read_evidence(path: Path) -> Evidence | None:
         return _parse(path.read_bytes()) if try_lock(descriptor, fcntl.LOCK_EX) else None
     finally:
         os.close(descriptor)
+
+
+def read_origin(path: Path) -> Origin | None:
+    """The chunk that a journal is about; None if it does not say, as those of earlier versions."""
+    try:
+        with path.open("rb") as file:
+            lines = file.read(_LONGEST_HEAD).decode("ascii", "replace").split("\n")[:-1]
+    except OSError:
+        return None
+    word, _, rest = lines[1].partition(" ") if len(lines) > 1 else ("", "", "")
+    return Origin(*json.loads(rest)) if word == "lease" else None
 
 
 def _parse(raw: bytes) -> Evidence:

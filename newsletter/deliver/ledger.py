@@ -24,7 +24,7 @@ from newsletter.deliver.attempts import (
 )
 from newsletter.deliver.chunks import claimable
 from newsletter.deliver.eligible import choose, eligible
-from newsletter.deliver.model import Delivery, Outcome, Result
+from newsletter.deliver.model import Delivery, Origin, Outcome, Result
 from newsletter.deliver.rate import NO_RATES, Rates, Throttle
 from newsletter.deliver.retry import DEFAULT_POLICY, RetryPolicy
 from newsletter.deliver.tally import in_doubt
@@ -41,13 +41,22 @@ LEASE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to offer from one chunk, until somebody else raises its fence."""
+    """The right to offer from one chunk, until somebody else raises its fence.
+
+    ``created_at`` is the campaign's.
+    """
 
     campaign_id: int
     chunk_id: int
     kind: str
     fence: int
     journal: str
+    created_at: float
+
+    @property
+    def origin(self) -> Origin:
+        """What its journal says of itself."""
+        return Origin(self.campaign_id, self.created_at, self.chunk_id)
 
     @property
     def place(self) -> Place:
@@ -89,12 +98,14 @@ def claim(
     with store.write() as connection:
         now = store.now(connection)
         query = claimable(now).where(chunk.c.campaign_id == campaign_id)
+        query = query.add_columns(campaign.c.created_at)
         if chunk_id is not None:
             query = query.where(chunk.c.id == chunk_id)
         row = connection.execute(query.limit(1).with_for_update(skip_locked=True, of=chunk)).first()
         if row is None:
             return None
-        lease = Lease(campaign_id, row.id, row.kind, row.fence + 1, secrets.token_hex(16))
+        name = secrets.token_hex(16)
+        lease = Lease(campaign_id, row.id, row.kind, row.fence + 1, name, row.created_at)
         connection.execute(
             update(chunk)
             .where(chunk.c.id == row.id)
@@ -250,8 +261,18 @@ def _settle(
     if row.fence == lease.fence and row.state == "leased":
         append(connection, lease.place, outcomes, now)
         return row
-    late = append_late(connection, lease.place, outcomes, now)
-    if row.state == "done" and late:
-        positions = [outcome.position for outcome in late]
-        regroup(connection, lease.place, now, positions=positions)
+    settle_late(connection, lease.place, row.state, outcomes, now)
     return None
+
+
+def settle_late(
+    connection: Connection, place: Place, state: str, outcomes: Sequence[Outcome], now: float
+) -> None:
+    """Store what came after a lease was lost: it counts for what is still uncertain.
+
+    Args:
+        state: The chunk's, whose row is locked. One that is not done regroups when it ends.
+    """
+    late = append_late(connection, place, outcomes, now)
+    if state == "done" and late:
+        regroup(connection, place, now, positions=[outcome.position for outcome in late])

@@ -49,6 +49,14 @@ class Outcome(NamedTuple):
     reply: str = ""
 
 
+class Origin(NamedTuple):
+    """Which chunk a journal is about. ``created_at``, its campaign's, tells databases apart."""
+
+    campaign_id: int
+    created_at: float
+    chunk_id: int
+
+
 class Message(NamedTuple):
     """One message ready for the wire: CRLF lines, 7 bit, dot-stuffing never needed."""
 

@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from newsletter.deliver.attempts import Place, append, regroup
-from newsletter.deliver.journal import Evidence, read_evidence
-from newsletter.deliver.ledger import Lease, settle
-from newsletter.deliver.model import Outcome, Result
+from newsletter.deliver.journal import Evidence, read_evidence, read_origin
+from newsletter.deliver.ledger import settle_late
+from newsletter.deliver.model import Origin, Outcome, Result
 from newsletter.deliver.tally import in_doubt
 from newsletter.errors import InputError
 from newsletter.store import Store
-from newsletter.store.schema import attempt, chunk
+from newsletter.store.schema import attempt, campaign, chunk
 
 
-def recover(store: Store, campaign_id: int, journal_dir: Path) -> None:
+def recover(store: Store, journal_dir: Path) -> None:
     """Settle what dead owners had offered, and make their chunks ready again.
 
     What the journal says was answered gets that outcome, what it proves was never begun goes back
@@ -28,8 +28,11 @@ def recover(store: Store, campaign_id: int, journal_dir: Path) -> None:
     An owner is dead when its journal lies here and nobody holds it, or when its lease ran out. On
     SQLite there is no other machine, and the caller holds `newsletter.deliver.lock.sending_lock`:
     there every owner is dead that does not hold its journal.
+
+    Then the journals are read of those whose chunks others took back meanwhile: each settles what
+    is uncertain because of its owner, and is removed.
     """
-    for orphan in _orphans(store, campaign_id, journal_dir):
+    for orphan in _orphans(store, journal_dir):
         with store.write() as connection:
             mine = _is_unchanged(connection, orphan.row)
             if mine:
@@ -37,24 +40,10 @@ def recover(store: Store, campaign_id: int, journal_dir: Path) -> None:
         # Whoever else is at it may die before its commit, and then the journal is read again.
         if mine and not orphan.held:
             (journal_dir / orphan.row.journal).unlink(missing_ok=True)
-
-
-def settle_late(store: Store, lease: Lease, journal_dir: Path) -> bool:
-    """Store the replies that came while the database was away, after the lease was lost.
-
-    Returns:
-        False while the lease is not lost: then `recover` does it.
-    """
-    path = journal_dir / lease.journal
-    with store.read() as connection:
-        row = connection.execute(select(chunk).where(chunk.c.id == lease.chunk_id)).first()
-    if row is not None and row.state == "leased" and row.fence == lease.fence:
-        return False
-    evidence = read_evidence(path)
-    if evidence and evidence.replies:
-        settle(store, lease, list(evidence.replies.values()))
-    path.unlink(missing_ok=True)
-    return True
+    for path, origin in _left_behind(store, journal_dir):
+        evidence = read_evidence(path)
+        if evidence is not None and _settle_by(store, path.name, origin, evidence):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +55,10 @@ class _Orphan:
     held: bool
 
 
-def _orphans(store: Store, campaign_id: int, journal_dir: Path) -> list[_Orphan]:
+def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
     with store.read() as connection:
         now = store.now(connection)
-        leased = connection.execute(
-            select(chunk).where(chunk.c.campaign_id == campaign_id, chunk.c.state == "leased")
-        ).all()
+        leased = connection.execute(select(chunk).where(chunk.c.state == "leased")).all()
     found = []
     for row in leased:
         evidence = read_evidence(journal_dir / row.journal)
@@ -155,10 +142,66 @@ def resolve_within(
 def _take_back(connection: Connection, orphan: Row[Any], evidence: Evidence, now: float) -> None:
     doubtful = in_doubt(orphan.campaign_id, orphan.id).subquery()
     positions = connection.execute(select(doubtful.c.position)).scalars()
-    found = [evidence.outcome(position) for position in positions]
+    found = [_explained(evidence.outcome(position), orphan) for position in positions]
     append(connection, Place(orphan.campaign_id, orphan.id), found, now)
     connection.execute(
         update(chunk)
         .where(chunk.c.id == orphan.id)
         .values(state="ready", owner="", fence=orphan.fence + 1, lease_until=0)
     )
+
+
+def _explained(outcome: Outcome, orphan: Row[Any]) -> Outcome:
+    """With the name of the journal, wherever it lies, that may yet say more."""
+    if outcome.result != Result.UNCERTAIN:
+        return outcome
+    known = f"its sender, {orphan.owner}, was cut off and left the journal {orphan.journal}"
+    return outcome._replace(reply=known)
+
+
+def _left_behind(store: Store, journal_dir: Path) -> list[tuple[Path, Origin]]:
+    """The journals of leases of this database that are lost; those of another's are not ours."""
+    paths = sorted(journal_dir.iterdir()) if journal_dir.is_dir() else []
+    origins = [(path, origin) for path in paths if (origin := read_origin(path))]
+    if not origins:
+        return []
+    with store.read() as connection:
+        return [each for each in origins if _is_lost(connection, *each)]
+
+
+def _is_lost(connection: Connection, path: Path, origin: Origin) -> bool:
+    row = connection.execute(
+        select(chunk.c.state, chunk.c.journal)
+        .join(campaign, campaign.c.id == chunk.c.campaign_id)
+        .where(
+            chunk.c.id == origin.chunk_id,
+            campaign.c.id == origin.campaign_id,
+            campaign.c.created_at == origin.created_at,
+        )
+    ).first()
+    return row is not None and (row.state != "leased" or row.journal != path.name)
+
+
+def _settle_by(store: Store, journal: str, origin: Origin, evidence: Evidence) -> bool:
+    """Settle what is uncertain because of the owner of this journal.
+
+    Returns:
+        Whether the journal has nothing more to say: all that it names is in the ledger.
+    """
+    place = Place(origin.campaign_id, origin.chunk_id)
+    its = (attempt.c.campaign_id == place.campaign_id, attempt.c.chunk_id == place.chunk_id)
+    with store.write() as connection:
+        state = connection.execute(
+            select(chunk.c.state).where(chunk.c.id == place.chunk_id).with_for_update()
+        ).scalar_one()
+        uncertain = connection.execute(
+            select(attempt.c.position).where(
+                *its, attempt.c.result == Result.UNCERTAIN, attempt.c.reply.endswith(journal)
+            )
+        ).scalars()
+        known = [evidence.outcome(position) for position in uncertain]
+        known = [outcome for outcome in known if outcome.result != Result.UNCERTAIN]
+        settle_late(connection, place, state, known, store.now(connection))
+        named = evidence.begun | evidence.replies.keys()
+        stored = select(attempt.c.position).where(*its, attempt.c.position.in_(named))
+        return named == set(connection.execute(stored).scalars())

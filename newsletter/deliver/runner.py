@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
-
-from sqlalchemy.exc import OperationalError
 
 from newsletter.deliver import ledger
 from newsletter.deliver.chunks import LOOK_S, seconds_until_due
@@ -121,8 +119,8 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
         RefusedError: Another process is sending from this database.
         UnavailableError: The transport or the journal is out of reach. Run again to continue.
     """
-    with sending_lock(store), _database_errors():
-        recover(store, campaign_id, journal_dir)
+    with sending_lock(store):
+        recover(store, journal_dir)
         with store.read() as connection:
             counts = Counts(tally(connection, campaign_id), progress)
         stop = stop or asyncio.Event()
@@ -138,24 +136,13 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
                     progress(tally(connection, campaign_id))
 
 
-@contextmanager
-def _database_errors() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise UnavailableError(
-            f"sending stopped: the database cannot be used ({error.orig})",
-            fix="check the disk and the server, and run again: nobody is mailed twice",
-        ) from error
-
-
 async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) -> None:
     while not sending.stop.is_set():
         lease = await sending.ledger(ledger.claim, sending.store, campaign_id, owner)
         if lease is not None:
             await run_chunk(sending, lease)
             continue
-        await sending.ledger(recover, sending.store, campaign_id, sending.journal_dir)
+        await sending.ledger(recover, sending.store, sending.journal_dir)
         if not await _wait_for_due(sending, campaign_id, patience):
             return
 
@@ -176,7 +163,7 @@ async def run_chunk(sending: Sending, lease: Lease) -> None:
         UnavailableError: The transport or the journal is out of reach; everything offered has its
             outcome in the ledger, and the chunk can be claimed again.
     """
-    journal = FileJournal(sending.journal_dir / lease.journal)
+    journal = FileJournal(sending.journal_dir / lease.journal, lease.origin)
     run = ChunkRun(sending, lease, journal)
     settled = False
     began = time.monotonic()

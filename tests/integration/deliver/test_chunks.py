@@ -13,7 +13,7 @@ from newsletter.deliver.journal import FileJournal
 from newsletter.deliver.ledger import claim, offer, release
 from newsletter.deliver.model import Result
 from newsletter.deliver.pace import Pace
-from newsletter.deliver.recover import recover, settle_late
+from newsletter.deliver.recover import recover
 from newsletter.deliver.runner import Sending, run_chunk
 from newsletter.deliver.transports.memory import MemoryTransport
 from newsletter.store import Store
@@ -85,20 +85,20 @@ def test_who_died_on_this_host_is_not_waited_for(store: Store, tmp_path: Path) -
     campaign_id = freeze(store, 6)
     lease = claim(store, campaign_id, "dead")
     assert lease is not None
-    journal = FileJournal(tmp_path / lease.journal)
+    journal = FileJournal(tmp_path / lease.journal, lease.origin)
     offer(store, lease, 4)
     journal.begun(1)
     journal.replied(Outcome(1, Result.ACCEPTED, 250))
     journal.begun(2)
 
-    recover(store, campaign_id, tmp_path)
-    recover(store, campaign_id, tmp_path / "of another host")
+    recover(store, tmp_path)
+    recover(store, tmp_path / "of another host")
     assert due(store) == []
 
     journal.close(remove=False)
-    recover(store, campaign_id, tmp_path / "of another host")
+    recover(store, tmp_path / "of another host")
     assert due(store) == []
-    recover(store, campaign_id, tmp_path)
+    recover(store, tmp_path)
     assert due(store) == [lease.chunk_id]
     result = counts(store, campaign_id)
     assert (result.accepted, result.uncertain, result.queued) == (1, 1, 4)
@@ -111,21 +111,20 @@ def test_replies_that_could_not_be_stored_count_when_the_lease_is_lost(
     campaign_id = freeze(store, 4)
     lease = claim(store, campaign_id, "cut off")
     assert lease is not None
-    journal = FileJournal(tmp_path / lease.journal)
+    journal = FileJournal(tmp_path / lease.journal, lease.origin)
     offer(store, lease, 3)
     for position in (1, 2):
         journal.begun(position)
         journal.replied(Outcome(position, Result.ACCEPTED, 250))
     journal.close(remove=False)
-    assert not settle_late(store, lease, tmp_path)
 
     owner_died(store)
-    recover(store, campaign_id, tmp_path / "of another host")
+    recover(store, tmp_path / "of another host")
     assert counts(store, campaign_id).uncertain == 3
     other = claim(store, campaign_id, "other")
     assert other is not None
-    assert settle_late(store, lease, tmp_path)
+    recover(store, tmp_path)
     result = counts(store, campaign_id)
-    assert (result.accepted, result.uncertain) == (2, 1)
+    assert (result.accepted, result.uncertain, result.queued) == (2, 0, 2)
     assert list(tmp_path.iterdir()) == []
     release(store, other, [])

@@ -100,7 +100,7 @@ def test_a_lost_lease_offers_nothing_and_settles_only_what_is_uncertain(
     old = claimed(store, campaign_id)
     offer(store, old, 3)
     owner_died(store)
-    recover(store, campaign_id, tmp_path)
+    recover(store, tmp_path)
     new = claimed(store, campaign_id)
     assert new.chunk_id == old.chunk_id
     assert offer(store, old, 3).halted
@@ -120,7 +120,7 @@ def test_a_late_deferral_of_a_finished_chunk_is_tried_again(store: Store, tmp_pa
     old = claimed(store, campaign_id)
     offer(store, old, 10)
     owner_died(store)
-    recover(store, campaign_id, tmp_path)
+    recover(store, tmp_path)
     finish(store, claimed(store, campaign_id), [])
     settle(store, old, [Outcome(1, Result.DEFERRED, 451)])
     assert chunk_states(store) == [("first", "done"), ("retry", "ready")]
@@ -135,7 +135,7 @@ def test_who_comes_back_after_the_end_is_not_forgotten(store: Store, tmp_path: P
     frozen = claimed(store, campaign_id)
     offer(store, frozen, 10)
     owner_died(store)
-    recover(store, campaign_id, tmp_path)
+    recover(store, tmp_path)
     finish(store, claimed(store, campaign_id), [])
     with store.write() as connection:
         connection.execute(update(campaign).values(state="finished", finished_at=1.0))
@@ -244,7 +244,7 @@ def test_what_a_person_returns_before_the_chunk_ends_is_queued_once(
     campaign_id = freeze(store, 3)
     offer(store, claimed(store, campaign_id), 2)
     owner_died(store)
-    recover(store, campaign_id, tmp_path)
+    recover(store, tmp_path)
     resolve(store, campaign_id, [1], Result.RETURNED, note="asked")
     lease = claimed(store, campaign_id)
     assert positions(offer(store, lease, 10)) == [3]

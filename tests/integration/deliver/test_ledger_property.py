@@ -89,7 +89,7 @@ class History:
         self.closed |= set(in_flight)
         if turn.crashes:
             self.closed |= {each.position for each in gathered}
-            recover(self.store, 1, self.folder)
+            recover(self.store, self.folder)
         elif exhausted:
             finish(self.store, lease, gathered, policy=AGAIN_AT_ONCE)
         else:

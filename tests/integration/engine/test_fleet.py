@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text, update
 
+from newsletter.deliver.tally import under_way
 from newsletter.store.schema import chunk
-from tests.fleet import Fleet, fleet, kill_at_random
+from tests.fleet import CONNECTIONS, Fleet, fleet, kill_at_random
 from tests.postgres import PostgresServer, postgres_server
 from tests.receiver import Receiver, receiving
 
@@ -69,6 +70,31 @@ def test_killed_workers_lose_nobody_and_double_nobody(ships: Fleet) -> None:
     ships.stop()
     assert kills >= 2
     ships.check(kills=kills)
+
+
+def _sending_much(ships: Fleet) -> bool:
+    """Whether there is much that was offered and has no outcome."""
+    with ships.store() as store, store.read() as connection:
+        return under_way(connection, 1) > CHUNK // 2
+
+
+def test_the_journal_of_a_killed_worker_counts_after_its_lease_was_lost(ships: Fleet) -> None:
+    ships.start("a")
+    ships.until(lambda: _sending_much(ships))
+    ships.kill("a")
+    with ships.store() as store, store.write() as connection:
+        connection.execute(update(chunk).where(chunk.c.state == "leased").values(lease_until=0))
+    ships.start("b")
+    ships.until_finished()
+    without_it = ships.status().tally.uncertain
+    assert without_it > CONNECTIONS
+    ships.start("a")
+    journals = ships.folder / "var-a" / "journal"
+    ships.until(lambda: ships.status().tally.uncertain <= CONNECTIONS)
+    ships.until_finished()
+    ships.stop()
+    ships.check(kills=1)
+    assert list(journals.iterdir()) == []
 
 
 def _froze(ships: Fleet, worker: subprocess.Popen[bytes]) -> bool:

@@ -7,14 +7,15 @@ import pytest
 
 from newsletter.deliver import journal as module
 from newsletter.deliver.journal import FileJournal, own_evidence, read_evidence
-from newsletter.deliver.model import Outcome, Result
+from newsletter.deliver.model import Origin, Outcome, Result
 from newsletter.errors import UnavailableError
 
+ORIGIN = Origin(7, 1790000000.123456, 8)
 REPLY = Outcome(2, Result.FAILED, 550, "5.1.1", 'no such "user" – Übung\n')
 
 
 def written(path: Path) -> FileJournal:
-    journal = FileJournal(path)
+    journal = FileJournal(path, ORIGIN)
     for position in (1, 2):
         journal.begun(position)
     journal.replied(REPLY)
@@ -65,7 +66,7 @@ def test_a_torn_last_line_was_never_acted_upon(tmp_path: Path, torn: str) -> Non
 
 
 def test_a_failed_write_is_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = FileJournal(tmp_path / "j")
+    journal = FileJournal(tmp_path / "j", ORIGIN)
     monkeypatch.setattr(os, "write", lambda _fd, raw: len(raw) - 1)
     with pytest.raises(OSError, match="no room"):
         journal.begun(1)
@@ -78,4 +79,4 @@ def test_a_failed_write_is_the_last_one(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_journal_that_cannot_be_made_stops_the_sending(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError):
-        FileJournal(tmp_path / "file" / "j")
+        FileJournal(tmp_path / "file" / "j", ORIGIN)
