@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from newsletter.errors import InputError
+from newsletter.audience.formats import FORMATS, PLAIN, Format, Leaving
+from newsletter.errors import InputError, UsageError
 
 _FIELDS = {
     "email": "email email_address e_mail e_mail_address mail mail_address",
@@ -20,61 +20,28 @@ _FIELDS = {
 }
 _FIELD_OF = {name: field for field, names in _FIELDS.items() for name in names.split()}
 
-# Mailchimp's three exports. Places, IP addresses and notes about people are not taken over.
-_MAILCHIMP_MARKS = {"leid", "euid"}
-_MAILCHIMP_DROPPED = {
-    "member_rating",
-    "optin_ip",
-    "confirm_ip",
-    "latitude",
-    "longitude",
-    "gmtoff",
-    "dstoff",
-    "cc",
-    "region",
-    "last_changed",
-    "leid",
-    "euid",
-    "notes",
-    "unsub_campaign_title",
-    "unsub_campaign_id",
-    "unsub_reason",
-    "unsub_reason_other",
-    "clean_campaign_title",
-    "clean_campaign_id",
-}
-_MAILCHIMP_EVIDENCE = ("optin_time", "confirm_time")
-
 _STATUS = {"status", "state", "email_status", "subscription_status", "suppressed"}
-
-
-class FileKind(StrEnum):
-    """What the people of a file are."""
-
-    SUBSCRIBERS = "subscribers"
-    UNSUBSCRIBED = "unsubscribed"
-    CLEANED = "cleaned"
-
-
-_LEFT_AT = {"unsub_time": FileKind.UNSUBSCRIBED, "clean_time": FileKind.CLEANED}
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Where each value stands in a row; -1: nowhere.
 
-    ``left_at`` is when somebody left (Mailchimp's unsubscribed and cleaned files), ``status`` are
-    columns that may say that somebody left, ``evidence`` says when somebody joined.
+    ``left_at`` is when somebody left and ``leaving`` what says so, each with its column. ``status``
+    are columns of an unknown service that may say it too. ``evidence`` says when somebody joined.
     """
 
-    kind: FileKind
+    format: Format
     width: int
     email: int
     first_name: int = -1
     last_name: int = -1
     language: int = -1
     time_zone: int = -1
+    full_name: int = -1
+    json: int = -1
     left_at: int = -1
+    leaving: tuple[tuple[Leaving, int], ...] = ()
     status: tuple[tuple[str, int], ...] = ()
     evidence: tuple[tuple[str, int], ...] = ()
     attributes: tuple[tuple[str, int], ...] = ()
@@ -91,11 +58,16 @@ def count_known(header: Sequence[str]) -> int:
     return sum(normalise(cell) in _FIELD_OF for cell in header)
 
 
-def map_columns(header: Sequence[str], path: Path, line: int) -> Columns:
+def map_columns(header: Sequence[str], path: Path, line: int, named: str = "") -> Columns:
     """Read a header.
 
+    Args:
+        named: The `newsletter.audience.formats.Format` that a person says it is; found by default.
+
     Raises:
-        InputError: No column holds e-mail addresses, or two columns are the same.
+        InputError: No column holds e-mail addresses, two columns are the same, or it is not of
+            the format that was named.
+        UsageError: It may be a list of people who left, and nobody said whether it is.
     """
     names = [normalise(cell) for cell in header]
     if names[:2] == ["line", "reason"]:
@@ -110,9 +82,21 @@ def map_columns(header: Sequence[str], path: Path, line: int) -> Columns:
             line=line,
             fix="name the columns in the first line: email,first_name,last_name",
         )
-    if places.keys() >= _MAILCHIMP_MARKS:
-        return _mailchimp(places, len(names))
-    return _columns(FileKind.SUBSCRIBERS, places, len(names))
+    return _columns(_format(places, path, line, named), places, len(names))
+
+
+def _format(places: Mapping[str, int], path: Path, line: int, named: str) -> Format:
+    for form in FORMATS:
+        if not form.fits(places) or named not in {"", form.name}:
+            continue
+        if form.doubtful and not named:
+            raise UsageError(
+                f"{path.name} may be {form.title}, whom nobody may mail, or a list of readers",
+                fix=f"say which: --format {form.name} or --format {PLAIN.name}",
+            )
+        return form
+    title = next(form.title for form in FORMATS if form.name == named)
+    raise InputError(f"these are not the columns of {title}", file=path, line=line)
 
 
 def _places(names: Sequence[str], header: Sequence[str], path: Path, line: int) -> dict[str, int]:
@@ -131,26 +115,27 @@ def _places(names: Sequence[str], header: Sequence[str], path: Path, line: int) 
     return places
 
 
-def _mailchimp(places: dict[str, int], width: int) -> Columns:
-    kept = {name: i for name, i in places.items() if name not in _MAILCHIMP_DROPPED}
-    for name, kind in _LEFT_AT.items():
-        if name in kept:
-            return Columns(kind, width, kept["email"], left_at=kept[name])
-    return _columns(FileKind.SUBSCRIBERS, kept, width)
-
-
-def _columns(kind: FileKind, places: dict[str, int], width: int) -> Columns:
-    def pick(names: Sequence[str]) -> tuple[tuple[str, int], ...]:
+def _columns(form: Format, places: Mapping[str, int], width: int) -> Columns:
+    def pick(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
         return tuple((name, places[name]) for name in names if name in places)
 
+    if form.everyone:
+        return Columns(form, width, places["email"], left_at=places.get(form.left_at, -1))
     own = {name: places[name] for name in _FIELDS if name in places}
-    evidence = _MAILCHIMP_EVIDENCE if places.keys() >= set(_MAILCHIMP_EVIDENCE) else ()
-    rest = [name for name in places if name not in own and name not in evidence]
+    # Mailchimp's two times tell of a double opt-in only together.
+    evidence = form.evidence if form is not PLAIN or set(form.evidence) <= set(places) else ()
+    apart = {*own, *evidence, *form.dropped, form.full_name, form.json}
     return Columns(
-        kind,
+        form,
         width,
         **own,
-        status=pick(sorted(_STATUS)),
+        full_name=places.get(form.full_name, -1),
+        json=places.get(form.json, -1),
+        left_at=places.get(form.left_at, -1),
+        leaving=tuple(
+            (rule, places[rule.column]) for rule in form.leaving if rule.column in places
+        ),
+        status=() if form.leaving else pick(sorted(_STATUS)),
         evidence=pick(evidence),
-        attributes=pick(rest),
+        attributes=pick(name for name in places if name not in apart),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete
 
 from newsletter.audience.apply import BATCH, apply_batch, prepare
 from newsletter.audience.csv_reader import CsvFile, open_csv
-from newsletter.audience.header import Columns, FileKind, map_columns
+from newsletter.audience.formats import Format
+from newsletter.audience.header import map_columns
 from newsletter.audience.import_job import Import
 from newsletter.audience.keys import check_suppression_key
 from newsletter.audience.leavers import suppress_batch
@@ -43,14 +44,15 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
     dry_run: bool = False,
     skip_invalid: bool = False,
     rejects: Path | None = None,
+    form: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
     """Read a CSV file into a list.
 
     Every row is judged before anything changes. Then each batch has a transaction of its own, so
     a killed import is completed by running it again, and running it twice changes nothing. Nobody
-    who unsubscribed or is suppressed comes back. Mailchimp's unsubscribed and cleaned files
-    suppress everyone in them instead.
+    who unsubscribed or is suppressed comes back. Other services' exports are known by their
+    headers (`newsletter.audience.formats`): who left there is suppressed instead.
 
     Args:
         store: The database.
@@ -61,15 +63,17 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
         dry_run: Count what would happen, and change nothing.
         skip_invalid: Take the good rows of a file that has bad ones.
         rejects: Where rows that were left out go, with line and reason.
+        form: Name of the file's format; found by its header by default.
         progress: Called now and then with the number of rows read.
 
     Raises:
         InputError: The file or (without ``skip_invalid``) a row of it cannot be used.
         RefusedError: The suppression key is not this database's.
-        UsageError: The rejects file is the imported one.
+        UsageError: The rejects file is the imported one, or the file may be of people who left
+            and ``form`` does not say.
     """
     file = open_csv(path)
-    columns = map_columns(file.header, path, file.header_line)
+    columns = map_columns(file.header, path, file.header_line, form)
     with (
         Rejects(rejects, path, file.header) as left_out,
         Staging(file, columns, left_out) as staging,
@@ -80,9 +84,9 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
         job = _job(store, keys, file, list_name=list_name, source=source)
         if not dry_run:
             _forget_older(store, job)
-        counts = _apply(store, job, columns, staging, dry_run=dry_run)
+        counts = _apply(store, job, staging, dry_run=dry_run)
         staging.write_duplicates()
-        report = _report(job, file, staging, counts)
+        report = _report(job, file, columns.format, staging, counts)
     facts = {"rows": report.rows, "added": report.added, "rejected": report.rejected}
     log.info("import done", extra={"dry_run": dry_run, **facts})
     return report
@@ -152,27 +156,34 @@ def _forget_older(store: Store, job: Import) -> None:
         connection.execute(delete(import_member).where(older))
 
 
-def _apply(
-    store: Store, job: Import, columns: Columns, staging: Staging, *, dry_run: bool
-) -> Counter[str]:
+def _apply(store: Store, job: Import, staging: Staging, *, dry_run: bool) -> Counter[str]:
     counts: Counter[str] = Counter()
     for staged in staging.batches(BATCH):
-        write = _writer(job, columns.kind, staged)
+        writers = _writers(job, staged)
         with _transaction(store, dry_run=dry_run) as connection:
-            counts += write(connection)
+            for write in writers:
+                counts += write(connection)
     return counts
 
 
-def _writer(
-    job: Import, kind: FileKind, staged: list[StagedRow]
-) -> Callable[[Connection], Counter[str]]:
+def _writers(job: Import, staged: list[StagedRow]) -> list[Callable[[Connection], Counter[str]]]:
     """What to do in the batch's transaction; the work that needs none is done now."""
-    if kind is FileKind.SUBSCRIBERS:
-        return partial(apply_batch, job=job, batch=prepare(staged, job.keys, job.at))
-    return partial(suppress_batch, job=job, kind=kind, staged=staged)
+    left: dict[str, list[StagedRow]] = defaultdict(list)
+    for row in staged:
+        left[row.left].append(row)
+    staying = left.pop("", [])
+    writers: list[Callable[[Connection], Counter[str]]] = [
+        partial(suppress_batch, job=job, reason=SuppressionReason(reason), staged=rows)
+        for reason, rows in left.items()
+    ]
+    if staying:
+        writers.append(partial(apply_batch, job=job, batch=prepare(staying, job.keys, job.at)))
+    return writers
 
 
-def _report(job: Import, file: CsvFile, staging: Staging, counts: Counter[str]) -> ImportReport:
+def _report(
+    job: Import, file: CsvFile, form: Format, staging: Staging, counts: Counter[str]
+) -> ImportReport:
     suppressed: dict[SuppressionReason, int] = {
         reason: counts[reason]
         for reason in SuppressionReason
@@ -182,6 +193,7 @@ def _report(job: Import, file: CsvFile, staging: Staging, counts: Counter[str]) 
         list_name=job.list_name,
         batch=job.batch,
         encoding=file.encoding,
+        format=form.name,
         rows=staging.rows,
         added=counts["added"],
         updated=counts["updated"],

@@ -1,4 +1,4 @@
-"""Mailchimp's unsubscribed and cleaned files: everybody in them is suppressed, nobody is added."""
+"""Rows of people who left another service: each is suppressed, nobody is added."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy import Connection, select
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.bulk import insert_many
-from newsletter.audience.header import FileKind
 from newsletter.audience.import_job import Import
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.staging import StagedRow
@@ -17,21 +16,15 @@ from newsletter.audience.subscribers import Consent
 from newsletter.audience.unsubscribe import leave
 from newsletter.store.schema import subscriber, suppression
 
-REASON = {
-    FileKind.UNSUBSCRIBED: SuppressionReason.UNSUBSCRIBED,
-    FileKind.CLEANED: SuppressionReason.BOUNCED,
-}
-
 
 def suppress_batch(
-    connection: Connection, job: Import, kind: FileKind, staged: Sequence[StagedRow]
+    connection: Connection, job: Import, reason: SuppressionReason, staged: Sequence[StagedRow]
 ) -> Counter[str]:
-    """Suppress everyone in a batch, since when the file says; end their subscriptions if they left.
+    """Suppress people since when the file says; end their subscriptions if they asked for it.
 
     Returns:
         How many rows were ``newly_suppressed`` and ``unchanged``.
     """
-    reason = REASON[kind]
     rows = [
         (address_hash(row.key, job.keys), str(reason), job.source, row.left_at or job.at)
         for row in staged

@@ -116,12 +116,14 @@ class ImportReport:
 
     ``rows`` is the sum of ``added``, ``updated``, ``unchanged``, ``already_unsubscribed``,
     ``suppressed`` (by its weightiest reason), ``newly_suppressed`` (rows of a file of people who
-    left), ``duplicates`` and ``rejected``. ``batch`` names the file's rows in `import_member`.
+    left), ``duplicates`` and ``rejected``. ``batch`` names the file's rows in `import_member`,
+    ``format`` what the file was taken for (`newsletter.audience.formats`).
     """
 
     list_name: str
     batch: str
     encoding: str
+    format: str = "plain"
     rows: int = 0
     added: int = 0
     updated: int = 0
@@ -151,4 +153,5 @@ class ImportReport:
             "rejected": self.rejected,
         }
         told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
-        return f"{self.rows:,} rows into the list {self.list_name}: {told}"
+        taken_for = "" if self.format == "plain" else f" (format {self.format})"
+        return f"{self.rows:,} rows into the list {self.list_name}{taken_for}: {told}"

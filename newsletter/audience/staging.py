@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 from newsletter.audience.address import check_address, is_plain
 from newsletter.audience.csv_reader import CsvFile
-from newsletter.audience.header import Columns
+from newsletter.audience.header import Columns, normalise
 from newsletter.audience.model import ImportProblem
 from newsletter.audience.rejects import Rejects
 from newsletter.errors import InputError, UnavailableError
 
 FIRST_PROBLEMS = 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 _PROGRESS_EVERY = 5000
 _LEFT = re.compile(
     r"(?i)un-?subscribed|cleaned|bounced|complained|(block|black)-?listed|opted[ -]?out"
@@ -32,7 +33,11 @@ _LEFT = re.compile(
 
 
 class StagedRow(NamedTuple):
-    """One good row. ``attributes`` and ``evidence`` are JSON; ``left_at`` is Unix seconds."""
+    """One good row. ``attributes`` and ``evidence`` are JSON.
+
+    ``left`` is why nobody may mail them (a `SuppressionReason`; empty: they may be), ``left_at``
+    since when, in Unix seconds.
+    """
 
     line: int
     email: str
@@ -43,6 +48,7 @@ class StagedRow(NamedTuple):
     time_zone: str
     attributes: str
     evidence: str
+    left: str
     left_at: float | None
 
 
@@ -90,13 +96,13 @@ class Staging:
             self._database.execute("COMMIT")
 
     def batches(self, size: int) -> Iterator[list[StagedRow]]:
-        """The rows by address key, each key once: the first of the file wins.
+        """The rows by address key, each key once: one that says they left, else the first.
 
         Raises:
             UnavailableError: The disk is full.
         """
         with _needing_room():
-            cursor = self._database.execute("SELECT * FROM staged ORDER BY key, line")
+            cursor = self._database.execute("SELECT * FROM staged ORDER BY key, left = '', line")
         key, first = "", 0
         while found := cursor.fetchmany(size):
             batch = []
@@ -163,16 +169,35 @@ def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ..
     pick = itemgetter(*(index if index >= 0 else width for index in wanted))
     attributes = _json_writer(columns.attributes)
     evidence = _json_writer(columns.evidence)
+    everyone = str(columns.format.everyone or "")
+    special = columns.full_name >= 0 or columns.json >= 0
 
     def read(line: int, cells: list[str]) -> tuple[object, ...]:
         cells = [*cells, ""] if len(cells) == width else _fit(cells, width)
-        email, first, last, language, zone, left = pick(cells)
+        email, first, last, language, zone, left_at = pick(cells)
         if not is_plain(email):
             email = check_address(email) if email else _missing()
         if columns.status:
             _refuse_left(columns, cells)
-        told = attributes(cells), evidence(cells), _seconds(left) if left else None
-        return line, email, email.lower(), first, last, language, zone, *told
+        left = everyone or (_why_left(columns, cells) if columns.leaving else "")
+        told = attributes(cells)
+        if special:
+            first, _, last = cells[columns.full_name].partition(" ")
+            told = _merged(told, cells[columns.json])
+        since = _seconds(left_at) if left and left_at else None
+        return (
+            line,
+            email,
+            email.lower(),
+            first,
+            last,
+            language,
+            zone,
+            told,
+            evidence(cells),
+            left,
+            since,
+        )
 
     return read
 
@@ -194,6 +219,36 @@ def _refuse_left(columns: Columns, cells: list[str]) -> None:
             raise InputError(f"its column {name} says {value!r}: who left is not imported")
 
 
+def _why_left(columns: Columns, cells: list[str]) -> str:
+    for rule, index in columns.leaving:
+        if rule.matches(cells[index]):
+            if rule.reason is None:
+                raise InputError(f"its {rule.column} is {cells[index]!r}: nobody said yes yet")
+            return str(rule.reason)
+    return ""
+
+
+def _merged(attributes: str, more: str) -> str:
+    """Attributes with those of a JSON object; what is no plain value in it is left out.
+
+    Raises:
+        InputError: It is no JSON object.
+    """
+    try:
+        found = json.loads(more or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError("its attributes are no JSON object")
+    plain = {
+        normalise(name): _CONTROL.sub(" ", str(value)).strip()
+        for name, value in found.items()
+        if isinstance(value, str | int | float)
+    }
+    known = {**json.loads(attributes), **{n: v for n, v in plain.items() if n and v}}
+    return json.dumps(known, ensure_ascii=False)
+
+
 def _json_writer(places: tuple[tuple[str, int], ...]) -> Callable[[list[str]], str]:
     """Writes the cells that are not blank as one JSON object."""
     named = [(json.dumps(name, ensure_ascii=False) + ": ", index) for name, index in places]
@@ -206,8 +261,11 @@ def _json_writer(places: tuple[tuple[str, int], ...]) -> Callable[[list[str]], s
 
 
 def _seconds(text: str) -> float | None:
-    """Mailchimp's times are ``2024-03-01 12:30:00``, UTC."""
+    """Unix seconds (SendGrid), or a date and time as ISO 8601 has it, UTC unless it says more."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-    except ValueError:
+        if text.isascii() and text.isdecimal():
+            return float(text) if len(text) < 12 else None
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None

@@ -13,6 +13,7 @@ import click
 from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import count
+from newsletter.errors import UsageError
 
 
 @click.group()
@@ -26,6 +27,7 @@ def subscribers() -> None:
 Examples:
   send.py subscribers import subscribers.example.csv --list readers --dry-run
   send.py subscribers import audience.csv --list readers --skip-invalid
+  send.py subscribers import unsubscribes.csv --format sendgrid-unsubscribes
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -37,24 +39,33 @@ Examples:
     type=click.Path(path_type=Path),
     help="Where rejected rows go, with a reason each. [FILE.rejects.csv]",
 )
+@click.option(
+    "--format", "form", default="", metavar="NAME", help="Whose export it is. [as its header says]"
+)
 @json_option
 @pass_line
-def import_(
+def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     line: CommandLine,
     file: Path,
     list_name: str,
     dry_run: bool,
     skip_invalid: bool,
     rejects: Path | None,
+    form: str,
     as_json: bool,
 ) -> None:
     """Read a CSV file into a list. Nobody who left comes back by it.
 
     The whole file is checked before anything changes. Reads our columns (see
-    subscribers.example.csv) and Mailchimp's exports; other columns become attributes.
+    subscribers.example.csv); other columns become attributes. The exports of Mailchimp, listmonk,
+    Substack, Constant Contact and SendGrid are known by their headers, and who left there is
+    suppressed here.
     """
     from newsletter.audience import import_csv
+    from newsletter.audience.formats import FORMATS
 
+    if form and form not in (names := [one.name for one in FORMATS]):
+        raise UsageError(f"no format {form!r}", fix=f"one of {', '.join(names)}")
     with line.desk() as desk, import_bar(file) as progress:
         report = import_csv(
             desk.store,
@@ -65,6 +76,7 @@ def import_(
             dry_run=dry_run,
             skip_invalid=skip_invalid,
             rejects=rejects or file.with_suffix(".rejects.csv"),
+            form=form,
             progress=progress,
         )
     if as_json:

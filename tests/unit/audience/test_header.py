@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.audience.header import FileKind, map_columns, normalise
-from newsletter.errors import InputError
+from newsletter.audience.header import map_columns, normalise
+from newsletter.audience.model import SuppressionReason
+from newsletter.errors import InputError, UsageError
 
 HERE = Path("readers.csv")
 MAILCHIMP = (
@@ -36,19 +37,20 @@ def test_other_columns_become_attributes() -> None:
 def test_mailchimp_subscribed() -> None:
     header = MAILCHIMP.format("LAST_CHANGED").split(",")
     columns = map_columns(header, HERE, 1)
-    assert columns.kind is FileKind.SUBSCRIBERS
+    assert (columns.format.name, columns.format.everyone) == ("mailchimp", None)
     assert [name for name, _ in columns.attributes] == ["clinic", "tags"]
     assert [header[i] for _, i in columns.evidence] == ["OPTIN_TIME", "CONFIRM_TIME"]
     assert header[columns.time_zone] == "TIMEZONE"
 
 
 @pytest.mark.parametrize(
-    ("special", "kind"), [(UNSUBSCRIBED, FileKind.UNSUBSCRIBED), (CLEANED, FileKind.CLEANED)]
+    ("special", "reason"),
+    [(UNSUBSCRIBED, SuppressionReason.UNSUBSCRIBED), (CLEANED, SuppressionReason.BOUNCED)],
 )
-def test_mailchimp_files_of_people_who_left(special: str, kind: FileKind) -> None:
+def test_mailchimp_files_of_people_who_left(special: str, reason: SuppressionReason) -> None:
     header = MAILCHIMP.format(special).split(",")
     columns = map_columns(header, HERE, 1)
-    assert columns.kind is kind
+    assert columns.format.everyone is reason
     assert header[columns.left_at] == special.partition(",")[0]
     assert not columns.attributes
 
@@ -68,3 +70,54 @@ def test_a_mended_rejects_file_is_read_like_its_source() -> None:
     columns = map_columns(["line", "reason", "email", "visit"], HERE, 1)
     assert columns.email == 2
     assert columns.attributes == (("visit", 3),)
+
+
+LISTMONK = "uuid,email,name,attributes,status,created_at,updated_at"
+SUBSTACK = "email,active_subscription,expiry,email_disabled,prefer_digests,created_at"
+SUBSTACK_NEWER = "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at"
+CONSTANT_CONTACT = (
+    "Email address,First name,Last name,Company,Job title,Email status,Email permission status,"
+    "Email update source,Confirmed Opt-Out Date,Confirmed Opt-Out Source,Confirmed Opt-Out Reason,"
+    "Phone - mobile,Street address line 1 - Home,Tags,Email Lists,Source Name,Created At,Updated At"
+)
+SENDGRID = (
+    "EMAIL,FIRST_NAME,LAST_NAME,ADDRESS_LINE_1,ADDRESS_LINE_2,CITY,STATE_PROVINCE_REGION,"
+    "POSTAL_CODE,COUNTRY,ALTERNATE_EMAILS,PHONE_NUMBER,WHATSAPP,LINE,FACEBOOK,UNIQUE_NAME,"
+    "CREATED_AT,UPDATED_AT,CONTACT_ID"
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        (LISTMONK, "listmonk"),
+        (SUBSTACK, "substack"),
+        (SUBSTACK_NEWER, "substack"),
+        (CONSTANT_CONTACT, "constant-contact"),
+        (SENDGRID, "sendgrid"),
+        (SENDGRID.lower(), "sendgrid"),
+        ("status,reason,email,created", "sendgrid-bounces"),
+        ("reason,email,created", "sendgrid-invalid-emails"),
+        ("email,name,attributes", "plain"),
+        ("email,first_name,city", "plain"),
+    ],
+)
+def test_an_export_is_known_by_its_header(header: str, name: str) -> None:
+    assert map_columns(header.split(","), HERE, 1).format.name == name
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("email,created", "sendgrid-unsubscribes"), ("email,created,ip", "sendgrid-spam-reports")],
+)
+def test_what_may_be_a_list_of_people_who_left_is_asked_about(header: str, name: str) -> None:
+    cells = header.split(",")
+    with pytest.raises(UsageError, match=f"--format {name} or --format plain"):
+        map_columns(cells, HERE, 1)
+    assert map_columns(cells, HERE, 1, name).format.everyone is not None
+    assert map_columns(cells, HERE, 1, "plain").format.everyone is None
+
+
+def test_a_format_that_the_header_is_not_of_is_refused() -> None:
+    with pytest.raises(InputError, match="not the columns of listmonk's subscribers"):
+        map_columns(["email", "name"], HERE, 1, "listmonk")
