@@ -17,6 +17,7 @@ from newsletter.audience.keys import check_signing_key
 from newsletter.campaign import preflight, schedule, states
 from newsletter.campaign.desk import Desk
 from newsletter.campaign.following import Progress, follow, is_under_way
+from newsletter.campaign.media import save_media
 from newsletter.campaign.opening import Opened, begin
 from newsletter.campaign.status import Status, status
 from newsletter.deliver import Composer, Limits, Transport, run_campaign
@@ -117,11 +118,14 @@ def start(desk: Desk, opened: Opened, *, proof: bool = False, not_before: float 
     Raises:
         RefusedError: As `newsletter.campaign.opening.begin`; or links would be signed with another
             key than those of earlier mail.
+        InputError: A picture is missing among those kept, and is not in the project either.
     """
     settings = desk.settings
     if proof:
         begin(desk, opened)
         return
+    for image in opened.compiled.images:
+        save_media(settings, image)
     with desk.store.write() as connection:
         check_signing_key(connection, desk.keys)
     if settings.undo_window and not (not_before or opened.continuing):

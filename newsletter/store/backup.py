@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.store.copying import AT_REST, Progress, copy
 from newsletter.store.engine import Store, migrate, sqlite_store
 from newsletter.store.migrate import HEAD, current
+from newsletter.store.private import private_file
 from newsletter.store.schema import campaign, campaign_event, chunk, metadata
 
 if TYPE_CHECKING:
@@ -119,14 +119,6 @@ def restore(path: Path, target: Store, scratch: Path, progress: Progress | None 
             return Restored(copy(source, target, progress), paused)
         finally:
             source.close()
-
-
-@contextmanager
-def private_file(folder: Path) -> Iterator[Path]:
-    """A place for a database that is nobody else's business, deleted at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="private-", dir=folder) as made:
-        yield Path(made) / "copy.db"
 
 
 def _finish(part: Path) -> dict[str, int]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -241,9 +242,18 @@ def _sqlite(url: URL) -> Engine:
         # Before 3.45, SQLite finds no key that is written with escapes.
         json_serializer=partial(json.dumps, ensure_ascii=False),
     )
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(_dialect: object, _record: object, arguments: list[str], _: object) -> None:
+    """Make a file that is not there yet for its owner alone; those beside it are made like it."""
+    path = arguments[0]
+    if path != ":memory:" and not path.startswith("file:"):
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

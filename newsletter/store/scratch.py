@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from newsletter.store.backup import private_file, snapshot
+from newsletter.store.backup import snapshot
 from newsletter.store.engine import Store, sqlite_store
+from newsletter.store.private import private_file
 
 if TYPE_CHECKING:
     from newsletter.settings import Settings

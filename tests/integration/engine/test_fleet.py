@@ -21,6 +21,11 @@ PEOPLE = 900
 CHUNK = 100
 SLOW_S = 0.01
 """A message takes the receiver so long: enough to be disturbed meanwhile."""
+IN_A_TRANSACTION = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND state = 'idle in transaction'"
+)
+"""Whoever is frozen there keeps its locks, and the test would wait for it."""
 
 
 @pytest.fixture
@@ -104,7 +109,8 @@ def _froze(ships: Fleet, worker: subprocess.Popen[bytes]) -> bool:
     begun = chunk.c.offered - chunk.c.first + 1
     with ships.store() as store, store.read() as connection:
         offered = connection.execute(select(func.sum(begun))).scalar_one()
-    if len(ships.receiver.recipients) < offered:
+        locks = connection.execute(IN_A_TRANSACTION).scalar_one()
+    if len(ships.receiver.recipients) < offered and not locks:
         return True
     worker.send_signal(signal.SIGCONT)
     return False
