@@ -20,15 +20,19 @@ from sqlalchemy import (
 
 from newsletter.deliver.attempts import MEMBERS
 from newsletter.deliver.eligible import LIMITED
+from newsletter.deliver.retry import DEFAULT_POLICY
 from newsletter.store import Store
 from newsletter.store.schema import campaign, chunk, delivery
 
 LOOK_S = 1.0
 """How often to look after what another worker has in hand."""
 LONGEST_REST_S = 600.0
-"""A rest for the sake of a rate is shorter; a longer one is of a clock that was set back since."""
-CHUNKS = 64
+"""A rest for the sake of a rate is shorter, and a retry waits less than twice the longest delay.
+
+What waits for longer was put off before the clock was set back."""
+CHUNKS = 24
 SMALLEST = 500
+_LONGEST = {LIMITED: LONGEST_REST_S, "retry": 2 * DEFAULT_POLICY.longest_delay}
 
 
 def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int = 0) -> None:
@@ -104,7 +108,12 @@ def claimable(now: float) -> Select[Any]:
 
 
 def _due_at(now: float) -> ColumnElement[float]:
-    clock_was_set_back = and_(chunk.c.kind == LIMITED, chunk.c.due_at > now + LONGEST_REST_S)
+    clock_was_set_back = or_(
+        *(
+            and_(chunk.c.kind == kind, chunk.c.due_at > now + longest)
+            for kind, longest in _LONGEST.items()
+        )
+    )
     return case((clock_was_set_back, now), else_=chunk.c.due_at)
 
 

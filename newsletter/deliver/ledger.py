@@ -27,7 +27,7 @@ from newsletter.deliver.eligible import choose, eligible
 from newsletter.deliver.model import Delivery, Origin, Outcome, Result
 from newsletter.deliver.rate import NO_RATES, Rates, Throttle
 from newsletter.deliver.retry import DEFAULT_POLICY, RetryPolicy
-from newsletter.deliver.tally import in_doubt
+from newsletter.deliver.tally import all_answered, in_doubt
 from newsletter.store import Store
 from newsletter.store.schema import (
     campaign,
@@ -219,9 +219,11 @@ def _end(
 ) -> None:
     with store.write() as connection:
         now = store.now(connection)
-        if _settle(connection, lease, outcomes, now) is None:
+        row = _settle(connection, lease, outcomes, now)
+        if row is None:
             return
-        _own_up(connection, lease, now)
+        if not all_answered(connection, row):
+            _own_up(connection, lease, now)
         connection.execute(
             update(chunk)
             .where(chunk.c.id == lease.chunk_id)

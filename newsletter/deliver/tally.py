@@ -15,6 +15,7 @@ from sqlalchemy import (
     Double,
     FromClause,
     Integer,
+    Row,
     Select,
     Subquery,
     and_,
@@ -173,6 +174,31 @@ def in_doubt(campaign_id: int, chunk_id: int | None = None) -> CompoundSelect[An
     """
     chosen = chunk.c.id == chunk_id if chunk_id is not None else chunk.c.state == "leased"
     return union_all(_in_doubt_range(campaign_id, chosen), _in_doubt_listed(campaign_id, chosen))
+
+
+def all_answered(connection: Connection, row: Row[Any]) -> bool:
+    """Whether `in_doubt` would surely find nothing in a chunk on its first pass: two counts.
+
+    Args:
+        row: The chunk. Of one that lists its members this says nothing.
+    """
+    if row.kind != "first":
+        return False
+    offered = (
+        delivery.c.campaign_id == row.campaign_id,
+        delivery.c.position.between(row.first, row.offered),
+        delivery.c.skipped == "",
+    )
+    answered = (
+        attempt.c.campaign_id == row.campaign_id,
+        attempt.c.position.between(row.first, row.offered),
+        attempt.c.chunk_id == row.id,
+    )
+    wanted, found = (
+        select(func.count()).select_from(table).where(*which).scalar_subquery()
+        for table, which in ((delivery, offered), (attempt, answered))
+    )
+    return bool(connection.execute(select(wanted == found)).scalar_one())
 
 
 def latest_attempts(connection: Connection, campaign_id: int) -> Subquery:
