@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, select, update
 
 from newsletter.deliver.attempts import Place, append, regroup
 from newsletter.deliver.journal import Evidence, read_evidence, read_origin
-from newsletter.deliver.ledger import settle_late
+from newsletter.deliver.ledger import LEASE_S, settle_late
 from newsletter.deliver.model import Origin, Outcome, Result
 from newsletter.deliver.tally import in_doubt
 from newsletter.errors import InputError
@@ -32,6 +32,7 @@ def recover(store: Store, journal_dir: Path) -> None:
     Then the journals are read of those whose chunks others took back meanwhile: each settles what
     is uncertain because of its owner, and is removed.
     """
+    _shorten(store)
     for orphan in _orphans(store, journal_dir):
         with store.write() as connection:
             mine = _is_unchanged(connection, orphan.row)
@@ -53,6 +54,17 @@ class _Orphan:
     row: Row[Any]
     evidence: Evidence
     held: bool
+
+
+def _shorten(store: Store) -> None:
+    """End leases on time that were given before the database's clock was set back."""
+    with store.read() as connection:
+        longest = store.now(connection) + LEASE_S
+        too_long = and_(chunk.c.state == "leased", chunk.c.lease_until > longest)
+        if connection.execute(select(chunk.c.id).where(too_long)).first() is None:
+            return
+    with store.write() as connection:
+        connection.execute(update(chunk).where(too_long).values(lease_until=longest))
 
 
 def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
