@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
 
 from newsletter.errors import InputError, UnavailableError
 
@@ -40,6 +46,8 @@ POSTGRES_OPTIONS = {
 
 Seconds, the last one milliseconds. https://www.postgresql.org/docs/current/libpq-connect.html
 """
+LONGEST_SILENCE_S = 120
+"""How long PostgreSQL waits for the next word within a transaction."""
 
 
 class Store:
@@ -218,18 +226,34 @@ def shown(url: URL) -> str:
 def _out_of_reach(url: URL) -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
+        if isinstance(error, InternalError) and not _was_silent(error):
+            raise
         raise UnavailableError(
             f"the database {shown(url)} cannot be used: {str(error.orig).strip()}",
             fix="check the disk and the server, then run the same again",
         ) from error
 
 
+def _was_silent(error: InternalError) -> bool:
+    """Whether the server ended a session for its silence within a transaction."""
+    return getattr(error.orig, "sqlstate", "") == "25P03"
+
+
 def _postgres(url: URL) -> Engine:
     # It warns of the pipeline it closes after an error, which is raised as well.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
-    return create_engine(url, pool_pre_ping=True, connect_args=options, hide_parameters=True)
+    engine = create_engine(url, pool_pre_ping=True, connect_args=options, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:
+    """A machine that stops in the middle of a transaction must not hold up the others for ever."""
+    connection.autocommit = True
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_SILENCE_S}s'")
+    connection.autocommit = False
 
 
 def _sqlite(url: URL) -> Engine:
