@@ -1,7 +1,6 @@
 """Handing batches over: overlapping, called off, closed midway, or unfit to be sent."""
 
 import asyncio
-from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -190,7 +189,7 @@ def test_a_fault_in_composing_stops_everything_and_is_raised():
 )  # fmt: skip
 def test_a_message_unfit_for_the_wire_is_never_begun(data):
     def composing(delivery):
-        return replace(compose(delivery), data=data)
+        return compose(delivery)._replace(data=data)
 
     async def play(transport, server, test):
         with pytest.raises(RefusedError, match="unfit"):
