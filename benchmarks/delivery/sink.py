@@ -47,7 +47,8 @@ def _program() -> Path:
     if not program.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         subprocess.run(
-            "apt-get download -q postfix && dpkg -x postfix_*.deb postfix",
+            "(apt-get download -q postfix || (apt-get update && apt-get download -q postfix))"
+            " && dpkg -x postfix_*.deb postfix",
             shell=True,
             check=True,
             cwd=CACHE,

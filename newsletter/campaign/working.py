@@ -214,13 +214,15 @@ class Worker:
             campaign_id=campaign_id,
         )
         limits = limits_of(settings)
+        folder = settings.var / "outbox" / f"campaign-{campaign_id}"
+        transport = open_transport(settings, folder)
         return Sending(
             desk.store,
-            open_transport(settings, settings.var / "outbox" / f"campaign-{campaign_id}"),
+            transport,
             composer,
             desk.journal_folder,
             self._stop,
-            Pace(limits.batch),
+            Pace(limits.batch, transport.batch),
             Counts(Tally(), None),
             limits,
         )

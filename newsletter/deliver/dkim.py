@@ -110,6 +110,7 @@ class SigningTransport:
     """Signs what another transport carries; implements `newsletter.deliver.model.Transport`."""
 
     def __init__(self, transport: Transport, sign: Sign) -> None:
+        self.batch = transport.batch
         self._transport = transport
         self._sign = sign
 

@@ -148,6 +148,8 @@ def _parse(raw: bytes) -> Evidence:
         word, _, rest = line.partition(" ")
         if word == "begun":
             begun.add(int(rest))
+            # A call that was refused as a whole is made again.
+            replies.pop(int(rest), None)
         elif word == "reply":
             position, result, code, status, reply = json.loads(rest)
             replies[position] = Outcome(position, Result(result), code, status, reply)

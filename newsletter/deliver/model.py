@@ -85,7 +85,8 @@ class Journal(Protocol):
     """Evidence for after a crash; each call is on disk (not necessarily synced) on return.
 
     A transport calls `begun` just before the first byte of a body, `replied` when its final
-    reply came. A call that raises stops the sending.
+    reply came; `begun` again only after a reply that says that nothing was taken. A call that
+    raises stops the sending.
     """
 
     def begun(self, position: int) -> None:
@@ -98,7 +99,12 @@ class Journal(Protocol):
 
 
 class Transport(Protocol):
-    """Carries messages. One batch may be under way while the next is handed over."""
+    """Carries messages. One batch may be under way while the next is handed over.
+
+    ``batch``: how many go out as one (a provider's call); 0 where each goes by itself.
+    """
+
+    batch: int
 
     async def deliver(
         self, batch: Sequence[Delivery], compose: Compose, journal: Journal

@@ -18,10 +18,12 @@ class Pace:
 
     Args:
         most: Deliveries in one batch at most.
+        whole: Deliveries in every batch, where they go out as one; 0 where each goes by itself.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, whole: int = 0) -> None:
         self._most = most
+        self._whole = whole
         self._rate = 100.0
         self._last = time.monotonic()
         self.pause = 0.0
@@ -30,6 +32,8 @@ class Pace:
     @property
     def size(self) -> int:
         """Deliveries to offer next."""
+        if self._whole:
+            return self._whole
         return max(1, min(self._most, max(SMALLEST, int(self._rate * SECONDS_OFFERED))))
 
     def batch_ended(self, outcomes: Sequence[Outcome]) -> None:

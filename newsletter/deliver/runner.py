@@ -124,9 +124,8 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
         with store.read() as connection:
             counts = Counts(tally(connection, campaign_id), progress)
         stop = stop or asyncio.Event()
-        sending = Sending(
-            store, transport, compose, journal_dir, stop, Pace(limits.batch), counts, limits
-        )
+        pace = Pace(limits.batch, transport.batch)
+        sending = Sending(store, transport, compose, journal_dir, stop, pace, counts, limits)
         try:
             await _run(sending, campaign_id, owner, limits.patience)
         finally:

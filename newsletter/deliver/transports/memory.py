@@ -32,6 +32,8 @@ class MemoryTransport:
         script: What is answered.
     """
 
+    batch = 0
+
     def __init__(self, script: Script = accept) -> None:
         self.sent: list[tuple[int, Message]] = []
         self.tries: dict[int, int] = {}

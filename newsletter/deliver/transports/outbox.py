@@ -30,6 +30,8 @@ class OutboxTransport:
         UnavailableError: The folder cannot be written to.
     """
 
+    batch = 0
+
     def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self._folder = folder
         try:

@@ -57,6 +57,7 @@ class SendgridTransport:
 
     def __init__(self, settings: Sendgrid, key: SecretStr, *, backoff: float = 0.5) -> None:
         self._settings = settings
+        self.batch = settings.batch
         self._client = Client(settings, key.get_secret_value())
         self._backoff = backoff
         self._turns = asyncio.Semaphore(settings.concurrency)
@@ -101,8 +102,6 @@ class SendgridTransport:
                 work.add(call.outcomes(Result.RETURNED, None, "not begun"))
                 return
             try:
-                for one in call.recipients:
-                    work.journal.begun(one.position)
                 todo = [call]
                 while todo:
                     verdict = await self._verdict(todo.pop(), work)
@@ -119,6 +118,7 @@ class SendgridTransport:
             if work.stopped.is_set():
                 break
             pause = self._backoff * 2**tries
+            work.begin(call)
             try:
                 answer = await self._post(call)
             except NoAnswerError as error:
@@ -133,6 +133,7 @@ class SendgridTransport:
             self._resume_at = max(self._resume_at, time.monotonic() + pause)
             if tries == TRIES - 1 or pause > LONGEST_WAIT:
                 break
+            work.note_not_taken(call)
             await self._rest(work)
         return verdict
 
@@ -163,8 +164,20 @@ class _Batch:
         self.stopped = asyncio.Event()
         self.error: UnavailableError | None = None
 
+    def begin(self, call: Call) -> None:
+        """Note that a call is about to be made."""
+        for one in call.recipients:
+            self.journal.begun(one.position)
+
+    def note_not_taken(self, call: Call) -> None:
+        """Note that a call was refused as a whole, while it waits to be made again."""
+        for outcome in call.outcomes(Result.RETURNED, None, "not taken"):
+            self.journal.replied(outcome)
+
     def settle(self, verdict: Verdict) -> None:
         """Take in what became of a call that was begun."""
+        for call in verdict.again:
+            self.note_not_taken(call)
         for outcome in verdict.outcomes:
             if outcome.result is not Result.UNCERTAIN:
                 self.journal.replied(outcome)

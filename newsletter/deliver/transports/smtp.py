@@ -62,6 +62,8 @@ class SmtpTransport:
         InputError: ``ca_file`` cannot be read.
     """
 
+    batch = 0
+
     def __init__(self, settings: Smtp, *, backoff: float = 0.5) -> None:
         self._settings = settings
         self._tls = tls_context(settings)

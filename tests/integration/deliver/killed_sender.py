@@ -19,6 +19,8 @@ CONNECTIONS = 3
 class FileTransport:
     """Several connections; each holds one message between its begin and its reply."""
 
+    batch = 0
+
     def __init__(self, taken: Path) -> None:
         self._taken = os.open(taken, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._connections = asyncio.Semaphore(CONNECTIONS)

@@ -29,6 +29,11 @@ class Log:
 
     def begun(self, position: int) -> None:
         self._space()
+        earlier = [one for one in self.replies if one.position == position]
+        if earlier:
+            assert {one.result for one in earlier} == {Result.RETURNED}
+            self.replies = [one for one in self.replies if one.position != position]
+            self.begun_at.remove(position)
         self.begun_at.append(position)
 
     def replied(self, outcome: Outcome) -> None:

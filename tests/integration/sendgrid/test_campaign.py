@@ -72,3 +72,12 @@ def test_a_key_that_expires_is_replaced_and_the_campaign_goes_on(
     send(on, store, campaign_id, tmp_path)
     assert counts(store, campaign_id).accepted == 200
     assert set(Counter(one.to for one in server.sent).values()) == {1}
+
+
+def test_every_call_is_as_full_as_it_may_be(
+    bench: MakeBench, server: FakeSendGrid, store: Store, tmp_path: Path
+) -> None:
+    campaign_id = freeze(store, 2300, chunk=5000)
+    send(bench(), store, campaign_id, tmp_path)
+    assert sorted(server.calls) == [300, 1000, 1000]
+    assert counts(store, campaign_id).accepted == 2300

@@ -2,16 +2,19 @@
 
 import asyncio
 import socket
+import time
+from pathlib import Path
 
 import pytest
 
-from newsletter.deliver.model import Outcome, Result
+from newsletter.deliver.journal import Evidence, FileJournal, own_evidence
+from newsletter.deliver.model import Origin, Outcome, Result
 from newsletter.errors import UnavailableError
 from newsletter.render.model import Part
 from newsletter.settings import Sendgrid
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Log, readers, results
-from tests.sendgrid_fake import FakeSendGrid, Fault
+from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
 from tests.unit.deliver.issues import compiled, composer
 
 
@@ -131,3 +134,35 @@ def test_closed_it_takes_nothing_more(bench: MakeBench, server: FakeSendGrid) ->
     with pytest.raises(UnavailableError, match="closed"):
         asyncio.run(main())
     assert not server.asked_at
+
+
+def test_a_journal_cut_off_while_a_refused_call_waits_proves_that_nobody_was_mailed(
+    bench: MakeBench, server: FakeSendGrid, tmp_path: Path
+) -> None:
+    reset = str(time.time() + 30)
+    server.faults.append(refusal(429, "too many requests", X_RateLimit_Reset=reset))
+    journal = FileJournal(tmp_path / "journal", Origin(7, 1.0, 1))
+
+    async def main() -> Evidence:
+        transport = bench().transport()
+        sending = asyncio.create_task(transport.deliver(readers(5), COMPOSER, journal))
+        while not own_evidence(journal).replies:
+            assert not sending.done()
+            await asyncio.sleep(0.01)
+        found = own_evidence(journal)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await transport.close()
+        return found
+
+    evidence = asyncio.run(main())
+    assert {evidence.outcome(one.position).result for one in readers(5)} == {Result.RETURNED}
+    assert not server.sent
+
+
+def test_a_call_made_again_and_cut_off_is_uncertain(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path / "journal", Origin(7, 1.0, 1))
+    journal.begun(1)
+    journal.replied(Outcome(1, Result.RETURNED))
+    journal.begun(1)
+    assert own_evidence(journal).outcome(1).result is Result.UNCERTAIN

@@ -156,6 +156,8 @@ def test_settings_that_cannot_sign_are_refused(wrong: dict[str, str]) -> None:
 class Keeper:
     """A transport that keeps what it is to carry."""
 
+    batch = 0
+
     def __init__(self) -> None:
         self.kept: list[bytes] = []
         self.closed = False
