@@ -21,11 +21,10 @@ from newsletter.campaign.sending import limits_of, open_transport, sender_name
 from newsletter.deliver import Composer, Tally
 from newsletter.deliver.chunks import due_chunks
 from newsletter.deliver.counts import Counts
-from newsletter.deliver.ledger import claim
 from newsletter.deliver.lock import sending_lock
 from newsletter.deliver.pace import Pace
 from newsletter.deliver.recover import recover
-from newsletter.deliver.runner import Sending, run_chunk
+from newsletter.deliver.runner import Sending, claim_chunk, run_chunk
 from newsletter.engine import open_dispatcher, prepare
 from newsletter.errors import NewsletterError, RefusedError, UnavailableError
 from newsletter.store.schema import campaign, chunk
@@ -173,19 +172,20 @@ class Worker:
             self._fail(error)
 
     async def _claim_and_run(self, chunk_id: int) -> None:
-        store = self._desk.store
         campaign_id = await asyncio.to_thread(self._campaign_of, chunk_id)
         if campaign_id is None:
-            return
-        lease = await asyncio.to_thread(claim, store, campaign_id, self._owner, chunk_id=chunk_id)
-        if lease is None:
             return
         kept = self._open.get(campaign_id)
         if kept is None:
             kept = self._open[campaign_id] = _Open(self._sending(campaign_id))
         kept.chunks += 1
         try:
-            await run_chunk(kept.sending, lease)
+            folder = self._desk.journal_folder
+            claimed = await asyncio.to_thread(
+                claim_chunk, self._desk.store, folder, campaign_id, self._owner, chunk_id=chunk_id
+            )
+            if claimed is not None:
+                await run_chunk(kept.sending, claimed)
         finally:
             kept.chunks -= 1
             kept.used = asyncio.get_running_loop().time()

@@ -9,7 +9,7 @@ when it is known not to have been taken.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,14 +83,25 @@ class Offer:
     halted: bool = False
 
 
+def _no_journal(_lease: Lease) -> None:
+    """For who sends nothing."""
+
+
 def claim(
-    store: Store, campaign_id: int, owner: str, *, chunk_id: int | None = None
+    store: Store,
+    campaign_id: int,
+    owner: str,
+    *,
+    chunk_id: int | None = None,
+    begin: Callable[[Lease], None] = _no_journal,
 ) -> Lease | None:
     """Take a chunk that is due: retries before what nobody has seen yet.
 
     Args:
         owner: Who works on it, for people to read.
         chunk_id: Only this one; the next of the campaign by default.
+        begin: Opens the journal, before anybody can see the lease: whoever sees it finds the
+            journal, and can tell whether its owner lives.
 
     Returns:
         None when nothing is due, somebody else has it, or the campaign does not send.
@@ -117,6 +128,7 @@ def claim(
                 lease_until=now + LEASE_S,
             )
         )
+        begin(lease)
         return lease
 
 

@@ -11,10 +11,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from newsletter.deliver import ledger
 from newsletter.deliver.chunks import LOOK_S, seconds_until_due
@@ -137,9 +137,11 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
 
 async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) -> None:
     while not sending.stop.is_set():
-        lease = await sending.ledger(ledger.claim, sending.store, campaign_id, owner)
-        if lease is not None:
-            await run_chunk(sending, lease)
+        claimed = await sending.ledger(
+            claim_chunk, sending.store, sending.journal_dir, campaign_id, owner
+        )
+        if claimed is not None:
+            await run_chunk(sending, claimed)
             continue
         await sending.ledger(recover, sending.store, sending.journal_dir)
         if not await _wait_for_due(sending, campaign_id, patience):
@@ -155,14 +157,41 @@ async def _wait_for_due(sending: Sending, campaign_id: int, patience: float) -> 
     return True
 
 
-async def run_chunk(sending: Sending, lease: Lease) -> None:
+class Claimed(NamedTuple):
+    """A leased chunk, and the journal of who has it."""
+
+    lease: Lease
+    journal: FileJournal
+
+
+def claim_chunk(
+    store: Store, journal_dir: Path, campaign_id: int, owner: str, *, chunk_id: int | None = None
+) -> Claimed | None:
+    """`newsletter.deliver.ledger.claim`, with a journal that is there as soon as the lease is.
+
+    Raises:
+        UnavailableError: The journal cannot be made, or the database is out of reach.
+    """
+    with ExitStack() as undo:
+        opened: list[FileJournal] = []
+
+        def begin(lease: Lease) -> None:
+            opened.append(FileJournal(journal_dir / lease.journal, lease.origin))
+            undo.callback(opened[0].close, remove=True)
+
+        lease = ledger.claim(store, campaign_id, owner, chunk_id=chunk_id, begin=begin)
+        undo.pop_all()
+    return Claimed(lease, opened[0]) if lease else None
+
+
+async def run_chunk(sending: Sending, claimed: Claimed) -> None:
     """Send one leased chunk, until it is exhausted, the campaign halts or somebody stops it.
 
     Raises:
         UnavailableError: The transport or the journal is out of reach; everything offered has its
             outcome in the ledger, and the chunk can be claimed again.
     """
-    journal = FileJournal(sending.journal_dir / lease.journal, lease.origin)
+    lease, journal = claimed
     run = ChunkRun(sending, lease, journal)
     settled = False
     began = time.monotonic()

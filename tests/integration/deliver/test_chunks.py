@@ -10,12 +10,13 @@ from newsletter.deliver import Outcome, Tally, plan
 from newsletter.deliver.chunks import due_chunks, is_done
 from newsletter.deliver.counts import Counts
 from newsletter.deliver.journal import FileJournal
-from newsletter.deliver.ledger import claim, offer, release
+from newsletter.deliver.ledger import Lease, claim, offer, release
 from newsletter.deliver.model import Result
 from newsletter.deliver.pace import Pace
 from newsletter.deliver.recover import recover
-from newsletter.deliver.runner import Sending, run_chunk
+from newsletter.deliver.runner import Sending, claim_chunk, run_chunk
 from newsletter.deliver.transports.memory import MemoryTransport
+from newsletter.errors import UnavailableError
 from newsletter.store import Store
 from newsletter.store.schema import chunk, delivery
 from tests.integration.deliver.campaigns import compose, counts, freeze, owner_died, set_state
@@ -33,13 +34,15 @@ def test_a_chunk_that_is_handed_out_twice_is_sent_once(store: Store, tmp_path: P
     transport = MemoryTransport()
 
     async def work(chunk_id: int) -> bool:
-        lease = await asyncio.to_thread(claim, store, campaign_id, "t", chunk_id=chunk_id)
-        if lease is None:
+        claimed = await asyncio.to_thread(
+            claim_chunk, store, tmp_path, campaign_id, "t", chunk_id=chunk_id
+        )
+        if claimed is None:
             return False
         sending = Sending(
             store, transport, compose, tmp_path, asyncio.Event(), Pace(10), Counts(Tally(), None)
         )
-        await run_chunk(sending, lease)
+        await run_chunk(sending, claimed)
         sending.close()
         return True
 
@@ -102,6 +105,41 @@ def test_who_died_on_this_host_is_not_waited_for(store: Store, tmp_path: Path) -
     assert due(store) == [lease.chunk_id]
     result = counts(store, campaign_id)
     assert (result.accepted, result.uncertain, result.queued) == (1, 1, 4)
+
+
+@POSTGRES
+def test_who_died_before_its_first_offer_is_not_waited_for(store: Store, tmp_path: Path) -> None:
+    campaign_id = freeze(store, 6)
+    claimed = claim_chunk(store, tmp_path, campaign_id, "dead")
+    assert claimed
+    assert claim_chunk(store, tmp_path, campaign_id, "next") is None
+    recover(store, tmp_path)
+    assert due(store) == []
+    claimed.journal.close(remove=False)
+    recover(store, tmp_path)
+    assert due(store) == [claimed.lease.chunk_id]
+    assert list(tmp_path.iterdir()) == []
+
+
+@POSTGRES
+def test_nobody_sees_a_lease_before_its_journal(store: Store) -> None:
+    campaign_id = freeze(store, 6)
+    seen = []
+
+    def begin(_lease: Lease) -> None:
+        with store.read() as other:
+            seen.append(other.execute(select(chunk.c.state)).scalar_one())
+
+    assert claim(store, campaign_id, "tests", begin=begin)
+    assert seen == ["ready"]
+
+
+def test_without_a_journal_nothing_is_claimed(store: Store, tmp_path: Path) -> None:
+    campaign_id = freeze(store, 6)
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match="journal"):
+        claim_chunk(store, tmp_path / "file", campaign_id, "tests")
+    assert len(due(store)) == 1
 
 
 @POSTGRES
