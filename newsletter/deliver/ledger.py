@@ -158,7 +158,7 @@ def offer(
         room = throttle.room(limit) if throttle else limit
         found = eligible(connection, row, room) if room else []
         choice = choose(found, throttle, kind=row.kind)
-        exhausted = len(found) < room and not choice.wait
+        exhausted = (len(found) < room and not choice.wait) or choice.member == row.last
         passed = row.last if exhausted else choice.member
         connection.execute(
             update(chunk)

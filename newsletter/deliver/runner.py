@@ -136,16 +136,59 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
 
 
 async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) -> None:
-    while not sending.stop.is_set():
-        claimed = await sending.ledger(
-            claim_chunk, sending.store, sending.journal_dir, campaign_id, owner
-        )
-        if claimed is not None:
-            await run_chunk(sending, claimed)
-            continue
-        await sending.ledger(recover, sending.store, sending.journal_dir)
-        if not await _wait_for_due(sending, campaign_id, patience):
-            return
+    folder = sending.journal_dir
+    async with _Overlap(sending) as chunks:
+        while not sending.stop.is_set():
+            claimed = await sending.ledger(claim_chunk, sending.store, folder, campaign_id, owner)
+            if claimed is not None:
+                await chunks.begin(claimed)
+                continue
+            if await chunks.end():
+                continue
+            await sending.ledger(recover, sending.store, folder)
+            if not await _wait_for_due(sending, campaign_id, patience):
+                return
+
+
+class _Overlap:
+    """Chunks one after the other, each begun while the last messages of another are on their way.
+
+    Otherwise the connections would idle while one is closed and the next is claimed.
+    """
+
+    def __init__(self, sending: Sending) -> None:
+        self._sending = sending
+        self._under_way: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> _Overlap:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            for task in self._under_way:
+                task.cancel()
+        ends = await asyncio.gather(*self._under_way, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception) and error is None:
+                raise end
+
+    async def begin(self, claimed: Claimed) -> None:
+        """Run a chunk until all of it is offered, and the one before to its end."""
+        offered = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(run_chunk(self._sending, claimed, offered))
+        self._under_way.append(task)
+        await asyncio.wait((task, offered), return_when=asyncio.FIRST_COMPLETED)
+        while len(self._under_way) > 1:
+            await self.end()
+
+    async def end(self) -> bool:
+        """Wait for the chunk that began first; False when none is under way."""
+        if not self._under_way:
+            return False
+        await self._under_way.pop(0)
+        return True
 
 
 async def _wait_for_due(sending: Sending, campaign_id: int, patience: float) -> bool:
@@ -184,15 +227,20 @@ def claim_chunk(
     return Claimed(lease, opened[0]) if lease else None
 
 
-async def run_chunk(sending: Sending, claimed: Claimed) -> None:
+async def run_chunk(
+    sending: Sending, claimed: Claimed, offered: asyncio.Future[None] | None = None
+) -> None:
     """Send one leased chunk, until it is exhausted, the campaign halts or somebody stops it.
+
+    Args:
+        offered: Done once all of it is offered, while the last of it is on its way.
 
     Raises:
         UnavailableError: The transport or the journal is out of reach; everything offered has its
             outcome in the ledger, and the chunk can be claimed again.
     """
     lease, journal = claimed
-    run = ChunkRun(sending, lease, journal)
+    run = ChunkRun(sending, lease, journal, offered)
     settled = False
     began = time.monotonic()
     facts = {"campaign": lease.campaign_id, "chunk": lease.chunk_id}
@@ -221,11 +269,18 @@ class ChunkRun:
     ``failure`` is what a transport raised; by then every batch has its outcomes all the same.
     """
 
-    def __init__(self, sending: Sending, lease: Lease, journal: FileJournal) -> None:
+    def __init__(
+        self,
+        sending: Sending,
+        lease: Lease,
+        journal: FileJournal,
+        offered: asyncio.Future[None] | None,
+    ) -> None:
         self.failure: Exception | None = None
         self._sending = sending
         self._lease = lease
         self._journal = journal
+        self._offered = offered
         self._flights: dict[asyncio.Task[list[Outcome]], Sequence[Delivery]] = {}
         self._gathered: list[Outcome] = []
         self._gate = gate(sending.compose)
@@ -278,6 +333,8 @@ class ChunkRun:
             deliver = self._sending.transport.deliver
             flight = deliver(offered.deliveries, self._gate, self._journal)
             self._flights[asyncio.ensure_future(flight)] = offered.deliveries
+        if self._exhausted and self._offered:
+            self._offered.set_result(None)
         await self._sending.rest(min(offered.wait, LOOK_S))
 
     async def _land(self) -> None:
