@@ -79,9 +79,31 @@ _MAILCHIMP = _columns(
     " leid euid notes unsub_campaign_title unsub_campaign_id unsub_reason unsub_reason_other"
     " clean_campaign_title clean_campaign_id"
 )
+_OWN = _columns("email first_name last_name language time_zone state suppressed")
 _BOTH_STATUS = ("email_status", "email_permission_status")
 
 FORMATS = (
+    Format(
+        "export",
+        "an export of this program",
+        _OWN,
+        leaving=(
+            # An unsubscribe last: of several reasons it alone can be taken back by its reader.
+            *(
+                Leaving("suppressed", rf".*\b{reason}\b.*", reason)
+                for reason in (
+                    SuppressionReason.ERASED,
+                    SuppressionReason.COMPLAINED,
+                    SuppressionReason.BOUNCED,
+                    SuppressionReason.MANUAL,
+                    SuppressionReason.UNSUBSCRIBED,
+                )
+            ),
+            Leaving("suppressed", _ANYTHING, None),
+            Leaving("state", "(?!active$).+", None),
+        ),
+        dropped=_columns("state suppressed"),
+    ),
     Format(
         "mailchimp-unsubscribed",
         "Mailchimp's unsubscribed",
