@@ -79,6 +79,16 @@ def find_link(connection: Connection, link_id: int) -> MailedLink | None:
     )
 
 
+def forget_links(connection: Connection, uid: int) -> None:
+    """Let every link run out that would change this subscriber.
+
+    Args:
+        connection: A write transaction.
+        uid: Never 0, which is everybody who has yet to join.
+    """
+    connection.execute(delete(mailed_link).where(mailed_link.c.subscriber_uid == uid))
+
+
 def spend(connection: Connection, link_id: int, at: float) -> MailedLink | None:
     """Use a link: of two that try, one gets it.
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.lists import ensure_list
+from newsletter.audience.mailed_links import forget_links
 from newsletter.audience.model import SubscriptionState
 from newsletter.audience.subscribers import Consent, find, record, subscribe
 from newsletter.store.schema import mailing_list, subscriber, subscription
@@ -90,7 +91,8 @@ def change_address(
 ) -> bool:
     """Write to another address from now on, which its reader has confirmed.
 
-    A suppression of either address stays with that address.
+    A suppression of either address stays with that address. Links that were mailed to the former
+    one run out: whoever reads it now must not move or erase what is somebody else's.
 
     Returns:
         False where another subscriber has that address; then nothing changes.
@@ -107,6 +109,7 @@ def change_address(
     key = address_key(email)
     values = {"email": email, "email_key": key, "address_hash": address_hash(key, keys)}
     _update(connection, person, {**values, "updated_at": consent.at})
+    forget_links(connection, person.uid)
     record(connection, person.uid, "", "address-changed", consent)
     return True
 

@@ -138,15 +138,14 @@ class Confirming:
         return self._done(visit)
 
     async def _give_data(self, visit: _Visit) -> Response:
+        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
         if await self._spend(visit) is None:
             return self._expired(visit.lang)
-        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
         headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
         return JSONResponse(known, headers=headers)
 
     async def _erase(self, visit: _Visit) -> Response:
-        if await self._spend(visit) is None:
-            return self._expired(visit.lang)
+        # Erasing takes the link away with all else: spent before, it would be lost if that failed.
         await run_in_threadpool(
             erase, self._site.store, visit.link.email, self._site.keys, by=SOURCE
         )

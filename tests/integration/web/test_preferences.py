@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.audience import Token, TokenPurpose, find, show
-from newsletter.store.schema import consent_event, subscriber, suppression
+from newsletter.errors import UnavailableError
+from newsletter.store.schema import consent_event, mailed_link, subscriber, suppression
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.integration.web.reader import Reader
 
@@ -143,6 +144,46 @@ def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: 
     reader.press(reader.link, {"email": NEW})
     assert reader.press(reader.link).status_code == 409
     assert known(clinic)["lists"] == {"pain": "active", "sleep": "active"}
+
+
+@pytest.mark.parametrize("action", ["move", "data", "erase"])
+def test_links_to_a_former_address_have_run_out(
+    clinic: Clinic, reader: Reader, action: str
+) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": action})
+    stale = reader.link
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    reader.press(reader.link, {"email": NEW})
+    reader.press(reader.link)
+    mailed = len(reader.mail)
+    assert reader.press(stale, {"email": "other@new.example"}).status_code == 410
+    assert len(reader.mail) == mailed
+    assert known(clinic, NEW)["lists"] == {"pain": "active", "sleep": "active"}
+
+
+def test_who_is_erased_leaves_no_other_address_behind(clinic: Clinic, reader: Reader) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "erase"})
+    link = reader.link
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    reader.press(reader.link, {"email": NEW})
+    reader.press(link)
+    with clinic.store.read() as connection:
+        assert connection.execute(select(mailed_link.c.email)).scalars().all() == []
+
+
+def test_an_erasure_that_failed_can_be_asked_for_again(
+    clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "erase"})
+
+    def fail(*_args: object, **_values: object) -> None:
+        raise UnavailableError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("newsletter.web.confirming.erase", fail)
+        assert reader.press(reader.link).status_code == 503
+    assert "You are erased" in reader.press(reader.link).text
+    assert known(clinic)["known"] is False
 
 
 def test_links_are_limited(clinic: Clinic, reader: Reader) -> None:
