@@ -15,12 +15,14 @@ from newsletter.audience import (
     Consent,
     LinkAction,
     MailedLink,
+    SuppressionReason,
     Token,
     TokenPurpose,
     check_address,
     confirm_join,
     erase,
     find_link,
+    reasons,
     show,
     spend,
 )
@@ -124,6 +126,9 @@ class Confirming:
                 at = self._site.store.now(connection)
                 person = reader(connection, visit.link.subscriber_uid)
                 if spend(connection, visit.link.id, at) is None or person is None:
+                    return None
+                # The wish to get nothing would stay behind with the former address.
+                if SuppressionReason.UNSUBSCRIBED in reasons(connection, person.address_hash):
                     return None
                 consent = Consent(SOURCE, at, evidence={"asked_at": visit.link.created_at})
                 return change_address(

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from newsletter.audience import Token, TokenPurpose, find, show
+from newsletter.audience import (
+    SuppressionReason,
+    Token,
+    TokenPurpose,
+    address_hash,
+    find,
+    show,
+    suppress,
+)
 from newsletter.errors import UnavailableError
 from newsletter.store.schema import consent_event, mailed_link, subscriber, suppression
 from tests.integration.web.conftest import KEYS, Clinic
@@ -131,6 +139,45 @@ def test_an_address_is_changed_by_both_of_its_readers(clinic: Clinic, reader: Re
         assert find(connection, NEW).uid == clinic.uid
         evidence = connection.execute(select(consent_event.c.evidence)).scalars().all()
     assert NEW not in repr(evidence)
+
+
+def move(clinic: Clinic, reader: Reader) -> str:
+    """Ask for another address; gives the link that is mailed there."""
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    reader.press(reader.link, {"email": NEW})
+    assert reader.mail[-1]["To"] == NEW
+    return reader.link
+
+
+def test_who_moves_to_an_address_that_once_left_gets_mail_there(
+    clinic: Clinic, reader: Reader
+) -> None:
+    with clinic.store.write() as connection:
+        hashed = address_hash(NEW, KEYS)
+        suppress(connection, hashed, SuppressionReason.UNSUBSCRIBED, "import", 1.0)
+    link = move(clinic, reader)
+    assert known(clinic, NEW)["suppressed"] == ["unsubscribed"]
+    assert "From now on" in reader.press(link).text
+    assert known(clinic, NEW)["suppressed"] == []
+
+
+def test_a_graver_reason_stays_with_the_new_address(clinic: Clinic, reader: Reader) -> None:
+    link = move(clinic, reader)
+    with clinic.store.write() as connection:
+        hashed = address_hash(NEW, KEYS)
+        suppress(connection, hashed, SuppressionReason.COMPLAINED, "mail", 1.0)
+    reader.press(link)
+    assert known(clinic, NEW)["suppressed"] == ["complained"]
+
+
+def test_who_leaves_before_confirming_does_not_move_away_from_that_wish(
+    clinic: Clinic, reader: Reader
+) -> None:
+    link = move(clinic, reader)
+    reader.ask("POST", f"/u/{clinic.token()}")
+    assert reader.press(link).status_code == 410
+    assert known(clinic)["suppressed"] == ["unsubscribed"]
+    assert known(clinic, NEW)["known"] is False
 
 
 def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: Reader) -> None:
