@@ -13,7 +13,7 @@ from newsletter.audience.lists import ensure_list
 from newsletter.audience.mailed_links import forget_links
 from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.subscribers import Consent, find, record, subscribe
-from newsletter.audience.suppression import lift
+from newsletter.audience.suppression import lift, reasons
 from newsletter.store.schema import mailing_list, subscriber, subscription
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ def active_lists(connection: Connection, person: Row[Any]) -> frozenset[str]:
         )
     )
     return frozenset(connection.execute(query).scalars())
+
+
+def gets_mail(connection: Connection, uid: int) -> bool:
+    """Whether a reader is on any list, and nothing keeps mail from their address."""
+    person = reader(connection, uid)
+    return (
+        person is not None
+        and not reasons(connection, person.address_hash)
+        and bool(active_lists(connection, person))
+    )
 
 
 def choose(

@@ -8,9 +8,10 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe
+from newsletter.audience.preferences import gets_mail
 from newsletter.audience.unsubscribe import LEAVING_REASONS, Click, note_reason, unsubscribe_all
 from newsletter.store import Store
 from newsletter.web.grouping import Together
@@ -68,6 +69,10 @@ class Leaving:
         if token:
             result = await run_in_threadpool(resubscribe, self._store, token, "page")
             token = token if result.known or result.proof else None
+        if token and not token.proof and not await run_in_threadpool(self._gets_mail, token):
+            # The page of preferences says where they stand, and how they come back.
+            path = f"{self._pages.base}/p/{request.path_params['token']}"
+            return RedirectResponse(path, 303)
         return self._answer(request, token, "undone.html", path=self._path(request))
 
     async def reason(self, request: Request) -> Response:
@@ -80,6 +85,10 @@ class Leaving:
         if token and given in LEAVING_REASONS:
             await run_in_threadpool(note_reason, self._store, token, given)
         return self._answer(request, token, "thanks.html", path=self._path(request))
+
+    def _gets_mail(self, token: Token) -> bool:
+        with self._store.read() as connection:
+            return gets_mail(connection, token.subscriber_uid)
 
     def _path(self, request: Request) -> str:
         return f"{self._pages.base}/u/{request.path_params['token']}"

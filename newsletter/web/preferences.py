@@ -43,11 +43,15 @@ _BY_MAIL = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause."""
+    """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause.
+
+    ``left`` can be taken back by joining again, what else is ``blocked`` cannot.
+    """
 
     language: str
     active: frozenset[str]
-    suppressed: bool
+    left: bool
+    blocked: bool
     paused_until: float
 
 
@@ -158,7 +162,8 @@ class Preferences:
             return Standing(
                 language=person.language,
                 active=active_lists(connection, person),
-                suppressed=SuppressionReason.UNSUBSCRIBED in found,
+                left=SuppressionReason.UNSUBSCRIBED in found,
+                blocked=bool(found - {SuppressionReason.UNSUBSCRIBED}),
                 paused_until=person.paused_until if person.paused_until > now else 0.0,
             )
 
@@ -173,7 +178,8 @@ class Preferences:
             lang=lang,
             topics=self._site.settings.join.topics,
             active=standing.active,
-            suppressed=standing.suppressed,
+            left=standing.left,
+            blocked=standing.blocked,
             paused_until=day,
             notice=request.query_params.get("notice", ""),
             path=f"{self._site.base}/p/{text}",

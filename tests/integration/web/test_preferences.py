@@ -92,6 +92,24 @@ def test_who_unsubscribed_is_not_brought_back_by_the_link(clinic: Clinic, reader
         assert connection.execute(select(suppression.c.reason)).scalars().all() == ["unsubscribed"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("complained", "was called unwanted"), ("unsubscribed", "You are unsubscribed")],
+)
+def test_an_undo_that_brings_nobody_back_does_not_say_that_it_did(
+    clinic: Clinic, reader: Reader, reason: str, words: str
+) -> None:
+    with clinic.store.write() as connection:
+        hashed = address_hash(MARIA, KEYS)
+        suppress(connection, hashed, SuppressionReason(reason), "mail", 1.0)
+    answer = reader.press(f"/u/{clinic.token()}/undo")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/p/{clinic.token()}")
+    page = reader.get(answer.headers["location"]).text
+    assert words in page
+    assert "checkbox" not in page
+    assert known(clinic)["suppressed"] == [reason]
+
+
 @pytest.mark.parametrize("action", ["move", "data", "erase"])
 def test_what_shows_or_moves_data_goes_to_the_address_itself(
     clinic: Clinic, reader: Reader, action: str
