@@ -3,10 +3,10 @@
 import logging
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.applications import Starlette
 
-from newsletter.store.schema import consent_event
+from newsletter.store.schema import consent_event, subscriber
 from newsletter.web.public import public_app
 from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 
@@ -109,6 +109,19 @@ def test_undo_is_taken_from_our_own_page_only(
     ask(app, "POST", path)
     assert ask(app, "POST", f"{path}/undo", headers=headers).status_code == status
     assert clinic.standing()[0] == (STAYED if status == 200 else LEFT)
+
+
+@pytest.mark.parametrize(
+    ("method", "end"), [("GET", ""), ("POST", ""), ("POST", "/reason"), ("POST", "/undo")]
+)
+def test_the_pages_speak_the_readers_language_before_the_browsers(
+    clinic: Clinic, app: Starlette, method: str, end: str
+) -> None:
+    with clinic.store.write() as connection:
+        connection.execute(update(subscriber).values(language="es-MX"))
+    headers = {**OWN_PAGE, "Accept-Language": "en"}
+    page = ask(app, method, f"/u/{clinic.token()}{end}", headers=headers)
+    assert '<html lang="es">' in page.text
 
 
 def test_a_forged_link_gets_one_neutral_answer(clinic: Clinic, app: Starlette) -> None:
