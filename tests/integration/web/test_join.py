@@ -326,7 +326,7 @@ def test_pages_are_not_kept_and_give_no_address_away(reader: Reader) -> None:
     reader.join(NEW)
     for page in (reader.get("/join"), reader.get(reader.link), reader.press(reader.link)):
         assert page.headers["cache-control"] == "no-store"
-        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["referrer-policy"] == "same-origin"
         assert "set-cookie" not in page.headers
         assert NEW not in page.text
 

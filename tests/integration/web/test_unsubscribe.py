@@ -181,7 +181,7 @@ def test_a_body_past_the_limit_is_refused_before_anything_happens(
 def test_headers_that_keep_the_token_from_leaking(clinic: Clinic, app: Starlette) -> None:
     for method in ("GET", "POST"):
         headers = ask(app, method, f"/u/{clinic.token()}").headers
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert headers["x-content-type-options"] == "nosniff"
         policy = headers["content-security-policy"]
