@@ -77,6 +77,14 @@ class Joining:
         """The same for programs: ``{"email": …, "topics": […], "language": …}``."""
         if not (from_own_page(request) or self._from_friend(request)):
             raise HTTPException(403)
+        try:
+            return await self._take_json(request)
+        except HTTPException as refusal:
+            # Without CORS a script of the other site could not even see that it has to wait.
+            headers = self._cors(request) | dict(refusal.headers or {})
+            return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
+
+    async def _take_json(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             raise HTTPException(415)
         data = await _json_object(request)
@@ -167,6 +175,7 @@ class Joining:
             "Access-Control-Allow-Origin": request.headers["origin"],
             "Access-Control-Allow-Methods": "POST",
             "Access-Control-Allow-Headers": "Content-Type",
+            "Access-Control-Expose-Headers": "Retry-After",
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
         }
