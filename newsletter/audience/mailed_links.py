@@ -62,9 +62,10 @@ def make_link(
     return link
 
 
-def find_link(connection: Connection, link_id: int) -> MailedLink | None:
-    """The request behind a link; None when it was used, or forgotten."""
-    query = select(mailed_link).where(mailed_link.c.id == link_id, mailed_link.c.used_at.is_(None))
+def find_link(connection: Connection, link_id: int, *, used: bool = False) -> MailedLink | None:
+    """The request behind a link that is unused, or if asked for ``used``; None of every other."""
+    is_used = mailed_link.c.used_at.is_not(None) if used else mailed_link.c.used_at.is_(None)
+    query = select(mailed_link).where(mailed_link.c.id == link_id, is_used)
     row = connection.execute(query).first()
     if row is None:
         return None

@@ -243,6 +243,35 @@ def test_looking_at_a_link_changes_nothing(clinic: Clinic, reader: Reader, metho
     assert person(clinic, NEW) is None
 
 
+def test_who_presses_twice_is_told_that_they_are_on_the_list(
+    clinic: Clinic, reader: Reader
+) -> None:
+    reader.join(NEW)
+    reader.press(reader.link)
+    before = clinic.standing()
+    for answer in (reader.press(reader.link), reader.get(reader.link)):
+        assert answer.status_code == 200
+        assert "You are on the list" in answer.text
+        assert "/p/" not in answer.text
+    assert clinic.standing() == before
+
+
+def test_of_two_presses_at_once_neither_is_told_that_it_did_not_work(
+    clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from newsletter.web import confirming
+
+    reader.join(NEW)
+    confirm = confirming.confirm_join
+
+    def late(*args: object) -> object:
+        confirm(*args)
+        return confirm(*args)
+
+    monkeypatch.setattr(confirming, "confirm_join", late)
+    assert "You are on the list" in reader.press(reader.link).text
+
+
 def test_a_link_works_once(clinic: Clinic, reader: Reader) -> None:
     reader.join(NEW)
     assert reader.press(reader.link).status_code == 200
