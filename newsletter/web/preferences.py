@@ -85,15 +85,16 @@ class Preferences:
         if what in _BY_MAIL:
             return await self._mail(request, token.subscriber_uid, _BY_MAIL[what])
         topics = frozenset(str(name) for name in fields.getlist("topic"))
-        await run_in_threadpool(self._apply, token.subscriber_uid, what, topics)
-        return self._back(request, "saved")
+        saved = await run_in_threadpool(self._apply, token.subscriber_uid, what, topics)
+        return self._back(request, "saved" if saved else "")
 
-    def _apply(self, uid: int, what: str, topics: frozenset[str]) -> None:
+    def _apply(self, uid: int, what: str, topics: frozenset[str]) -> bool:
+        """Gives False where nothing may change, as on a page that was opened before they left."""
         store = self._site.store
         with store.write() as connection:
             person = reader(connection, uid)
-            if person is None:
-                return
+            if person is None or reasons(connection, person.address_hash):
+                return False
             now = store.now(connection)
             consent = Consent(SOURCE, now)
             if what == "topics":
@@ -104,6 +105,7 @@ class Preferences:
                 pause(connection, person, until, consent)
             else:
                 raise HTTPException(400)
+            return True
 
     async def _mail(self, request: Request, uid: int, action: LinkAction) -> Response:
         def make() -> tuple[MailedLink, str] | float | None:
@@ -187,5 +189,5 @@ class Preferences:
         )
 
     def _back(self, request: Request, notice: str) -> Response:
-        path = f"{self._site.base}/p/{request.path_params['token']}?notice={notice}"
-        return RedirectResponse(path, 303)
+        path = f"{self._site.base}/p/{request.path_params['token']}"
+        return RedirectResponse(f"{path}?notice={notice}" if notice else path, 303)

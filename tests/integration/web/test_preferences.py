@@ -87,7 +87,10 @@ def test_who_unsubscribed_is_not_brought_back_by_the_link(clinic: Clinic, reader
     page = reader.get(path).text
     assert "You are unsubscribed" in page
     assert "checkbox" not in page
-    reader.press(path, {"do": "topics", "topic": ["pain"]})
+    before = clinic.standing()
+    answer = reader.press(path, {"do": "topics", "topic": ["pain"]})
+    assert answer.headers["location"] == path
+    assert clinic.standing() == before
     with clinic.store.read() as connection:
         assert connection.execute(select(suppression.c.reason)).scalars().all() == ["unsubscribed"]
 
