@@ -59,6 +59,7 @@ class Joining:
         errors = self._errors(wish, self._site.pages.languages.plain(lang))
         if errors:
             return self._form(request, wish, errors, 422)
+        await self._site.require_letter(LinkAction.JOIN, lang)
         await self._count(request)
         sent.background = self._invitation(wish, lang, "page")
         return sent
@@ -97,6 +98,7 @@ class Joining:
         headers = self._cors(request)
         if errors:
             return JSONResponse({"errors": errors}, 422, headers)
+        await self._site.require_letter(LinkAction.JOIN, lang)
         await self._count(request)
         background = self._invitation(wish, lang, "api")
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)

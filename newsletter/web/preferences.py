@@ -120,6 +120,7 @@ class Preferences:
                     return wait
                 return self._link(connection, person, action, now), person.language
 
+        await self._site.require_letter(action, self._site.pages.language(request))
         made = await run_in_threadpool(make)
         if made is None:
             return await self.show(request)

@@ -1,7 +1,9 @@
 """Joining by double opt-in, over a real SMTP server."""
 
 import logging
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
@@ -349,6 +351,24 @@ def test_when_the_relay_is_away_one_may_ask_again(
         assert reader.mail == []
         reader.join(NEW)
         assert len(reader.mail) == 1
+
+
+def test_a_letter_that_cannot_be_written_is_not_promised(
+    clinic: Clinic, reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(PROJECT / "templates", tmp_path / "templates")
+    letter = tmp_path / "templates" / "email" / "link.mjml"
+    letter.write_text(letter.read_text(encoding="utf-8").replace("{{ text }}", "{{ txt }}"))
+    clinic.settings = clinic.settings.model_copy(update={"root": tmp_path})
+    reader.app = reader.application(clinic)
+    assert reader.join(NEW).status_code == 503
+    wish = {"email": NEW, "topics": ["pain"]}
+    assert reader.ask("POST", "/api/join", json=wish).status_code == 503
+    assert reader.press(f"/p/{clinic.token()}", {"do": "data"}).status_code == 503
+    assert "'txt' is undefined" in vars(caplog.records[-1])["reason"]
+    with clinic.store.read() as connection:
+        assert connection.execute(select(func.count()).select_from(mailed_link)).scalar() == 0
+    assert reader.ask("POST", f"/u/{clinic.token()}").status_code == 200
 
 
 def test_pages_are_not_kept_and_give_no_address_away(reader: Reader) -> None:
