@@ -114,11 +114,12 @@ def test_undo_is_taken_from_our_own_page_only(
 @pytest.mark.parametrize(
     ("method", "end"), [("GET", ""), ("POST", ""), ("POST", "/reason"), ("POST", "/undo")]
 )
+@pytest.mark.parametrize("language", ["es", "es-MX", "es_ES"])
 def test_the_pages_speak_the_readers_language_before_the_browsers(
-    clinic: Clinic, app: Starlette, method: str, end: str
+    clinic: Clinic, app: Starlette, method: str, end: str, language: str
 ) -> None:
     with clinic.store.write() as connection:
-        connection.execute(update(subscriber).values(language="es-MX"))
+        connection.execute(update(subscriber).values(language=language))
     headers = {**OWN_PAGE, "Accept-Language": "en"}
     page = ask(app, method, f"/u/{clinic.token()}{end}", headers=headers)
     assert '<html lang="es">' in page.text
