@@ -40,7 +40,7 @@ class Format:
         name: For ``--format``.
         title: For people.
         marks: Columns that a header of it has; ``exact``: and no others.
-        doubtful: Whether anybody's own list may have the same header, so that a person must say.
+        doubtful: What else may have the same header, so that a person must say.
         everyone: Why nobody in it may be mailed; None where ``leaving`` says so of some.
         left_at: The column with the time at which somebody left.
         full_name: The column with first and last name in one.
@@ -53,7 +53,7 @@ class Format:
     title: str
     marks: frozenset[str]
     exact: bool = False
-    doubtful: bool = False
+    doubtful: str = ""
     everyone: SuppressionReason | None = None
     leaving: tuple[Leaving, ...] = ()
     left_at: str = ""
@@ -183,6 +183,7 @@ FORMATS = (
         "SendGrid's bounces",
         _columns("status reason email created"),
         exact=True,
+        doubtful="SendGrid's blocks, which are temporary",
         everyone=SuppressionReason.BOUNCED,
         left_at="created",
     ),
@@ -199,7 +200,7 @@ FORMATS = (
         "SendGrid's spam reports",
         _columns("email created ip"),
         exact=True,
-        doubtful=True,
+        doubtful="a list of readers",
         everyone=SuppressionReason.COMPLAINED,
         left_at="created",
     ),
@@ -208,7 +209,7 @@ FORMATS = (
         "SendGrid's unsubscribes",
         _columns("email created"),
         exact=True,
-        doubtful=True,
+        doubtful="a list of readers",
         everyone=SuppressionReason.UNSUBSCRIBED,
         left_at="created",
     ),

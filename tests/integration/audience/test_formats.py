@@ -143,7 +143,7 @@ def test_sendgrid_contacts(desk: Desk, csv_file: CsvFile) -> None:
         (
             "status,reason,email,created",
             '5.1.1,"550 5.1.1 no such user,\nsays mx",anna@mail.example,1709296200',
-            "",
+            "sendgrid-bounces",
             "bounced",
         ),
         ("reason,email,created", "Known bad domain,anna@mail.example,1709296200", "", "bounced"),
