@@ -40,7 +40,7 @@ class Format:
         name: For ``--format``.
         title: For people.
         marks: Columns that a header of it has; ``exact``: and no others.
-        doubtful: Whether anybody's own list may have the same header, so that a person must say.
+        doubtful: What else may have the same header, so that a person must say.
         everyone: Why nobody in it may be mailed; None where ``leaving`` says so of some.
         left_at: The column with the time at which somebody left.
         full_name: The column with first and last name in one.
@@ -53,7 +53,7 @@ class Format:
     title: str
     marks: frozenset[str]
     exact: bool = False
-    doubtful: bool = False
+    doubtful: str = ""
     everyone: SuppressionReason | None = None
     leaving: tuple[Leaving, ...] = ()
     left_at: str = ""
@@ -79,9 +79,31 @@ _MAILCHIMP = _columns(
     " leid euid notes unsub_campaign_title unsub_campaign_id unsub_reason unsub_reason_other"
     " clean_campaign_title clean_campaign_id"
 )
+_OWN = _columns("email first_name last_name language time_zone state suppressed")
 _BOTH_STATUS = ("email_status", "email_permission_status")
 
 FORMATS = (
+    Format(
+        "export",
+        "an export of this program",
+        _OWN,
+        leaving=(
+            # An unsubscribe last: of several reasons it alone can be taken back by its reader.
+            *(
+                Leaving("suppressed", rf".*\b{reason}\b.*", reason)
+                for reason in (
+                    SuppressionReason.ERASED,
+                    SuppressionReason.COMPLAINED,
+                    SuppressionReason.BOUNCED,
+                    SuppressionReason.MANUAL,
+                    SuppressionReason.UNSUBSCRIBED,
+                )
+            ),
+            Leaving("suppressed", _ANYTHING, None),
+            Leaving("state", "(?!active$).+", None),
+        ),
+        dropped=_columns("state suppressed"),
+    ),
     Format(
         "mailchimp-unsubscribed",
         "Mailchimp's unsubscribed",
@@ -161,6 +183,7 @@ FORMATS = (
         "SendGrid's bounces",
         _columns("status reason email created"),
         exact=True,
+        doubtful="SendGrid's blocks, which are temporary",
         everyone=SuppressionReason.BOUNCED,
         left_at="created",
     ),
@@ -177,7 +200,7 @@ FORMATS = (
         "SendGrid's spam reports",
         _columns("email created ip"),
         exact=True,
-        doubtful=True,
+        doubtful="a list of readers",
         everyone=SuppressionReason.COMPLAINED,
         left_at="created",
     ),
@@ -186,7 +209,7 @@ FORMATS = (
         "SendGrid's unsubscribes",
         _columns("email created"),
         exact=True,
-        doubtful=True,
+        doubtful="a list of readers",
         everyone=SuppressionReason.UNSUBSCRIBED,
         left_at="created",
     ),

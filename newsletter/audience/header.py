@@ -91,8 +91,9 @@ def _format(places: Mapping[str, int], path: Path, line: int, named: str) -> For
             continue
         if form.doubtful and not named:
             raise UsageError(
-                f"{path.name} may be {form.title}, whom nobody may mail, or a list of readers",
-                fix=f"say which: --format {form.name} or --format {PLAIN.name}",
+                f"{path.name} may be {form.title}, whom nobody may mail, or {form.doubtful}",
+                fix=f"say which: --format {form.name}, or --format {PLAIN.name} for readers; leave "
+                "out what is neither",
             )
         return form
     title = next(form.title for form in FORMATS if form.name == named)

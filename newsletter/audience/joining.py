@@ -8,9 +8,10 @@ from sqlalchemy import update
 
 from newsletter.audience.address import address_hash, address_key
 from newsletter.audience.keys import check_suppression_key_within
-from newsletter.audience.mailed_links import spend
-from newsletter.audience.model import SuppressionReason
-from newsletter.audience.subscribers import Consent, add, subscribe
+from newsletter.audience.mailed_links import find_link, spend
+from newsletter.audience.model import LinkAction, SuppressionReason
+from newsletter.audience.preferences import active_lists
+from newsletter.audience.subscribers import Consent, add, find, subscribe
 from newsletter.audience.suppression import reasons
 from newsletter.store.schema import subscriber
 
@@ -63,6 +64,19 @@ def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[MailedLink, in
         for name in link.details["lists"]:
             subscribe(connection, person, name, consent, confirmed_by_reader=True)
         return link, int(person.uid)
+
+
+def is_joined(connection: Connection, link_id: int) -> MailedLink | None:
+    """The used request of a reader who is on all the lists that they asked for by it, and may be
+    mailed; None of every other.
+    """
+    link = find_link(connection, link_id, used=True)
+    if link is None or link.action is not LinkAction.JOIN:
+        return None
+    person = find(connection, link.email)
+    if person is None or reasons(connection, person.address_hash):
+        return None
+    return link if set(link.details["lists"]) <= active_lists(connection, person) else None
 
 
 def _keep_language(connection: Connection, person: Row[tuple[object, ...]], language: str) -> None:

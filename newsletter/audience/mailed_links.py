@@ -62,9 +62,10 @@ def make_link(
     return link
 
 
-def find_link(connection: Connection, link_id: int) -> MailedLink | None:
-    """The request behind a link; None when it was used, or forgotten."""
-    query = select(mailed_link).where(mailed_link.c.id == link_id, mailed_link.c.used_at.is_(None))
+def find_link(connection: Connection, link_id: int, *, used: bool = False) -> MailedLink | None:
+    """The request behind a link that is unused, or if asked for ``used``; None of every other."""
+    is_used = mailed_link.c.used_at.is_not(None) if used else mailed_link.c.used_at.is_(None)
+    query = select(mailed_link).where(mailed_link.c.id == link_id, is_used)
     row = connection.execute(query).first()
     if row is None:
         return None
@@ -77,6 +78,16 @@ def find_link(connection: Connection, link_id: int) -> MailedLink | None:
         row.created_at,
         row.expires_at,
     )
+
+
+def forget_links(connection: Connection, uid: int) -> None:
+    """Let every link run out that would change this subscriber.
+
+    Args:
+        connection: A write transaction.
+        uid: Never 0, which is everybody who has yet to join.
+    """
+    connection.execute(delete(mailed_link).where(mailed_link.c.subscriber_uid == uid))
 
 
 def spend(connection: Connection, link_id: int, at: float) -> MailedLink | None:

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, Row, select, update
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.lists import ensure_list
-from newsletter.audience.model import SubscriptionState
+from newsletter.audience.mailed_links import forget_links
+from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.subscribers import Consent, find, record, subscribe
+from newsletter.audience.suppression import lift, reasons
 from newsletter.store.schema import mailing_list, subscriber, subscription
 
 if TYPE_CHECKING:
@@ -34,6 +36,16 @@ def active_lists(connection: Connection, person: Row[Any]) -> frozenset[str]:
         )
     )
     return frozenset(connection.execute(query).scalars())
+
+
+def gets_mail(connection: Connection, uid: int) -> bool:
+    """Whether a reader is on any list, and nothing keeps mail from their address."""
+    person = reader(connection, uid)
+    return (
+        person is not None
+        and not reasons(connection, person.address_hash)
+        and bool(active_lists(connection, person))
+    )
 
 
 def choose(
@@ -90,7 +102,9 @@ def change_address(
 ) -> bool:
     """Write to another address from now on, which its reader has confirmed.
 
-    A suppression of either address stays with that address.
+    Its reader's yes ends an earlier unsubscribe of it; every other suppression of either address
+    stays with that address. Links that were mailed to the former one run out: whoever reads it
+    now must not move or erase what is somebody else's.
 
     Returns:
         False where another subscriber has that address; then nothing changes.
@@ -105,8 +119,11 @@ def change_address(
     if holder is not None and holder.id != person.id:
         return False
     key = address_key(email)
-    values = {"email": email, "email_key": key, "address_hash": address_hash(key, keys)}
-    _update(connection, person, {**values, "updated_at": consent.at})
+    hashed = address_hash(key, keys)
+    values = {"email": email, "email_key": key, "address_hash": hashed, "updated_at": consent.at}
+    _update(connection, person, values)
+    lift(connection, hashed, SuppressionReason.UNSUBSCRIBED)
+    forget_links(connection, person.uid)
     record(connection, person.uid, "", "address-changed", consent)
     return True
 

@@ -28,8 +28,11 @@ FIRST_PROBLEMS = 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 _PROGRESS_EVERY = 5000
 _LEFT = re.compile(
-    r"(?i)un-?subscribed|cleaned|bounced|complained|(block|black)-?listed|opted[ -]?out"
+    r"(?i)(un|non|not)[ -]?subscribed?|opt(ed)?[ -]?out|cleaned|(hard[ -]?)?bounced?|complain(ed|t)"
+    r"|spam([ -]?complaint)?|(block|black)(-?list)?ed|suppressed|removed|deleted|erased|disabled"
+    r"|inactive|pending|unconfirmed"
 )
+_NO = frozenset(["", "0", "f", "false", "n", "no", "none"])
 
 
 class StagedRow(NamedTuple):
@@ -215,15 +218,19 @@ def _missing() -> str:
 def _refuse_left(columns: Columns, cells: list[str]) -> None:
     for name, index in columns.status:
         value = cells[index]
-        if _LEFT.fullmatch(value):
-            raise InputError(f"its column {name} says {value!r}: who left is not imported")
+        # Whatever stands under `suppressed` is a reason: a word, several, or a mere yes.
+        says_so = value.lower() not in _NO if name == "suppressed" else _LEFT.fullmatch(value)
+        if says_so:
+            raise InputError(
+                f"its column {name} says {value!r}: who left, or never said yes, is not imported"
+            )
 
 
 def _why_left(columns: Columns, cells: list[str]) -> str:
     for rule, index in columns.leaving:
         if rule.matches(cells[index]):
             if rule.reason is None:
-                raise InputError(f"its {rule.column} is {cells[index]!r}: nobody said yes yet")
+                raise InputError(f"its {rule.column} is {cells[index]!r}: that is no yes to mail")
             return str(rule.reason)
     return ""
 

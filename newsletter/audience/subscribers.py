@@ -243,6 +243,7 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         connection.execute(delete(mailed_link).where(mailed_link.c.email_key == key))
         if person is None:
             return False
+        connection.execute(delete(mailed_link).where(mailed_link.c.subscriber_uid == person.uid))
         uid = consent_event.c.subscriber_uid == person.uid
         connection.execute(update(consent_event).where(uid).values(evidence={}))
         record(connection, person.uid, "", "erased", Consent(by, at))

@@ -18,10 +18,21 @@ from newsletter.audience.model import (
 )
 from newsletter.audience.subscribers import Consent, event_row, record
 from newsletter.audience.suppression import lift, suppress_all
-from newsletter.store.schema import consent_event, mailing_list, subscriber, subscription
+from newsletter.store.schema import (
+    consent_event,
+    mailing_list,
+    subscriber,
+    subscription,
+    suppression,
+)
 
 if TYPE_CHECKING:
     from newsletter.store import Store
+
+UNDO_S = 2 * 86_400.0
+"""So long after leaving it can be undone. Mail gets forwarded: a link in an old one must not bring
+back, years later, somebody who left. They can always join again by their own mailbox.
+"""
 
 _LEFT = "unsubscribed"
 _BACK = "resubscribed"
@@ -136,6 +147,8 @@ def leave_all(
 def resubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
     """Undo: lift the unsubscribe, and no other reason; give back what it ended.
 
+    Once `UNDO_S` have passed, nothing changes.
+
     Args and Raises: as `unsubscribe`.
     """
     if (harmless := _harmless(token)) is not None:
@@ -144,8 +157,10 @@ def resubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
         person = _person(connection, token)
         if person is None:
             return UnsubscribeResult(known=False, proof=False, changed=False)
-        lifted = lift(connection, person.address_hash, SuppressionReason.UNSUBSCRIBED)
         at = store.now(connection)
+        lifted = _left_since(connection, person.address_hash, at - UNDO_S) and lift(
+            connection, person.address_hash, SuppressionReason.UNSUBSCRIBED
+        )
         given_back = _ended_last(connection, person.uid) if lifted else {}
         for name, state in given_back.items():
             _set_state(connection, person.id, name, SubscriptionState(state), at)
@@ -188,6 +203,15 @@ def find_readers(connection: Connection, uids: Collection[int]) -> dict[int, Row
 
 def _person(connection: Connection, token: Token) -> Row[Any] | None:
     return find_readers(connection, [token.subscriber_uid]).get(token.subscriber_uid)
+
+
+def _left_since(connection: Connection, hashed: bytes, since: float) -> bool:
+    left = select(suppression.c.at).where(
+        suppression.c.address_hash == hashed,
+        suppression.c.reason == SuppressionReason.UNSUBSCRIBED,
+    )
+    at = connection.execute(left).scalar()
+    return at is not None and at >= since
 
 
 def _suppress(connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]) -> set[bytes]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from newsletter.cli.desk import CommandLine, pass_line
+from newsletter.cli.desk import CommandLine, pass_line, say
 
 
 @click.command(
@@ -48,9 +48,19 @@ def serve(line: CommandLine, host: str, port: int) -> None:
     Put a reverse proxy with https in front of it; see docs/operating.md.
     """
     from newsletter.cli.logs import configure
+    from newsletter.errors import InputError
+    from newsletter.web.language import Languages
+    from newsletter.web.letters import Letters
     from newsletter.web.public import public_app
     from newsletter.web.server import serve as run
 
-    configure(line.settings, requests=True)
+    settings = line.settings
+    configure(settings, requests=True)
+    languages = Languages(settings.templates / "locale", settings.publication.language)
+    try:
+        Letters(settings, languages).try_all()
+    except InputError as error:
+        # Who wants to leave must be able to, all the same.
+        say(f"error: {error}\nUntil that is mended, nobody can join or be mailed a link.")
     with line.desk() as desk:
         run(public_app(desk.store, desk.keys, desk.settings), host, port)

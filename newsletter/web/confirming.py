@@ -15,15 +15,18 @@ from newsletter.audience import (
     Consent,
     LinkAction,
     MailedLink,
+    SuppressionReason,
     Token,
     TokenPurpose,
     check_address,
     confirm_join,
     erase,
     find_link,
+    reasons,
     show,
     spend,
 )
+from newsletter.audience.joining import is_joined
 from newsletter.audience.preferences import change_address, reader
 from newsletter.errors import InputError
 from newsletter.web.guard import from_own_page
@@ -78,21 +81,28 @@ class Confirming:
         if ticket is None:
             return pages.respond("unknown_link.html", 404, lang=pages.language(request))
 
-        def look() -> MailedLink | None:
+        def look() -> tuple[MailedLink | None, MailedLink | None]:
             with self._site.store.read() as connection:
-                return find_link(connection, ticket.link_id)
+                found = find_link(connection, ticket.link_id)
+                return found, None if found else is_joined(connection, ticket.link_id)
 
-        link = None if ticket.expires_at < time.time() else await run_in_threadpool(look)
-        if link is None:
+        if ticket.expires_at < time.time():
             return self._expired(pages.language(request))
-        return _Visit(request, link, pages.language(request, link.details.get("language", "")))
+        link, joined = await run_in_threadpool(look)
+        known = link or joined
+        if known is None:
+            return self._expired(pages.language(request))
+        visit = _Visit(request, known, pages.language(request, known.details.get("language", "")))
+        # Who presses twice must not read that it did not work.
+        return self._done(visit) if joined else visit
 
     async def _join(self, visit: _Visit) -> Response:
         joined = await run_in_threadpool(
             confirm_join, self._site.store, visit.link.id, self._site.keys
         )
         if joined is None:
-            return self._expired(visit.lang)
+            again = await self._visit(visit.request)
+            return again if isinstance(again, Response) else self._expired(visit.lang)
         token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined[1], 0))
         return self._done(visit, preferences=f"{self._site.base}/p/{token}")
 
@@ -125,6 +135,9 @@ class Confirming:
                 person = reader(connection, visit.link.subscriber_uid)
                 if spend(connection, visit.link.id, at) is None or person is None:
                     return None
+                # The wish to get nothing would stay behind with the former address.
+                if SuppressionReason.UNSUBSCRIBED in reasons(connection, person.address_hash):
+                    return None
                 consent = Consent(SOURCE, at, evidence={"asked_at": visit.link.created_at})
                 return change_address(
                     connection, person, visit.link.email, self._site.keys, consent
@@ -138,15 +151,14 @@ class Confirming:
         return self._done(visit)
 
     async def _give_data(self, visit: _Visit) -> Response:
+        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
         if await self._spend(visit) is None:
             return self._expired(visit.lang)
-        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
         headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
         return JSONResponse(known, headers=headers)
 
     async def _erase(self, visit: _Visit) -> Response:
-        if await self._spend(visit) is None:
-            return self._expired(visit.lang)
+        # Erasing takes the link away with all else: spent before, it would be lost if that failed.
         await run_in_threadpool(
             erase, self._site.store, visit.link.email, self._site.keys, by=SOURCE
         )

@@ -46,7 +46,9 @@ class SecurityHeaders:
         self.app = app
         self.headers: Mapping[str, str] = {
             "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
+            # Not "no-referrer": for our own forms it makes `Origin: null` out of the origin, which
+            # is all that browsers without Fetch Metadata say (Safari before 16.4).
+            "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
             "X-DNS-Prefetch-Control": "off",
             "Cross-Origin-Opener-Policy": "same-origin",

@@ -59,6 +59,7 @@ class Joining:
         errors = self._errors(wish, self._site.pages.languages.plain(lang))
         if errors:
             return self._form(request, wish, errors, 422)
+        await self._site.require_letter(LinkAction.JOIN, lang)
         await self._count(request)
         sent.background = self._invitation(wish, lang, "page")
         return sent
@@ -77,6 +78,14 @@ class Joining:
         """The same for programs: ``{"email": …, "topics": […], "language": …}``."""
         if not (from_own_page(request) or self._from_friend(request)):
             raise HTTPException(403)
+        try:
+            return await self._take_json(request)
+        except HTTPException as refusal:
+            # Without CORS a script of the other site could not even see that it has to wait.
+            headers = self._cors(request) | dict(refusal.headers or {})
+            return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
+
+    async def _take_json(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             raise HTTPException(415)
         data = await _json_object(request)
@@ -89,6 +98,7 @@ class Joining:
         headers = self._cors(request)
         if errors:
             return JSONResponse({"errors": errors}, 422, headers)
+        await self._site.require_letter(LinkAction.JOIN, lang)
         await self._count(request)
         background = self._invitation(wish, lang, "api")
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
@@ -167,6 +177,7 @@ class Joining:
             "Access-Control-Allow-Origin": request.headers["origin"],
             "Access-Control-Allow-Methods": "POST",
             "Access-Control-Allow-Headers": "Content-Type",
+            "Access-Control-Expose-Headers": "Retry-After",
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
         }

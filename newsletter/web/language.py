@@ -38,9 +38,10 @@ class Languages:
 
         Args:
             accepted: The header Accept-Language (RFC 9110 section 12.5.4).
-            known: What the reader's record says (RFC 5646), which goes first.
+            known: What the reader's record says (RFC 5646, or ``es_MX`` as many lists write it),
+                which goes first.
         """
-        wishes = [known, *_ranked(accepted)]
+        wishes = [known.replace("_", "-"), *_ranked(accepted)]
         primary = (wish.partition("-")[0].lower() for wish in wishes)
         return next((name for name in primary if name in LANGUAGES), self._default)
 

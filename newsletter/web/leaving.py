@@ -8,9 +8,10 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe
+from newsletter.audience.preferences import gets_mail, reader
 from newsletter.audience.unsubscribe import LEAVING_REASONS, Click, note_reason, unsubscribe_all
 from newsletter.store import Store
 from newsletter.web.grouping import Together
@@ -39,7 +40,7 @@ class Leaving:
     async def ask(self, request: Request) -> Response:
         """The page with the one button. Changes nothing: scanners follow links."""
         token = self._token(request)
-        return self._answer(request, token, "unsubscribe.html", path=self._path(request))
+        return await self._answer(request, token, "unsubscribe.html", path=self._path(request))
 
     async def leave(self, request: Request) -> Response:
         """Unsubscribe at once (RFC 8058 section 3.2).
@@ -57,7 +58,7 @@ class Leaving:
                 self._metrics.unsubscribed(source)
             if source == MACHINE and "text/html" not in request.headers.get("accept", ""):
                 return PlainTextResponse("You are unsubscribed.\n")
-        return self._answer(request, token, "unsubscribed.html", path=self._path(request))
+        return await self._answer(request, token, "unsubscribed.html", path=self._path(request))
 
     async def undo(self, request: Request) -> Response:
         """Take an unsubscribe back, from our own page only."""
@@ -68,7 +69,11 @@ class Leaving:
         if token:
             result = await run_in_threadpool(resubscribe, self._store, token, "page")
             token = token if result.known or result.proof else None
-        return self._answer(request, token, "undone.html", path=self._path(request))
+        if token and not token.proof and not await run_in_threadpool(self._gets_mail, token):
+            # The page of preferences says where they stand, and how they come back.
+            path = f"{self._pages.base}/p/{request.path_params['token']}"
+            return RedirectResponse(path, 303)
+        return await self._answer(request, token, "undone.html", path=self._path(request))
 
     async def reason(self, request: Request) -> Response:
         """Write down why, for who likes to say."""
@@ -79,7 +84,11 @@ class Leaving:
         token = self._token(request)
         if token and given in LEAVING_REASONS:
             await run_in_threadpool(note_reason, self._store, token, given)
-        return self._answer(request, token, "thanks.html", path=self._path(request))
+        return await self._answer(request, token, "thanks.html", path=self._path(request))
+
+    def _gets_mail(self, token: Token) -> bool:
+        with self._store.read() as connection:
+            return gets_mail(connection, token.subscriber_uid)
 
     def _path(self, request: Request) -> str:
         return f"{self._pages.base}/u/{request.path_params['token']}"
@@ -87,11 +96,19 @@ class Leaving:
     def _token(self, request: Request) -> Token | None:
         return self._signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
 
-    def _answer(self, request: Request, token: Token | None, page: str, **values: Any) -> Response:
-        lang = self._pages.language(request)
+    async def _answer(
+        self, request: Request, token: Token | None, page: str, **values: Any
+    ) -> Response:
+        known = await run_in_threadpool(self._language, token) if token else ""
+        lang = self._pages.language(request, known)
         if token is None:
             return self._pages.respond("unknown_link.html", 404, lang=lang)
         return self._pages.respond("proof.html" if token.proof else page, lang=lang, **values)
+
+    def _language(self, token: Token) -> str:
+        with self._store.read() as connection:
+            person = reader(connection, token.subscriber_uid)
+            return person.language if person else ""
 
 
 def _source(request: Request) -> str:

@@ -10,6 +10,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from email.utils import format_datetime, localtime
+from itertools import product
 
 from starlette.concurrency import run_in_threadpool
 
@@ -23,7 +24,7 @@ from newsletter.deliver.quoted_printable import SOFT_BREAK, encode_text
 from newsletter.errors import UnavailableError
 from newsletter.render.letter import write_letter
 from newsletter.settings import Settings
-from newsletter.web.language import Languages
+from newsletter.web.language import LANGUAGES, Languages
 from newsletter.web.words import letter_words
 
 _AUTOMATIC = {"Auto-Submitted": "auto-generated"}
@@ -64,6 +65,15 @@ class Letters:
             await transport.close()
         if outcomes[0].result not in {Result.ACCEPTED, Result.UNCERTAIN}:
             raise UnavailableError(f"a letter was not taken: {outcomes[0].result}")
+
+    def try_all(self) -> None:
+        """Write each in each language, as far as to a mistake.
+
+        Raises:
+            InputError: A template is wrong.
+        """
+        for action, lang in product(LinkAction, LANGUAGES):
+            self.write(action, f"{self._settings.publication.public_url}/confirm/{'x' * 32}", lang)
 
     def write(self, action: LinkAction, url: str, lang: str) -> Letter:
         """The letter itself.

@@ -38,8 +38,10 @@ FORM_BY_NETWORK = Limit("form", 10, 120.0)
 LETTER_BY_DAY = Limit("letter-day", 1, 86_400.0)
 LETTER_BY_MONTH = Limit("letter-month", 3, 10 * 86_400.0)
 """Confirmations to one address, so that nobody can flood it in somebody's name."""
-LINK_BY_READER = Limit("link", 3, 3_600.0)
-"""Links that one reader asks for on their preferences page."""
+LINK_BY_READER = Limit("link", 3, 8 * 3_600.0)
+"""Links that one reader asks for on their preferences page, whose own link gets forwarded: three a
+day, so that nobody who has it can flood them either.
+"""
 
 
 def take(connection: Connection, limit: Limit, who: str, keys: Keys, now: float) -> float:

@@ -43,11 +43,15 @@ _BY_MAIL = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause."""
+    """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause.
+
+    ``left`` can be taken back by joining again, what else is ``blocked`` cannot.
+    """
 
     language: str
     active: frozenset[str]
-    suppressed: bool
+    left: bool
+    blocked: bool
     paused_until: float
 
 
@@ -81,15 +85,16 @@ class Preferences:
         if what in _BY_MAIL:
             return await self._mail(request, token.subscriber_uid, _BY_MAIL[what])
         topics = frozenset(str(name) for name in fields.getlist("topic"))
-        await run_in_threadpool(self._apply, token.subscriber_uid, what, topics)
-        return self._back(request, "saved")
+        saved = await run_in_threadpool(self._apply, token.subscriber_uid, what, topics)
+        return self._back(request, "saved" if saved else "")
 
-    def _apply(self, uid: int, what: str, topics: frozenset[str]) -> None:
+    def _apply(self, uid: int, what: str, topics: frozenset[str]) -> bool:
+        """Gives False where nothing may change, as on a page that was opened before they left."""
         store = self._site.store
         with store.write() as connection:
             person = reader(connection, uid)
-            if person is None:
-                return
+            if person is None or reasons(connection, person.address_hash):
+                return False
             now = store.now(connection)
             consent = Consent(SOURCE, now)
             if what == "topics":
@@ -100,6 +105,7 @@ class Preferences:
                 pause(connection, person, until, consent)
             else:
                 raise HTTPException(400)
+            return True
 
     async def _mail(self, request: Request, uid: int, action: LinkAction) -> Response:
         def make() -> tuple[MailedLink, str] | float | None:
@@ -114,6 +120,7 @@ class Preferences:
                     return wait
                 return self._link(connection, person, action, now), person.language
 
+        await self._site.require_letter(action, self._site.pages.language(request))
         made = await run_in_threadpool(make)
         if made is None:
             return await self.show(request)
@@ -158,7 +165,8 @@ class Preferences:
             return Standing(
                 language=person.language,
                 active=active_lists(connection, person),
-                suppressed=SuppressionReason.UNSUBSCRIBED in found,
+                left=SuppressionReason.UNSUBSCRIBED in found,
+                blocked=bool(found - {SuppressionReason.UNSUBSCRIBED}),
                 paused_until=person.paused_until if person.paused_until > now else 0.0,
             )
 
@@ -173,7 +181,8 @@ class Preferences:
             lang=lang,
             topics=self._site.settings.join.topics,
             active=standing.active,
-            suppressed=standing.suppressed,
+            left=standing.left,
+            blocked=standing.blocked,
             paused_until=day,
             notice=request.query_params.get("notice", ""),
             path=f"{self._site.base}/p/{text}",
@@ -181,5 +190,5 @@ class Preferences:
         )
 
     def _back(self, request: Request, notice: str) -> Response:
-        path = f"{self._site.base}/p/{request.path_params['token']}?notice={notice}"
-        return RedirectResponse(path, 303)
+        path = f"{self._site.base}/p/{request.path_params['token']}"
+        return RedirectResponse(f"{path}?notice={notice}" if notice else path, 303)

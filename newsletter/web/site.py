@@ -20,7 +20,7 @@ from newsletter.audience import (
     make_link,
     may_be_asked,
 )
-from newsletter.errors import NewsletterError
+from newsletter.errors import InputError, NewsletterError, UnavailableError
 from newsletter.settings import Settings
 from newsletter.store import Store
 from newsletter.web.letters import Letters
@@ -47,6 +47,18 @@ class Site:
     def base(self) -> str:
         """What browsers see before every path."""
         return self.pages.base
+
+    async def require_letter(self, action: LinkAction, lang: str) -> None:
+        """Make sure that a letter can be written, before anybody is told that it is on its way.
+
+        Raises:
+            UnavailableError: Its template is wrong.
+        """
+        try:
+            url = self.settings.publication.public_url
+            await run_in_threadpool(self.letters.write, action, url, lang)
+        except InputError as error:
+            raise UnavailableError(f"a letter cannot be written: {error}") from None
 
     async def mail_stranger(
         self, action: LinkAction, email: str, lang: str, *, uid: int, details: Mapping[str, Any]

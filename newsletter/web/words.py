@@ -88,8 +88,8 @@ def page_words(action: LinkAction, _: Translate, name: str) -> dict[str, str]:
             _("Go on"),
             _("Please look into your mail"),
             _(
-                "We have written to the new address. Press the button in that message within two "
-                "days, and your mail goes there."
+                "If we may write to the new address, a message is on its way to it. Press the "
+                "button in it within two days, and your mail goes there."
             ),
         ),
         LinkAction.ADDRESS: (

@@ -207,3 +207,16 @@ def test_an_unknown_list_is_named(project: Project) -> None:
 
 def test_an_issue_that_is_no_file_is_named(project: Project) -> None:
     assert "missing.md" in project.run("check", Path("issues/missing.md"), exit_code=1)
+
+
+def test_a_wrong_letter_is_named_at_the_start_and_keeps_nobody_on_the_list(
+    project: Project,
+) -> None:
+    template("link.mjml", "{{ text }}", "{{ txt }}")(project)
+    process = project.start("serve", "--port", "0")
+    assert process.stdout
+    assert "Serving" in process.stdout.readline()
+    process.terminate()
+    said = process.communicate(timeout=30)[1]
+    assert "'txt' is undefined" in said
+    assert "nobody can join" in said

@@ -13,7 +13,7 @@ from newsletter.audience import LinkAction, show
 from newsletter.web.language import Languages
 from newsletter.web.letters import Letters
 from newsletter.web.public import public_app
-from tests.browser.conftest import Serve
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, Serve
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic, clinic
 from tests.integration.web.reader import joinable
 
@@ -183,3 +183,20 @@ def assert_accessible_mail(page: Page) -> None:
     results = Axe().run(page, options={"rules": off})
     assert results.violations_count == 0, results.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_buttons_work_in_browsers_without_fetch_metadata(
+    chromium: Browser, clinic: Clinic, address: str
+) -> None:
+    # Over http to a name that is not this machine's, Chromium sends none, as old Safari never does.
+    host = f"news.clinic.example:{address.rpartition(':')[2]}"
+    arguments = [*ARGUMENTS, "--host-resolver-rules=MAP news.clinic.example 127.0.0.1"]
+    browser = chromium.browser_type.launch(executable_path=str(CHROMIUM), args=arguments)
+    page = browser.new_page()
+    page.goto(f"http://{host}/p/{clinic.token()}")
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        page.get_by_role("button", name="Pause for 30 days").click()
+    page.get_by_role("button", name="Write to me again").wait_for()
+    post = sent.value.all_headers()
+    assert (post["origin"], post.get("sec-fetch-site")) == (f"http://{host}", None)
+    browser.close()

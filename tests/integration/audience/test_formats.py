@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
+from newsletter.audience import Consent, SuppressionReason, export_csv, find, suppress
 from newsletter.audience.address import address_hash
+from newsletter.audience.preferences import choose
 from newsletter.errors import InputError, UsageError
+from newsletter.store.engine import open_url
 from newsletter.store.schema import suppression
 from tests.integration.audience.desk import Desk
 from tests.unit.audience.test_header import CONSTANT_CONTACT, LISTMONK, SENDGRID, SUBSTACK
@@ -34,6 +38,40 @@ def states(desk: Desk, *names: str) -> dict[str, object]:
         active = known["known"] and known["lists"] == {"readers": "active"}
         found[name] = known["suppressed"] or ("active" if active else "unknown")
     return found
+
+
+def test_our_own_export_is_read_as_what_it_says(
+    desk: Desk, csv_file: CsvFile, tmp_path: Path
+) -> None:
+    names = ("anna", "ben", "eva", "kim", "left")
+    desk.take(csv_file("email,city", *(f"{name}@mail.example,Wien" for name in names)))
+    with desk.store.write() as connection:
+        for name, *reasons in (("ben", "bounced", "complained"), ("eva", "manual")):
+            hashed = address_hash(f"{name}@mail.example", desk.keys)
+            for reason in reasons:
+                suppress(connection, hashed, SuppressionReason(reason), "test", 1.0)
+        person = find(connection, "left@mail.example")
+        assert person
+        choose(connection, person, [], ["readers"], Consent("preferences", 1.0))
+    desk.leave("kim@mail.example")
+    file = tmp_path / "export.csv"
+    with file.open("w", newline="") as out:
+        export_csv(desk.store, "readers", out)
+    assert desk.take(file, skip_invalid=True).unchanged == 4
+    with closing(open_url(make_url(f"sqlite:///{tmp_path / 'there.db'}"))) as new:
+        there = Desk(new, desk.keys)
+        with pytest.raises(InputError, match="its state is 'unsubscribed': that is no yes"):
+            there.take(file)
+        report = there.take(file, skip_invalid=True)
+        assert (report.format, report.added, report.newly_suppressed) == ("export", 1, 3)
+        assert there.show("anna@mail.example")["attributes"] == {"city": "Wien"}
+        assert states(there, *names) == {
+            "anna": "active",
+            "ben": ["complained"],
+            "eva": ["manual"],
+            "kim": ["unsubscribed"],
+            "left": "unknown",
+        }
 
 
 def test_listmonk(desk: Desk, csv_file: CsvFile) -> None:
@@ -105,7 +143,7 @@ def test_sendgrid_contacts(desk: Desk, csv_file: CsvFile) -> None:
         (
             "status,reason,email,created",
             '5.1.1,"550 5.1.1 no such user,\nsays mx",anna@mail.example,1709296200',
-            "",
+            "sendgrid-bounces",
             "bounced",
         ),
         ("reason,email,created", "Known bad domain,anna@mail.example,1709296200", "", "bounced"),

@@ -221,6 +221,32 @@ def test_a_status_column_that_says_someone_left_is_heeded(desk: Desk, csv_file: 
     assert desk.take(path, skip_invalid=True).added == 1
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("status", "Opt-out"),
+        ("status", "Non-Subscribed"),
+        ("email status", "spam complaint"),
+        ("status", "hard bounce"),
+        ("state", "pending"),
+        ("status", "Unconfirmed"),
+        ("suppressed", "true"),
+        ("suppressed", "bounced complained"),
+        ("suppressed", "manual"),
+    ],
+)
+def test_who_left_in_other_words_is_no_reader(
+    desk: Desk, csv_file: CsvFile, column: str, value: str
+) -> None:
+    path = csv_file(f"email,{column}", f"a@b.example,{value}", "b@b.example,")
+    with pytest.raises(InputError, match="who left, or never said yes"):
+        desk.take(path)
+
+
+def test_a_no_under_suppressed_is_no_reason(desk: Desk, csv_file: CsvFile) -> None:
+    assert desk.take(csv_file("email,suppressed", "a@b.example,No", "b@b.example,")).added == 2
+
+
 def test_mailchimp_unsubscribed_files_suppress(desk: Desk, csv_file: CsvFile) -> None:
     desk.take(csv_file("email", "a@b.example"))
     header = MAILCHIMP.format(UNSUBSCRIBED)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from newsletter.audience import (
     Consent,
@@ -31,9 +31,9 @@ from newsletter.audience import (
     suppress_address,
     unsubscribe,
 )
-from newsletter.audience.unsubscribe import Click, unsubscribe_all
+from newsletter.audience.unsubscribe import UNDO_S, Click, unsubscribe_all
 from newsletter.errors import InputError, RefusedError
-from newsletter.store.schema import campaign, compiled_issue, consent_event, delivery
+from newsletter.store.schema import campaign, compiled_issue, consent_event, delivery, suppression
 from tests.integration.audience.desk import Desk
 
 ANNA = "Anna@clinic.example"
@@ -134,6 +134,19 @@ def test_undo_gives_back_what_it_ended_and_no_more(desk: Desk, anna: Token) -> N
     assert desk.show(ANNA)["suppressed"] == []
     assert not resubscribe(desk.store, anna, "page").changed
     assert desk.show(ANNA)["lists"] == BEFORE
+
+
+def test_undo_ends_after_two_days_however_often_the_old_link_is_pressed(
+    desk: Desk, anna: Token
+) -> None:
+    unsubscribe(desk.store, anna, "one-click")
+    with desk.store.write() as connection:
+        long_ago = desk.store.now(connection) - UNDO_S - 1
+        connection.execute(update(suppression).values(at=long_ago))
+    unsubscribe(desk.store, anna, "page")
+    before = desk.contents()
+    assert resubscribe(desk.store, anna, "page") == UnsubscribeResult(True, False, False)
+    assert desk.contents() == before
 
 
 def test_undo_lifts_no_other_reason(desk: Desk, anna: Token) -> None:

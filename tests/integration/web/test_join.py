@@ -1,7 +1,9 @@
 """Joining by double opt-in, over a real SMTP server."""
 
 import logging
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
@@ -243,6 +245,35 @@ def test_looking_at_a_link_changes_nothing(clinic: Clinic, reader: Reader, metho
     assert person(clinic, NEW) is None
 
 
+def test_who_presses_twice_is_told_that_they_are_on_the_list(
+    clinic: Clinic, reader: Reader
+) -> None:
+    reader.join(NEW)
+    reader.press(reader.link)
+    before = clinic.standing()
+    for answer in (reader.press(reader.link), reader.get(reader.link)):
+        assert answer.status_code == 200
+        assert "You are on the list" in answer.text
+        assert "/p/" not in answer.text
+    assert clinic.standing() == before
+
+
+def test_of_two_presses_at_once_neither_is_told_that_it_did_not_work(
+    clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from newsletter.web import confirming
+
+    reader.join(NEW)
+    confirm = confirming.confirm_join
+
+    def late(*args: object) -> object:
+        confirm(*args)
+        return confirm(*args)
+
+    monkeypatch.setattr(confirming, "confirm_join", late)
+    assert "You are on the list" in reader.press(reader.link).text
+
+
 def test_a_link_works_once(clinic: Clinic, reader: Reader) -> None:
     reader.join(NEW)
     assert reader.press(reader.link).status_code == 200
@@ -322,11 +353,29 @@ def test_when_the_relay_is_away_one_may_ask_again(
         assert len(reader.mail) == 1
 
 
+def test_a_letter_that_cannot_be_written_is_not_promised(
+    clinic: Clinic, reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(PROJECT / "templates", tmp_path / "templates")
+    letter = tmp_path / "templates" / "email" / "link.mjml"
+    letter.write_text(letter.read_text(encoding="utf-8").replace("{{ text }}", "{{ txt }}"))
+    clinic.settings = clinic.settings.model_copy(update={"root": tmp_path})
+    reader.app = reader.application(clinic)
+    assert reader.join(NEW).status_code == 503
+    wish = {"email": NEW, "topics": ["pain"]}
+    assert reader.ask("POST", "/api/join", json=wish).status_code == 503
+    assert reader.press(f"/p/{clinic.token()}", {"do": "data"}).status_code == 503
+    assert "'txt' is undefined" in vars(caplog.records[-1])["reason"]
+    with clinic.store.read() as connection:
+        assert connection.execute(select(func.count()).select_from(mailed_link)).scalar() == 0
+    assert reader.ask("POST", f"/u/{clinic.token()}").status_code == 200
+
+
 def test_pages_are_not_kept_and_give_no_address_away(reader: Reader) -> None:
     reader.join(NEW)
     for page in (reader.get("/join"), reader.get(reader.link), reader.press(reader.link)):
         assert page.headers["cache-control"] == "no-store"
-        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["referrer-policy"] == "same-origin"
         assert "set-cookie" not in page.headers
         assert NEW not in page.text
 

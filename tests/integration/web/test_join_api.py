@@ -45,7 +45,9 @@ def test_a_server_without_an_origin_may(reader: Reader) -> None:
 def test_json_must_say_that_it_is_json(reader: Reader) -> None:
     # A form of any web site can post text/plain without a preflight.
     plain = {**FRIEND, "Content-Type": "text/plain"}
-    assert reader.ask("POST", "/api/join", content=b"{}", headers=plain).status_code == 415
+    answer = reader.ask("POST", "/api/join", content=b"{}", headers=plain)
+    assert (answer.status_code, answer.json()) == (415, {"error": "Unsupported Media Type"})
+    assert answer.headers["access-control-allow-origin"] == FRIEND["Origin"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 50_000, b"null"])
@@ -73,10 +75,18 @@ def test_what_is_wrong_is_named_by_field(reader: Reader, wish: object, fields: s
 
 
 def test_it_is_limited_as_the_form_is(reader: Reader) -> None:
-    codes = [
+    answers = [
         reader.ask(
-            "POST", "/api/join", json={"email": f"r{n}@reader.example", "topics": ["pain"]}
-        ).status_code
+            "POST",
+            "/api/join",
+            json={"email": f"r{n}@reader.example", "topics": ["pain"]},
+            headers=FRIEND,
+        )
         for n in range(11)
     ]
-    assert codes == [202] * 10 + [429]
+    assert [answer.status_code for answer in answers] == [202] * 10 + [429]
+    last = answers[-1]
+    assert last.json() == {"error": "Too Many Requests"}
+    assert last.headers["access-control-allow-origin"] == FRIEND["Origin"]
+    assert last.headers["access-control-expose-headers"] == "Retry-After"
+    assert int(last.headers["retry-after"]) > 0

@@ -7,8 +7,17 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from newsletter.audience import Token, TokenPurpose, find, show
-from newsletter.store.schema import consent_event, subscriber, suppression
+from newsletter.audience import (
+    SuppressionReason,
+    Token,
+    TokenPurpose,
+    address_hash,
+    find,
+    show,
+    suppress,
+)
+from newsletter.errors import UnavailableError
+from newsletter.store.schema import consent_event, mailed_link, subscriber, suppression
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.integration.web.reader import Reader
 
@@ -78,9 +87,30 @@ def test_who_unsubscribed_is_not_brought_back_by_the_link(clinic: Clinic, reader
     page = reader.get(path).text
     assert "You are unsubscribed" in page
     assert "checkbox" not in page
-    reader.press(path, {"do": "topics", "topic": ["pain"]})
+    before = clinic.standing()
+    answer = reader.press(path, {"do": "topics", "topic": ["pain"]})
+    assert answer.headers["location"] == path
+    assert clinic.standing() == before
     with clinic.store.read() as connection:
         assert connection.execute(select(suppression.c.reason)).scalars().all() == ["unsubscribed"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("complained", "was called unwanted"), ("unsubscribed", "You are unsubscribed")],
+)
+def test_an_undo_that_brings_nobody_back_does_not_say_that_it_did(
+    clinic: Clinic, reader: Reader, reason: str, words: str
+) -> None:
+    with clinic.store.write() as connection:
+        hashed = address_hash(MARIA, KEYS)
+        suppress(connection, hashed, SuppressionReason(reason), "mail", 1.0)
+    answer = reader.press(f"/u/{clinic.token()}/undo")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/p/{clinic.token()}")
+    page = reader.get(answer.headers["location"]).text
+    assert words in page
+    assert "checkbox" not in page
+    assert known(clinic)["suppressed"] == [reason]
 
 
 @pytest.mark.parametrize("action", ["move", "data", "erase"])
@@ -132,6 +162,45 @@ def test_an_address_is_changed_by_both_of_its_readers(clinic: Clinic, reader: Re
     assert NEW not in repr(evidence)
 
 
+def move(clinic: Clinic, reader: Reader) -> str:
+    """Ask for another address; gives the link that is mailed there."""
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    reader.press(reader.link, {"email": NEW})
+    assert reader.mail[-1]["To"] == NEW
+    return reader.link
+
+
+def test_who_moves_to_an_address_that_once_left_gets_mail_there(
+    clinic: Clinic, reader: Reader
+) -> None:
+    with clinic.store.write() as connection:
+        hashed = address_hash(NEW, KEYS)
+        suppress(connection, hashed, SuppressionReason.UNSUBSCRIBED, "import", 1.0)
+    link = move(clinic, reader)
+    assert known(clinic, NEW)["suppressed"] == ["unsubscribed"]
+    assert "From now on" in reader.press(link).text
+    assert known(clinic, NEW)["suppressed"] == []
+
+
+def test_a_graver_reason_stays_with_the_new_address(clinic: Clinic, reader: Reader) -> None:
+    link = move(clinic, reader)
+    with clinic.store.write() as connection:
+        hashed = address_hash(NEW, KEYS)
+        suppress(connection, hashed, SuppressionReason.COMPLAINED, "mail", 1.0)
+    reader.press(link)
+    assert known(clinic, NEW)["suppressed"] == ["complained"]
+
+
+def test_who_leaves_before_confirming_does_not_move_away_from_that_wish(
+    clinic: Clinic, reader: Reader
+) -> None:
+    link = move(clinic, reader)
+    reader.ask("POST", f"/u/{clinic.token()}")
+    assert reader.press(link).status_code == 410
+    assert known(clinic)["suppressed"] == ["unsubscribed"]
+    assert known(clinic, NEW)["known"] is False
+
+
 def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: Reader) -> None:
     reader.join(NEW)
     reader.press(reader.link)
@@ -145,10 +214,50 @@ def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: 
     assert known(clinic)["lists"] == {"pain": "active", "sleep": "active"}
 
 
+@pytest.mark.parametrize("action", ["move", "data", "erase"])
+def test_links_to_a_former_address_have_run_out(
+    clinic: Clinic, reader: Reader, action: str
+) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": action})
+    stale = reader.link
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    reader.press(reader.link, {"email": NEW})
+    reader.press(reader.link)
+    mailed = len(reader.mail)
+    assert reader.press(stale, {"email": "other@new.example"}).status_code == 410
+    assert len(reader.mail) == mailed
+    assert known(clinic, NEW)["lists"] == {"pain": "active", "sleep": "active"}
+
+
+def test_who_is_erased_leaves_no_other_address_behind(clinic: Clinic, reader: Reader) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "erase"})
+    link = reader.link
+    reader.press(f"/p/{clinic.token()}", {"do": "move"})
+    reader.press(reader.link, {"email": NEW})
+    reader.press(link)
+    with clinic.store.read() as connection:
+        assert connection.execute(select(mailed_link.c.email)).scalars().all() == []
+
+
+def test_an_erasure_that_failed_can_be_asked_for_again(
+    clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": "erase"})
+
+    def fail(*_args: object, **_values: object) -> None:
+        raise UnavailableError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("newsletter.web.confirming.erase", fail)
+        assert reader.press(reader.link).status_code == 503
+    assert "You are erased" in reader.press(reader.link).text
+    assert known(clinic)["known"] is False
+
+
 def test_links_are_limited(clinic: Clinic, reader: Reader) -> None:
     answers = [reader.press(f"/p/{clinic.token()}", {"do": "data"}) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [303, 303, 303, 429]
-    assert int(answers[-1].headers["retry-after"]) > 0
+    assert int(answers[-1].headers["retry-after"]) > 7 * 3600
     assert len(reader.mail) == 3
 
 

@@ -3,10 +3,10 @@
 import logging
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.applications import Starlette
 
-from newsletter.store.schema import consent_event
+from newsletter.store.schema import consent_event, subscriber
 from newsletter.web.public import public_app
 from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 
@@ -111,6 +111,20 @@ def test_undo_is_taken_from_our_own_page_only(
     assert clinic.standing()[0] == (STAYED if status == 200 else LEFT)
 
 
+@pytest.mark.parametrize(
+    ("method", "end"), [("GET", ""), ("POST", ""), ("POST", "/reason"), ("POST", "/undo")]
+)
+@pytest.mark.parametrize("language", ["es", "es-MX", "es_ES"])
+def test_the_pages_speak_the_readers_language_before_the_browsers(
+    clinic: Clinic, app: Starlette, method: str, end: str, language: str
+) -> None:
+    with clinic.store.write() as connection:
+        connection.execute(update(subscriber).values(language=language))
+    headers = {**OWN_PAGE, "Accept-Language": "en"}
+    page = ask(app, method, f"/u/{clinic.token()}{end}", headers=headers)
+    assert '<html lang="es">' in page.text
+
+
 def test_a_forged_link_gets_one_neutral_answer(clinic: Clinic, app: Starlette) -> None:
     token = clinic.token()
     forged = [token[:-1] + ("A" if token[-1] != "A" else "B"), "x", "A" * 32, token + "A", "ü" * 32]
@@ -168,7 +182,7 @@ def test_a_body_past_the_limit_is_refused_before_anything_happens(
 def test_headers_that_keep_the_token_from_leaking(clinic: Clinic, app: Starlette) -> None:
     for method in ("GET", "POST"):
         headers = ask(app, method, f"/u/{clinic.token()}").headers
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert headers["x-content-type-options"] == "nosniff"
         policy = headers["content-security-policy"]

@@ -96,7 +96,6 @@ SENDGRID = (
         (CONSTANT_CONTACT, "constant-contact"),
         (SENDGRID, "sendgrid"),
         (SENDGRID.lower(), "sendgrid"),
-        ("status,reason,email,created", "sendgrid-bounces"),
         ("reason,email,created", "sendgrid-invalid-emails"),
         ("email,name,attributes", "plain"),
         ("email,first_name,city", "plain"),
@@ -108,11 +107,15 @@ def test_an_export_is_known_by_its_header(header: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "name"),
-    [("email,created", "sendgrid-unsubscribes"), ("email,created,ip", "sendgrid-spam-reports")],
+    [
+        ("email,created", "sendgrid-unsubscribes"),
+        ("email,created,ip", "sendgrid-spam-reports"),
+        ("status,reason,email,created", "sendgrid-bounces"),
+    ],
 )
 def test_what_may_be_a_list_of_people_who_left_is_asked_about(header: str, name: str) -> None:
     cells = header.split(",")
-    with pytest.raises(UsageError, match=f"--format {name} or --format plain"):
+    with pytest.raises(UsageError, match=f"--format {name}, or --format plain for readers"):
         map_columns(cells, HERE, 1)
     assert map_columns(cells, HERE, 1, name).format.everyone is not None
     assert map_columns(cells, HERE, 1, "plain").format.everyone is None
