@@ -114,6 +114,14 @@ class Transport(Protocol):
         """
         ...
 
+    def recall(self) -> None:
+        """Give back at once whatever is not begun, of every batch under way.
+
+        Asked about once a second while a sending is being stopped: nobody waits for a server that
+        does not answer, or for a time at which it would.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish politely (QUIT) and give everything back."""
         ...

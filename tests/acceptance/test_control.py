@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.acceptance.conftest import Project, Relay
 from tests.smtp_server import Fault
 
@@ -66,6 +68,24 @@ def test_a_pause_from_elsewhere_stops_a_slow_sending_and_resume_goes_on(
     project.run("resume", 1)
     assert project.json(*send)["accepted"] == 200
     assert len(relay.recipients) == len(set(relay.recipients)) == 200
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "pause"])
+def test_nobody_waits_for_a_server_that_does_not_answer(
+    project: Project, relay: Relay, how: str
+) -> None:
+    relay.server.faults = [Fault("connect", delay=600)]
+    send = ready(project)
+    process = project.start(*send)
+    until(lambda: relay.server.connections)
+    if how == "Ctrl-C":
+        process.send_signal(signal.SIGINT)
+    else:
+        project.run("pause", 1)
+    _, err = process.communicate(timeout=15)
+    assert "Traceback" not in err
+    found = project.json("status", 1)
+    assert (found["queued"], found["uncertain"]) == (READERS, 0)
 
 
 def test_a_scheduled_send_waits_and_ctrl_c_leaves_it_scheduled(

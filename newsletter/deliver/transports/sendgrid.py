@@ -62,6 +62,7 @@ class SendgridTransport:
         self._turns = asyncio.Semaphore(settings.concurrency)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="sendgrid")
         self._resume_at = 0.0
+        self._under_way: set[_Batch] = set()
         self._closed = False
 
     async def deliver(
@@ -83,10 +84,19 @@ class SendgridTransport:
         calls, outcomes = plan_calls(batch, compose, self._settings)
         work = _Batch(journal, outcomes)
         tasks = [asyncio.create_task(self._carry(call, work)) for call in calls]
-        await _all_ended(tasks, work.stopped)
+        self._under_way.add(work)
+        try:
+            await _all_ended(tasks, work.stopped)
+        finally:
+            self._under_way.discard(work)
         if work.error and all(one.result is Result.RETURNED for one in work.outcomes):
             raise work.error
         return work.outcomes
+
+    def recall(self) -> None:
+        """Make no further call, and wait for no time at which one could be made again."""
+        for work in self._under_way:
+            work.stopped.set()
 
     async def close(self) -> None:
         """Begin nothing more, and let the threads go."""
