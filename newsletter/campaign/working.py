@@ -177,15 +177,17 @@ class Worker:
         campaign_id = await asyncio.to_thread(self._campaign_of, chunk_id)
         if campaign_id is None:
             return
-        lease = await asyncio.to_thread(claim, store, campaign_id, self._owner, chunk_id=chunk_id)
-        if lease is None:
-            return
+        # Before the claim: what cannot send must not keep a chunk from those who can.
         kept = self._open.get(campaign_id)
         if kept is None:
             kept = self._open[campaign_id] = _Open(self._sending(campaign_id))
         kept.chunks += 1
         try:
-            await run_chunk(kept.sending, lease)
+            lease = await asyncio.to_thread(
+                claim, store, campaign_id, self._owner, chunk_id=chunk_id
+            )
+            if lease is not None:
+                await run_chunk(kept.sending, lease)
         finally:
             kept.chunks -= 1
             kept.used = asyncio.get_running_loop().time()

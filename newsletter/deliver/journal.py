@@ -56,17 +56,20 @@ class FileJournal:
     def __init__(self, path: Path, origin: Origin) -> None:
         self.path = path
         self._broken = False
+        self._descriptor = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             self._descriptor = os.open(path, flags, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._write(f"boot {_boot_id()}\nlease {json.dumps(origin)}\n")
         except OSError as error:
+            if self._descriptor >= 0:
+                self.close(remove=True)
             raise UnavailableError(
-                f"cannot write the sending journal: {error.strerror}",
+                f"cannot write the sending journal: {error.strerror or error}",
                 fix=f"make {path.parent} writable, with room on the disk",
             ) from None
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self._write(f"boot {_boot_id()}\nlease {json.dumps(origin)}\n")
 
     def begun(self, position: int) -> None:
         """The body of this position is about to be written.
@@ -88,7 +91,11 @@ class FileJournal:
         self._write(f"reply {line}\n")
 
     def close(self, *, remove: bool) -> None:
-        """Let go of the file. Remove it only when all that it says is in the database."""
+        """Let go of the file. Remove it only when all that it says is in the database.
+
+        Nothing is written after that: its descriptor may be another file's by then.
+        """
+        self._broken = True
         if remove:
             self.path.unlink(missing_ok=True)
         os.close(self._descriptor)

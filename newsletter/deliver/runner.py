@@ -163,7 +163,11 @@ async def run_chunk(sending: Sending, lease: Lease) -> None:
         UnavailableError: The transport or the journal is out of reach; everything offered has its
             outcome in the ledger, and the chunk can be claimed again.
     """
-    journal = FileJournal(sending.journal_dir / lease.journal, lease.origin)
+    try:
+        journal = FileJournal(sending.journal_dir / lease.journal, lease.origin)
+    except UnavailableError:
+        await sending.ledger(ledger.release, sending.store, lease, ())
+        raise
     run = ChunkRun(sending, lease, journal)
     settled = False
     began = time.monotonic()

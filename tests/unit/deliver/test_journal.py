@@ -48,6 +48,16 @@ def test_after_a_reboot_only_replies_count(tmp_path: Path, monkeypatch: pytest.M
     assert evidence.outcome(3).result == Result.UNCERTAIN
 
 
+def test_nothing_is_written_once_it_is_closed(tmp_path: Path) -> None:
+    """The number of its descriptor may be that of another file by then."""
+    journal = written(tmp_path / "j")
+    journal.close(remove=False)
+    with (tmp_path / "other").open("wb") as other:
+        with pytest.raises(OSError, match="journal"):
+            journal.replied(REPLY)
+        assert other.tell() == 0
+
+
 def test_a_missing_file_proves_nothing(tmp_path: Path) -> None:
     evidence = read_evidence(tmp_path / "j")
     assert evidence is not None
