@@ -143,7 +143,10 @@ def read_origin(path: Path) -> Origin | None:
     except OSError:
         return None
     word, _, rest = lines[1].partition(" ") if len(lines) > 1 else ("", "", "")
-    return Origin(*json.loads(rest)) if word == "lease" else None
+    try:
+        return Origin(*json.loads(rest)) if word == "lease" else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _parse(raw: bytes) -> Evidence:
@@ -151,15 +154,20 @@ def _parse(raw: bytes) -> Evidence:
     lines = raw.decode("ascii", "replace").split("\n")[:-1]
     begun: set[int] = set()
     replies: dict[int, Outcome] = {}
+    garbled = False
     for line in lines[1:]:
         word, _, rest = line.partition(" ")
-        if word == "begun":
-            begun.add(int(rest))
-        elif word == "reply":
-            position, result, code, status, reply = json.loads(rest)
-            replies[position] = Outcome(position, Result(result), code, status, reply)
+        try:
+            if word == "begun":
+                begun.add(int(rest))
+            elif word == "reply":
+                position, result, code, status, reply = json.loads(rest)
+                replies[position] = Outcome(position, Result(result), code, status, reply)
+        except (ValueError, TypeError):
+            # A loss of power may leave zeros in the middle of a file.
+            garbled = True
     boot = _boot_id()
-    complete = bool(boot) and bool(lines) and lines[0] == f"boot {boot}"
+    complete = bool(boot) and bool(lines) and lines[0] == f"boot {boot}" and not garbled
     return Evidence(complete, frozenset(begun), replies)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.deliver import journal as module
-from newsletter.deliver.journal import FileJournal, own_evidence, read_evidence
+from newsletter.deliver.journal import FileJournal, own_evidence, read_evidence, read_origin
 from newsletter.deliver.model import Origin, Outcome, Result
 from newsletter.errors import UnavailableError
 
@@ -46,6 +46,25 @@ def test_after_a_reboot_only_replies_count(tmp_path: Path, monkeypatch: pytest.M
     assert evidence is not None
     assert evidence.outcome(2) == REPLY
     assert evidence.outcome(3).result == Result.UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    "garbled", ["begun 3\0\0\0", 'reply [3, "acc\0\0', "reply 3", 'reply [3, "gone", 1, "", ""]']
+)
+def test_a_line_that_a_loss_of_power_garbled_proves_nothing(tmp_path: Path, garbled: str) -> None:
+    written(tmp_path / "j").close(remove=False)
+    with (tmp_path / "j").open("a") as file:
+        file.write(f"{garbled}\nbegun 4\n")
+    evidence = read_evidence(tmp_path / "j")
+    assert evidence is not None
+    assert evidence.outcome(2) == REPLY
+    assert [evidence.outcome(n).result for n in (3, 4, 5)] == [Result.UNCERTAIN] * 3
+
+
+def test_a_garbled_head_names_no_chunk(tmp_path: Path) -> None:
+    for head in ("lease [1, 2", "lease [1]", "lease 7"):
+        (tmp_path / "j").write_text(f"boot x\n{head}\nbegun 1\n")
+        assert read_origin(tmp_path / "j") is None
 
 
 def test_nothing_is_written_once_it_is_closed(tmp_path: Path) -> None:
