@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.cli.desk import (
+    CommandLine,
+    by_option,
+    campaign_argument,
+    json_option,
+    pass_line,
+    print_json,
+    say,
+)
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.deliver.doubt import Doubt
 
-campaign_argument = click.argument("campaign", type=int)
 reason_option = click.option("--reason", default="", help="Why; kept in the record.")
 
 

@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.cli.desk import (
+    NUMBER,
+    CommandLine,
+    by_option,
+    campaign_argument,
+    json_option,
+    pass_line,
+    print_json,
+    say,
+)
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.campaign.desk import Desk
 
-NUMBER = click.IntRange(1, 2**31 - 1)
 LOOK_S = 1.0
-campaign_argument = click.argument("campaign", type=NUMBER)
 
 
 @click.command(
