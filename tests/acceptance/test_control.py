@@ -70,6 +70,31 @@ def test_a_pause_from_elsewhere_stops_a_slow_sending_and_resume_goes_on(
     assert len(relay.recipients) == len(set(relay.recipients)) == 200
 
 
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_ends_it_or_closes_its_terminal_leaves_nothing_uncertain(
+    project: Project, relay: Relay, ending: signal.Signals
+) -> None:
+    relay.server.faults = [Fault("dot", delay=0.2)]
+    send = ready(project, 200)
+    process = project.start(*send)
+    until(lambda: len(relay.server.received) >= 3)
+    process.send_signal(ending)
+    ended(process, 1)
+    found = project.json("status", 1)
+    assert (found["accepted"], found["uncertain"]) == (len(relay.server.received), 0)
+    assert found["queued"] == 200 - found["accepted"] > 0
+
+
+def test_a_send_under_nohup_outlives_its_terminal(project: Project, relay: Relay) -> None:
+    relay.server.faults = [Fault("dot", delay=0.05)]
+    send = ready(project, 60)
+    process = project.start(*send, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    until(lambda: len(relay.server.received) >= 3)
+    process.send_signal(signal.SIGHUP)
+    ended(process, 0)
+    assert len(relay.server.received) == 60
+
+
 @pytest.mark.parametrize("how", ["Ctrl-C", "pause"])
 def test_nobody_waits_for_a_server_that_does_not_answer(
     project: Project, relay: Relay, how: str
