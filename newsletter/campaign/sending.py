@@ -21,10 +21,12 @@ from newsletter.campaign.media import save_media
 from newsletter.campaign.opening import Opened, begin
 from newsletter.campaign.status import Status, status
 from newsletter.deliver import Composer, Limits, Transport, run_campaign
+from newsletter.deliver.attempts import MEMBERS
 from newsletter.deliver.chunks import LOOK_S
 from newsletter.deliver.hold import HoldRule
 from newsletter.deliver.lock import is_sending
 from newsletter.deliver.rate import Rates
+from newsletter.deliver.runner import IN_FLIGHT
 from newsletter.errors import RefusedError
 from newsletter.settings import Settings
 from newsletter.store import Store
@@ -139,9 +141,19 @@ def limits_of(settings: Settings) -> Limits:
     """How fast a live campaign goes out, and when it pauses by itself."""
     limits, hold = settings.limits, settings.hold
     return Limits(
+        batch=_batch(settings),
         rates=Rates(settings.transport, limits.per_second, limits.per_domain),
         hold=HoldRule(hold.failures, hold.minimum, hold.policy),
     )
+
+
+def _batch(settings: Settings) -> int:
+    """Deliveries offered at once: for SendGrid enough to fill as many calls as may be made."""
+    usual = Limits().batch
+    if settings.transport != "sendgrid":
+        return usual
+    calls = -(-settings.sendgrid.concurrency // IN_FLIGHT)
+    return max(usual, min(calls * settings.sendgrid.batch, MEMBERS))
 
 
 async def _until_stopped(

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.deliver import run_campaign
+from newsletter.campaign.sending import limits_of
+from newsletter.deliver import Limits, run_campaign
 from newsletter.errors import UnavailableError
+from newsletter.settings import load_settings
 from newsletter.store import Store
 from tests.integration.deliver.campaigns import EAGER, counts, freeze
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Bench
 from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
 
+ROOT = Path(__file__).parents[3]
 BAD_DAY = [
     Fault("drop", taken=True),
     refusal(500, "internal server error"),
@@ -25,7 +28,7 @@ BAD_DAY = [
 ]
 
 
-def send(on: Bench, store: Store, campaign_id: int, folder: Path) -> None:
+def send(on: Bench, store: Store, campaign_id: int, folder: Path, limits: Limits = EAGER) -> None:
     async def main() -> None:
         transport = on.transport()
         try:
@@ -36,7 +39,7 @@ def send(on: Bench, store: Store, campaign_id: int, folder: Path) -> None:
                 COMPOSER,
                 owner="tests",
                 journal_dir=folder / "journal",
-                limits=EAGER,
+                limits=limits,
             )
         finally:
             await transport.close()
@@ -56,6 +59,19 @@ def test_a_bad_day(bench: MakeBench, server: FakeSendGrid, store: Store, tmp_pat
     assert tally.uncertain > 0
     assert tally.accepted <= len(copies) <= tally.accepted + tally.uncertain
     assert not server.faults
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_campaign_fills_its_calls(
+    bench: MakeBench, server: FakeSendGrid, store: Store, tmp_path: Path
+) -> None:
+    campaign_id = freeze(store, 9000)
+    on = bench(concurrency=4)
+    changed = {"transport": "sendgrid", "sendgrid": on.settings}
+    limits = limits_of(load_settings(ROOT / "newsletter.toml").model_copy(update=changed))
+    send(on, store, campaign_id, tmp_path, limits)
+    assert counts(store, campaign_id).accepted == 9000
+    assert max(server.calls) == 1000
 
 
 def test_a_key_that_expires_is_replaced_and_the_campaign_goes_on(
