@@ -129,6 +129,10 @@ def _halt(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
     with line.desk(by=by) as desk:
         found, on_the_way = halt(desk, campaign_id, to)
     counts = found.tally
-    say(f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out, {counts.queued} queued.")
+    doubt = f", {counts.uncertain} may have gone out" if counts.uncertain else ""
+    say(
+        f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out{doubt}, "
+        f"{counts.queued} queued."
+    )
     if on_the_way:
         say(f"{on_the_way} of those queued are on their way this moment: see `send.py status`.")

@@ -246,6 +246,8 @@ def test_a_cancelled_campaign_mails_nobody_any_more(
     control.halt(office.desk, 1, "cancelled")
     with pytest.raises(RefusedError, match="cancelled"):
         control.retry_failed(office.desk, 1, "please")
+    with pytest.raises(RefusedError, match="cancelled"):
+        control.retry(office.desk, 1)
 
 
 def in_doubt(office: Office, monkeypatch: pytest.MonkeyPatch) -> list[int]:
