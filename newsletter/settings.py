@@ -220,13 +220,29 @@ class Join(_Table):
 AtLeastSlowest = Annotated[float, Field(ge=0.02)]
 
 
+def _as_in_addresses(rates: dict[str, float]) -> dict[str, float]:
+    """Domains as addresses are kept: small letters, ASCII. Of two for one the slower counts."""
+    found: dict[str, float] = {}
+    for written, rate in rates.items():
+        domain = written.strip().removeprefix("@").lower()
+        if not domain.isascii():
+            import idna
+
+            try:
+                domain = idna.encode(domain, uts46=True).decode("ascii")
+            except idna.IDNAError:
+                raise ValueError(f"{written!r} is no domain") from None
+        found[domain] = min(rate, found.get(domain, rate))
+    return found
+
+
 class Limits(_Table):
     """How fast mail may go out, over all workers together."""
 
     per_second: Annotated[float, Field(ge=0)] = 0.0
     """Messages per second over the transport; 0: as fast as it goes."""
-    per_domain: dict[str, AtLeastSlowest] = {}
-    """Messages per second to one recipient domain, written in lower case."""
+    per_domain: Annotated[dict[str, AtLeastSlowest], AfterValidator(_as_in_addresses)] = {}
+    """Messages per second to one recipient domain."""
 
 
 class Canary(_Table):

@@ -59,9 +59,12 @@ def retry(desk: Desk, campaign_id: int) -> Status:
 
     Raises:
         InputError: There is no such campaign.
+        RefusedError: The campaign is cancelled.
     """
     with desk.store.write() as connection:
         found = status(connection, campaign_id)
+        if found.state == "cancelled":
+            raise RefusedError(f"campaign {campaign_id} is cancelled: it mails nobody any more")
         due_now(connection, campaign_id, desk.store.now(connection))
         return found
 

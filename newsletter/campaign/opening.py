@@ -20,7 +20,7 @@ from newsletter.campaign.status import Status, status
 from newsletter.deliver import plan
 from newsletter.errors import RefusedError
 from newsletter.render import CompiledIssue
-from newsletter.store import Store, serialise
+from newsletter.store import Store
 from newsletter.store.schema import campaign, campaign_event
 
 
@@ -63,7 +63,7 @@ def open_campaign(
     """
     check_suppression_key(desk.store, desk.keys)
     with desk.store.write() as connection:
-        _one_at_a_time(connection, compiled.slug)
+        states.one_at_a_time(connection, compiled.slug)
         _forget_unconfirmed(connection, compiled, audience)
         found = _existing(connection, compiled, audience, again_reason, live=live)
         if found is not None:
@@ -95,7 +95,7 @@ def begin(desk: Desk, opened: Opened, *, not_before: float = 0.0, canary: int = 
     """
     campaign_id = opened.status.campaign_id
     with desk.store.write() as connection:
-        _one_at_a_time(connection, opened.compiled.slug)
+        states.one_at_a_time(connection, opened.compiled.slug)
         state = connection.execute(
             select(campaign.c.state).where(
                 campaign.c.id == campaign_id, campaign.c.created_at == opened.created_at
@@ -129,10 +129,6 @@ def discard(store: Store, opened: Opened) -> None:
                 campaign.c.state == "approved",
             )
         )
-
-
-def _one_at_a_time(connection: Connection, slug: str) -> None:
-    serialise(connection, f"issue {slug}")
 
 
 def _forget_unconfirmed(

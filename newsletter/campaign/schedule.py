@@ -20,6 +20,8 @@ from newsletter.store import Store
 from newsletter.store.schema import campaign, campaign_event
 
 LOOK_S = 0.5
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+"""Beyond these, Python cannot turn every time into another time zone's."""
 
 
 def parse_when(text: str, now: float) -> float:
@@ -42,6 +44,8 @@ def parse_when(text: str, now: float) -> float:
         raise InputError(f"not a date and time: {text!r}", fix=hint) from None
     if len(text.strip()) <= len("2026-12-01"):
         raise InputError(f"at what time on {text}?", fix=hint)
+    if not _FIRST_YEAR <= wanted.year <= _LAST_YEAR:
+        raise InputError(f"the year {wanted.year}?", fix=hint)
     if wanted.tzinfo is None:
         wanted = _local(wanted)
     if wanted.timestamp() <= now:

@@ -82,7 +82,7 @@ def go_on(
 ) -> Status:
     """Send what is left of a campaign that sends, until nothing is due or somebody stops it.
 
-    SIGINT and SIGTERM drain: what was offered gets its outcome, the rest stays queued.
+    SIGINT, SIGTERM and SIGHUP drain: what was offered gets its outcome, the rest stays queued.
 
     Args:
         transport: Open; closed at the end.
@@ -203,10 +203,16 @@ async def _outlast(store: Store, campaign_id: int, patience: float, stop: asynci
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
+    """An event that SIGINT and SIGTERM set, and SIGHUP: a terminal that is closed, say.
+
+    Under `nohup` SIGHUP stays ignored.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    names = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        names.append(signal.SIGHUP)
+    for name in names:
         with suppress(ValueError, NotImplementedError):
             loop.add_signal_handler(name, stop.set)
     return stop

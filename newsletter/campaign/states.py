@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 from newsletter.deliver.chunks import is_done
 from newsletter.deliver.hold import SYSTEM
 from newsletter.errors import InputError, RefusedError
-from newsletter.store import Store, count_anew
+from newsletter.store import Store, count_anew, serialise
 from newsletter.store.schema import attempt, campaign, campaign_event, delivery
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,15 @@ UNFINISHED = ("scheduled", "sending", "paused", "failed")
 ENDED = ("finished", "cancelled")
 HELD = ("paused", "failed")
 """What a person must let go on."""
+
+
+def one_at_a_time(connection: Connection, slug: str) -> None:
+    """Wait for whoever else decides to whom this issue goes; they wait until this transaction ends.
+
+    Args:
+        connection: A write transaction. What it read before may be out of date.
+    """
+    serialise(connection, f"issue {slug}")
 
 
 def move(
@@ -90,6 +99,9 @@ def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> 
 def reopen(connection: Connection, campaign_id: int, *, by: str, now: float, note: str) -> str:
     """Let a campaign send to whom a person puts back into the queue, even if it is finished.
 
+    Whoever else puts back or begins a campaign of this issue waits until this transaction ends:
+    of two at once each would find the same people left out, and both would have them mailed.
+
     Returns:
         Its state now.
 
@@ -98,11 +110,12 @@ def reopen(connection: Connection, campaign_id: int, *, by: str, now: float, not
         RefusedError: It is cancelled, nobody has confirmed it, or the issue went on in another
             campaign, which may have reached who is put back here.
     """
-    state = connection.execute(
-        select(campaign.c.state).where(campaign.c.id == campaign_id)
-    ).scalar()
-    if state is None:
+    wanted = campaign.c.id == campaign_id
+    slug = connection.execute(select(campaign.c.slug).where(wanted)).scalar()
+    if slug is None:
         raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+    one_at_a_time(connection, slug)
+    state = connection.execute(select(campaign.c.state).where(wanted)).scalar_one()
     _require_last(connection, campaign_id)
     if state == "finished":
         move(connection, campaign_id, "sending", by=by, now=now, note=note)

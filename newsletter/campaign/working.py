@@ -175,6 +175,7 @@ class Worker:
         campaign_id = await asyncio.to_thread(self._campaign_of, chunk_id)
         if campaign_id is None:
             return
+        # Before the claim: what cannot send must not keep a chunk from those who can.
         kept = self._open.get(campaign_id)
         if kept is None:
             kept = self._open[campaign_id] = _Open(self._sending(campaign_id))

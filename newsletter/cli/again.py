@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.cli.desk import (
+    CommandLine,
+    by_option,
+    campaign_argument,
+    json_option,
+    pass_line,
+    print_json,
+    say,
+)
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.deliver.doubt import Doubt
 
-campaign_argument = click.argument("campaign", type=int)
 reason_option = click.option("--reason", default="", help="Why; kept in the record.")
 
 
@@ -36,17 +43,21 @@ def retry(line: CommandLine, campaign: int, failed: bool, by: str, reason: str) 
     Nobody is mailed by this command: the campaign's `send --live`, run again, or a worker does it.
     """
     from newsletter.campaign import control
+    from newsletter.campaign.states import HELD
 
     if failed and not reason:
         raise UsageError("why should what failed for good be tried again?", fix="--reason TEXT")
     with line.desk(by=by) as desk:
-        deferred = control.retry(desk, campaign).tally.deferred
+        found = control.retry(desk, campaign)
+        deferred = found.tally.deferred
         put_back = control.retry_failed(desk, campaign, reason) if failed else 0
     say(f"Campaign {campaign}: {deferred} deferred are due now.")
     if failed:
         say(f"{put_back} that had failed are queued again.")
     if deferred or put_back:
-        say("Run its `send --live` again: that sends them.")
+        held = found.state in HELD
+        first = f"It is {found.state}: `send.py resume {campaign}`, then run" if held else "Run"
+        say(f"{first} its `send --live` again: that sends them.")
 
 
 @click.command(

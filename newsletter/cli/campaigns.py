@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.cli.desk import (
+    NUMBER,
+    CommandLine,
+    by_option,
+    campaign_argument,
+    json_option,
+    pass_line,
+    print_json,
+    say,
+)
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.campaign.desk import Desk
 
-NUMBER = click.IntRange(1, 2**31 - 1)
 LOOK_S = 1.0
-campaign_argument = click.argument("campaign", type=NUMBER)
 
 
 @click.command(
@@ -122,6 +129,10 @@ def _halt(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
     with line.desk(by=by) as desk:
         found, on_the_way = halt(desk, campaign_id, to)
     counts = found.tally
-    say(f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out, {counts.queued} queued.")
+    doubt = f", {counts.uncertain} may have gone out" if counts.uncertain else ""
+    say(
+        f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out{doubt}, "
+        f"{counts.queued} queued."
+    )
     if on_the_way:
         say(f"{on_the_way} of those queued are on their way this moment: see `send.py status`.")

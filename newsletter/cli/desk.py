@@ -102,6 +102,9 @@ def relative(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+NUMBER = click.IntRange(1, 2**31 - 1)
+"""What both databases can look up."""
+campaign_argument = click.argument("campaign", type=NUMBER)
 issue_argument = click.argument("issue", type=click.Path(path_type=Path))
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json, say
+from newsletter.cli.desk import (
+    CommandLine,
+    campaign_argument,
+    json_option,
+    pass_line,
+    print_json,
+    say,
+)
 from newsletter.errors import UsageError
 
 
@@ -19,7 +26,7 @@ Examples:
   send.py report 3 --csv > deliveries.csv
 """
 )
-@click.argument("campaign", type=int)
+@campaign_argument
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print one row per delivery, for spreadsheets.")
 @click.option(

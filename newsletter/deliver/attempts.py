@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Text,
     bindparam,
     cast,
@@ -220,7 +221,11 @@ def _left_over(
         earlier.c.campaign_id == attempt.c.campaign_id,
         earlier.c.position == attempt.c.position,
     )
-    deferrals = (*same, earlier.c.result == Result.DEFERRED)
+    deferrals = (
+        *same,
+        earlier.c.result == Result.DEFERRED,
+        *_since_asked_again(connection, place.campaign_id, earlier),
+    )
     query = select(
         attempt.c.position,
         attempt.c.result,
@@ -236,6 +241,29 @@ def _left_over(
     if positions is not None:
         query = query.where(attempt.c.position.in_(positions))
     return connection.execute(query.order_by(attempt.c.position)).all()
+
+
+def _since_asked_again(
+    connection: Connection, campaign_id: int, earlier: FromClause
+) -> list[ColumnElement[bool]]:
+    """Who was put back by a person (`newsletter.deliver.again`) has the whole time once more."""
+    chunks = select(chunk.c.id).where(
+        chunk.c.campaign_id == campaign_id,
+        chunk.c.state == "done",
+        chunk.c.kind == "returned",
+        chunk.c.last == 0,
+    )
+    put_back = connection.execute(chunks).scalars().all()
+    if not put_back:
+        return []
+    later = attempt.alias("later")
+    again = exists().where(
+        later.c.campaign_id == earlier.c.campaign_id,
+        later.c.position == earlier.c.position,
+        later.c.chunk_id.in_(put_back),
+        later.c.chunk_id > earlier.c.chunk_id,
+    )
+    return [~again]
 
 
 def _within(connection: Connection, place: Place) -> ColumnElement[bool]:

@@ -125,6 +125,10 @@ class SigningTransport:
 
         return await self._transport.deliver(batch, signed, journal)
 
+    def recall(self) -> None:
+        """Have the transport inside give back what is not begun."""
+        self._transport.recall()
+
     async def close(self) -> None:
         """Close the transport inside."""
         await self._transport.close()

@@ -36,8 +36,10 @@ class Evidence:
 
     def outcome(self, position: int) -> Outcome:
         """How an offered delivery ended, as far as is known."""
-        if position in self.replies:
-            return self.replies[position]
+        known = self.replies.get(position)
+        # What was given back may have been begun again, in a line that is lost.
+        if known and (self.complete or known.result != Result.RETURNED):
+            return known
         unsent = self.complete and position not in self.begun
         return Outcome(position, Result.RETURNED if unsent else Result.UNCERTAIN)
 
@@ -56,17 +58,20 @@ class FileJournal:
     def __init__(self, path: Path, origin: Origin) -> None:
         self.path = path
         self._broken = False
+        self._descriptor = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             self._descriptor = os.open(path, flags, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._write(f"boot {_boot_id()}\nlease {json.dumps(origin)}\n")
         except OSError as error:
+            if self._descriptor >= 0:
+                self.close(remove=True)
             raise UnavailableError(
-                f"cannot write the sending journal: {error.strerror}",
+                f"cannot write the sending journal: {error.strerror or error}",
                 fix=f"make {path.parent} writable, with room on the disk",
             ) from None
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self._write(f"boot {_boot_id()}\nlease {json.dumps(origin)}\n")
 
     def begun(self, position: int) -> None:
         """The body of this position is about to be written.
@@ -88,7 +93,11 @@ class FileJournal:
         self._write(f"reply {line}\n")
 
     def close(self, *, remove: bool) -> None:
-        """Let go of the file. Remove it only when all that it says is in the database."""
+        """Let go of the file. Remove it only when all that it says is in the database.
+
+        Nothing is written after that: its descriptor may be another file's by then.
+        """
+        self._broken = True
         if remove:
             self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
@@ -136,7 +145,10 @@ def read_origin(path: Path) -> Origin | None:
     except OSError:
         return None
     word, _, rest = lines[1].partition(" ") if len(lines) > 1 else ("", "", "")
-    return Origin(*json.loads(rest)) if word == "lease" else None
+    try:
+        return Origin(*json.loads(rest)) if word == "lease" else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _parse(raw: bytes) -> Evidence:
@@ -144,17 +156,22 @@ def _parse(raw: bytes) -> Evidence:
     lines = raw.decode("ascii", "replace").split("\n")[:-1]
     begun: set[int] = set()
     replies: dict[int, Outcome] = {}
+    garbled = False
     for line in lines[1:]:
         word, _, rest = line.partition(" ")
-        if word == "begun":
-            begun.add(int(rest))
-            # A call that was refused as a whole is made again.
-            replies.pop(int(rest), None)
-        elif word == "reply":
-            position, result, code, status, reply = json.loads(rest)
-            replies[position] = Outcome(position, Result(result), code, status, reply)
+        try:
+            if word == "begun":
+                begun.add(int(rest))
+                # A call that was refused as a whole is made again.
+                replies.pop(int(rest), None)
+            elif word == "reply":
+                position, result, code, status, reply = json.loads(rest)
+                replies[position] = Outcome(position, Result(result), code, status, reply)
+        except (ValueError, TypeError):
+            # A loss of power may leave zeros in the middle of a file.
+            garbled = True
     boot = _boot_id()
-    complete = bool(boot) and bool(lines) and lines[0] == f"boot {boot}"
+    complete = bool(boot) and bool(lines) and lines[0] == f"boot {boot}" and not garbled
     return Evidence(complete, frozenset(begun), replies)
 
 

@@ -101,7 +101,8 @@ class Journal(Protocol):
 class Transport(Protocol):
     """Carries messages. One batch may be under way while the next is handed over.
 
-    ``batch``: how many go out as one (a provider's call); 0 where each goes by itself.
+    ``batch``: how many are best handed over at once, to fill a provider's calls; 0 where each goes
+    by itself, and as many as leave in a moment are best.
     """
 
     batch: int
@@ -117,6 +118,14 @@ class Transport(Protocol):
         Raises:
             UnavailableError: The transport cannot be reached or refuses us altogether (wrong
                 login, say). Then *nothing* of the batch went out.
+        """
+        ...
+
+    def recall(self) -> None:
+        """Give back at once whatever is not begun, of every batch under way.
+
+        Asked about once a second while a sending is being stopped: nobody waits for a server that
+        does not answer, or for a time at which it would.
         """
         ...
 

@@ -18,7 +18,7 @@ class Pace:
 
     Args:
         most: Deliveries in one batch at most.
-        whole: Deliveries in every batch, where they go out as one; 0 where each goes by itself.
+        whole: Deliveries in every batch, however fast they go; 0 where the rate decides.
     """
 
     def __init__(self, most: int, whole: int = 0) -> None:

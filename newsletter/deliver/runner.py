@@ -343,7 +343,8 @@ class ChunkRun:
         )
         if not done:
             self._halted = not await self._ledger(ledger.settle, self._take())
-            self._gate.closed = self._halted or self._sending.stop.is_set()
+            if self._halted or self._sending.stop.is_set():
+                self._recall()
         for flight in done:
             outcomes = self._outcomes(flight, self._flights.pop(flight))
             self._gathered += outcomes
@@ -353,9 +354,15 @@ class ChunkRun:
         if self._watch.verdict and not self._halted:
             await self._hold()
 
+    def _recall(self) -> None:
+        """Have nothing begun any more; what is on the wire is waited for."""
+        self._gate.closed = True
+        self._sending.transport.recall()
+
     async def _hold(self) -> None:
         """Pause the campaign; what is in the air and not begun comes back."""
-        self._halted = self._gate.closed = True
+        self._halted = True
+        self._recall()
         sending, campaign_id = self._sending, self._lease.campaign_id
         await sending.ledger(hold, sending.store, campaign_id, self._watch.verdict)
 

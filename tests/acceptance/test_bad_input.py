@@ -154,6 +154,7 @@ def test_formula_cells_stay_as_they_are_and_are_escaped_on_export(project: Proje
         ("check", "--nonsense"),
         ("send", "issues/x.md", "--list", "a", "--confirm", "3"),
         ("new", "Not A Slug"),
+        *((command, "9" * 20) for command in ("status", "pause", "retry", "uncertain", "report")),
     ],
 )
 def test_wrong_usage_exits_2(project: Project, arguments: tuple[str, ...]) -> None:

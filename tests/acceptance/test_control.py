@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.acceptance.conftest import Project, Relay
 from tests.smtp_server import Fault
 
@@ -66,6 +68,49 @@ def test_a_pause_from_elsewhere_stops_a_slow_sending_and_resume_goes_on(
     project.run("resume", 1)
     assert project.json(*send)["accepted"] == 200
     assert len(relay.recipients) == len(set(relay.recipients)) == 200
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_ends_it_or_closes_its_terminal_leaves_nothing_uncertain(
+    project: Project, relay: Relay, ending: signal.Signals
+) -> None:
+    relay.server.faults = [Fault("dot", delay=0.2)]
+    send = ready(project, 200)
+    process = project.start(*send)
+    until(lambda: len(relay.server.received) >= 3)
+    process.send_signal(ending)
+    ended(process, 1)
+    found = project.json("status", 1)
+    assert (found["accepted"], found["uncertain"]) == (len(relay.server.received), 0)
+    assert found["queued"] == 200 - found["accepted"] > 0
+
+
+def test_a_send_under_nohup_outlives_its_terminal(project: Project, relay: Relay) -> None:
+    relay.server.faults = [Fault("dot", delay=0.05)]
+    send = ready(project, 60)
+    process = project.start(*send, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    until(lambda: len(relay.server.received) >= 3)
+    process.send_signal(signal.SIGHUP)
+    ended(process, 0)
+    assert len(relay.server.received) == 60
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "pause"])
+def test_nobody_waits_for_a_server_that_does_not_answer(
+    project: Project, relay: Relay, how: str
+) -> None:
+    relay.server.faults = [Fault("connect", delay=600)]
+    send = ready(project)
+    process = project.start(*send)
+    until(lambda: relay.server.connections)
+    if how == "Ctrl-C":
+        process.send_signal(signal.SIGINT)
+    else:
+        project.run("pause", 1)
+    _, err = process.communicate(timeout=15)
+    assert "Traceback" not in err
+    found = project.json("status", 1)
+    assert (found["queued"], found["uncertain"]) == (READERS, 0)
 
 
 def test_a_scheduled_send_waits_and_ctrl_c_leaves_it_scheduled(
@@ -171,5 +216,8 @@ def test_a_deferral_says_when_it_is_due_and_retry_brings_it_forward(
     process.send_signal(signal.SIGINT)
     assert "next retry is due on" in ended(process, 0)
     relay.server.faults = []
+    project.run("pause", 1)
+    assert "It is paused: `send.py resume 1`, then run" in project.run("retry", 1)
+    project.run("resume", 1)
     assert "1 deferred are due now" in project.run("retry", 1)
     assert project.json(*send)["accepted"] == READERS

@@ -68,6 +68,14 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
     assert str(path) in str(caught.value)
 
 
+def test_the_rate_of_a_domain_holds_however_it_is_written(tmp_path: Path) -> None:
+    rates = '{ "Mail.Example" = 2, "mail.example" = 1, "@Bücher.example" = 3 }'
+    settings = load_settings(write(tmp_path, f"{MINIMAL}[limits]\nper_domain = {rates}\n"))
+    assert settings.limits.per_domain == {"mail.example": 1, "xn--bcher-kva.example": 3}
+    with pytest.raises(InputError, match="is no domain"):
+        load_settings(write(tmp_path, f'{MINIMAL}[limits]\nper_domain = {{ "ü..x" = 1 }}\n'))
+
+
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--config"):
         load_settings(tmp_path / "newsletter.toml")

@@ -73,6 +73,9 @@ class MemoryTransport:
             journal.replied(outcome)
         return outcome
 
+    def recall(self) -> None:
+        """Nothing waits here: each message has its answer at once."""
+
     async def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True

@@ -52,6 +52,9 @@ class OutboxTransport:
         """
         return await asyncio.to_thread(self._write_all, batch, compose, journal)
 
+    def recall(self) -> None:
+        """Nothing waits here: each message is written at once."""
+
     async def close(self) -> None:
         """Write the index.
 

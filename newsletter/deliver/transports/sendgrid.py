@@ -57,12 +57,14 @@ class SendgridTransport:
 
     def __init__(self, settings: Sendgrid, key: SecretStr, *, backoff: float = 0.5) -> None:
         self._settings = settings
-        self.batch = settings.batch
+        # Two batches are under way at once: together they are as many calls as may be.
+        self.batch = settings.batch * max(1, settings.concurrency // 2)
         self._client = Client(settings, key.get_secret_value())
         self._backoff = backoff
         self._turns = asyncio.Semaphore(settings.concurrency)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="sendgrid")
         self._resume_at = 0.0
+        self._under_way: set[_Batch] = set()
         self._closed = False
 
     async def deliver(
@@ -84,10 +86,19 @@ class SendgridTransport:
         calls, outcomes = plan_calls(batch, compose, self._settings)
         work = _Batch(journal, outcomes)
         tasks = [asyncio.create_task(self._carry(call, work)) for call in calls]
-        await _all_ended(tasks, work.stopped)
+        self._under_way.add(work)
+        try:
+            await _all_ended(tasks, work.stopped)
+        finally:
+            self._under_way.discard(work)
         if work.error and all(one.result is Result.RETURNED for one in work.outcomes):
             raise work.error
         return work.outcomes
+
+    def recall(self) -> None:
+        """Make no further call, and wait for no time at which one could be made again."""
+        for work in self._under_way:
+            work.stopped.set()
 
     async def close(self) -> None:
         """Begin nothing more, and let the threads go."""

@@ -103,6 +103,10 @@ class SmtpTransport:
             self._queue = deque(job for job in self._queue if job.batch is not work)
             raise
 
+    def recall(self) -> None:
+        """Give back what waits for a connection; what is announced or on its way goes on."""
+        self._return_waiting("the sending was stopped")
+
     async def close(self) -> None:
         """Finish what is announced, say QUIT on every connection, give back the rest.
 
@@ -252,8 +256,11 @@ class SmtpTransport:
     def _give_back(self, error: Exception) -> None:
         """Return everything that has not been begun."""
         note = error.message if isinstance(error, NewsletterError) else type(error).__name__
-        waiting, self._queue = self._queue, deque()
-        for job in waiting:
+        for job in self._queue:
             job.batch.error = error
+        self._return_waiting(note)
+
+    def _return_waiting(self, note: str) -> None:
+        waiting, self._queue = self._queue, deque()
         for job in waiting:
             job.settle(Result.RETURNED, note=note)

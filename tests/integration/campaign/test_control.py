@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,23 @@ def test_failed_ones_go_out_again_only_when_a_person_says_why(
     assert one(office).state == "finished"
 
 
+def test_of_two_who_try_failed_ones_again_at_once_only_one_does(office: Office) -> None:
+    number = 30
+    office.on_list("readers", [f"reader{n}@mail.example" for n in range(number)])
+    answering(office, **{f"reader{n}": Result.FAILED for n in range(number)})
+    office.run(office.open())
+    assert one(office).tally.failed == number
+    with office.desk.store.write() as connection:
+        connection.execute(update(campaign).values(state="paused"))
+    with ThreadPoolExecutor(4) as people:
+        again = [people.submit(control.retry_failed, office.desk, 1, "mended") for _ in range(4)]
+        assert sorted(each.result() for each in again) == [0, 0, 0, number]
+    with office.desk.store.write() as connection:
+        connection.execute(update(campaign).values(state="sending"))
+    office.run(office.open())
+    assert len(office.mailed) == len(set(office.mailed)) == number
+
+
 def test_who_failed_here_and_got_it_by_a_later_campaign_is_not_tried_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +246,8 @@ def test_a_cancelled_campaign_mails_nobody_any_more(
     control.halt(office.desk, 1, "cancelled")
     with pytest.raises(RefusedError, match="cancelled"):
         control.retry_failed(office.desk, 1, "please")
+    with pytest.raises(RefusedError, match="cancelled"):
+        control.retry(office.desk, 1)
 
 
 def in_doubt(office: Office, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -6,20 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, update
 
 from newsletter.deliver import Limits, RetryPolicy, Tally, run_campaign
+from newsletter.deliver.again import put_back
 from newsletter.deliver.journal import FileJournal
 from newsletter.deliver.model import Compose, Delivery, Journal, Outcome, Result
 from newsletter.deliver.transports.memory import MemoryTransport, accept
 from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.store import Store
 from newsletter.store.engine import open_url
+from newsletter.store.schema import attempt
 from tests.integration.deliver.campaigns import (
     AT_ONCE,
     EAGER,
     compose,
     counts,
+    due_now,
     freeze,
     owner_died,
     run,
@@ -301,6 +304,31 @@ def test_giving_up_counts_as_failed(store: Store, tmp_path: Path) -> None:
     )
     limits = Limits(patience=0.0, retry=RetryPolicy(give_up_after=0.0))
     run(store, campaign_id, transport, tmp_path, limits=limits)
+    assert counts(store, campaign_id).failed == 2
+
+
+def test_who_is_put_back_after_that_has_the_whole_time_once_more(
+    store: Store, tmp_path: Path
+) -> None:
+    campaign_id = freeze(store, 2)
+    transport = MemoryTransport(
+        lambda delivery, _: Outcome(delivery.position, Result.DEFERRED, 452, "4.2.2", "full")
+    )
+
+    def three_days_later() -> None:
+        with store.write() as connection:
+            connection.execute(update(attempt).values(at=attempt.c.at - 72 * 3600))
+        due_now(store)
+        run(store, campaign_id, transport, tmp_path)
+
+    run(store, campaign_id, transport, tmp_path)
+    three_days_later()
+    assert counts(store, campaign_id).failed == 2
+    with store.write() as connection:
+        assert put_back(connection, campaign_id, store.now(connection), note="it is up again") == 2
+    run(store, campaign_id, transport, tmp_path)
+    assert counts(store, campaign_id).deferred == 2
+    three_days_later()
     assert counts(store, campaign_id).failed == 2
 
 

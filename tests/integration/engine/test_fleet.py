@@ -198,6 +198,16 @@ def test_a_worker_with_other_keys_refuses(ships: Fleet) -> None:
     assert "signed with another key" in said
 
 
+def test_a_worker_that_cannot_send_keeps_nothing_from_the_others(ships: Fleet) -> None:
+    unreadable = {"DOMAIN": "clinic.example", "SELECTOR": "s", "KEY_FILE": "not-there.pem"}
+    dkim = {f"NEWSLETTER_DKIM__{name}": value for name, value in unreadable.items()}
+    assert "DKIM key" in ships.run("worker", "--once", exit_code=1, **dkim)
+    (ships.folder / "var-desk" / "journal").touch()
+    assert "journal" in ships.run("worker", "--once", exit_code=1)
+    with ships.store() as store, store.read() as connection:
+        assert set(connection.execute(select(chunk.c.state)).scalars()) == {"ready"}
+
+
 def test_a_worker_leaves_what_goes_another_way_to_others(ships: Fleet) -> None:
     ships.run("worker", "--once", NEWSLETTER_TRANSPORT="outbox")
     assert ships.status().tally.queued == PEOPLE

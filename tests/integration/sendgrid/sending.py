@@ -29,16 +29,21 @@ class Log:
 
     def begun(self, position: int) -> None:
         self._space()
-        earlier = [one for one in self.replies if one.position == position]
-        if earlier:
-            assert {one.result for one in earlier} == {Result.RETURNED}
-            self.replies = [one for one in self.replies if one.position != position]
+        if self._given_back(position):
             self.begun_at.remove(position)
         self.begun_at.append(position)
 
     def replied(self, outcome: Outcome) -> None:
         self._space()
+        self._given_back(outcome.position)
         self.replies.append(outcome)
+
+    def _given_back(self, position: int) -> bool:
+        """Whether a call for it was answered already; nothing but "not taken" may have been said."""
+        earlier = [one for one in self.replies if one.position == position]
+        assert {one.result for one in earlier} <= {Result.RETURNED}
+        self.replies = [one for one in self.replies if one.position != position]
+        return bool(earlier)
 
     def _space(self) -> None:
         if self.full_at and len(self.begun_at) + len(self.replies) >= self.full_at:

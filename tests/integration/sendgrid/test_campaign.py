@@ -74,10 +74,19 @@ def test_a_key_that_expires_is_replaced_and_the_campaign_goes_on(
     assert set(Counter(one.to for one in server.sent).values()) == {1}
 
 
+@pytest.mark.parametrize(
+    ("concurrency", "people", "calls"), [(1, 2300, [300, 1000, 1000]), (4, 9000, [1000] * 9)]
+)
 def test_every_call_is_as_full_as_it_may_be(
-    bench: MakeBench, server: FakeSendGrid, store: Store, tmp_path: Path
+    bench: MakeBench,
+    server: FakeSendGrid,
+    store: Store,
+    tmp_path: Path,
+    concurrency: int,
+    people: int,
+    calls: list[int],
 ) -> None:
-    campaign_id = freeze(store, 2300, chunk=5000)
-    send(bench(), store, campaign_id, tmp_path)
-    assert sorted(server.calls) == [300, 1000, 1000]
-    assert counts(store, campaign_id).accepted == 2300
+    campaign_id = freeze(store, people, chunk=5000)
+    send(bench(concurrency=concurrency), store, campaign_id, tmp_path)
+    assert sorted(server.calls) == calls
+    assert counts(store, campaign_id).accepted == people

@@ -13,7 +13,7 @@ from newsletter.errors import UnavailableError
 from newsletter.render.model import Part
 from newsletter.settings import Sendgrid
 from tests.integration.sendgrid.conftest import MakeBench
-from tests.integration.sendgrid.sending import COMPOSER, Log, readers, results
+from tests.integration.sendgrid.sending import COMPOSER, Bench, Log, readers, results
 from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
 from tests.unit.deliver.issues import compiled, composer
 
@@ -123,6 +123,43 @@ def test_called_off_while_told_to_wait_it_sends_nothing(
     assert {one.result for one in first} == {Result.DEFERRED}
     assert on.log.begun_at == [1, 2, 3, 4, 5]
     assert len(server.asked_at) == 1
+
+
+def recalled_after(on: Bench, count: int) -> dict[int, Outcome]:
+    """The outcomes of so many readers, recalled once the first call was asked for."""
+
+    async def main() -> list[Outcome]:
+        transport = on.transport()
+        flight = asyncio.create_task(transport.deliver(readers(count), COMPOSER, on.log))
+        while not on.server.asked_at:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        transport.recall()
+        on.server.released.set()
+        outcomes = await asyncio.wait_for(flight, 5)
+        await transport.close()
+        return outcomes
+
+    return on.promises(readers(count), asyncio.run(main()))
+
+
+def test_recalled_while_told_to_wait_it_mails_nobody(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
+    reset = str(int(time.time()) + 30)
+    server.faults.append(refusal(429, "too many requests", X_RateLimit_Reset=reset))
+    outcomes = recalled_after(bench(batch=5, concurrency=1), 10)
+    assert results(outcomes) == {"deferred": 5, "returned": 5}
+    assert (len(server.asked_at), server.sent) == (1, [])
+
+
+def test_recalled_it_waits_for_the_call_under_way_and_makes_no_other(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
+    server.faults.append(Fault("late", taken=True))
+    outcomes = recalled_after(bench(batch=5, concurrency=1), 20)
+    assert results(outcomes) == {"accepted": 5, "returned": 15}
+    assert len(server.sent) == 5
 
 
 def test_closed_it_takes_nothing_more(bench: MakeBench, server: FakeSendGrid) -> None:

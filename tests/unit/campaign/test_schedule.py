@@ -42,6 +42,8 @@ def test_a_time_is_local_unless_it_says_otherwise(text: str, utc: str) -> None:
         ("2026-04-30T09:00", "is past"),
         ("2026-10-25T02:30", "twice"),
         ("2027-03-28T02:30", "never"),
+        ("0001-01-01T00:00", "the year 1"),
+        ("9999-12-31T23:59-12:00", "the year 9999"),
     ],
 )
 def test_a_time_that_cannot_be_meant_is_refused(text: str, says: str) -> None:

@@ -160,7 +160,10 @@ class Keeper:
 
     def __init__(self) -> None:
         self.kept: list[bytes] = []
-        self.closed = False
+        self.closed = self.recalled = False
+
+    def recall(self) -> None:
+        self.recalled = True
 
     async def deliver(
         self, batch: Sequence[Delivery], compose: Compose, journal: Journal
@@ -187,9 +190,11 @@ def test_a_transport_carries_signed_mail(key: Key) -> None:
 
     async def use() -> list[Outcome]:
         given = await transport.deliver([reader(1), reader(2)], composer(compiled()), NoJournal())
+        transport.recall()
         await transport.close()
         return given
 
     assert [outcome.position for outcome in asyncio.run(use())] == [1, 2]
     assert [verifies(data, key) for data in inside.kept] == [True, True]
     assert inside.closed
+    assert inside.recalled

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.deliver import journal as module
-from newsletter.deliver.journal import FileJournal, own_evidence, read_evidence
+from newsletter.deliver.journal import FileJournal, own_evidence, read_evidence, read_origin
 from newsletter.deliver.model import Origin, Outcome, Result
 from newsletter.errors import UnavailableError
 
@@ -46,6 +46,48 @@ def test_after_a_reboot_only_replies_count(tmp_path: Path, monkeypatch: pytest.M
     assert evidence is not None
     assert evidence.outcome(2) == REPLY
     assert evidence.outcome(3).result == Result.UNCERTAIN
+
+
+def test_what_was_given_back_may_have_been_begun_again_in_a_line_that_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = written(tmp_path / "j")
+    journal.replied(Outcome(1, Result.RETURNED))
+    assert own_evidence(journal).outcome(1).result == Result.RETURNED
+    journal.close(remove=False)
+    monkeypatch.setattr(module, "_boot_id", lambda: "another-boot")
+    evidence = read_evidence(tmp_path / "j")
+    assert evidence is not None
+    assert evidence.outcome(1).result == Result.UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    "garbled", ["begun 3\0\0\0", 'reply [3, "acc\0\0', "reply 3", 'reply [3, "gone", 1, "", ""]']
+)
+def test_a_line_that_a_loss_of_power_garbled_proves_nothing(tmp_path: Path, garbled: str) -> None:
+    written(tmp_path / "j").close(remove=False)
+    with (tmp_path / "j").open("a") as file:
+        file.write(f"{garbled}\nbegun 4\n")
+    evidence = read_evidence(tmp_path / "j")
+    assert evidence is not None
+    assert evidence.outcome(2) == REPLY
+    assert [evidence.outcome(n).result for n in (3, 4, 5)] == [Result.UNCERTAIN] * 3
+
+
+def test_a_garbled_head_names_no_chunk(tmp_path: Path) -> None:
+    for head in ("lease [1, 2", "lease [1]", "lease 7"):
+        (tmp_path / "j").write_text(f"boot x\n{head}\nbegun 1\n")
+        assert read_origin(tmp_path / "j") is None
+
+
+def test_nothing_is_written_once_it_is_closed(tmp_path: Path) -> None:
+    """The number of its descriptor may be that of another file by then."""
+    journal = written(tmp_path / "j")
+    journal.close(remove=False)
+    with (tmp_path / "other").open("wb") as other:
+        with pytest.raises(OSError, match="journal"):
+            journal.replied(REPLY)
+        assert other.tell() == 0
 
 
 def test_a_missing_file_proves_nothing(tmp_path: Path) -> None:
