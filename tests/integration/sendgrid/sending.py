@@ -39,7 +39,7 @@ class Log:
         self.replies.append(outcome)
 
     def _given_back(self, position: int) -> bool:
-        """Whether a call for it was answered already; nothing but "not taken" may have been said."""
+        """Whether a call for it was answered: nothing but "not taken" may have been said."""
         earlier = [one for one in self.replies if one.position == position]
         assert {one.result for one in earlier} <= {Result.RETURNED}
         self.replies = [one for one in self.replies if one.position != position]
