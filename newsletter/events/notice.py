@@ -56,7 +56,7 @@ _RULES = tuple(
         r"|addressed to:?[ \t]+ADDR",
         r"\b(?:delivering|delivered|deliver|delivery|undeliverable|mail|message|sent|send)\b"
         r"[^\n@]{0,60}\b(?:to|for)\b[^\n@]{0,20}[ \t\n]ADDR",
-        r"^[^\n@:]{0,80}:[ \t]*ADDR[ \t]*$",
+        r"^[^\n@:]{0,80}[:(][ \t]*ADDR[ \t)]*$",
         r"^[ \t]*ADDR[ \t]",
         r"[45]\d\d[^\n@]{0,100}\bADDR",
     )
