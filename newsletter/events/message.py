@@ -12,7 +12,7 @@ import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from functools import cached_property
 
@@ -76,7 +76,7 @@ class Fields:
         value = self.get(name)[:LONGEST_DECODED]
         try:
             return str(make_header(decode_header(value))) if "=?" in value else value
-        except (HeaderParseError, LookupError, ValueError):
+        except (MessageError, LookupError, ValueError):
             return value
 
 

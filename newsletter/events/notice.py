@@ -17,6 +17,8 @@ from newsletter.events.reply import Said, find_phase, find_reply, judge
 
 LONGEST_NOTICE = 32 * 1024
 """Characters of a notice that are looked at."""
+NEAR = 200
+"""So far before an address, on its line, words may say that it is not the one meant."""
 
 _MAILER = re.compile(r"mailer-?daemon", re.IGNORECASE)
 _DAEMON = re.compile(
@@ -145,7 +147,8 @@ def said_about(address: str, text: str, *, alone: bool) -> Said:
 def _matches(rule: re.Pattern[str], text: str) -> Iterator[str]:
     for found in rule.finditer(text):
         group = found.lastindex or 1
-        start = text.rfind("\n", 0, found.start(group)) + 1
+        near = max(0, found.start(group) - NEAR)
+        start = text.rfind("\n", near, found.start(group)) + 1 or near
         address = clean(found[group])
         if address and not _ASK.search(text[start : found.start(group)]):
             mailed = _EXPANDED.match(text, found.end(group))

@@ -27,9 +27,9 @@ _END = re.compile(
 )
 
 _RETURNED = re.compile(
-    r"(?im)^[\W_]{0,30}(?:(?:the |your )?(?:original|returned|unsent|undelivered) message"
+    r"(?im)^(?:[^\w\n]|_){0,30}(?:(?:the |your )?(?:original|returned|unsent|undelivered) message"
     r"|message headers?|below (?:this line )?is a copy|(?:here|this) is a copy"
-    r"|start of (?:the )?mess|-{4,}.{0,20}(?:message|header))"
+    r"|start of (?:the )?mess|-{4,80}.{0,20}(?:message|header))"
 )
 """Where notices of old begin to quote the message itself."""
 
