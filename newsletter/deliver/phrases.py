@@ -150,7 +150,8 @@ FULL = re.compile(
     | mailbox\ unavailable\ or\ access | due\ to\ inactivity
     | blocked\ by\ (?:the\ |this\ )?(?:recipient|user)\b
     | (?:postfach|mailbox|speicher\w*|kontingent)\b{_GAP}{{0,40}}\b(?:voll|\S{{1,2}}berf|ersch)
-    | bo[i\u00ee]te\b{_GAP}{{0,40}}\bpleine | quota\ d[e\u00e9]pass | (?:cuota|cota)\ excedida
+    | bo[i\u00ee]te\b{_GAP}{{0,40}}\b(?:pleine|archiv)
+    | quota\ d[e\u00e9]pass | (?:cuota|cota)\ excedida
     | (?:buz\S{{1,2}}n|casilla)\b{_GAP}{{0,30}}\bllen[oa]
     | (?:casella|caixa)\b{_GAP}{{0,30}}\b(?:piena|cheia) | 容量|満杯|邮箱已满|信箱已滿""",
     re.VERBOSE,
@@ -169,13 +170,21 @@ ABOUT_US = re.compile(
     | return[\ -]path\b(?!:) | sender\ verif | \bip\ addresse?s?\b(?!\.) | from\ mail\ server
     | (?<!mailbox\ )(?<!mailbox\ is\ )(?<!mailbox\ name\ )not\ allowed
     | not\ (?:permitted|authori[sz]ed|owned)
+    | \bnot\ (?:an?\ )?member | white[\ -]?list | dynamic\ ip | bad\ ip\b | over\ ipv6
+    | starttls | \btls\ (?:is\ )?(?:version|required)
+    | \byour\ (?:isp|provider) | refused\ -\ see | badmailfrom | \bsender(?:noa|filter)
+    | (?:denied|rejected|refused)\ by\b{_GAP}{{0,40}}\bfilter | content\ filter | quarantin
+    | reject\ mail\ from | (?:sending|content)\ denied | mail\ content
+    | (?:is|mail|message)\ malformed | too\ (?:fast|quickly)\b
+    | per\ hour\b | excessive\ volume | throttl | frequency\ limit
+    | (?:sending|message|daily)\ (?:user\ )?(?:sending\ )?(?:limit|quota|threshold)
     | no\ valid\ recipients?\ from | backscatter | purported\ responsible | \bforbidden\b
     | connection\ (?:was\ )?(?:denied|dropped) | unauthori[sz]ed | permission
     | administrative\ prohibition | members[\ -]only | closed\ mailing\ list | \bgo\ away\b
     | open\ proxy | client\ ip\b | access\ from\b | protocol\ violation
     | message\ (?:size\ )?(?:is\ |was\ )?(?:too\ (?:big|large)|exceed|rejected|refused|filtered)
     | size\ limit | too\ (?:big|large)\b | (?:maximum|max)\ (?:\w+\ ){{0,3}}size | size\ exceeded
-    | message\ length | taille\ limite
+    | message\ length | line\ limit | taille\ limite
     | in\ message\ header | mime\ header | header\ (?:error|size|are\ not)
     | (?:duplicate|multiple)\ .{{0,20}}header
     | rfc\ ?-?(?:2822|5322) | 8-bit\ data | (?:multiple|duplicate)\ (?:addresses|recipients)
