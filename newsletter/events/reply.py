@@ -93,6 +93,14 @@ _NAMED = re.compile(
 )
 
 
+_GROUP = re.compile(
+    r"\b(?:group|gruppe|groupe|grupo|gruppo|groep|grup[aąęy]|skupin[auy])\b"
+    r"|\bгрупп|グループ|群组|群組|그룹|קבוצה",
+    re.IGNORECASE,
+)
+"""A group that may not exist, or may not take our mail: lists' servers do not say which."""
+
+
 @dataclass(frozen=True)
 class Said:
     """A refusal as quoted in a notice."""
@@ -162,6 +170,8 @@ def _believed(said: Said, status: str) -> ReplyClass:
     if said.status.startswith("5.7.") and said.phase is not Phase.RECIPIENT:
         return ReplyClass.POLICY
     unquoted = not (said.reply or said.status) and status in ("", "5.0.0")
+    if unquoted and _GROUP.search(said.text):
+        return ReplyClass.UNKNOWN
     own_finding = unquoted and said.phase is Phase.UNSAID
     witness = (
         said.phase in {Phase.RECIPIENT, Phase.ADDRESS} or own_finding or _NAMED.search(said.text)
