@@ -39,9 +39,9 @@ DEAD = re.compile(
     | \S@\S{{1,250}}\ (?:(?:(?:does|is|was)\ )?not|do\w{{0,2}}n['\u2019]?t)\ (?:exist|found|known)
     | \bthis\ \w{{1,20}}\ (?:does\ not|doesn['\u2019]t)\ exist
     | \b(?:no|not)\ (?:\S{{1,80}}\ )?in\ (?:the\ )?(?:name\ )?directory
-    | check\ (?:if|that|whether)\ (?:the\ |this\ )?(?:e-?mail\ )?address\ is
-      \ (?:correct|right|valid)\b
-    | (?:invalid|bad)[\ _-](?:domain|host)s?\b(?!\ name)
+    | \S@\S{{1,250}}\ (?:\([^()]{{0,60}}\)\.?\ )?please\ check\ (?:if|that|whether)
+      \ (?:the\ |this\ )?(?:e-?mail\ )?address\ is\ (?:correct|right|valid)\b
+    | (?:invalid|bad)[\ _-](?:domain|host)s?\b(?!\ name) | (?<!\d\ )invalid\ domain\ name
     | (?:invalid|bad|illegal|incorrect|undeliverable|non[\ -]?exist(?:ent|ing))
       [\ _-](?:(?:final|delivery|destination|mailbox|e-?mail)\ ){{0,2}}
       (?:{_WHO}|hostname|host/domain)\b

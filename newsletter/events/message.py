@@ -247,7 +247,8 @@ def _decoded(fields: Fields, body: str) -> str:
             return body
     elif encoding.startswith("quoted-printable"):
         raw = quopri.decodestring(raw)
-    charset = _parameter(_CHARSET, fields)
+    # Japanese mail of old often does not declare itself.
+    charset = "iso-2022-jp" if b"\x1b$B" in raw else _parameter(_CHARSET, fields)
     try:
         return raw.decode(charset if _CHARSETS.match(charset) else "utf-8")
     except (LookupError, ValueError):
