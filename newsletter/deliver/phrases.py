@@ -41,10 +41,10 @@ DEAD = re.compile(
     | \b(?:no|not)\ (?:\S{{1,80}}\ )?in\ (?:the\ )?(?:name\ )?directory
     | \S@\S{{1,250}}\ (?:\([^()]{{0,60}}\)\.?\ )?please\ check\ (?:if|that|whether)
       \ (?:the\ |this\ )?(?:e-?mail\ )?address\ is\ (?:correct|right|valid)\b
-    | (?:invalid|bad)[\ _-](?:domain|host)s?\b(?!\ name) | (?<!\d\ )invalid\ domain\ name
+    | (?<!\d\ )invalid\ domain\ name
     | (?:invalid|bad|illegal|incorrect|undeliverable|non[\ -]?exist(?:ent|ing))
       [\ _-](?:(?:final|delivery|destination|mailbox|e-?mail)\ ){{0,2}}
-      (?:{_WHO}|hostname|host/domain)\b
+      (?:{_WHO}|hostname|host/domain|(?:domain|host)s?(?!\ name))\b
     | non[\ -]?exist(?:ent|ing)[\ -]?{_WHERE}\b
     | recipients?\ (?:is\ |are\ |was\ |were\ )undeliverable
     | \b(?:{_WHO}|{_WHERE})\b{_GAP}{{0,60}}?
