@@ -17,7 +17,7 @@ _WHO = (
 _WHERE = r"(?:(?:domain|host)s?|hostname)"
 _GAP = r"(?:[^.;]|\.(?=\S))"
 """Within a sentence; a full stop inside an address or a host name ends none."""
-_NOT = r"(?:\b(?:can)?not|n['\u2019]t)\ (?:be\ |an?\ )?"
+_NOT = r"(?:\b(?:can)?not|n['\u2019]t|\bdoe?snt)\ (?:be\ |an?\ )?"
 _CANNOT = r"(?:couldn['\u2019]t|could\ not|can['\u2019]t|cannot|can\ not|unable\ to)"
 
 DEAD = re.compile(
@@ -27,15 +27,25 @@ DEAD = re.compile(
       \ (?:local\ |e-?mail\ )?(?:{_WHO}|{_WHERE}|person)\b
     | \bno\ (?:known\ )?(?:mail\ ?box|account)\b
     | no(?:body|\ user)\ (?:here\ )?(?:by|with)\ that\ name | \b{_WHO}\ by\ that\ name
-    | no\ one\ at\ this\ address | (?:account|mail\ ?box)\ (?:is\ )?unavailable(?!\ or)
+    | no\ one\ at\ this\ address | (?:account|mail\ ?box)\ (?:is\ )?unavai?l?able(?!\ or|\ \(not)
     | \bmail\ ?box\ \S+@\S+\ (?:is\ )?unavailable | no\ longer\ accepts\ (?:e?-?mail|messages)
-    | recipient\ (?:is\ )?(?:not\ (?:accepted|ok)|rejected) | (?:rejected|no\ valid)\ recipients?
-    | not\ an\ active\ address | (?:bad|valid)rcptto | badrecipientto | recip(?:ient)?notfound
-    | recipient\ verif(?:y|ication)\ failed | archived\ recipient
-    | \S@\S{{1,250}}\ (?:does\ not|doesn['\u2019]t)\ exist
+    | recipient\ (?:is\ )?(?:not\ (?:accepted|ok)|rejected(?!:\ [a-z]+\ ))
+    | (?:rejected|no\ valid)\ recipients?
+    | not\ an\ active\ address | (?:bad|valid)rcptto | badrecipientto | recip(?:ient)?\ ?notfound
+    | recipient\ verif(?:y|ication)\ failed | \b(?:user|recipient)-?unknown | \bunknown-?user
+    | recipient\ (?:has\ been\ |is\ |was\ )?denied
+    | recipient\ address\ rejected\.?(?:$|\ \(in\ reply)
+    | mail\ ?box\ (?:name\ )?(?:is\ )?not\ allowed
+    | \S@\S{{1,250}}\ (?:(?:(?:does|is|was)\ )?not|do\w{{0,2}}n['\u2019]?t)\ (?:exist|found|known)
+    | \bthis\ \w{{1,20}}\ (?:does\ not|doesn['\u2019]t)\ exist
+    | \b(?:no|not)\ (?:\S{{1,80}}\ )?in\ (?:the\ )?(?:name\ )?directory
+    | \S@\S{{1,250}}\ (?:\([^()]{{0,60}}\)\.?\ )?please\ check\ (?:if|that|whether)
+      \ (?:the\ |this\ )?(?:e-?mail\ )?address\ is\ (?:correct|right|valid)\b
+    | (?<!\d\ )invalid\ domain\ name
     | (?:invalid|bad|illegal|incorrect|undeliverable|non[\ -]?exist(?:ent|ing))
       [\ _-](?:(?:final|delivery|destination|mailbox|e-?mail)\ ){{0,2}}
-      (?:{_WHO}|{_WHERE}|host/domain)\b
+      (?:{_WHO}|hostname|host/domain|(?:domain|host)s?(?!\ name))\b
+    | non[\ -]?exist(?:ent|ing)[\ -]?{_WHERE}\b
     | recipients?\ (?:is\ |are\ |was\ |were\ )undeliverable
     | \b(?:{_WHO}|{_WHERE})\b{_GAP}{{0,60}}?
       (?:{_NOT}(?:found|known|recogni[sz]ed|exist|listed|registered|present|valid|local)
@@ -47,22 +57,24 @@ DEAD = re.compile(
     | not\ listed\ in\ {_GAP}{{0,30}}(?:directory|address\ book)
     | (?:does\ not|doesn['\u2019]t)\ have\ an?\ [^\s;]{{0,60}}\ ?(?:account|mailbox)
     | not\ (?:our|a)\ customer | unroute?able\ (?:address|mail\ domain) | missing\ home\ directory
-    | (?:user|recipient)\ has\ moved | has\ been\ replaced\ by
+    | (?:user|recipient|mailbox|account|address)\ has\ (?:been\ )?moved | has\ been\ replaced\ by
     | requested\ action\ not\ taken:\ mailbox\ unavailable
     | (?:domain|host)\ (?:is\ not\ reachable|must\ exist) | nxdomain | name\ or\ service\ not\ known
     | {_CANNOT}\ (?:find|locate|accept)\ (?:any\ |an?\ |the\ |this\ )?
       (?:host|domain|user|recipient|mailbox|account|mail\ exchanger)
     | \bno\ (?:mail\ exchanger|(?:valid\ )?mx\ (?:or\ a\ )?(?:record|host))
     | recipient\ address\ rejected:\ access\ denied
-    | null\ mx | no\ smtp\ service
-    | (?:host|domain|server)\ does\ not\ accept\ (?:any\ )?mail(?!\ from)""",
+    | returned\ answer\ with\ no\ data | null\ ?mx | no\ smtp\ service
+    | host\ (?:address\ )?lookups?\ failed\ permanently
+    | (?:host|domain|server)\ (?:\S{{1,100}}\ )?(?:does\ not|doesn['\u2019]t)
+      \ accept\ (?:any\ )?(?:e-?)?mail(?!s?\ (?:from|over))""",
     re.VERBOSE,
 )
 """This address, or its domain, is no more, or never was."""
 
 _ELSEWHERE = {
     "de": (
-        r"adresse|benutzer|empf\S{1,4}nger|postfach|mailbox|konto|account|domain",
+        r"adressat|adresse|benutzer|empf\S{1,4}nger|postfach|mailbox|konto|account|domain",
         r"(?:existiert|gibt\ es)\ nicht|unbekannt|ung\S{1,2}ltig"
         r"|nicht\ (?:gefunden|bekannt|vorhanden|existent|mehr)",
     ),
@@ -81,7 +93,7 @@ _ELSEWHERE = {
     ),
     "it": (
         r"utente|casella|indirizzo|destinatario|account|dominio",
-        r"sconosciut[oa]|inesistente|non\ (?:\S{1,3}\ )?(?:trovat|esist|valid)",
+        r"sconosciut[oa]|inesistente|nessun|non\ (?:\S{1,3}\ )?(?:trovat|esist|valid)",
     ),
     "nl": (
         r"gebruiker|ontvanger|adres|mailbox|postbus|domein",
@@ -109,7 +121,8 @@ _DEAD_ELSEWHERE = [
     for who, wrong in _ELSEWHERE.values()
 ] + [
     re.compile(
-        "(?:メール|アドレス|宛先|ユーザ|受信者|ドメイン).{0,30}(?:存在し|見つかり|不明|ありません)"
+        "(?:メール|アドレス|宛先|ユーザ|受信者|ドメイン).{0,30}(?:存在し|見つかり|不明(?!な)|ありません)"
+        "|ディレクトリ.{0,10}見つかり"
         "|(?:用户|用戶|邮箱|郵箱|收件人|地址).{0,20}(?:不存在|未找到|无效|無效)|无此用户"
     )
 ]
@@ -118,22 +131,27 @@ FULL = re.compile(
     rf"""gr[ea]y-?list
     | \b(?:mail\ ?(?:box|folder|dir)|inbox|account|mail\ file)\ (?:\w+\ ){{0,4}}?(?:full|over)\b
     | \bfull\ (?:mail\ ?box|inbox) | too\ (?:much\ mail|many\ messages)\b
+    | mailbox\ would\ exceed | storage\ limit | disk\ ?space\ quota
     | (?:over|exceed(?:s|ed|ing)?)\b{_GAP}{{0,40}}\b(?:quota|allowed\ size|storage|disk\ space)
     | \b{_WHO}\b{_GAP}{{0,30}}\bexceed(?:s|ed|ing)?\b{_GAP}{{0,30}}\b(?:limit|space|size)
-    | quota\b{_GAP}{{0,20}}\b(?:exceeded|violation|reached) | reached\ {_GAP}{{0,20}}quota
+    | quota\b{_GAP}{{0,20}}\b(?:exceed(?:ed)?|violation|reached) | reached\ {_GAP}{{0,20}}quota
     | over\ ?quota | mailbox\ size | mail\ file\ size
-    | (?:insufficient|not\ enough|enough|out\ of|no\ more|disk)\ (?:system\ |disk\ |storage\ )?
-      (?:storage|disk|space) | space\ has\ been\ used\ up
+    | (?:insufficient|not\ enough|enough|out\ of|no\ more|disk)
+      \ (?:(?:free|system|disk|storage)\ )?(?:storage|disk|space) | space\ has\ been\ used\ up
     | disk\ (?:is\ )?full | no\ space\ left
     | \b{_WHO}\b{_GAP}{{0,40}}\b(?:disabled|suspend(?:ed)?|inactive|locked|frozen|deactivated
-                                  |expired|not\ active|restricted)
+                                  |expired|not\ active|restricted|is\ ?blocked|archiv)
+    | (?:temporarily|currently|is|been)\ (?:suspended|inactive|disabled|deactivated)
+    | administrativ\w{{0,4}}\ disabled | archived\ recipient | cannot\ be\ accessed
+    | not\ used\ for\ (?:more\ than|over)
     | (?:disabled|suspended|inactive|locked|deactivated)\ (?:recipient|{_WHO})
     | (?:recipient|user)\b{_GAP}{{0,20}}\b(?:refuses?|preferences|user\ rules)
     | (?:is\ )?(?:not\ |only\ )accepting\ (?:any\ )?(?:e?-?mail|messages)
     | mailbox\ unavailable\ or\ access | due\ to\ inactivity
     | blocked\ by\ (?:the\ |this\ )?(?:recipient|user)\b
     | (?:postfach|mailbox|speicher\w*|kontingent)\b{_GAP}{{0,40}}\b(?:voll|\S{{1,2}}berf|ersch)
-    | bo[i\u00ee]te\b{_GAP}{{0,40}}\bpleine | quota\ d[e\u00e9]pass | (?:cuota|cota)\ excedida
+    | bo[i\u00ee]te\b{_GAP}{{0,40}}\b(?:pleine|archiv)
+    | quota\ d[e\u00e9]pass | (?:cuota|cota)\ excedida
     | (?:buz\S{{1,2}}n|casilla)\b{_GAP}{{0,30}}\bllen[oa]
     | (?:casella|caixa)\b{_GAP}{{0,30}}\b(?:piena|cheia) | 容量|満杯|邮箱已满|信箱已滿""",
     re.VERBOSE,
@@ -141,20 +159,32 @@ FULL = re.compile(
 """About this mailbox, for now: it is full, late on purpose, switched off, or choosy."""
 
 ABOUT_US = re.compile(
-    rf"""spam\b | \bspam | black-?list | block-?list | \bblocked\b | dnsbl | [us]rbl\b | \brbl\b
+    rf"""spam\b | \bspam | (?:black|block)[\ -]?list | \bblocked\b | dnsbl | [us]rbl\b | \brbl\b
     | \bspf\b | \bdkim\b | \bdmarc\b | reputation | unsolicited | bulk\ (?:e-?)?mail | suspicious
     | junk-?\ ?mail | mass\ mailer | reverse\ dns | \bptr\b | rate[\ -]limit | too\ many
     | \bslower\b | trop\ de\ connexions | (?:unusual|unexpected)\ (?:rate|volume) | \bbanned\b
     | \bvirus | malware | phishing | content\ (?:is\ |was\ )?(?:rejected|refused)
-    | unauthenticated | authenticat(?:ion|e)\b | \brelay(?!ed\b)
+    | unauthenticated | authenticat(?:ion|e)\b | \brelay(?!ed\b|=)
     | rcpthosts | \byour\ (?:domain|ip|host|server|network|access|sending)
     | cannot\ resolve\ your
     | return[\ -]path\b(?!:) | sender\ verif | \bip\ addresse?s?\b(?!\.) | from\ mail\ server
-    | not\ (?:allowed|permitted|authori[sz]ed|owned) | unauthori[sz]ed | permission
+    | (?<!mailbox\ )(?<!mailbox\ is\ )(?<!mailbox\ name\ )not\ allowed
+    | not\ (?:permitted|authori[sz]ed|owned)
+    | \bnot\ (?:an?\ )?member | white[\ -]?list | dynamic\ ip | bad\ ip\b | over\ ipv6
+    | starttls | \btls\ (?:is\ )?(?:version|required)
+    | \byour\ (?:isp|provider) | refused\ -\ see | badmailfrom | \bsender(?:noa|filter)
+    | (?:denied|rejected|refused)\ by\b{_GAP}{{0,40}}\bfilter | content\ filter | quarantin
+    | reject\ mail\ from | (?:sending|content)\ denied | mail\ content
+    | (?:is|mail|message)\ malformed | too\ (?:fast|quickly)\b
+    | per\ hour\b | excessive\ volume | throttl | frequency\ limit
+    | (?:sending|message|daily)\ (?:user\ )?(?:sending\ )?(?:limit|quota|threshold)
+    | no\ valid\ recipients?\ from | backscatter | purported\ responsible | \bforbidden\b
+    | connection\ (?:was\ )?(?:denied|dropped) | unauthori[sz]ed | permission
     | administrative\ prohibition | members[\ -]only | closed\ mailing\ list | \bgo\ away\b
     | open\ proxy | client\ ip\b | access\ from\b | protocol\ violation
     | message\ (?:size\ )?(?:is\ |was\ )?(?:too\ (?:big|large)|exceed|rejected|refused|filtered)
-    | size\ limit
+    | size\ limit | too\ (?:big|large)\b | (?:maximum|max)\ (?:\w+\ ){{0,3}}size | size\ exceeded
+    | message\ length | line\ limit | taille\ limite
     | in\ message\ header | mime\ header | header\ (?:error|size|are\ not)
     | (?:duplicate|multiple)\ .{{0,20}}header
     | rfc\ ?-?(?:2822|5322) | 8-bit\ data | (?:multiple|duplicate)\ (?:addresses|recipients)
@@ -162,7 +192,8 @@ ABOUT_US = re.compile(
     | client\ host | \b(?:helo|ehlo)\b | sending\ (?:ip|host|server|domain|address)
     | \bsender\b{_GAP}{{0,60}}\b(?:rejected|refused|denied|blocked|invalid|not\ |exist|unknown|null
                                  |empty)
-    | (?:null|unknown|invalid|bad|no\ valid|unroute?able)\ sender | [e\u00e9]metteur
+    | \bsender['\u2019]?s?\ (?:e?-?mail\ )?(?:domain|address) | \bbadsender
+    | (?:null|unknown|invalid|bad|(?:no|a)\ valid|unroute?able)\ sender | [e\u00e9]metteur
     | \bfrom:?\ (?:header|domain|address) | (?:domain|address)\ of\ sender
     | mail\ from\b[^;]{{0,80}}\b(?:rejected|refused|denied) | accept\ mail\ from
     | polic(?:y|ies)\b | complaint""",
@@ -175,6 +206,7 @@ TROUBLE = re.compile(
     | not\ found,\ try\ again
     | (?:essayer|versuchen)\b{_GAP}{{0,20}}\b(?:plus\ tard|sp\S{{1,2}}ter)
     | timed?\ ?-?out | \bdeferred\b | retry\ time | (?:delivery|message)\b{_GAP}{{0,15}}\bexpired
+    | (?:been\ delayed|been\ failing|\d\ tries|multiple\ retries|more\ than\ \d+\ (?:hour|day))
     | queue\ (?:too\ long|period) | in\ (?:the\ )?queue\ (?:too|for) | giving\ up
     | connection\ (?:refused|reset|closed|lost|failed|dropped) | network\ (?:error|is\ unreach)
     | {_CANNOT}\ (?:create|open|write|connect|contact)

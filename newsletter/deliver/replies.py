@@ -80,10 +80,10 @@ def classify(code: int | None, status: str, text: str) -> ReplyClass:
         return ReplyClass.UNKNOWN
     if code in _POLICY_CODES:
         return ReplyClass.POLICY
-    if code in _NEVER_TAKES_MAIL and status in ("", "5.3.2", "5.1.10"):
-        return ReplyClass.HARD
     detail = status.partition(".")[2]
     said = _by_words(text.lower(), transient)
+    if code in _NEVER_TAKES_MAIL and status in ("", "5.3.2", "5.1.10"):
+        return said or ReplyClass.HARD
     if not detail or detail in _VAGUE:
         return said or _otherwise(code, detail, transient)
     exact = _by_status(detail, transient)

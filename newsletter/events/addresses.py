@@ -16,7 +16,7 @@ def clean(text: str) -> str:
 
     Takes `rfc822; <a@b.example>` (RFC 3464 section 2.3.1) as well as a bare address.
     """
-    value = text.rpartition(";")[2].strip().strip("<>'\" \t")
+    value = text.rpartition(";")[2].partition(" (")[0].strip().strip("<>'\" \t")
     value = value.removeprefix("mailto:").rstrip(".")
     return value if _WHOLE.fullmatch(value) else ""
 

@@ -108,7 +108,7 @@ def _judged(entry: StatusEntry, text: str, *, alone: bool) -> Recipient:
     if not (said.reply or said.status) and (told.reply or told.status or not said.text):
         said = told
     said = replace(said, phase=find_phase(entry.diagnostic) or told.phase)
-    verdict = judge(said, status=entry.status, delayed=entry.action == "delayed")
+    verdict = judge(said, status=entry.meaning, delayed=entry.action == "delayed")
     return _recipient(entry, said, verdict)
 
 
@@ -138,12 +138,15 @@ def _from_notice(mail: Mail, raw: bytes) -> Report | None:
 
 def _bounce(addresses: list[str], text: str, *, late: bool) -> Report:
     alone = len(addresses) == 1
-    found = []
-    for address in addresses[:MOST_RECIPIENTS]:
-        said = notice.said_about(address, text, alone=alone)
-        verdict = judge(said, delayed=late)
-        found.append(Recipient(address, verdict, said.status, said.reply, said.text))
-    return Report(Kind.BOUNCE, tuple(found))
+    told = [(a, notice.said_about(a, text, alone=alone)) for a in addresses[:MOST_RECIPIENTS]]
+    if not alone and all(judge(said) is ReplyClass.UNKNOWN for _, said in told):
+        told = [(address, find_reply(text)) for address, _ in told]
+    return Report(Kind.BOUNCE, tuple(_named(address, said, late=late) for address, said in told))
+
+
+def _named(address: str, said: Said, *, late: bool) -> Recipient:
+    verdict = judge(said, delayed=late)
+    return Recipient(address, verdict, said.status, said.reply, said.text)
 
 
 def _letter(mail: Mail) -> Report:

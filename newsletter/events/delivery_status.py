@@ -14,8 +14,20 @@ _OURS = re.compile(
 )
 _KEPT = frozenset(
     ["final-recipient", "original-recipient", "x-actual-recipient", "action", "status",
-     "diagnostic-code"]
+     "diagnostic-code", "x-powermta-bouncecategory"]
 )  # fmt: skip
+_CATEGORIES = {
+    "bad-domain": "5.1.2",
+    "bad-mailbox": "5.1.1",
+    "inactive-mailbox": "5.2.1",
+    "message-expired": "4.4.7",
+    "no-answer-from-host": "4.4.1",
+    "policy-related": "5.7.1",
+    "quota-issues": "5.2.2",
+    "routing-errors": "4.4.0",
+    "spam-related": "5.7.1",
+}
+"""What PowerMTA makes of a refusal, as the code that means it."""
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _TYPE = re.compile(r"\s*([\w.-]{1,40})\s*;\s*(.*)", re.DOTALL)
 
@@ -29,6 +41,8 @@ class StatusEntry:
     action: str
     status: str
     diagnostic: str
+    category: str = ""
+    """The status code that the reporting server's own category stands for, if it gives one."""
 
     @classmethod
     def from_fields(cls, group: dict[str, str]) -> StatusEntry:
@@ -43,13 +57,20 @@ class StatusEntry:
             action=action[0].strip(";,.").lower() if action else "",
             status=status[0] if status else "",
             diagnostic=typed[2] if typed else group.get("diagnostic-code", ""),
+            category=_CATEGORIES.get(group.get("x-powermta-bouncecategory", "").lower(), ""),
         )
+
+    @property
+    def meaning(self) -> str:
+        """The status code; where it says no more than that it failed, the category's."""
+        is_vague = not self.status or self.status.endswith(".0.0")
+        return (is_vague and self.category) or self.status
 
     @property
     def succeeded(self) -> bool:
         """Whether the message arrived, or was handed on."""
         return self.action in {"delivered", "relayed", "expanded"} or (
-            not self.action and self.status.startswith("2.")
+            self.action not in {"failed", "delayed"} and self.status.startswith("2.")
         )
 
 

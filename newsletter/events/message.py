@@ -12,7 +12,7 @@ import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from functools import cached_property
 
@@ -76,7 +76,7 @@ class Fields:
         value = self.get(name)[:LONGEST_DECODED]
         try:
             return str(make_header(decode_header(value))) if "=?" in value else value
-        except (HeaderParseError, LookupError, ValueError):
+        except (MessageError, LookupError, ValueError):
             return value
 
 
@@ -247,7 +247,8 @@ def _decoded(fields: Fields, body: str) -> str:
             return body
     elif encoding.startswith("quoted-printable"):
         raw = quopri.decodestring(raw)
-    charset = _parameter(_CHARSET, fields)
+    # Japanese mail of old often does not declare itself.
+    charset = "iso-2022-jp" if b"\x1b$B" in raw else _parameter(_CHARSET, fields)
     try:
         return raw.decode(charset if _CHARSETS.match(charset) else "utf-8")
     except (LookupError, ValueError):

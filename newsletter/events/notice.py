@@ -17,6 +17,8 @@ from newsletter.events.reply import Said, find_phase, find_reply, judge
 
 LONGEST_NOTICE = 32 * 1024
 """Characters of a notice that are looked at."""
+NEAR = 200
+"""So far before an address, on its line, words may say that it is not the one meant."""
 
 _MAILER = re.compile(r"mailer-?daemon", re.IGNORECASE)
 _DAEMON = re.compile(
@@ -56,7 +58,7 @@ _RULES = tuple(
         r"|addressed to:?[ \t]+ADDR",
         r"\b(?:delivering|delivered|deliver|delivery|undeliverable|mail|message|sent|send)\b"
         r"[^\n@]{0,60}\b(?:to|for)\b[^\n@]{0,20}[ \t\n]ADDR",
-        r"^[^\n@:]{0,80}:[ \t]*ADDR[ \t]*$",
+        r"^[^\n@:]{0,80}[:(][ \t]*ADDR[ \t)]*$",
         r"^[ \t]*ADDR[ \t]",
         r"[45]\d\d[^\n@]{0,100}\bADDR",
     )
@@ -145,7 +147,8 @@ def said_about(address: str, text: str, *, alone: bool) -> Said:
 def _matches(rule: re.Pattern[str], text: str) -> Iterator[str]:
     for found in rule.finditer(text):
         group = found.lastindex or 1
-        start = text.rfind("\n", 0, found.start(group)) + 1
+        near = max(0, found.start(group) - NEAR)
+        start = text.rfind("\n", near, found.start(group)) + 1 or near
         address = clean(found[group])
         if address and not _ASK.search(text[start : found.start(group)]):
             mailed = _EXPANDED.match(text, found.end(group))

@@ -27,9 +27,9 @@ _END = re.compile(
 )
 
 _RETURNED = re.compile(
-    r"(?im)^[\W_]{0,30}(?:(?:the |your )?(?:original|returned|unsent|undelivered) message"
+    r"(?im)^(?:[^\w\n]|_){0,30}(?:(?:the |your )?(?:original|returned|unsent|undelivered) message"
     r"|message headers?|below (?:this line )?is a copy|(?:here|this) is a copy"
-    r"|start of (?:the )?mess|-{4,}.{0,20}(?:message|header))"
+    r"|start of (?:the )?mess|-{4,80}.{0,20}(?:message|header))"
 )
 """Where notices of old begin to quote the message itself."""
 
@@ -48,20 +48,26 @@ class Phase(StrEnum):
     UNSAID = ""
 
 
+# Gmail of old writes "(state 14)" for RCPT.
+_SENT = r"(?:>>>|<<<)"
+_ANSWERED = r"[ \t]*(?:[^\s<>]{1,20}[ \t])?(?:<<<|>>>) [45]"
+"""How a transcript shows a command and its refusal; some draw the arrows the other way round."""
 _PHASES = (
     (
         Phase.SENDER,
         re.compile(
             r"refused to talk to me|in reply to (?:mail from|ehlo|helo|initial)"
-            r"|after (?:mail from|ehlo|helo|initial connection)|sender was rejected"
-            r"|(?:for|to) (?:the )?mail from command|>>> mail from.*\n<<< [45]",
+            r"|after (?:mail from|ehlo|helo|initial connection)|greeting failed"
+            r"|(?:sender|my name) was rejected|(?:for|to) (?:the )?mail from command"
+            rf"|{_SENT} mail from.*\n{_ANSWERED}|\(state (?:6|8|9|1[23])\)",
             re.IGNORECASE,
         ),
     ),
     (
         Phase.CONTENT,
         re.compile(
-            r"in reply to end of data|after (?:pipelined )?(?:end of )?data|>>> data\s*\n<<< [45]"
+            r"in reply to end of data|after (?:pipelined )?(?:end of )?data"
+            rf"|{_SENT} data\s*\n{_ANSWERED}|\(state 1[578]\)"
             r"|failed after i sent the message"
             r"|(?:for|to) (?:the )?(?:text|end of data) command",
             re.IGNORECASE,
@@ -70,20 +76,29 @@ _PHASES = (
     (
         Phase.RECIPIENT,
         re.compile(
-            r"(?<![a-z])rcpt(?![a-z])|does not like recipient|recipient address rejected:"
-            r"|^550 5\.1\.1 .*\.\.\. user unknown",
+            r"(?<![a-z])rcpt(?![a-z])|\(state 14\)|does not like recipient"
+            r"|recipient address rejected:|^550 5\.1\.1 .*\.\.\. user unknown",
             re.IGNORECASE | re.MULTILINE,
         ),
     ),
     (Phase.ADDRESS, re.compile(r"(?:server|has) rejected address", re.IGNORECASE)),
 )
 _NAMED = re.compile(
-    r"\baccount\b|\bdomain\b|\bdom(?:[ií]nio|aine)\b|has moved|replaced by"
+    r"(?<![.@-])\b(?:account|domain|dom[ií]nio|domaine|mx)\b(?![.@-])|has moved|replaced by"
     r"|unknown host|host unknown|host \S+ not found|find any host"
-    r"|mail exchanger|service not known|\bmx\b|smtp service|unroute?able|non-?existent"
-    r"|invalid recipient|550 requested action not taken: mailbox unavailable",
+    r"|mail exchanger|service not known|smtp service|unroute?able|non-?existent"
+    r"|invalid recipient|550 requested action not taken: mailbox unavailable"
+    r"|action aborted, mailbox not found",
     re.IGNORECASE,
 )
+
+
+_GROUP = re.compile(
+    r"\b(?:group|gruppe|groupe|grupo|gruppo|groep|grup[aąęy]|skupin[auy])\b"
+    r"|\bгрупп|グループ|群组|群組|그룹|קבוצה",
+    re.IGNORECASE,
+)
+"""A group that may not exist, or may not take our mail: lists' servers do not say which."""
 
 
 @dataclass(frozen=True)
@@ -147,16 +162,19 @@ def judge(said: Said, *, status: str = "", delayed: bool = False) -> ReplyClass:
 
 
 def _believed(said: Said, status: str) -> ReplyClass:
-    if _exact(said.status or status):
+    vague = not said.status or said.status.endswith(".0.0")
+    if _exact(status if vague else said.status):
         return ReplyClass.HARD
     if status.startswith("4."):
         return ReplyClass.TEMPORARY
     if said.status.startswith("5.7.") and said.phase is not Phase.RECIPIENT:
         return ReplyClass.POLICY
+    unquoted = not (said.reply or said.status) and status in ("", "5.0.0")
+    if unquoted and _GROUP.search(said.text):
+        return ReplyClass.UNKNOWN
+    own_finding = unquoted and said.phase is Phase.UNSAID
     witness = (
-        said.phase in {Phase.RECIPIENT, Phase.ADDRESS}
-        or not (said.reply or said.status or status)
-        or _NAMED.search(said.text)
+        said.phase in {Phase.RECIPIENT, Phase.ADDRESS} or own_finding or _NAMED.search(said.text)
     )
     return ReplyClass.HARD if witness else ReplyClass.TEMPORARY
 

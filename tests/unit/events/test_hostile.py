@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.cli.bounces import as_object
@@ -40,6 +40,18 @@ def test_damaged_reports(file, at, scrap, lost):
     checked(raw[:at] + scrap + raw[at + lost :])
 
 
+@given(st.text(max_size=12), st.sampled_from("bqBQx"), st.text(max_size=12))
+@example("utf-\xff\xfe", "b", "YQ==")
+def test_encoded_words_of_any_kind(charset, encoding, text):
+    word = f"=?{charset}?{encoding}?{text}?=".encode("utf-8", "replace")
+    checked(b"From: " + word + b"\nSubject: " + word + b"\n\n550 5.1.1 a@b.example")
+
+
+def test_what_breaks_flufl_bounce_writes_no_tracebacks(caplog):
+    assert classify(b"Subject: failure notice\nFrom: \n\nIt was not delivered.").kind is Kind.OTHER
+    assert not caplog.records
+
+
 MANY = b"".join(b"a%d@b.c: 5\n" % n for n in range(50_000))
 DEEP = b"".join(
     b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(20_000)
@@ -58,6 +70,9 @@ DEEP = b"".join(
         pytest.param(b"From: MAILER-DAEMON\n\n" + b"send mail to " * 50_000, id="words"),
         pytest.param(b"From: MAILER-DAEMON\n\n" + b"mailbox address " * 50_000, id="mailboxes"),
         pytest.param(b"From: MAILER-DAEMON\n\n" + b"a@b.c 550 5.1.1\n" * 40_000, id="recipients"),
+        pytest.param(b"From: MAILER-DAEMON\n\n" + b"," * 1_000_000, id="one line of commas"),
+        pytest.param(b"From: MAILER-DAEMON\n\n" + b"-" * 1_000_000, id="one line of dashes"),
+        pytest.param(b"From: MAILER-DAEMON\n\n" + b"to: x@y. " * 100_000, id="one line of names"),
         pytest.param(b"From: MAILER-DAEMON\n\n" + MANY,
                      id="many recipients"),
         pytest.param(b"Final-Recipient: a@b.c\nAction: failed\n" * 20_000, id="fields"),

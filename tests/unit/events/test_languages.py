@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from newsletter.events import Kind, classify
@@ -41,3 +43,17 @@ def test_a_reader_who_writes_under_such_a_subject_is_none(subject):
         "Dear doctor,\nmy friend bert@friend.example did not get your letter. Why?\n"
     )
     assert classify(raw.encode()).kind is Kind.OTHER
+
+
+@pytest.mark.parametrize("charset", ["", "; charset=us-ascii", "; charset=iso-2022-jp"])
+@pytest.mark.parametrize("encoding", ["7bit", "base64"])
+def test_japanese_is_read_whatever_it_is_declared_as(charset, encoding):
+    body = "次の宛先は不明です。\nanna@reader.example\n".encode("iso-2022-jp")
+    head = (
+        f"From: MAILER-DAEMON@mta.example\nContent-Type: text/plain{charset}\n"
+        f"Content-Transfer-Encoding: {encoding}\n\n"
+    )
+    report = classify(head.encode() + (b64encode(body) if encoding == "base64" else body))
+    assert [(each.address, each.verdict) for each in report.recipients] == [
+        ("anna@reader.example", "hard")
+    ]
