@@ -258,9 +258,9 @@ class Hold(_Table):
     """When a campaign pauses by itself; each counts within one chunk."""
 
     failures: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of those accepted or failed that failed; 0: never."""
+    """Share of what went out that failed or is uncertain; 0: never."""
     minimum: Annotated[int, Field(ge=1)] = 40
-    """How many must have been accepted or failed before the share means anything."""
+    """How many must have gone out before the share means anything."""
     policy: Annotated[int, Field(ge=0)] = 10
     """Replies that refuse the sender, not the reader; 0: never."""
 

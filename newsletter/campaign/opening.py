@@ -18,6 +18,7 @@ from newsletter.campaign.desk import Desk
 from newsletter.campaign.freeze import Audience, freeze
 from newsletter.campaign.status import Status, status
 from newsletter.deliver import plan
+from newsletter.deliver.tally import under_way
 from newsletter.errors import RefusedError
 from newsletter.render import CompiledIssue
 from newsletter.store import Store
@@ -75,6 +76,7 @@ def open_campaign(
             )
         if live:
             approval.require(connection, desk.settings, compiled, audience.list_name)
+            _require_landed(connection, compiled.slug)
         now = desk.store.now(connection)
         campaign_id = _create(connection, desk, compiled, audience, again_reason, now)
         freeze(connection, campaign_id, audience, compiled, again=bool(again_reason))
@@ -179,6 +181,21 @@ def _existing(
         and (row.audience, row.segment) == (audience.list_name, audience.segment)
     )
     return None if again_reason else next(finished, None)
+
+
+def _require_landed(connection: Connection, slug: str) -> None:
+    """Who is on the way in a campaign that was just cancelled may come back as not begun.
+
+    Frozen before that, they would be skipped as if they had the issue.
+    """
+    ended = select(campaign.c.id).where(campaign.c.slug == slug, campaign.c.state.in_(states.ENDED))
+    for number in connection.execute(ended).scalars().all():
+        on_the_way = under_way(connection, number)
+        if on_the_way:
+            raise RefusedError(
+                f"{on_the_way} messages of campaign {number} of this issue are on their way",
+                fix="wait until they have an answer, a minute or two, then run this again",
+            )
 
 
 def _refuse_segment(row: Row[Any], audience: Audience, *, live: bool) -> None:

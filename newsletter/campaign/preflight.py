@@ -56,6 +56,25 @@ def stays_here(settings: Settings) -> bool:
     return sandbox or settings.transport in {"outbox", "memory"}
 
 
+def require_reach(connection: Connection, settings: Settings, campaign_id: int) -> bool:
+    """Refuse to send to real readers over what hands mail to nobody.
+
+    Returns:
+        Whether the send is sheltered.
+
+    Raises:
+        RefusedError: All would count as sent, and nobody would get it.
+    """
+    sheltered = bool(shelter(connection, settings, campaign_id))
+    if stays_here(settings) and not sheltered:
+        raise RefusedError(
+            f"the transport is {settings.transport}: nobody would get it, and all would "
+            "count as sent",
+            fix='set transport = "smtp" or "sendgrid" (without sandbox) in newsletter.toml',
+        )
+    return sheltered
+
+
 def require_merge_values(connection: Connection, compiled: CompiledIssue, campaign_id: int) -> None:
     """Refuse when a reader lacks a value that an article uses without a default.
 

@@ -42,17 +42,11 @@ def require_way_out(desk: Desk, opened: Opened) -> bool:
         UnavailableError: Nobody answers at the one-click address.
     """
     with desk.store.read() as connection:
-        sheltered = preflight.shelter(connection, desk.settings, opened.status.campaign_id)
+        sheltered = preflight.require_reach(connection, desk.settings, opened.status.campaign_id)
     if not sheltered:
-        if preflight.stays_here(desk.settings):
-            raise RefusedError(
-                f"the transport is {desk.settings.transport}: nobody would get it, and all would "
-                "count as sent",
-                fix='set transport = "smtp" or "sendgrid" (without sandbox) in newsletter.toml',
-            )
         proof = TokenSigner(desk.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
         preflight.require_way_back(desk.settings.publication.public_url, proof)
-    return bool(sheltered)
+    return sheltered
 
 
 def run(

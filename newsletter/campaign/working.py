@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from newsletter.audience import TokenSigner, check_suppression_key
 from newsletter.audience.keys import check_signing_key
-from newsletter.campaign import approval, schedule, states
+from newsletter.campaign import approval, preflight, schedule, states
 from newsletter.campaign.desk import Desk
 from newsletter.campaign.sending import limits_of, open_transport, sender_name
 from newsletter.deliver import Composer, Tally
@@ -205,6 +205,7 @@ class Worker:
     def _sending(self, campaign_id: int) -> Sending:
         desk, settings = self._desk, self._desk.settings
         with desk.store.read() as connection:
+            preflight.require_reach(connection, settings, campaign_id)
             digest = select(campaign.c.digest).where(campaign.c.id == campaign_id)
             compiled = approval.load(connection, connection.execute(digest).scalar_one())
         composer = Composer(

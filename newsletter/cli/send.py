@@ -95,7 +95,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     with line.desk(by=by, live=live) as desk:
         list_name = list_name or (csv_file.stem if csv_file else "")
         job = Job(issue, list_name, csv_file, segment, skip_invalid, again, detach)
-        not_before = _when(at) if at else 0.0
+        not_before = _when(at, live=live) if at else 0.0
         result = _live(desk, job, confirm, not_before) if live else _dry_run(desk, job, out)
     if as_json:
         print_json(result.as_json())
@@ -135,13 +135,13 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
     return result
 
 
-def _when(at: str) -> float:
+def _when(at: str, *, live: bool) -> float:
     import time
 
     from newsletter.campaign.schedule import parse_when, shown
 
     wanted = parse_when(at, time.time())
-    say(f"To begin on {shown(wanted)}.")
+    say(f"To begin on {shown(wanted)}." if live else f"--live would begin on {shown(wanted)}.")
     return wanted
 
 

@@ -156,7 +156,8 @@ class Composer:
 
     def _values(self, delivery: Delivery) -> Values:
         rcpt_to = ascii_domain(delivery.email)
-        if not _ADDRESS.fullmatch(rcpt_to):
+        # Letters beyond ASCII would make it a message of another kind (RFC 6532).
+        if not (rcpt_to.isascii() and _ADDRESS.fullmatch(rcpt_to)):
             raise InputError("the address cannot stand in a header", fix="correct it in the list")
         token = self._token(TokenPurpose.UNSUBSCRIBE, delivery.subscriber_uid)
         return {

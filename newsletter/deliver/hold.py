@@ -23,9 +23,10 @@ SYSTEM = "system"
 class HoldRule:
     """When to stop.
 
-    ``failures``: share of those settled for good that failed; 0 never stops. ``minimum``: how many
-    must be settled before a share means anything. ``policy``: replies that refuse the sender and
-    not the reader; 0 never stops.
+    ``failures``: share of those that went out which failed for good, or are uncertain: were these
+    not counted, a server that takes mail and answers nothing would leave a whole list in doubt.
+    0 never stops. ``minimum``: how many must have gone out before a share means anything.
+    ``policy``: replies that refuse the sender and not the reader; 0 never stops.
     """
 
     failures: float = 0.0
@@ -43,6 +44,7 @@ class Watch:
         self._rule = rule
         self._accepted = 0
         self._failed = 0
+        self._uncertain = 0
         self._policy = 0
         self._last = ""
 
@@ -51,6 +53,8 @@ class Watch:
         for outcome in outcomes:
             if outcome.result == Result.ACCEPTED:
                 self._accepted += 1
+            elif outcome.result == Result.UNCERTAIN:
+                self._uncertain += 1
             elif outcome.result in {Result.FAILED, Result.DEFERRED}:
                 self._refused(outcome)
 
@@ -63,14 +67,16 @@ class Watch:
     @property
     def verdict(self) -> str:
         """Why to stop; empty to go on. It names nobody."""
-        rule, settled = self._rule, self._accepted + self._failed
+        rule, lost = self._rule, self._failed + self._uncertain
+        ended = self._accepted + lost
         if rule.policy and self._policy >= rule.policy:
             said = f", the last with {self._last}" if self._last else ""
             return f"{self._policy} replies refuse us as a sender{said}"
-        if rule.failures and settled >= rule.minimum and self._failed / settled >= rule.failures:
+        if rule.failures and ended >= rule.minimum and lost / ended >= rule.failures:
+            silent = f", and {self._uncertain} got no answer" if self._uncertain else ""
             return (
-                f"{self._failed} of the last {settled} were refused for good "
-                f"({self._failed / settled:.0%}; the limit is {rule.failures:.0%})"
+                f"{self._failed} of the last {ended} were refused for good{silent} "
+                f"({lost / ended:.0%}; the limit is {rule.failures:.0%})"
             )
         return ""
 

@@ -140,6 +140,7 @@ def test_a_time_that_is_past_sends_nothing(project: Project, relay: Relay) -> No
     send = ready(project)
     assert "is past" in project.run(*send, "--at", "2020-01-01T09:00", exit_code=1)
     assert "not a date" in project.run(*send, "--at", "soon", exit_code=1)
+    assert "--live would begin on" in project.run(*send[:4], "--at", "2100-01-01T09:00")
     assert relay.recipients == []
     assert project.json("status") == {"campaigns": []}
 

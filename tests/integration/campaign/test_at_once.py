@@ -7,6 +7,8 @@ import pytest
 from newsletter.campaign import opening, states
 from newsletter.campaign.freeze import Audience
 from newsletter.campaign.status import status
+from newsletter.deliver import Outcome, Result, ledger
+from newsletter.deliver.lock import sending_lock
 from newsletter.errors import RefusedError
 from tests.integration.campaign.conftest import Office
 
@@ -119,3 +121,21 @@ def move(office: Office, opened: opening.Opened, to: str) -> None:
             states.resume(connection, opened.status.campaign_id, by="bob", now=now)
         else:
             states.move(connection, opened.status.campaign_id, to, by="bob", now=now)
+
+
+def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office) -> None:
+    """Who comes back as not begun would else be skipped as if they had it."""
+    first = office.open()
+    number, store = first.status.campaign_id, office.desk.store
+    opening.begin(office.desk, first)
+    with sending_lock(store):
+        lease = ledger.claim(store, number, "somebody")
+        assert lease is not None
+        offered = ledger.offer(store, lease, 3).deliveries
+        move(office, first, "cancelled")
+        office.edit()
+        with pytest.raises(RefusedError, match="on their way"):
+            office.open()
+        back = [Outcome(each.position, Result.RETURNED) for each in offered]
+        ledger.release(store, lease, back)
+    assert office.run(office.open()).tally.accepted == 5

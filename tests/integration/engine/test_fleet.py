@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from newsletter.deliver.tally import under_way
-from newsletter.store.schema import chunk
+from newsletter.store.schema import campaign, chunk
 from tests.fleet import CONNECTIONS, Fleet, fleet, kill_at_random
 from tests.postgres import PostgresServer, postgres_server
 from tests.receiver import Receiver, receiving
@@ -206,6 +206,18 @@ def test_a_worker_that_cannot_send_keeps_nothing_from_the_others(ships: Fleet) -
     assert "journal" in ships.run("worker", "--once", exit_code=1)
     with ships.store() as store, store.read() as connection:
         assert set(connection.execute(select(chunk.c.state)).scalars()) == {"ready"}
+
+
+def test_a_worker_in_a_sandbox_counts_nobody_as_mailed(ships: Fleet) -> None:
+    with ships.store() as store, store.write() as connection:
+        connection.execute(update(campaign).values(transport="sendgrid"))
+    sandbox = {
+        "NEWSLETTER_TRANSPORT": "sendgrid",
+        "NEWSLETTER_SENDGRID__SANDBOX": "true",
+        "SENDGRID_API_KEY": "SG.none",
+    }
+    assert "nobody would get it" in ships.run("worker", "--once", exit_code=1, **sandbox)
+    assert ships.status().tally.queued == PEOPLE
 
 
 def test_a_worker_leaves_what_goes_another_way_to_others(ships: Fleet) -> None:

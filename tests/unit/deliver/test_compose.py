@@ -184,6 +184,12 @@ def test_an_address_that_breaks_out_is_refused(address: str) -> None:
         composer(compiled())(delivery)
 
 
+def test_an_address_beyond_ascii_fails_alone() -> None:
+    """As bytes in a header it would be unfit for any server, and end the whole sending."""
+    with pytest.raises(InputError):
+        composer(compiled())(Delivery(7, 1, 1001, "müller@mail.example", 0, {}))
+
+
 @pytest.mark.parametrize(
     "field", ["from_name", "from_address", "reply_to", "list_id", "public_url"]
 )

@@ -32,9 +32,17 @@ def test_replies_about_us_hold_though_nothing_has_failed_for_good() -> None:
     assert verdict(*[BLOCKED] * 5) == "5 replies refuse us as a sender, the last with 421 4.7.28"
 
 
-def test_what_is_uncertain_or_came_back_counts_for_nothing() -> None:
-    silent = [Outcome(1, Result.UNCERTAIN), Outcome(2, Result.RETURNED, reply="spam")]
-    assert not verdict(*silent * 100)
+def test_what_came_back_counts_for_nothing() -> None:
+    assert not verdict(*[Outcome(2, Result.RETURNED, reply="spam")] * 100)
+
+
+def test_a_server_that_answers_nothing_holds() -> None:
+    silent = Outcome(1, Result.UNCERTAIN)
+    assert not verdict(*[silent] * 39)
+    assert verdict(*[silent] * 40)
+    assert verdict(*[TAKEN] * 36, *[silent] * 2, *[GONE] * 2) == (
+        "2 of the last 40 were refused for good, and 2 got no answer (10%; the limit is 10%)"
+    )
 
 
 def test_nothing_holds_where_everything_is_switched_off() -> None:
