@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from newsletter.campaign import states
 from newsletter.campaign.desk import Desk
+from newsletter.campaign.opening import look_after_the_dead
 from newsletter.campaign.status import Status, status
 from newsletter.deliver import Result, resolve
 from newsletter.deliver.again import due_now, put_back
 from newsletter.deliver.doubt import Doubt, doubts
-from newsletter.deliver.lock import sending_lock
-from newsletter.deliver.recover import recover
 from newsletter.deliver.tally import under_way
 from newsletter.errors import InputError, RefusedError
 from newsletter.events.apply import settle_known
@@ -137,9 +135,8 @@ def _reopen(desk: Desk, campaign_id: int, reason: str) -> None:
 
 
 def _look(desk: Desk, campaign_id: int) -> None:
-    """Settle what dead senders left, one that is at work settles its own; then what is reported."""
-    with suppress(RefusedError), sending_lock(desk.store):
-        recover(desk.store, desk.journal_folder)
+    """Settle what dead senders left; then what is reported."""
+    look_after_the_dead(desk)
     settle_known(desk.store, campaign_id)
 
 

@@ -7,6 +7,7 @@ whatever others did meanwhile, nobody gets an issue twice.
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from newsletter.campaign.desk import Desk
 from newsletter.campaign.freeze import Audience, freeze
 from newsletter.campaign.status import Status, status
 from newsletter.deliver import plan
+from newsletter.deliver.lock import sending_lock
+from newsletter.deliver.recover import recover
 from newsletter.deliver.tally import under_way
 from newsletter.errors import RefusedError
 from newsletter.render import CompiledIssue
@@ -63,6 +66,8 @@ def open_campaign(
         InputError: The list does not exist or is empty.
     """
     check_suppression_key(desk.store, desk.keys)
+    if live:
+        look_after_the_dead(desk)
     with desk.store.write() as connection:
         states.one_at_a_time(connection, compiled.slug)
         _forget_unconfirmed(connection, compiled, audience)
@@ -82,6 +87,15 @@ def open_campaign(
         freeze(connection, campaign_id, audience, compiled, again=bool(again_reason))
         preflight.require_merge_values(connection, compiled, campaign_id)
         return Opened(status(connection, campaign_id), compiled, continuing=False, created_at=now)
+
+
+def look_after_the_dead(desk: Desk) -> None:
+    """Settle what dead senders left; one that is at work settles its own.
+
+    Before an audience is frozen: whom a journal proves not begun does not have the issue.
+    """
+    with suppress(RefusedError), sending_lock(desk.store):
+        recover(desk.store, desk.journal_folder)
 
 
 def begin(desk: Desk, opened: Opened, *, not_before: float = 0.0, canary: int = 0) -> None:

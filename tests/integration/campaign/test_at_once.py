@@ -8,6 +8,7 @@ from newsletter.campaign import opening, states
 from newsletter.campaign.freeze import Audience
 from newsletter.campaign.status import status
 from newsletter.deliver import Outcome, Result, ledger
+from newsletter.deliver.journal import FileJournal
 from newsletter.deliver.lock import sending_lock
 from newsletter.errors import RefusedError
 from tests.integration.campaign.conftest import Office
@@ -139,3 +140,19 @@ def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office
         back = [Outcome(each.position, Result.RETURNED) for each in offered]
         ledger.release(store, lease, back)
     assert office.run(office.open()).tally.accepted == 5
+
+
+def test_who_was_not_begun_when_the_sender_died_is_in_the_next_campaign(office: Office) -> None:
+    first = office.open()
+    number, desk = first.status.campaign_id, office.desk
+    opening.begin(desk, first)
+    lease = ledger.claim(desk.store, number, "somebody")
+    assert lease is not None
+    journal = FileJournal(desk.journal_folder / lease.journal, lease.origin)
+    offered = ledger.offer(desk.store, lease, 3).deliveries
+    journal.begun(offered[0].position)
+    journal.close(remove=False)
+    move(office, first, "cancelled")
+    office.edit()
+    found = office.run(office.open()).tally
+    assert (found.accepted, dict(found.skipped)) == (4, {"already-sent": 1})
