@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 from newsletter.store.schema import attempt, campaign, consent_event, delivery, event
 
 _NOT_TRIED = "queued"
+_NEVER_TO_COME = (_NOT_TRIED, "deferred")
+"""What becomes nothing more once a campaign is cancelled."""
 
 
 def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dict[str, Any]]:
@@ -26,6 +28,7 @@ def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dic
             campaign.c.slug,
             campaign.c.audience,
             campaign.c.created_at,
+            campaign.c.state,
         )
         .join(campaign, campaign.c.id == delivery.c.campaign_id)
         .where(sent_to(connection, key, uid))
@@ -34,6 +37,8 @@ def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dic
     found = []
     for row in rows:
         outcome, at = _outcome(connection, row.id, row.position)
+        if row.state == "cancelled" and outcome in _NEVER_TO_COME:
+            outcome = "skipped: cancelled"
         found.append(
             {
                 "issue": row.slug,

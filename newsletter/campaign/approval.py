@@ -111,10 +111,12 @@ def require(
     elsewhere = connection.execute(
         select(approval.c.audience).where(approval.c.digest == compiled.digest).distinct()
     ).scalars()
-    what = f"{have} of {settings.approvals} approvals" if have else "this issue is not approved"
+    what = "this issue is not approved"
+    if have:
+        what = f"this issue has {have} of the {settings.approvals} approvals it needs"
     others = ", ".join(sorted(name for name in elsewhere if name not in {audience, ANY_AUDIENCE}))
     why = "; what was approved before has changed since" if earlier and not have else ""
-    why = f" for {audience}, only for {others}" if others else why
+    why = f" for {audience}, only for {others}" if others and not have else why
     raise RefusedError(
         f"{what} (digest {compiled.digest[:12]}){why}",
         fix=f"have it read, then run `send.py approve` for {audience}",

@@ -19,6 +19,7 @@ from newsletter.events.apply import settle_known
 SETTLED_S = 3.0
 """How long to wait for what is on its way, before saying how many had gone."""
 LOOK_S = 0.1
+AT_ONCE = 1000
 ANSWERS = {
     "accepted": Result.ACCEPTED,
     "failed": Result.FAILED,
@@ -121,7 +122,9 @@ def settle(
     again = bool(chosen) and ANSWERS[answer] is Result.RETURNED
     if again:
         _reopen(desk, campaign_id, reason)
-    resolve(desk.store, campaign_id, chosen, ANSWERS[answer], note=note)
+    for start in range(0, len(chosen), AT_ONCE):
+        some = chosen[start : start + AT_ONCE]
+        resolve(desk.store, campaign_id, some, ANSWERS[answer], note=note)
     if again:
         _reopen(desk, campaign_id, reason)
     return [position for position in positions if position not in known]

@@ -70,11 +70,14 @@ def freeze(
     compiled: CompiledIssue,
     *,
     again: bool,
+    at: float = 0.0,
 ) -> int:
     """Write one delivery row for everyone, in one statement.
 
     Args:
         connection: A write transaction.
+        at: When it is to begin (Unix seconds), if that is later than now: whose pause is over by
+            then is not left out.
         again: Whether people who already have this issue (or may) get it once more.
 
     Returns:
@@ -83,7 +86,10 @@ def freeze(
     Raises:
         InputError: There is no such list, or nobody is on it.
     """
-    people = _people(connection, campaign_id, audience, compiled, again=again)
+    reasons = _barred(max(at, time.time()))
+    sent = [] if again else [(_already_sent(compiled.slug, campaign_id), "already-sent")]
+    skipped = case(*reasons, *sent, else_="")
+    people = _people(connection, campaign_id, audience, compiled, skipped)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
     count_anew(connection, delivery)
     count = connection.execute(
@@ -101,7 +107,7 @@ def skips(connection: Connection, audience: Audience) -> dict[str, int]:
     Raises:
         InputError: There is no such list.
     """
-    reason = case(*_barred(), else_="").label("reason")
+    reason = case(*_barred(time.time()), else_="").label("reason")
     people = _of(select(reason), audience, _list_id(connection, audience)).subquery()
     query = select(people.c.reason, func.count()).group_by(people.c.reason)
     return {row.reason: row[1] for row in connection.execute(query)}
@@ -136,8 +142,7 @@ def _people(
     campaign_id: int,
     audience: Audience,
     compiled: CompiledIssue,
-    *,
-    again: bool,
+    skipped: ColumnElement[str],
 ) -> Select[Any]:
     columns: dict[str, ColumnElement[Any]] = {
         **{column.name: column for column in subscriber.c},
@@ -145,7 +150,7 @@ def _people(
         "campaign_id": literal(campaign_id),
         "position": func.row_number().over(order_by=subscriber.c.id),
         "variant": _variant(compiled),
-        "skipped": _skipped(compiled.slug, campaign_id, again=again),
+        "skipped": skipped,
     }
     chosen = select(*(columns[c.name].label(c.name) for c in delivery.c))
     return _of(chosen, audience, _list_id(connection, audience))
@@ -167,12 +172,7 @@ def _of(query: Select[Any], audience: Audience, list_id: int) -> Select[Any]:
     return query
 
 
-def _skipped(slug: str, campaign_id: int, *, again: bool) -> ColumnElement[str]:
-    sent = [] if again else [(_already_sent(slug, campaign_id), "already-sent")]
-    return case(*_barred(), *sent, else_="")
-
-
-def _barred() -> list[tuple[ColumnElement[bool], str]]:
+def _barred(at: float) -> list[tuple[ColumnElement[bool], str]]:
     """Who may not be mailed whatever the issue, and why; the first reason counts."""
     reasons: list[tuple[ColumnElement[bool], str]] = [
         (
@@ -188,7 +188,7 @@ def _barred() -> list[tuple[ColumnElement[bool], str]]:
         *reasons,
         (subscription.c.state == SubscriptionState.UNSUBSCRIBED, "unsubscribed"),
         (subscription.c.state == SubscriptionState.PENDING, "unconfirmed"),
-        (subscriber.c.paused_until > time.time(), "paused"),
+        (subscriber.c.paused_until > at, "paused"),
     ]
 
 

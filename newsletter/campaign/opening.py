@@ -52,12 +52,14 @@ def open_campaign(
     audience: Audience,
     *,
     again_reason: str = "",
+    not_before: float = 0.0,
     live: bool,
 ) -> Opened:
     """Find the campaign of this issue, list and segment, or freeze its audience in a new one.
 
     Args:
         again_reason: Why people who have this issue get it again; empty skips them.
+        not_before: When a new one is to begin (Unix seconds), if not at once.
         live: Whether approval and the order of sends must hold; False for a dry run.
 
     Raises:
@@ -84,7 +86,8 @@ def open_campaign(
             _require_landed(connection, compiled.slug)
         now = desk.store.now(connection)
         campaign_id = _create(connection, desk, compiled, audience, again_reason, now)
-        freeze(connection, campaign_id, audience, compiled, again=bool(again_reason))
+        again = bool(again_reason)
+        freeze(connection, campaign_id, audience, compiled, again=again, at=not_before)
         preflight.require_merge_values(connection, compiled, campaign_id)
         return Opened(status(connection, campaign_id), compiled, continuing=False, created_at=now)
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from newsletter.audience import Token, TokenPurpose, TokenSigner
 from newsletter.audience.keys import check_signing_key
-from newsletter.campaign import preflight, schedule, states
+from newsletter.campaign import preflight, schedule
 from newsletter.campaign.desk import Desk
+from newsletter.campaign.ending import end_done
 from newsletter.campaign.following import Progress, follow, is_under_way
 from newsletter.campaign.media import save_media
 from newsletter.campaign.opening import Opened, begin
@@ -97,7 +98,7 @@ def go_on(
     with event_loop() as runner:
         limits = Limits() if proof else limits_of(desk.settings)
         runner.run(_until_stopped(desk, campaign_id, transport, composer, progress, limits))
-    states.finish_done(desk.store, campaign_id, by=desk.by)
+    end_done(desk, campaign_id, by=desk.by)
     with desk.store.read() as connection:
         return status(connection, campaign_id)
 

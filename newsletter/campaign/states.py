@@ -12,7 +12,6 @@ import logging
 from sqlalchemy import Connection, insert, or_, select, update
 
 from newsletter.deliver.chunks import is_done
-from newsletter.deliver.hold import SYSTEM
 from newsletter.errors import InputError, RefusedError
 from newsletter.store import Store, count_anew, serialise
 from newsletter.store.schema import attempt, campaign, campaign_event, delivery
@@ -62,8 +61,10 @@ def move(
     ).scalar()
     if state is None:
         raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+    if to == state:
+        raise RefusedError(f"campaign {campaign_id} is {state} already")
     if to not in TRANSITIONS[state]:
-        allowed = ", ".join(sorted(TRANSITIONS[state])) or "nothing"
+        allowed = " or ".join(sorted(TRANSITIONS[state])) or "nothing else any more"
         raise RefusedError(f"campaign {campaign_id} is {state}: it can become {allowed}, not {to}")
     finished = now if to in ENDED else None
     connection.execute(
@@ -144,30 +145,27 @@ def _require_last(connection: Connection, campaign_id: int) -> None:
         )
 
 
-def finish_done(store: Store, campaign_id: int | None = None, *, by: str = SYSTEM) -> list[int]:
-    """End campaigns all of whose deliveries are final. Any number of processes may do so at once.
+def done(store: Store, campaign_id: int | None = None) -> list[int]:
+    """The campaigns that are sending and have nothing left to send.
 
     Args:
-        campaign_id: Only this one; every campaign that is sending by default.
-
-    Returns:
-        Those that this call ended.
+        campaign_id: Only this one; every campaign by default.
     """
     with store.read() as connection:
         sending = select(campaign.c.id).where(campaign.c.state == "sending")
         if campaign_id is not None:
             sending = sending.where(campaign.c.id == campaign_id)
-        done = [each for each in connection.execute(sending).scalars() if is_done(connection, each)]
-    return [each for each in done if _finish(store, each, by)]
+        return [each for each in connection.execute(sending).scalars() if is_done(connection, each)]
 
 
-def _finish(store: Store, campaign_id: int, by: str) -> bool:
+def finish(store: Store, campaign_id: int, *, by: str, note: str = "") -> bool:
+    """End a campaign, if it still is `done`; False when it is not."""
     with store.write() as connection:
         state = connection.execute(
             select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
         ).scalar()
         if state != "sending" or not is_done(connection, campaign_id):
             return False
-        move(connection, campaign_id, "finished", by=by, now=store.now(connection))
+        move(connection, campaign_id, "finished", by=by, now=store.now(connection), note=note)
         count_anew(connection, delivery, attempt)
         return True

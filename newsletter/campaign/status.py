@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,8 @@ class Status:
 
     ``note`` says why it is in its state, and ``held`` that no person put it there. ``not_before``
     is when a scheduled one begins, ``next_retry`` when the next deferred delivery is due (Unix
-    seconds). ``segment`` says which part of the list it is for; empty: all of it.
+    seconds). ``segment`` says which part of the list it is for; empty: all of it. ``dry_run``:
+    what it counts as accepted would be sent, and its number belongs to a copy that is gone.
     """
 
     campaign_id: int
@@ -34,17 +35,22 @@ class Status:
     not_before: float | None = None
     next_retry: float | None = None
     segment: str = ""
+    dry_run: bool = False
 
     @property
     def has_problems(self) -> bool:
         """Whether any delivery failed or is uncertain, or the campaign paused by itself."""
         return bool(self.tally.failed or self.tally.uncertain or self.held)
 
+    def of_a_dry_run(self) -> Status:
+        """The same, as what would happen."""
+        return replace(self, state="dry-run", dry_run=True)
+
     def as_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
         counts = self.tally
         return {
-            "campaign": self.campaign_id,
+            "campaign": None if self.dry_run else self.campaign_id,
             "issue": self.slug,
             "list": self.audience,
             "segment": self.segment or None,

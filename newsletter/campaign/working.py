@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from newsletter.audience import TokenSigner, check_suppression_key
 from newsletter.audience.keys import check_signing_key
-from newsletter.campaign import approval, preflight, schedule, states
+from newsletter.campaign import approval, preflight, schedule
 from newsletter.campaign.desk import Desk
+from newsletter.campaign.ending import end_done
 from newsletter.campaign.sending import limits_of, open_transport, sender_name
 from newsletter.deliver import Composer, Tally
 from newsletter.deliver.chunks import due_chunks
@@ -147,7 +148,7 @@ class Worker:
         recover(store, self._desk.journal_folder)
         for campaign_id in schedule.start_due(store, settings):
             self._tell(f"campaign {campaign_id} begins")
-        for campaign_id in states.finish_done(store):
+        for campaign_id in end_done(self._desk):
             self._tell(f"campaign {campaign_id} is finished")
         with store.read() as connection:
             return due_chunks(connection, settings.transport, store.now(connection))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -66,6 +66,7 @@ Examples:
   send.py uncertain 3
   send.py uncertain 3 --resolve accepted --position 17 --position 18 --reason "both answered it"
   send.py uncertain 3 --resolve send-again --position 19 --reason "she says it never came"
+  send.py uncertain 3 --resolve failed --all --reason "the relay's log has none of them"
 """
 )
 @campaign_argument
@@ -76,15 +77,17 @@ Examples:
     help="What became of them. Without it: list them.",
 )
 @click.option("--position", "positions", type=int, multiple=True, help="Which; repeat for more.")
+@click.option("--all", "all_of_them", is_flag=True, help="All that are uncertain now.")
 @by_option
 @reason_option
 @json_option
 @pass_line
-def uncertain(
+def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
     line: CommandLine,
     campaign: int,
     answer: str | None,
     positions: tuple[int, ...],
+    all_of_them: bool,
     by: str,
     reason: str,
     as_json: bool,
@@ -95,11 +98,16 @@ def uncertain(
     """
     from newsletter.campaign import control
 
-    if answer and not (positions and reason):
-        raise UsageError("which ones, and how do you know?", fix="--position N --reason TEXT")
-    if (positions or reason) and not answer:
+    if positions and all_of_them:
+        raise UsageError("all of them, or these?", fix="either --position N or --all")
+    if answer and not ((positions or all_of_them) and reason):
+        fix = "--position N, or --all, and --reason TEXT"
+        raise UsageError("which ones, and how do you know?", fix=fix)
+    if (positions or all_of_them or reason) and not answer:
         raise UsageError("what became of them?", fix="--resolve accepted, failed or send-again")
     with line.desk(by=by) as desk:
+        if all_of_them:
+            positions = tuple(each.position for each in control.uncertain(desk, campaign))
         unknown = control.settle(desk, campaign, answer, positions, reason) if answer else ()
         left = control.uncertain(desk, campaign)
     if unknown:
@@ -117,7 +125,7 @@ def _show(campaign: int, left: list[Doubt]) -> None:
     if not left:
         click.echo(f"Campaign {campaign}: nothing is uncertain.")
         return
-    click.echo(f"Campaign {campaign}: {len(left)} may or may not have arrived.")
+    click.echo(f"Campaign {campaign}: {len(left):,} may or may not have arrived.")
     for each in left:
         at = f"{datetime.fromtimestamp(each.at).astimezone():%Y-%m-%d %H:%M:%S}"
         click.echo(f"  {each.position:>7}  {each.email}  since {at}  chunk {each.chunk_id}")
@@ -128,7 +136,7 @@ def _as_json(doubt: Doubt) -> dict[str, object]:
     return {
         "position": doubt.position,
         "address": doubt.email,
-        "at": doubt.at,
+        "at": f"{datetime.fromtimestamp(doubt.at, UTC):%Y-%m-%dT%H:%M:%SZ}",
         "chunk": doubt.chunk_id,
         "known": _known(doubt),
     }

@@ -13,30 +13,42 @@ if TYPE_CHECKING:
     from newsletter.audience import ImportReport
     from newsletter.campaign.opening import Opened
     from newsletter.campaign.status import Status
+    from newsletter.render import CompiledIssue
 
 
 def show_plan(opened: Opened, where_to: str) -> None:
     """Who is about to get what."""
-    counts = opened.status.tally
-    say(f"{opened.compiled.title}  (digest {opened.compiled.digest[:12]})")
-    say(f"  to the list {opened.status.audience}: {counts.audience} people")
+    counts, compiled = opened.status.tally, opened.compiled
+    sender = compiled.sender
+    say(f"{compiled.title}  (digest {compiled.digest[:12]})")
+    say(f"  subject: {_sample_subject(compiled)}")
+    say(f"  from: {sender.from_name} <{sender.from_address}>, dated {compiled.date}")
+    say(f"  to the list {opened.status.audience}: {counts.audience:,} people")
     if opened.status.segment:
         say(f"  of it only where {opened.status.segment}")
     for reason, number in sorted(counts.skipped.items()):
-        say(f"  skipped, {reason}: {number}")
-    say(f"  will get it: {opened.mailable}, {where_to}")
+        say(f"  skipped, {reason}: {number:,}")
+    say(f"  will get it: {opened.mailable:,}, {where_to}")
+
+
+def _sample_subject(compiled: CompiledIssue) -> str:
+    """The subject with each merge field's name where its value will stand."""
+    subject = compiled.variants[0].subject
+    rest = zip(subject.slots, subject.segments[1:], strict=True)
+    return subject.segments[0] + "".join(f"[{slot.name}]{after}" for slot, after in rest)
 
 
 def show_status(result: Status) -> None:
     """A campaign's counts: they add up to the audience."""
     counts = result.tally
-    click.echo(
-        f"Campaign {result.campaign_id}: {result.slug} to {result.audience} ({result.state})"
-    )
+    to = f"{result.slug} to {result.audience}"
+    title = f"Campaign {result.campaign_id}: {to} ({result.state})"
+    click.echo(f"Dry run: {to}" if result.dry_run else title)
     if result.segment:
         click.echo(f"  only where {result.segment}")
+    reached = "would get it" if result.dry_run else "accepted"
     rows = {
-        "accepted": counts.accepted,
+        reached: counts.accepted,
         "deferred": counts.deferred,
         "failed": counts.failed,
         "uncertain": counts.uncertain,
@@ -44,11 +56,12 @@ def show_status(result: Status) -> None:
         **{f"skipped, {reason}": n for reason, n in sorted(counts.skipped.items())},
     }
     width = max(len(name) for name in rows)
-    for name, number in rows.items():
-        if number or name == "accepted":
-            click.echo(f"  {name:<{width}}  {number:>9,}")
+    for name, amount in rows.items():
+        if amount or name == reached:
+            click.echo(f"  {name:<{width}}  {amount:>9,}")
     click.echo(f"  {'audience':<{width}}  {counts.audience:>9,}")
-    show_what_waits(result)
+    if not result.dry_run:
+        show_what_waits(result)
 
 
 def show_import(report: ImportReport) -> None:

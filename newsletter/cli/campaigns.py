@@ -23,6 +23,7 @@ from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.campaign.desk import Desk
+    from newsletter.deliver import Tally
 
 LOOK_S = 1.0
 
@@ -110,7 +111,7 @@ def resume(line: CommandLine, campaign: int, by: str) -> None:
         now = desk.store.now(connection)
         to = states.resume(connection, campaign, by=desk.by, now=now)
         counts = one(connection, campaign).tally
-    say(f"Campaign {campaign} is {to}: {counts.accepted} had gone out, {counts.queued} queued.")
+    say(f"Campaign {campaign} is {to}: {_where_it_stands(counts)}.")
     say("Run its `send --live` again: that sends what is queued.")
 
 
@@ -129,10 +130,20 @@ def _halt(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
     with line.desk(by=by) as desk:
         found, on_the_way = halt(desk, campaign_id, to)
     counts = found.tally
-    doubt = f", {counts.uncertain} may have gone out" if counts.uncertain else ""
-    say(
-        f"Campaign {campaign_id} is {to}: {counts.accepted} had gone out{doubt}, "
-        f"{counts.queued} queued."
-    )
+    say(f"Campaign {campaign_id} is {to}: {_where_it_stands(counts)}.")
     if on_the_way:
         say(f"{on_the_way} of those queued are on their way this moment: see `send.py status`.")
+
+
+def _where_it_stands(counts: Tally) -> str:
+    """What had gone out, and what had not."""
+    from newsletter.deliver.tally import CANCELLED
+
+    further = {
+        "may have gone out": counts.uncertain,
+        "failed": counts.failed,
+        "deferred": counts.deferred,
+        "will not get it": counts.skipped.get(CANCELLED, 0),
+    }
+    found = [f"{number:,} {what}" for what, number in further.items() if number]
+    return ", ".join([f"{counts.accepted:,} had gone out", *found, f"{counts.queued:,} queued"])

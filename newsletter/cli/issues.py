@@ -186,5 +186,8 @@ def approve(
     audience = "any list" if list_name == "*" else f"the list {list_name}"
     digest = prepared.compiled.digest[:12]
     say(f"Approved by {desk.by} for {audience}: {count} of {needed}. Digest {digest}.")
+    if count < needed:
+        say(f"Next: {needed - count} more must approve it, under another name.")
+        return
     target = "NAME" if list_name == "*" else list_name
     say(f"Next: send.py send {issue} --list {target} --live")

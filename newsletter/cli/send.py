@@ -96,7 +96,10 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         list_name = list_name or (csv_file.stem if csv_file else "")
         job = Job(issue, list_name, csv_file, segment, skip_invalid, again, detach)
         not_before = _when(at, live=live) if at else 0.0
-        result = _live(desk, job, confirm, not_before) if live else _dry_run(desk, job, out)
+        if live:
+            result = _live(desk, job, confirm, not_before)
+        else:
+            result = _dry_run(desk, job, out, not_before)
     if as_json:
         print_json(result.as_json())
     else:
@@ -105,7 +108,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     sys.exit(1 if result.has_problems or left else 0)
 
 
-def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
+def _dry_run(desk: Desk, job: Job, out: Path | None, not_before: float) -> Status:
     """The same code as a live send, on a private copy of the database, into a folder."""
     from dataclasses import replace
 
@@ -119,7 +122,12 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
         audience = job.audience(copy)
         prepared = job.prepare(copy, audience, live=False)
         opened = opening.open_campaign(
-            copy, prepared.compiled, audience, again_reason=job.again, live=False
+            copy,
+            prepared.compiled,
+            audience,
+            again_reason=job.again,
+            not_before=not_before,
+            live=False,
         )
         if opened.continuing:
             say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
@@ -128,11 +136,11 @@ def _dry_run(desk: Desk, job: Job, out: Path | None) -> Status:
             result = sending.run(
                 copy, opened, OutboxTransport(folder, fresh=True), proof=True, progress=progress
             )
-    say(f"Dry run: nothing left this machine. {result.tally.accepted} messages in {folder}")
+    say(f"Dry run: nothing left this machine. {result.tally.accepted:,} messages in {folder}")
     if prepared.blockers:
         count = len(prepared.blockers)
         say(f"A live send would be refused: {count} blocker(s). See: send.py check {job.issue}")
-    return result
+    return result.of_a_dry_run()
 
 
 def _when(at: str, *, live: bool) -> float:
@@ -155,7 +163,12 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
         approval.require(connection, desk.settings, prepared.compiled, job.list_name)
     audience = job.audience(desk)
     opened = opening.open_campaign(
-        desk, prepared.compiled, audience, again_reason=job.again, live=True
+        desk,
+        prepared.compiled,
+        audience,
+        again_reason=job.again,
+        not_before=not_before,
+        live=True,
     )
     _say_who_joined_since(desk, audience, opened)
     if opened.status.state == "finished":
@@ -172,8 +185,8 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
         schedule.wait(desk.store, desk.settings, campaign_id, Countdown(campaign_id))
     with sending_view() as progress:
         result = sending.go_on(desk, opened, transport, proof=False, progress=progress)
-    if result.tally.queued and not result.held:
-        say(f"{result.tally.queued} are still queued; the same command goes on with them.")
+    if result.tally.queued and result.state == "sending":
+        say(f"{result.tally.queued:,} are still queued; the same command goes on with them.")
     return result
 
 
@@ -226,7 +239,7 @@ def _confirm(opened: Opened, where_to: str, confirm: int | None) -> None:
     """Show who will get it, and go on only when the number is right."""
     show_plan(opened, where_to)
     if confirm is None:
-        say(f"Type {opened.mailable} to send to {opened.mailable} people: ", end="")
+        say(f"Type {opened.mailable} to send to so many people: ", end="")
         answer = sys.stdin.readline().strip()
         confirm = int(answer) if answer.isdecimal() else -1
     if confirm != opened.mailable:

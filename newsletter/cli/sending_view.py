@@ -41,7 +41,9 @@ class Meter:
         rate = self._rate(done)
         share = done * 100 // total if total else 100
         parts = [f"{done:,} of {total:,} ({share} %)", f"{rate:,.0f}/s"]
-        if rate and done < total:
+        if done == total and counts.deferred:
+            parts.append(f"waiting to try {counts.deferred:,} again; Ctrl-C costs nothing")
+        elif rate and done < total:
             parts.append(f"about {_length((total - done) / rate)} left")
         states = ("accepted", "deferred", "failed", "uncertain")
         parts += [f"{getattr(counts, state):,} {state}" for state in states]

@@ -47,6 +47,11 @@ class Counts:
     def _leave(self, kind: str, number: int) -> None:
         self._states[Result.DEFERRED.value if kind == "retry" else QUEUED] -= number
 
+    def tell(self) -> None:
+        """Tell at once: nothing may happen for a while."""
+        self._told = 0.0
+        self._tell()
+
     def _tell(self) -> None:
         now = time.monotonic()
         if self._progress and now - self._told >= EVERY_S:

@@ -196,6 +196,7 @@ async def _wait_for_due(sending: Sending, campaign_id: int, patience: float) -> 
     wait = await sending.ledger(seconds_until_due, sending.store, campaign_id)
     if wait is None or wait > patience:
         return False
+    sending.counts.tell()
     await sending.rest(min(max(wait, 0.05), LOOK_S))
     return True
 

@@ -33,9 +33,11 @@ from sqlalchemy import (
 from newsletter.deliver.attempts import SKIPPED
 from newsletter.deliver.lock import is_sending
 from newsletter.deliver.model import Result
-from newsletter.store.schema import attempt, chunk, chunk_member, delivery
+from newsletter.store.schema import attempt, campaign, chunk, chunk_member, delivery
 
 QUEUED = "queued"
+CANCELLED = "cancelled"
+"""State of a campaign, and why it skipped whom it had not reached."""
 ENDED = (Result.ACCEPTED, Result.DEFERRED, Result.FAILED, Result.UNCERTAIN)
 """Results of attempts that were made."""
 
@@ -90,7 +92,18 @@ def tally(connection: Connection, campaign_id: int) -> Tally:
     audience = sum(count for _, count in frozen)
     ended = {state.value: states.get(state, 0) for state in ENDED}
     queued = audience - sum(skipped.values()) - sum(ended.values())
+    if is_cancelled(connection, campaign_id):
+        waiting = queued + ended[Result.DEFERRED.value]
+        queued = min(waiting, under_way(connection, campaign_id))
+        ended[Result.DEFERRED.value] = 0
+        skipped |= {CANCELLED: waiting - queued} if waiting > queued else {}
     return Tally(audience=audience, queued=queued, skipped=dict(sorted(skipped.items())), **ended)
+
+
+def is_cancelled(connection: Connection, campaign_id: int) -> bool:
+    """Whether a campaign was called off: whoever waits for it waits for nothing."""
+    state = connection.execute(select(campaign.c.state).where(campaign.c.id == campaign_id))
+    return state.scalar() == CANCELLED
 
 
 def outcomes(connection: Connection, campaign_id: int) -> Iterator[Fate]:
@@ -106,6 +119,7 @@ def outcomes(connection: Connection, campaign_id: int) -> Iterator[Fate]:
         .scalar_subquery()
         .label("tries")
     )
+    cancelled = is_cancelled(connection, campaign_id)
     place = delivery.c.position.label("place")
     rows = connection.execution_options(yield_per=1000).execute(
         select(delivery.c.email, delivery.c.skipped, place, tries, latest)
@@ -116,6 +130,8 @@ def outcomes(connection: Connection, campaign_id: int) -> Iterator[Fate]:
     for row in rows:
         if row.skipped:
             yield Fate(row.place, row.email, SKIPPED, reply=row.skipped)
+        elif cancelled and row.result in {None, Result.RETURNED, Result.DEFERRED}:
+            yield Fate(row.place, row.email, SKIPPED, reply=CANCELLED, attempts=row.tries)
         elif row.result in {None, Result.RETURNED}:
             yield Fate(row.place, row.email, QUEUED, attempts=row.tries)
         else:

@@ -173,7 +173,7 @@ def test_a_sender_that_is_refused_holds_and_says_why(project: Project, relay: Re
 
 
 def test_retry_needs_a_reason_and_says_how_many(project: Project, relay: Relay) -> None:
-    relay.server.faults = [Fault("rcpt", reply="550 5.1.1 no such user", to="reader03")]
+    relay.server.faults = [Fault("rcpt", reply="554 transaction failed", to="reader03")]
     send = ready(project)
     project.run(*send, exit_code=1)
     assert "--reason" in project.run("retry", 1, "--failed", exit_code=2)

@@ -9,14 +9,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, update
 
-from newsletter.campaign import control, schedule, sending, states
+from newsletter.audience import show
+from newsletter.campaign import control, opening, schedule, sending, states
 from newsletter.campaign.status import Status, status
-from newsletter.deliver import Outcome, Result, settle_by_evidence
+from newsletter.deliver import Outcome, Result, outcomes, settle_by_evidence
 from newsletter.deliver.model import Delivery
 from newsletter.deliver.transports.memory import MemoryTransport, accept
 from newsletter.errors import InputError, RefusedError
-from newsletter.store.schema import attempt, campaign, campaign_event, chunk, delivery, suppression
-from tests.integration.campaign.conftest import Office
+from newsletter.store.schema import (
+    attempt,
+    campaign,
+    campaign_event,
+    chunk,
+    delivery,
+    subscriber,
+    suppression,
+)
+from tests.integration.campaign.conftest import READERS, Office
 
 
 def now(office: Office) -> float:
@@ -135,7 +144,8 @@ def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Offi
     sending.start(office.desk, opened, not_before=later)
     assert one(office).not_before == pytest.approx(later)
     found, on_the_way = control.halt(office.desk, number, "cancelled")
-    assert (found.state, found.tally.queued, on_the_way) == ("cancelled", 5, 0)
+    assert (found.state, on_the_way) == ("cancelled", 0)
+    assert (found.tally.queued, found.tally.skipped) == (0, {"cancelled": 5})
     its_time_was(office, 5)
     assert schedule.start_due(office.desk.store, office.desk.settings) == []
 
@@ -248,6 +258,86 @@ def test_a_cancelled_campaign_mails_nobody_any_more(
         control.retry_failed(office.desk, 1, "please")
     with pytest.raises(RefusedError, match="cancelled"):
         control.retry(office.desk, 1)
+    with pytest.raises(RefusedError, match="cancelled already"):
+        control.halt(office.desk, 1, "cancelled")
+
+
+def dead(office: Office, *names: str) -> None:
+    """Let the relay say of these readers that there are none."""
+
+    def script(each: Delivery, tries: int) -> Outcome:
+        if each.email.partition("@")[0] not in names:
+            return accept(each, tries)
+        return Outcome(each.position, Result.FAILED, 550, "5.1.1", "5.1.1 no such user")
+
+    office.transport = MemoryTransport(script)
+
+
+def suppressed(office: Office) -> set[str]:
+    with office.desk.store.read() as connection:
+        rows = connection.execute(
+            select(subscriber.c.email, suppression.c.reason).join(
+                suppression, suppression.c.address_hash == subscriber.c.address_hash
+            )
+        ).all()
+    assert {row.reason for row in rows} <= {"bounced"}
+    return {row.email for row in rows}
+
+
+def test_who_is_refused_as_dead_is_not_mailed_again(office: Office) -> None:
+    dead(office, "reader2")
+    found = office.run(office.open())
+    assert (found.state, found.tally.accepted, found.tally.failed) == ("finished", 4, 1)
+    assert suppressed(office) == {"reader2@mail.example"}
+    office.edit()
+    after = office.run(office.open(again="a correction"))
+    assert (after.tally.accepted, after.tally.skipped) == (4, {"bounced": 1})
+
+
+def test_a_relay_that_calls_too_many_dead_is_not_believed(office: Office) -> None:
+    dead(office, "reader1", "reader2", "reader4")
+    found = office.run(office.open())
+    assert (found.state, found.tally.failed) == ("finished", 3)
+    assert "too many to believe" in found.note
+    assert suppressed(office) == set()
+
+
+def test_a_refusal_that_says_nothing_of_the_reader_suppresses_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(office, reader1=Result.FAILED)
+    run_briefly(office, monkeypatch)
+    assert suppressed(office) == set()
+
+
+def test_whose_pause_is_over_by_then_is_not_left_out(office: Office) -> None:
+    with office.desk.store.write() as connection:
+        soon, late = now(office) + 1000, now(office) + 9000
+        for email, until in (("reader1@mail.example", soon), ("reader2@mail.example", late)):
+            wanted = subscriber.c.email == email
+            connection.execute(update(subscriber).where(wanted).values(paused_until=until))
+    opened = opening.open_campaign(
+        office.desk, office.approved().compiled, READERS, not_before=now(office) + 3600, live=True
+    )
+    assert opened.status.tally.skipped == {"paused": 1}
+    opening.discard(office.desk.store, opened)
+    assert office.open().status.tally.skipped == {"paused": 2}
+
+
+def test_everybody_in_a_cancelled_campaign_has_a_final_state(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(office, reader1=Result.FAILED, reader2=Result.DEFERRED)
+    run_briefly(office, monkeypatch)
+    found, _ = control.halt(office.desk, 1, "cancelled")
+    counts = found.tally
+    assert (counts.accepted, counts.failed, counts.deferred, counts.queued) == (3, 1, 0, 0)
+    assert counts.skipped == {"cancelled": 1}
+    with office.desk.store.read() as connection:
+        fates = {fate.email: (fate.state, fate.reply) for fate in outcomes(connection, 1)}
+    assert fates["reader2@mail.example"] == ("skipped", "cancelled")
+    told = show(office.desk.store, "reader2@mail.example", office.desk.keys)
+    assert [each["outcome"] for each in told["deliveries"]] == ["skipped: cancelled"]
 
 
 def in_doubt(office: Office, monkeypatch: pytest.MonkeyPatch) -> list[int]:
