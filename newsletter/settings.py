@@ -114,6 +114,8 @@ class Smtp(_Table):
     messages_per_connection: Annotated[int, Field(ge=1)] = 1000
     timeout: Annotated[float, Field(gt=0)] = 60.0
     """Seconds to wait for one reply."""
+    final_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds to wait for the reply to a whole message (RFC 5321 section 4.5.3.2.6: 10 minutes)."""
     ca_file: str = ""
     """A PEM file to trust besides the system's authorities."""
 

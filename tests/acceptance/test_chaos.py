@@ -72,6 +72,7 @@ class Attack:
                 "NEWSLETTER_SMTP__SECURITY": "none",
                 "NEWSLETTER_SMTP__CONNECTIONS": str(CONNECTIONS),
                 "NEWSLETTER_SMTP__TIMEOUT": str(TIMEOUT_S),
+                "NEWSLETTER_SMTP__FINAL_TIMEOUT": str(TIMEOUT_S),
                 "NEWSLETTER_HOLD__FAILURES": "0",
             }
         )

@@ -71,6 +71,7 @@ async def send(errand: Errand) -> None:
         connections=CONNECTIONS,
         messages_per_connection=100,
         timeout=TIMEOUT_S,
+        final_timeout=TIMEOUT_S,
     )
     transport = SmtpTransport(smtp, backoff=0.05)
     stop = asyncio.Event()

@@ -106,6 +106,8 @@ class SmtpTransport:
     def recall(self) -> None:
         """Give back what waits for a connection; what is announced or on its way goes on."""
         self._return_waiting("the sending was stopped")
+        for sender in self._live:
+            sender.hurry()
 
     async def close(self) -> None:
         """Finish what is announced, say QUIT on every connection, give back the rest.

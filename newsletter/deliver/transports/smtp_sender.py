@@ -72,6 +72,7 @@ class Sender(asyncio.Protocol):
         self._transport, self._server = session
         self._feed = feed
         self._timeout = settings.timeout
+        self._final_timeout = settings.final_timeout
         self._left = settings.messages_per_connection
         self._parser = ReplyParser()
         self._expected: deque[tuple[Callable[[Job, Reply], None], Job]] = deque()
@@ -83,6 +84,7 @@ class Sender(asyncio.Protocol):
         self._paused = False
         self._quitting = False
         self._over = False
+        self._patience = self._timeout
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -113,9 +115,16 @@ class Sender(asyncio.Protocol):
     def finish(self) -> None:
         """Send what is announced, begin nothing more, and say goodbye."""
         self._left = 0
+        self.hurry()
         under_way = self._ready or self._body or self._expected
         if not (under_way or self._quitting or self._over):
             self._quit()
+
+    def hurry(self) -> None:
+        """Wait for no verdict longer than for any other reply: somebody wants to stop."""
+        self._final_timeout = min(self._final_timeout, self._timeout)
+        if self._deadline > self._loop.time() + self._timeout:
+            self._await(self._timeout)
 
     def _next(self) -> Job | None:
         job = self._feed.take(self._server) if self._left > 0 else None
@@ -199,6 +208,7 @@ class Sender(asyncio.Protocol):
             return
         if len(job.data) <= ONE_WRITE:
             self._transport.writelines((job.data, tail))
+            self._await(self._final_timeout)
             return
         self._tail = tail
         self._write(job.data)
@@ -335,10 +345,11 @@ class Sender(asyncio.Protocol):
         self._paused = False
         if self._tail and not self._over:
             tail, self._tail = self._tail, b""
-            self._await(self._timeout)
+            self._await(self._final_timeout)
             self._write(tail)
 
     def _await(self, seconds: float) -> None:
+        self._patience = seconds
         self._deadline = self._loop.time() + seconds
         if self._timer is None or self._timer.when() > self._deadline:
             if self._timer:
@@ -352,7 +363,7 @@ class Sender(asyncio.Protocol):
         elif self._quitting or self._over:
             self._transport.abort()
         elif self._expected:
-            self.lose(f"no reply within {self._timeout:g} s")
+            self.lose(f"no reply within {self._patience:g} s")
         else:
             self._left = 0
             self._quit()

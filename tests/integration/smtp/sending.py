@@ -94,6 +94,7 @@ class Bench:
 def bench(server: Server, log: Log | None = None, **settings: object) -> Bench:
     """Make a bench for a server that is listening."""
     given = {"host": "127.0.0.1", "port": server.port, "security": "none", "timeout": 5.0}
+    given["final_timeout"] = settings.get("timeout", given["timeout"])
     return Bench(server, log or Log(), Smtp(**{**given, "connections": 2, **settings}))
 
 

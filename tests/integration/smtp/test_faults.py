@@ -182,6 +182,32 @@ def test_a_server_that_stops_answering(pipelining, at):
 
 
 @MODES
+def test_a_server_may_think_about_a_whole_message(pipelining):
+    fault = Fault("dot", delay=1.0, times=1)
+    patience = {"timeout": 0.3, "final_timeout": 30.0}
+    _, outcomes = send(6, fault, pipelining=pipelining, settings=patience)
+    assert results(outcomes) == {"accepted": 6}
+
+
+def test_who_wants_to_stop_does_not_wait_for_a_server_that_thinks():
+    async def run():
+        async with Server(faults=[Fault("dot", delay=60.0)]) as server:
+            test = bench(server, timeout=0.3, final_timeout=60.0, connections=1)
+            transport = test.transport()
+            flight = asyncio.create_task(transport.deliver(deliveries(1), compose, test.log))
+            while not test.log.begun_at:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)
+            assert not flight.done()
+            transport.recall()
+            (outcome,) = await asyncio.wait_for(flight, 20)
+            await transport.close()
+            return outcome
+
+    assert asyncio.run(run()).result is Result.UNCERTAIN
+
+
+@MODES
 def test_replies_that_come_byte_by_byte(pipelining):
     _, outcomes = send(8, pipelining=pipelining, trickle=True)
     assert results(outcomes) == {"accepted": 8}
