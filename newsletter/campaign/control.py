@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from newsletter.campaign import states
 from newsletter.campaign.desk import Desk
+from newsletter.campaign.ending import take_in_refusals
 from newsletter.campaign.opening import look_after_the_dead
 from newsletter.campaign.status import Status, status
 from newsletter.deliver import Result, resolve
 from newsletter.deliver.again import due_now, put_back
 from newsletter.deliver.doubt import Doubt, doubts
-from newsletter.deliver.tally import under_way
+from newsletter.deliver.tally import CANCELLED, under_way
 from newsletter.errors import InputError, RefusedError
 from newsletter.events.apply import settle_known
 
@@ -48,9 +49,13 @@ def halt(desk: Desk, campaign_id: int, to: str) -> tuple[Status, int]:
     while True:
         with desk.store.read() as connection:
             left = under_way(connection, campaign_id)
-            if not left or time.monotonic() > give_up:
-                return status(connection, campaign_id), left
+            found = status(connection, campaign_id)
+        if not left or time.monotonic() > give_up:
+            break
         time.sleep(LOOK_S)
+    if to == CANCELLED:
+        take_in_refusals(desk, campaign_id)
+    return found, left
 
 
 def retry(desk: Desk, campaign_id: int) -> Status:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from newsletter.campaign import states
 from newsletter.campaign.desk import Desk
 from newsletter.deliver.hold import SYSTEM
 from newsletter.deliver.model import Result
 from newsletter.deliver.replies import ReplyClass, classify
-from newsletter.deliver.tally import latest_attempts
+from newsletter.deliver.tally import latest_attempts, tally
 from newsletter.events.apply import apply
 from newsletter.events.event import Event, EventKind
 from newsletter.store.schema import campaign, delivery
@@ -40,20 +40,20 @@ def end_done(desk: Desk, campaign_id: int | None = None, *, by: str = SYSTEM) ->
     """
     ended = []
     for each in states.done(desk.store, campaign_id):
-        note = _take_in_refusals(desk, each)
+        note = take_in_refusals(desk, each)
         if states.finish(desk.store, each, by=by, note=note):
             ended.append(each)
     return ended
 
 
-def _take_in_refusals(desk: Desk, campaign_id: int) -> str:
-    """Suppress who is dead, unless they are too many; gives what a person should know of it."""
+def take_in_refusals(desk: Desk, campaign_id: int) -> str:
+    """Suppress who is dead, unless they are too many; gives what a person should know of it.
+
+    Taken in twice, it changes nothing.
+    """
     with desk.store.read() as connection:
-        mailed = connection.execute(
-            select(func.count()).where(
-                delivery.c.campaign_id == campaign_id, delivery.c.skipped == ""
-            )
-        ).scalar_one()
+        counts = tally(connection, campaign_id)
+        mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
         refused = list(_refusals(connection, campaign_id))
     dead = sum(each.verdict is ReplyClass.HARD for each in refused)
     if dead > max(FEW, BELIEVED * mailed):

@@ -294,6 +294,16 @@ def test_who_is_refused_as_dead_is_not_mailed_again(office: Office) -> None:
     assert (after.tally.accepted, after.tally.skipped) == (4, {"bounced": 1})
 
 
+def test_who_was_refused_as_dead_before_a_cancel_is_not_mailed_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead(office, "reader2")
+    monkeypatch.setattr(sending, "end_done", lambda *_, **__: [])
+    office.run(office.open())
+    control.halt(office.desk, 1, "cancelled")
+    assert suppressed(office) == {"reader2@mail.example"}
+
+
 def test_a_relay_that_calls_too_many_dead_is_not_believed(office: Office) -> None:
     dead(office, "reader1", "reader2", "reader4")
     found = office.run(office.open())
