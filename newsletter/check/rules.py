@@ -80,6 +80,7 @@ RULES: tuple[Rule, ...] = (
     text_part.long_line,
     text_part.missing_link,
     text_part.missing_heading,
+    text_part.missing_column,
     text_part.missing_figure,
     text_part.missing_reference,
 )
