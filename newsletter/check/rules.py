@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from newsletter.check import (
     accessibility,
+    audience,
     compliance,
     disclaimer,
     images,
@@ -73,6 +74,7 @@ RULES: tuple[Rule, ...] = (
     placeholders.filler,
     placeholders.merge_marks,
     placeholders.citation_marks,
+    audience.unknown_topic,
     merge_fields.undeclared,
     merge_fields.unknown_column,
     merge_fields.no_default,
@@ -95,6 +97,7 @@ def run_checks(
     *,
     columns: frozenset[str] | None = None,
     live: bool = False,
+    lists: frozenset[str] | None = None,
 ) -> list[Finding]:
     """Ask every rule about one article.
 
@@ -103,12 +106,13 @@ def run_checks(
         compiled: What it compiled to.
         settings: The publication, its disclaimers and merge fields.
         columns: The audience's columns and attributes; None: unknown, and not checked.
+        lists: The names of all lists, which audience blocks may name; None: unknown.
         live: Add the rules that matter only when mail is about to reach real readers.
 
     Returns:
         The findings by file, line and severity, each once.
     """
-    case = Case(issue, compiled, settings, columns, live)
+    case = Case(issue, compiled, settings, columns, live, lists)
     rules = (rule for rule in RULES if live or not rule.live)
     found = dict.fromkeys(finding for rule in rules for finding in rule.findings(case))
     return sorted(found, key=lambda f: (f.file, f.line, _WEIGHT[f.severity]))
