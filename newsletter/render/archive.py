@@ -28,6 +28,9 @@ from newsletter.settings import Settings
 WIDEST = 1200
 """CSS pixels of the widest picture: the page's own stylesheet scales it down."""
 
+_ARROW = "\u21a9\ufe0e"
+"""The variation selector keeps it a letter: many systems would draw an emoji."""
+
 
 class _ArchiveWriter(Writer):
     """Gives each citation an id, so that its reference can link back to it."""
@@ -105,12 +108,22 @@ def _references(references: Iterable[Reference], writer: _ArchiveWriter) -> str:
 
 
 def _back(number: int, writer: _ArchiveWriter) -> str:
-    times = range(1, writer.cited.get(number, 0) + 1)
-    return "".join(
-        f' <a href="#cite-{number}-{time}" class="back"'
-        f' aria-label="Back to citation {time} of reference {number}">↩︎</a>'
-        for time in times
+    """An arrow back to the only citation; behind one arrow a number for each of several."""
+    count = writer.cited.get(number, 0)
+    if not count:
+        return ""
+    if count == 1:
+        links = (
+            f'<a href="#cite-{number}-1" aria-label="Back to the citation of reference {number}">'
+            f"{_ARROW}</a>"
+        )
+        return f' <span class="back">{links}</span>'
+    links = " ".join(
+        f'<a href="#cite-{number}-{time}"'
+        f' aria-label="Back to citation {time} of reference {number}">{time}</a>'
+        for time in range(1, count + 1)
     )
+    return f' <span class="back"><span aria-hidden="true">{_ARROW}</span> {links}</span>'
 
 
 def _block(block: Block, writer: Writer, level: int) -> str:
