@@ -48,7 +48,7 @@ class _ArchiveWriter(Writer):
 
 
 def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -> str:
-    """The article below its page's ``<h1>``: standfirst, hero, text, references, disclaimer.
+    """The article below its page's ``<h1>``, from the standfirst to the disclaimer.
 
     Placeholders of merge fields still stand in it.
     """
@@ -56,6 +56,7 @@ def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery
     body = write_blocks(page.blocks, writer, _block)
     pieces = [
         _standfirst(issue),
+        _byline(issue),
         _hero(page),
         body,
         _action(issue, settings),
@@ -70,6 +71,11 @@ def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery
 def _standfirst(issue: Issue) -> str:
     text = issue.meta.standfirst
     return f'<p class="standfirst">{escape(text, quote=False)}</p>' if text else ""
+
+
+def _byline(issue: Issue) -> str:
+    author = issue.meta.author
+    return f'<p class="small">By {escape(author, quote=False)}</p>' if author else ""
 
 
 def _hero(page: Page) -> str:
