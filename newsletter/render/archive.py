@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from string import ascii_lowercase
 
 from markdown_it.token import Token
 
@@ -114,7 +115,7 @@ def _references(references: Iterable[Reference], writer: _ArchiveWriter) -> str:
 
 
 def _back(number: int, writer: _ArchiveWriter) -> str:
-    """An arrow back to the only citation; behind one arrow a number for each of several."""
+    """An arrow back to the only citation; behind one arrow a letter for each of several."""
     count = writer.cited.get(number, 0)
     if not count:
         return ""
@@ -126,10 +127,16 @@ def _back(number: int, writer: _ArchiveWriter) -> str:
         return f' <span class="back">{links}</span>'
     links = " ".join(
         f'<a href="#cite-{number}-{time}"'
-        f' aria-label="Back to citation {time} of reference {number}">{time}</a>'
+        f' aria-label="Back to citation {_letter(time)} of reference {number}">{_letter(time)}</a>'
         for time in range(1, count + 1)
     )
     return f' <span class="back"><span aria-hidden="true">{_ARROW}</span> {links}</span>'
+
+
+def _letter(time: int) -> str:
+    """a, b, c …, after z comes a1: a number could be taken for that of another reference."""
+    again, letter = divmod(time - 1, len(ascii_lowercase))
+    return f"{ascii_lowercase[letter]}{again or ''}"
 
 
 def _block(block: Block, writer: Writer, level: int) -> str:

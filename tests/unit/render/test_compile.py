@@ -199,15 +199,17 @@ def test_the_sample_stays_far_below_what_gmail_clips(every_block: CompiledIssue)
     assert len(html.encode()) < 60_000
 
 
-def test_a_reference_links_back_by_an_arrow_or_by_numbers(build: Compile) -> None:
+def test_a_reference_links_back_by_an_arrow_or_by_letters(build: Compile) -> None:
     archive = build("a[^1] b[^2] c[^2]\n\n[^1]: One.\n[^2]: Two.\n").archive_html
     once, twice = re.findall(r'<span class="back">(.*?)</span></li>', archive)
     assert re.findall(r">([^<]+)<", once + "<") == ["↩\ufe0e"]
     assert re.findall(r'href="([^"]+)"', once) == ["#cite-1-1"]
     assert re.findall(r'href="([^"]+)"[^>]*>([^<]+)<', twice) == [
-        ("#cite-2-1", "1"),
-        ("#cite-2-2", "2"),
+        ("#cite-2-1", "a"),
+        ("#cite-2-2", "b"),
     ]
+    often = build("a[^1]\n\n" * 27 + "[^1]: One.\n").archive_html
+    assert 'aria-label="Back to citation a1 of reference 1">a1</a></span>' in often
 
 
 def test_an_issue_kept_before_it_had_an_author_is_still_the_same(build: Compile) -> None:
