@@ -31,6 +31,7 @@ def prepare(
     *,
     columns: frozenset[str] | None = None,
     live: bool = False,
+    lists: frozenset[str] | None = None,
 ) -> Prepared:
     """Read, compile and check one article.
 
@@ -38,11 +39,12 @@ def prepare(
         path: The Markdown file, inside the project's folder.
         columns: The audience's columns, to check merge fields against.
         live: Whether to add the checks that only a live send needs.
+        lists: The names of all lists, to check audience blocks against.
 
     Raises:
         InputError: The article or a template cannot be read or compiled.
     """
     issue = read_issue(path, root=settings.root)
     compiled = compile_issue(issue, settings)
-    findings = run_checks(issue, compiled, settings, columns=columns, live=live)
+    findings = run_checks(issue, compiled, settings, columns=columns, live=live, lists=lists)
     return Prepared(issue, compiled, findings)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import floor
 
 from lxml.html import HtmlElement
 
-from newsletter.check.case import Case
+from newsletter.check.case import SETTINGS_FILE, Case
+from newsletter.check.contrast import READABLE, too_faint
 from newsletter.check.model import Severity
 from newsletter.check.reading import is_blank, squeeze
 from newsletter.check.rule import Hit, rule
@@ -87,6 +89,24 @@ def small_text(case: Case) -> Iterator[Hit]:
             f"set {SMALLEST_PX:g} px or more",
             "" if line > 1 else case.template,
         )
+
+
+@rule("accessibility/contrast", Severity.WARNING)
+def low_contrast(case: Case) -> Iterator[Hit]:
+    """Colours of the settings that cannot be told apart by everybody, light or dark."""
+    theme = case.settings.theme
+    for scheme, palette in (("light", theme.light), ("dark", theme.dark)):
+        for words, ground, ratio in too_faint(palette):
+            colours = getattr(palette, words), getattr(palette, ground)
+            places = filter(None, map(case.setting_of, colours))
+            file, line = next(places, (SETTINGS_FILE, 1))
+            yield Hit(
+                line,
+                f"{scheme}: {words} {colours[0]} on {ground} {colours[1]} has a contrast of"
+                f" {floor(ratio * 100) / 100}:1",
+                f"choose two that differ more: {READABLE}:1 is the least",
+                file,
+            )
 
 
 @rule("accessibility/ambiguous-links", Severity.NOTE)

@@ -23,8 +23,8 @@ _STRAIGHT = str.maketrans("‘’“”\u00a0\u202f", "''\"\"  ")
 class Case:
     """One article before the rules.
 
-    ``columns`` are the audience's columns and attributes, if they are known; ``live`` says that
-    the mail is about to leave for real readers.
+    ``columns`` are the audience's columns and attributes, and ``lists`` the lists there are, if
+    they are known; ``live`` says that the mail is about to leave for real readers.
     """
 
     issue: Issue
@@ -32,6 +32,7 @@ class Case:
     settings: Settings
     columns: frozenset[str] | None = None
     live: bool = False
+    lists: frozenset[str] | None = None
 
     @property
     def publication(self) -> Publication:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from newsletter.check.case import SETTINGS_FILE, Case
 from newsletter.check.model import Severity
 from newsletter.check.rule import Hit, rule
+from newsletter.content import did_you_mean
 
 
 @rule("merge-fields/undeclared", Severity.BLOCKER)
@@ -16,10 +17,12 @@ def undeclared(case: Case) -> Iterator[Hit]:
     for use in case.issue.merges:
         if use.name not in declared:
             known = ", ".join(sorted(declared)) or "none yet"
+            near = did_you_mean(use.name, declared, otherwise="")
             yield Hit(
                 use.line,
                 f"{{{{ {use.name} }}}} is not declared",
-                f"declare [merge_fields.{use.name}] in {SETTINGS_FILE} (there: {known})",
+                f"{near}{' Or ' if near else ''}declare [merge_fields.{use.name}]"
+                f" in {SETTINGS_FILE} (there: {known})",
             )
 
 
@@ -30,10 +33,11 @@ def unknown_column(case: Case) -> Iterator[Hit]:
         return
     for use in case.issue.merges:
         if use.name in case.settings.merge_fields and use.name not in case.columns:
+            columns = f"its columns are: {', '.join(sorted(case.columns)) or 'none'}"
             yield Hit(
                 use.line,
                 f"the audience has no column {use.name} for {{{{ {use.name} }}}}",
-                f"its columns are: {', '.join(sorted(case.columns)) or 'none'}",
+                did_you_mean(use.name, case.columns, otherwise=columns),
             )
 
 

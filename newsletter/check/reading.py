@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
@@ -83,6 +84,12 @@ class Reading:
         found = (e for e in self.tree.iter("h1", "h2", "h3", "h4", "h5", "h6") if _seen(e))
         return tuple((int(str(e.tag)[1]), words_of(e)) for e in found)
 
+    @cached_property
+    def columns(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each column of a visible table that has a name, and the words of its cells."""
+        tables = (t for t in self.tree.iter("table") if t.find("thead") is not None and _seen(t))
+        return tuple(column for table in tables for column in _named_columns(table))
+
 
 def read_variant(variant: Variant, public_url: str) -> Reading:
     """Fill a variant's slots and get ready to read it."""
@@ -101,6 +108,13 @@ def words_of(element: HtmlElement) -> str:
     """The visible words of one element, without citation numbers."""
     runs = _runs(element, DEFAULT_SIZE_PX, raised=False)
     return squeeze("".join(" " if run.raised else run.text for run in runs))
+
+
+def _named_columns(table: HtmlElement) -> Iterator[tuple[str, tuple[str, ...]]]:
+    rows = ([words_of(cell) for cell in row] for row in table.iter("tr"))
+    for name, *values in zip_longest(*rows, fillvalue=""):
+        if not is_blank(name):
+            yield name, tuple(values)
 
 
 def is_blank(text: str) -> bool:

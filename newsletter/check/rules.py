@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from newsletter.check import (
     accessibility,
+    audience,
     compliance,
     disclaimer,
     images,
@@ -67,12 +68,14 @@ RULES: tuple[Rule, ...] = (
     accessibility.empty_heading,
     accessibility.table_role,
     accessibility.small_text,
+    accessibility.low_contrast,
     accessibility.ambiguous_links,
     size.clipped,
     size.large,
     placeholders.filler,
     placeholders.merge_marks,
     placeholders.citation_marks,
+    audience.unknown_topic,
     merge_fields.undeclared,
     merge_fields.unknown_column,
     merge_fields.no_default,
@@ -80,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     text_part.long_line,
     text_part.missing_link,
     text_part.missing_heading,
+    text_part.missing_column,
     text_part.missing_figure,
     text_part.missing_reference,
 )
@@ -94,6 +98,7 @@ def run_checks(
     *,
     columns: frozenset[str] | None = None,
     live: bool = False,
+    lists: frozenset[str] | None = None,
 ) -> list[Finding]:
     """Ask every rule about one article.
 
@@ -102,12 +107,13 @@ def run_checks(
         compiled: What it compiled to.
         settings: The publication, its disclaimers and merge fields.
         columns: The audience's columns and attributes; None: unknown, and not checked.
+        lists: The names of all lists, which audience blocks may name; None: unknown.
         live: Add the rules that matter only when mail is about to reach real readers.
 
     Returns:
         The findings by file, line and severity, each once.
     """
-    case = Case(issue, compiled, settings, columns, live)
+    case = Case(issue, compiled, settings, columns, live, lists)
     rules = (rule for rule in RULES if live or not rule.live)
     found = dict.fromkeys(finding for rule in rules for finding in rule.findings(case))
     return sorted(found, key=lambda f: (f.file, f.line, _WEIGHT[f.severity]))

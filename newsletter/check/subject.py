@@ -62,6 +62,6 @@ def preheader(case: Case) -> Iterator[Hit]:
     elif len(meta.preheader) < SHORTEST_PREHEADER:
         yield Hit(
             line,
-            f"the preheader has {len(meta.preheader)} characters",
-            f"write {SHORTEST_PREHEADER} or more, or mail programs add what comes next",
+            f"the preheader has only {len(meta.preheader)} of {SHORTEST_PREHEADER} characters",
+            "write more, or mail programs add what comes next",
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 from newsletter.check.case import Case
 from newsletter.check.model import Severity
 from newsletter.check.passages import CITED
-from newsletter.check.reading import Link, Reading, squeeze
+from newsletter.check.reading import Link, Reading, is_blank, squeeze
 from newsletter.check.rule import Hit, rule
 from newsletter.content import Reference
 
@@ -17,7 +18,9 @@ LONGEST_LINE = 998
 """Octets without the line's end (RFC 5322 section 2.1.1)."""
 
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_MARKS = re.compile(r"\[\d+(?:,\d+)*\]|<[^<>\s]+>|[*_]")
+_MARKS = re.compile(r"^ *(?:[|>] ?)+|\[\d+(?:,\d+)*\]|<[^<>\s]+>|[*_]", re.MULTILINE)
+"""What only the text part has, among words and at the start of a line within a box or quote."""
+
 _PUBMED = "ncbi.nlm.nih.gov"
 
 
@@ -71,6 +74,20 @@ def missing_heading(case: Case) -> Iterator[Hit]:
                 )
 
 
+@rule("text-part/missing-column", Severity.WARNING)
+def missing_column(case: Case) -> Iterator[Hit]:
+    """A table whose values stand in the text part without the name of their column."""
+    for reading in _with_text(case):
+        text = _plain(reading.text)
+        for name, times in _columns(reading).items():
+            if len(re.findall(rf"{re.escape(_plain(name))} ?:", text)) < times:
+                yield Hit(
+                    case.line_of(name),
+                    f"the text part lacks the column name “{name}” before a value",
+                    f"say “{name}: …” in each row, or mend {case.text_template}",
+                )
+
+
 @rule("text-part/missing-figure", Severity.BLOCKER)
 def missing_figure(case: Case) -> Iterator[Hit]:
     """A number of the article that stands in the HTML part only."""
@@ -105,6 +122,14 @@ def _with_text(case: Case) -> Iterator[Reading]:
     return (reading for reading in case.readings if reading.text.strip())
 
 
+def _columns(reading: Reading) -> Counter[str]:
+    """Each name of a table's column, and how many values stand below it."""
+    columns: Counter[str] = Counter()
+    for name, values in reading.columns:
+        columns[name] += sum(not is_blank(value) for value in values)
+    return columns
+
+
 def _has_link(text: str, link: Link) -> bool:
     scheme, _, rest = link.href.partition(":")
     if not link.href or link.href.startswith("#"):
@@ -132,5 +157,5 @@ def _opening(reference: Reference) -> str:
 
 
 def _plain(text: str) -> str:
-    """Words as both parts have them: no citation numbers, emphasis or addresses."""
+    """Words as both parts have them: no citation numbers, emphasis, addresses or boxes."""
     return squeeze(_MARKS.sub("", text)).casefold()

@@ -165,6 +165,7 @@ def approve(
     line: CommandLine, issue: Path, list_name: str, waive: tuple[str, ...], by: str, as_json: bool
 ) -> None:
     """Vouch for exactly this content: change a comma and the approval is gone."""
+    from newsletter.audience import list_counts
     from newsletter.campaign import approval
     from newsletter.campaign.prepare import prepare
     from newsletter.errors import UsageError
@@ -173,7 +174,7 @@ def approve(
     if "" in waivers:
         raise UsageError("--waive takes RULE=REASON")
     with line.desk(by=by) as desk:
-        prepared = prepare(issue, desk.settings)
+        prepared = prepare(issue, desk.settings, lists=frozenset(list_counts(desk.store)))
         if not as_json:
             show_findings(prepared)
         count = approval.approve(desk, prepared, audience=list_name, waivers=waivers)

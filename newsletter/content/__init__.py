@@ -21,6 +21,7 @@ from newsletter.content.model import (
     Reference,
     Study,
 )
+from newsletter.content.near import did_you_mean
 from newsletter.content.reader import read_issue, select, topics_of
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Prose",
     "Reference",
     "Study",
+    "did_you_mean",
     "inlines",
     "read_issue",
     "select",

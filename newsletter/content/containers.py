@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from markdown_it import MarkdownIt
@@ -10,6 +9,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from newsletter.content.near import did_you_mean
 from newsletter.errors import InputError
 
 KINDS = ("audience", "bars", "glance", "note", "study")
@@ -57,8 +57,7 @@ def _opening(rest: str, line: int) -> tuple[str, str]:
     if not kind:
         raise InputError("::: closes a block that was never opened", line=line + 1, fix=_EXAMPLE)
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind[:40], KINDS, n=1)
-        fix = f"did you mean ::: {near[0]}?" if near else _EXAMPLE
+        fix = did_you_mean(kind, KINDS, otherwise=_EXAMPLE, before="::: ")
         raise InputError(f"unknown block ::: {kind[:40]}", line=line + 1, fix=fix)
     return kind, title.strip()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from newsletter.content.model import CallToAction, FrontMatter, Hero
+from newsletter.content.near import did_you_mean
 from newsletter.content.source import CONTROL
 from newsletter.errors import InputError
 
@@ -208,8 +208,7 @@ def _first_problem(error: ValidationError, lines: Mapping[str, int]) -> InputErr
 
 def _unknown(group: str, key: str, line: int) -> InputError:
     known = _KEYS[group]
-    near = difflib.get_close_matches(key, known, n=1)
-    fix = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(known)
+    fix = did_you_mean(key, known, otherwise="known keys: " + ", ".join(known))
     return InputError(f"unknown key {key!r} in the front matter", line=line, fix=fix)
 
 

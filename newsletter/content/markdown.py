@@ -133,7 +133,7 @@ def _wide_rows(state: StateCore) -> None:
             columns += 1
         elif token.type == "tr_open" and 0 < columns < _cells(lines[place(token) - 1]):
             raise InputError(
-                f"a table row has more than its {columns} columns",
+                f"a table row has more cells than its head, which has {columns}",
                 line=place(token),
                 fix="add a column to the head, or write \\| for a bar within a cell",
             )

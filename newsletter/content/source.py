@@ -107,7 +107,7 @@ def _decode(raw: bytes) -> str:
         before = error.object[: error.start]
         column = error.start - before.rfind(b"\n")
         raise InputError(
-            f"not UTF-8: byte 0x{error.object[error.start]:02X}, the {column}. of its line",
+            f"not UTF-8: byte 0x{error.object[error.start]:02X}, byte number {column} of its line",
             line=before.count(b"\n") + 1,
             fix="save the file with the encoding UTF-8",
         ) from None

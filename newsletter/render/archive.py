@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from string import ascii_lowercase
 
 from markdown_it.token import Token
 
@@ -28,6 +29,9 @@ from newsletter.settings import Settings
 WIDEST = 1200
 """CSS pixels of the widest picture: the page's own stylesheet scales it down."""
 
+_ARROW = "\u21a9\ufe0e"
+"""The variation selector keeps it a letter: many systems would draw an emoji."""
+
 
 class _ArchiveWriter(Writer):
     """Gives each citation an id, so that its reference can link back to it."""
@@ -45,7 +49,7 @@ class _ArchiveWriter(Writer):
 
 
 def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -> str:
-    """The article below its page's ``<h1>``: standfirst, hero, text, references, disclaimer.
+    """The article below its page's ``<h1>``, from the standfirst to the disclaimer.
 
     Placeholders of merge fields still stand in it.
     """
@@ -53,6 +57,7 @@ def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery
     body = write_blocks(page.blocks, writer, _block)
     pieces = [
         _standfirst(issue),
+        _byline(issue),
         _hero(page),
         body,
         _action(issue, settings),
@@ -67,6 +72,11 @@ def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery
 def _standfirst(issue: Issue) -> str:
     text = issue.meta.standfirst
     return f'<p class="standfirst">{escape(text, quote=False)}</p>' if text else ""
+
+
+def _byline(issue: Issue) -> str:
+    author = issue.meta.author
+    return f'<p class="small">By {escape(author, quote=False)}</p>' if author else ""
 
 
 def _hero(page: Page) -> str:
@@ -105,12 +115,28 @@ def _references(references: Iterable[Reference], writer: _ArchiveWriter) -> str:
 
 
 def _back(number: int, writer: _ArchiveWriter) -> str:
-    times = range(1, writer.cited.get(number, 0) + 1)
-    return "".join(
-        f' <a href="#cite-{number}-{time}" class="back"'
-        f' aria-label="Back to citation {time} of reference {number}">↩︎</a>'
-        for time in times
+    """An arrow back to the only citation; behind one arrow a letter for each of several."""
+    count = writer.cited.get(number, 0)
+    if not count:
+        return ""
+    if count == 1:
+        links = (
+            f'<a href="#cite-{number}-1" aria-label="Back to the citation of reference {number}">'
+            f"{_ARROW}</a>"
+        )
+        return f' <span class="back">{links}</span>'
+    links = " ".join(
+        f'<a href="#cite-{number}-{time}"'
+        f' aria-label="Back to citation {_letter(time)} of reference {number}">{_letter(time)}</a>'
+        for time in range(1, count + 1)
     )
+    return f' <span class="back"><span aria-hidden="true">{_ARROW}</span> {links}</span>'
+
+
+def _letter(time: int) -> str:
+    """a, b, c …, after z comes a1: a number could be taken for that of another reference."""
+    again, letter = divmod(time - 1, len(ascii_lowercase))
+    return f"{ascii_lowercase[letter]}{again or ''}"
 
 
 def _block(block: Block, writer: Writer, level: int) -> str:

@@ -61,6 +61,7 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
         images=gallery.distinct,
         archive_html=without_slots(archive, marks, escape),
         digest="",
+        author=issue.meta.author,
     )
     return replace(compiled, digest=digest_of(compiled))
 

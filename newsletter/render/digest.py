@@ -25,6 +25,8 @@ def plain(compiled: CompiledIssue) -> dict[str, Any]:
     """A compiled issue as JSON values, without its digest."""
     data = asdict(compiled)
     del data["digest"]
+    if not compiled.author:  # as what was stored before there was one: its digest still holds
+        del data["author"]
     for variant in data["variants"]:
         variant["topics"] = sorted(variant["topics"])
     for image in data["images"]:

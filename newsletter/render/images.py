@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ from newsletter.render.model import Image
 LARGEST = 5_000_000
 """Bytes of one picture."""
 
+_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".gif"})
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif"}
 
 
@@ -80,7 +82,7 @@ class Gallery:
         if not path.is_relative_to(root):
             raise self._wrong(f"picture {source} lies outside the project's folder", line)
         if not path.is_file():
-            raise self._wrong(f"no such picture: {source}", line)
+            raise self._missing(source, path, line)
         if path.stat().st_size > LARGEST:
             raise self._wrong(f"picture {source} is larger than 5 MB", line)
         return path.relative_to(root), path.read_bytes()
@@ -94,6 +96,17 @@ class Gallery:
         except Exception:
             raise self._wrong(f"{source} is not a readable PNG, JPEG or GIF", line) from None
         return _SUFFIXES[str(picture.format)], picture.width, picture.height
+
+    def _missing(self, source: str, path: Path, line: int | None) -> InputError:
+        # Without their endings, which all of them share and which may be what is wrong.
+        there = sorted(path.parent.glob("*"))
+        beside = {f.stem.casefold(): f.name for f in there if f.suffix.lower() in _ENDINGS}
+        near = get_close_matches(path.stem.casefold(), beside, n=1)
+        folder = "".join(unquote(source).rpartition("/")[:2])
+        error = self._wrong(f"no such picture: {source}", line)
+        if near:
+            error.fix = f"did you mean {folder}{beside[near[0]]}?"
+        return error
 
     def _wrong(self, message: str, line: int | None) -> InputError:
         fix = "put a PNG, JPEG or GIF of at most 5 MB beside the article"

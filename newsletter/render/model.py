@@ -91,7 +91,7 @@ class CompiledIssue:
     ``variants`` holds one per subset of the topics that the article has blocks for; without such
     blocks, exactly one. ``archive_html`` is the article for the web, below its page's ``<h1>``.
     ``digest`` is the SHA-256 (hex) over all of it: every variant's subject, preheader, HTML and
-    text with their slots, the sender, the archive page and the image hashes.
+    text with their slots, the sender, the author, the archive page and the image hashes.
     """
 
     slug: str
@@ -103,6 +103,7 @@ class CompiledIssue:
     images: tuple[Image, ...]
     archive_html: str
     digest: str
+    author: str = ""
 
     @property
     def merge_fields(self) -> frozenset[str]:

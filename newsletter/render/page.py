@@ -23,6 +23,9 @@ UNSUBSCRIBE = PLACEHOLDERS - 1
 WORDS_PER_MINUTE = 220
 """Silent reading of non-fiction is 238 on average (Brysbaert 2019); ours has terms to take in."""
 
+_WORD = re.compile(r"\S*\w\S*")
+"""Not the marks of boxes, lists and headings."""
+
 _LINK = re.compile(r"(https?://|mailto:|tel:)", re.IGNORECASE)
 _MONTHS = [
     "January",
@@ -67,7 +70,7 @@ def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
         "standfirst": meta.standfirst,
         "author": meta.author,
         "date": long_date(meta.date, meta.lang),
-        "minutes": max(1, -(-len(text.split()) // WORDS_PER_MINUTE)),
+        "minutes": max(1, -(-len(_WORD.findall(text)) // WORDS_PER_MINUTE)),
         "hero": gallery.hang(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
         "hero_alt": meta.hero.alt if meta.hero else "",
         "action": _action(issue),

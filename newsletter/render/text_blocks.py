@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from markdown_it.token import Token
+
 from newsletter.content.model import Bars, Block, DataTable, Glance, Note, Prose, Reference, Study
 from newsletter.render.text_inline import Entry, Inline
-from newsletter.render.text_prose import write_prose
-from newsletter.render.wrap import underline, wrap
+from newsletter.render.text_prose import write_prose, write_records
+from newsletter.render.wrap import wrap
+
+BOX = "| "
+"""Starts each line of a box."""
 
 
 def write_text_blocks(blocks: Iterable[Block], numbers: Mapping[str, int]) -> str:
@@ -30,39 +35,30 @@ def _block(block: Block, inline: Inline) -> str:
         case Prose():
             return write_prose(block.tokens, inline)
         case DataTable():
-            return _table(block, inline)
+            return write_records(block.head, block.rows, inline)
         case Bars():
-            rows = ((bar.value, inline.write(bar.label)) for bar in block.bars)
-            title = inline.write(block.title)
-            return f"{wrap(f'{title}:')}\n\n{_rows(rows)}" if title else _rows(rows)
+            bars = ((bar.value, inline.write(bar.label)) for bar in block.bars)
+            return _box(block.title, _rows(bars), inline)
         case Study():
             rows = ((label, inline.write(text)) for label, text in block.rows)
-            return _titled(inline.write(block.title), _rows(rows))
+            return _box(block.title, _rows(rows), inline)
         case Glance():
-            facts = "\n".join(wrap(inline.write(fact), "- ", "  ") for fact in block.facts)
-            return _titled(inline.write(block.title), facts)
+            facts = "\n".join(_item(inline.write(fact)) for fact in block.facts)
+            return _box(block.title, facts, inline)
         case Note():
-            return _titled(inline.write(block.title), write_prose(block.tokens, inline))
+            return _box(block.title, write_prose(block.tokens, inline, BOX), inline)
 
 
-def _titled(title: str, body: str) -> str:
-    return f"\n{underline(title)}\n\n{body}" if title else body
+def _box(title: Token, body: str, inline: Inline) -> str:
+    """Every line has the mark, empty ones too: what follows a box must not seem to be in it."""
+    head = wrap(inline.write(title), BOX, BOX) if title.children else ""
+    lines = "\n\n".join(filter(None, (head, body))).splitlines()
+    return "\n".join(line or BOX.rstrip() for line in lines)
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> str:
-    return "\n".join(wrap(f"{label}: {value}", "- ", "  ") for label, value in rows)
+    return "\n".join(_item(f"{label}: {value}") for label, value in rows)
 
 
-def _table(block: DataTable, inline: Inline) -> str:
-    head = [inline.write(cell) for cell in block.head]
-    rows = ([inline.write(cell) for cell in row] for row in block.rows)
-    return "\n".join(_record(head, row) for row in rows)
-
-
-def _record(head: list[str], row: list[str]) -> str:
-    """One row: its first cell names it; two columns make one line."""
-    if len(row) == 2:
-        return wrap(f"{row[0]}: {row[1]}", "- ", "  ")
-    named = zip(head[1:], row[1:], strict=False)
-    lines = (wrap(f"{name}: {value}", "  ", "    ") for name, value in named if value)
-    return "\n".join((wrap(row[0], "- ", "  "), *lines))
+def _item(text: str) -> str:
+    return wrap(text, f"{BOX}- ", f"{BOX}  ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 
 from markdown_it.token import Token
 
@@ -47,8 +48,9 @@ def _paragraph(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
 
 
 def _heading(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
-    """A second empty line above sets sections apart."""
-    return "\n" + underline(inline.write(tokens[1]))
+    """A second empty line above sets sections apart; within something it is no section."""
+    heading = inline.write(tokens[1])
+    return wrap(heading, indent, indent) if indent else "\n" + underline(heading)
 
 
 def _quote(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
@@ -87,14 +89,42 @@ def _is_tight(entry: Sequence[Token]) -> bool:
 
 
 def _table(tokens: Sequence[Token], inline: Inline, indent: str) -> str:
-    """A table within a list or quote: one line per row."""
-    rows: list[list[str]] = []
+    """A table within a box, list or quote."""
+    rows: list[list[Token]] = []
     for token in tokens:
         if token.type == "tr_open":
             rows.append([])
         elif token.type == "inline":
-            rows[-1].append(inline.write(token))
-    return "\n".join(wrap(": ".join(row), f"{indent}- ", f"{indent}  ") for row in rows)
+            rows[-1].append(token)
+    return write_records(rows[0], rows[1:], inline, indent)
+
+
+def write_records(
+    head: Sequence[Token], rows: Sequence[Sequence[Token]], inline: Inline, indent: str = ""
+) -> str:
+    """A table as a list of its rows, each value behind its column's name.
+
+    Args:
+        head: The columns' names, inline tokens as all cells.
+        rows: The cells; empty ones are left out.
+        inline: Writes what is in them.
+        indent: Starts every line.
+    """
+    names = [inline.write(cell) for cell in head]
+    if not rows:
+        return wrap(", ".join(filter(None, names)), f"{indent}- ", f"{indent}  ")
+    values = ([inline.write(cell) for cell in row] for row in rows)
+    return "\n".join(_record(names, row, indent) for row in values)
+
+
+def _record(names: Sequence[str], values: Sequence[str], indent: str) -> str:
+    pairs = zip(names, values, strict=False)
+    lines = [f"{name}: {value}" if name else value for name, value in pairs if value]
+    starts = chain([f"{indent}- "], repeat(f"{indent}  "))
+    written = (
+        wrap(line, start, f"{indent}    ") for line, start in zip(lines, starts, strict=False)
+    )
+    return "\n".join(written)
 
 
 _WRITERS: dict[str, Callable[[Sequence[Token], Inline, str], str]] = {

@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from markupsafe import Markup
-from sqlalchemy import func, select
+from sqlalchemy import Subquery, func, select
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.render import deserialize, preview_part
-from newsletter.store.schema import campaign, compiled_issue
+from newsletter.store.schema import campaign, campaign_event, compiled_issue
 from newsletter.web.language import long_date
 from newsletter.web.site import Site
 
@@ -35,6 +35,7 @@ class Past:
     title: str
     summary: str
     html: str
+    author: str = ""
     published: str = ""
     updated: str = ""
 
@@ -88,11 +89,11 @@ class Archive:
 
     def _sent(self, slug: str = "") -> Sequence[Past]:
         """Every issue, or that of one slug, as the latest campaign has it."""
+        began = _began()
+        at = func.coalesce(began.c.at, campaign.c.created_at)
         sent = (
-            select(
-                func.max(campaign.c.id).label("last"),
-                func.min(campaign.c.created_at).label("published"),
-            )
+            select(func.max(campaign.c.id).label("last"), func.min(at).label("published"))
+            .outerjoin(began, began.c.campaign_id == campaign.c.id)
             .where(campaign.c.state.in_(PUBLISHED))
             .group_by(campaign.c.slug)
         )
@@ -100,13 +101,24 @@ class Archive:
             sent = sent.where(campaign.c.slug == slug)
         latest = sent.subquery()
         query = (
-            select(compiled_issue.c.payload, campaign.c.created_at, latest.c.published)
+            select(compiled_issue.c.payload, at.label("updated"), latest.c.published)
             .join(campaign, campaign.c.digest == compiled_issue.c.digest)
             .join(latest, latest.c.last == campaign.c.id)
+            .outerjoin(began, began.c.campaign_id == campaign.c.id)
         )
         with self._site.store.read() as connection:
             rows = connection.execute(query).all()
-        return [_past(row.payload, row.published, row.created_at) for row in rows]
+        return [_past(row.payload, row.published, row.updated) for row in rows]
+
+
+def _began() -> Subquery:
+    """When each campaign first sent: it may have been confirmed days before."""
+    return (
+        select(campaign_event.c.campaign_id, func.min(campaign_event.c.at).label("at"))
+        .where(campaign_event.c.to_state == "sending")
+        .group_by(campaign_event.c.campaign_id)
+        .subquery()
+    )
 
 
 @lru_cache(maxsize=256)
@@ -119,6 +131,7 @@ def _past(payload: bytes, published: float, updated: float) -> Past:
         title=compiled.title,
         summary=preview_part(compiled.variants[0].preheader, {}),
         html=compiled.archive_html,
+        author=compiled.author,
         published=_rfc3339(published),
         updated=_rfc3339(updated),
     )

@@ -5,11 +5,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from newsletter.content import read_issue
 from newsletter.render import compile_issue, serialize
-from newsletter.store.schema import campaign, compiled_issue
+from newsletter.store.schema import campaign, campaign_event, compiled_issue
 from newsletter.web.public import public_app
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic, ask
 from tests.integration.web.reader import joinable
@@ -27,13 +27,22 @@ class Shelf:
         self.settings = joinable(clinic.settings, archive="public")
         shutil.copytree(PROJECT / "templates", folder / "templates")
 
-    def send(self, slug: str, title: str, *, day: str, state: str = "finished", at: float) -> None:
+    def send(
+        self,
+        slug: str,
+        title: str,
+        *,
+        day: str,
+        state: str = "finished",
+        at: float,
+        author: str = "",
+    ) -> None:
         path = self.folder / f"{slug}.md"
         body = 'Hello {{ first_name | default("there") }}, <b>no</b> HTML.\n\n<script>x</script>\n'
         path.write_text(
             f'---\nsubject: "{title}"\n'
             "preheader: 'For {{ first_name | default(\"you\") }}: &'\n"
-            f"date: {day}\nslug: {slug}\n---\n{body}",
+            f"date: {day}\nslug: {slug}\nauthor: '{author}'\n---\n{body}",
             encoding="utf-8",
         )
         settings = self.settings.model_copy(update={"root": self.folder})
@@ -127,6 +136,33 @@ def test_the_feed_is_atom(shelf: Shelf) -> None:
         assert entry.findtext(f"a:{name}", namespaces=ATOM)
     assert entry.findtext("a:title", namespaces=ATOM) == '<script>alert(1)</script> & "co"'
     assert feed.findtext("a:updated", namespaces=ATOM) == "1970-01-01T00:03:20Z"
+
+
+def test_an_entry_was_published_when_its_sending_began(shelf: Shelf) -> None:
+    with shelf.clinic.store.write() as connection:
+        number = connection.execute(
+            select(campaign.c.id).where(campaign.c.slug == "april")
+        ).scalar_one()
+        for at, before, after in (
+            (210.0, "approved", "scheduled"),
+            (260.0, "scheduled", "sending"),
+            (270.0, "sending", "paused"),
+            (280.0, "paused", "sending"),
+        ):
+            values = {"from_state": before, "to_state": after, "at": at, "by": "test"}
+            connection.execute(insert(campaign_event).values(campaign_id=number, **values))
+    entry = ET.fromstring(shelf.get("/archive/feed.xml").text).find("a:entry", ATOM)
+    assert entry is not None
+    assert entry.findtext("a:published", namespaces=ATOM) == "1970-01-01T00:04:20Z"
+    assert entry.findtext("a:updated", namespaces=ATOM) == "1970-01-01T00:04:20Z"
+
+
+def test_who_answers_for_an_issue_is_named(shelf: Shelf) -> None:
+    shelf.send("march", "Neck", day="2026-03-01", at=500.0, author="A. Writer, MD & co")
+    assert '<p class="small">By A. Writer, MD &amp; co</p>' in shelf.get("/archive/march").text
+    april, march = ET.fromstring(shelf.get("/archive/feed.xml").text).findall("a:entry", ATOM)
+    assert march.findtext("a:author/a:name", namespaces=ATOM) == "A. Writer, MD & co"
+    assert april.find("a:author", ATOM) is None
 
 
 def test_an_empty_archive_says_so(clinic: Clinic) -> None:

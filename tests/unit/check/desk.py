@@ -25,6 +25,10 @@ public_url = "https://news.clinic.example"
 postal_address = "Garden House, 4 Linden Lane, Rivertown, CA 94999"
 default_disclaimer = "plain"
 
+[[join.topics]]
+list = "research"
+title = "Research"
+
 [merge_fields.first_name]
 
 [merge_fields.email]
@@ -96,6 +100,7 @@ class Sample:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     columns: frozenset[str] | None = None
     live: bool = False
+    lists: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,17 @@ class Desk:
         head = "\n".join(f"{key}: {value}" for key, value in (FRONT | dict(front or {})).items())
         (self.root / ARTICLE).write_text(f"---\n{head}\n---\n{body}\n")
 
-    def check(self, columns: frozenset[str] | None = None, live: bool = False) -> list[Finding]:
+    def check(
+        self,
+        columns: frozenset[str] | None = None,
+        live: bool = False,
+        lists: frozenset[str] | None = None,
+    ) -> list[Finding]:
         """Read, compile and check what lies there."""
         settings = load_settings(self.root / "newsletter.toml")
         issue = read_issue(self.root / ARTICLE, root=self.root)
         compiled = compile_issue(issue, settings)
-        return run_checks(issue, compiled, settings, columns=columns, live=live)
+        return run_checks(issue, compiled, settings, columns=columns, live=live, lists=lists)
 
     def line_of(self, file: str, text: str) -> int:
         """The line of a text in a file; 1 for no text."""

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 @pytest.mark.parametrize("sample", FIRES, ids=lambda sample: sample.rule)
 def test_fires_where_the_fault_stands(desk: Desk, sample: Sample):
     desk.lay(sample)
-    findings = desk.check(sample.columns, sample.live)
+    findings = desk.check(sample.columns, sample.live, sample.lists)
     found = [f for f in findings if f.rule == sample.rule]
     expected = (sample.file, desk.line_of(sample.file, sample.at))
     assert expected in [(f.file, f.line) for f in found], findings
@@ -28,7 +28,7 @@ def test_fires_where_the_fault_stands(desk: Desk, sample: Sample):
 @pytest.mark.parametrize("sample", NEAR_MISSES, ids=lambda sample: sample.rule)
 def test_keeps_quiet_beside_it(desk: Desk, sample: Sample):
     desk.lay(sample)
-    findings = desk.check(sample.columns, sample.live)
+    findings = desk.check(sample.columns, sample.live, sample.lists)
     assert [f for f in findings if f.rule == sample.rule] == []
 
 
@@ -63,6 +63,13 @@ def test_the_rules_of_live_sends_are_documented_as_such():
         row.split("`")[1] for row in rows if row.startswith("| `") and "Live sends only." in row
     }
     assert live == {rule.name for rule in RULES if rule.live}
+
+
+def test_what_is_nearly_known_is_named(desk: Desk):
+    desk.lay(Sample("", "Hi {{ frist_name }}.\n\n::: audience topic=reserch\nWords.\n:::"))
+    fixes = {f.rule: f.fix for f in desk.check()}
+    assert fixes["audience/unknown-topic"] == "did you mean topic=research?"
+    assert fixes["merge-fields/undeclared"].startswith("did you mean first_name? Or declare [")
 
 
 def test_a_fault_made_twice_is_found_twice(desk: Desk):

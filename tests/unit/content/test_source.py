@@ -46,7 +46,7 @@ def test_not_utf8_names_the_line(tmp_path: Path, mark: bytes) -> None:
     path.write_bytes(mark + ARTICLE.encode() + b"It\x92s here\n")
     error = problem(path, tmp_path)
     assert error.line == 7
-    assert "0x92, the 3. of its line" in error.message
+    assert "0x92, byte number 3 of its line" in error.message
 
 
 def test_larger_than_a_megabyte(tmp_path: Path) -> None:

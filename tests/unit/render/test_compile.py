@@ -1,6 +1,7 @@
 """A compiled issue: its variants, its slots, its digest, and how it is stored."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from newsletter.render import (
     serialize,
     write_text,
 )
+from newsletter.render.digest import digest_of
 from newsletter.settings import Join, Settings, Topic
 from tests.unit.render.conftest import HEAD, Compile
 
@@ -195,3 +197,23 @@ def test_a_stored_issue_that_was_changed_is_refused(build: Compile) -> None:
 def test_the_sample_stays_far_below_what_gmail_clips(every_block: CompiledIssue) -> None:
     html = preview_part(every_block.variants[-1].html, {})
     assert len(html.encode()) < 60_000
+
+
+def test_a_reference_links_back_by_an_arrow_or_by_letters(build: Compile) -> None:
+    archive = build("a[^1] b[^2] c[^2]\n\n[^1]: One.\n[^2]: Two.\n").archive_html
+    once, twice = re.findall(r'<span class="back">(.*?)</span></li>', archive)
+    assert re.findall(r">([^<]+)<", once + "<") == ["↩\ufe0e"]
+    assert re.findall(r'href="([^"]+)"', once) == ["#cite-1-1"]
+    assert re.findall(r'href="([^"]+)"[^>]*>([^<]+)<', twice) == [
+        ("#cite-2-1", "a"),
+        ("#cite-2-2", "b"),
+    ]
+    often = build("a[^1]\n\n" * 27 + "[^1]: One.\n").archive_html
+    assert 'aria-label="Back to citation a1 of reference 1">a1</a></span>' in often
+
+
+def test_an_issue_kept_before_it_had_an_author_is_still_the_same(build: Compile) -> None:
+    named, unnamed = build(head="author: A. Writer\n"), build()
+    assert deserialize(serialize(named)) == named
+    assert b"author" not in serialize(unnamed)
+    assert digest_of(replace(unnamed, author="B")) != unnamed.digest

@@ -73,6 +73,13 @@ def test_what_is_no_picture_of_ours(build: Compile, source: str, message: str) -
     assert message in refuse(build, source).message
 
 
+def test_a_misspelt_picture_is_named(root: Path, build: Compile) -> None:
+    assert refuse(build, "pictures/smal.png").fix == "did you mean pictures/small.png?"
+    assert refuse(build, "pictures/Small.jpg").fix == "did you mean pictures/small.png?"
+    assert "beside the article" in refuse(build, "pictures/knee.png").fix
+    assert "beside the article" in refuse(build, "picture/small.png").fix
+
+
 @pytest.mark.parametrize("form", ["BMP", "TIFF", "WEBP"])
 def test_other_kinds(root: Path, build: Compile, form: str) -> None:
     Pillow.new("RGB", (4, 4)).save(root / "a.png", form)

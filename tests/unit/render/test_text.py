@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.content.blocks import group
+from newsletter.content.markdown import parse
+from newsletter.content.model import Audience
 from newsletter.render import preview_part
+from newsletter.render.text_blocks import write_text_blocks
 from newsletter.render.wrap import WIDTH, underline, wrap
 from tests.unit.render.conftest import Compile
 
@@ -64,19 +68,44 @@ def test_an_underline_is_as_long_as_its_heading(text: str) -> None:
         ("## A heading", "\n\nA heading\n---------\n"),
         ("a\n\n***\n\nb", "a\n\n* * *\n\nb"),
         ("```\n  x = 1\n\n  y\n```", "      x = 1\n\n      y"),
-        ("| A | B |\n|---|---|\n| x | 1 |", "- x: 1"),
-        ("| A | B | C |\n|--|--|--|\n| x | 1 | |", "- x\n  B: 1\n"),
+        ("> ## a\n>\n> b", "> a\n\n> b"),
+        ("| A | B |\n|---|---|\n| x | 1 |", "- A: x\n  B: 1\n"),
+        ("| | B | C |\n|--|--|--|\n| x | 1 | |", "- x\n  B: 1\n"),
+        ("| A | B |\n|---|---|", "- A, B\n"),
+        ("> | A | B |\n> |---|---|\n> | x | 1 |", "> - A: x\n>   B: 1\n"),
         ("a.[^1][^2]\n\n[^1]: One. doi:10.1000/1.\n[^2]: Two.", "a.[1,2]\n"),
         ("a[^1]\n\n[^1]: One. *J*. doi:10.1000/1.", "[1] One. J. https://doi.org/10.1000/1\n"),
-        ("::: bars Of 9\n- 50 % | had it\n:::", "Of 9:\n\n- 50 %: had it\n"),
+        ("::: bars Of 9\n- 50 % | had it\n:::", "\n| Of 9\n|\n| - 50 %: had it\n\n"),
+        ("::: study\n- Who | 9 people\n:::", "\n| - Who: 9 people\n\n"),
+        ("::: glance In short\n- a\n- b\n:::\nc", "\n| In short\n|\n| - a\n| - b\n\nc\n"),
+        ("::: note Soon\n## a\nb\n\n- c\n:::\nd", "| Soon\n|\n| a\n|\n| b\n|\n| - c\n\nd\n"),
         (
-            "::: study Two groups\n- Who | 9 people\n:::",
-            "Two groups\n----------\n\n- Who: 9 people\n",
+            "::: note\n> a\n>\n> b\n\n```\nx\n\ny\n```\n:::",
+            "| > a\n|\n| > b\n|\n|     x\n|\n|     y\n",
         ),
+        ("::: note\n| A | B |\n|--|--|\n| x | 1 |\n:::", "\n| - A: x\n|   B: 1\n"),
     ],
 )
 def test_each_element(build: Compile, body: str, expected: str) -> None:
     assert expected in text_of(build, body + "\n")
+
+
+@given(WORDS.filter(str.strip), WORDS.filter(str.strip))
+def test_a_box_marks_each_of_its_lines_and_nothing_after_it(title: str, words: str) -> None:
+    tokens = parse(f"::: note {title}\n{words}\n\n- {words}\n:::\n\n{words}\n")
+    text = write_text_blocks(
+        [block for block in group(tokens) if not isinstance(block, Audience)], {}
+    )
+    box, _, rest = text.partition("\n\n")
+    assert all(line == "|" or line.startswith("| ") for line in box.split("\n"))
+    assert "|" not in rest
+    assert max(map(len, text.split("\n"))) <= WIDTH
+
+
+def test_a_url_in_a_box_is_whole_and_cited(build: Compile) -> None:
+    url = "https://www.clinic.example/" + "x" * 60
+    text = text_of(build, f"::: note\nSee [the page]({url}).[^1]\n:::\n\n[^1]: One.\n")
+    assert f"\n| See the page\n| <{url}>.[1]\n" in text
 
 
 def test_everything_a_letter_needs_is_there(build: Compile) -> None:
@@ -94,6 +123,12 @@ def test_everything_a_letter_needs_is_there(build: Compile) -> None:
 def test_no_line_is_empty_thrice_or_ends_in_a_blank(build: Compile) -> None:
     text = text_of(build, "a\n\n## b\n\nc\n")
     assert not re.search(r"\n\n\n\n| \n", text)
+
+
+def test_minutes_are_counted_in_words_not_in_marks(build: Compile) -> None:
+    words = "word " * 219
+    assert "1 minute to read" in text_of(build, f"::: note\n- {words}\n:::\n")
+    assert "2 minutes to read" in text_of(build, f"::: note\n- {words} and more\n:::\n")
 
 
 def test_dates_follow_the_language(build: Compile) -> None:

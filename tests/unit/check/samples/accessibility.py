@@ -13,7 +13,28 @@ def _footer(rule: str, more: str) -> Sample:
     )
 
 
+def _dark(accent: str) -> dict[str, str]:
+    """The dark colours that are ours, but for one."""
+    table = f"""
+[theme.dark]
+page = "#12191B"
+card = "#1A2427"
+ink = "#E8EFEF"
+secondary = "#A9B8BB"
+accent = "{accent}"
+warm = "#F2A882"
+notice = "#2B2320"
+"""
+    return {"[disclaimers]": f"{table}\n[disclaimers]"}
+
+
 FIRES = (
+    Sample(
+        "accessibility/contrast",
+        at="#0B6B6B",
+        file="newsletter.toml",
+        settings=_dark("#0B6B6B"),
+    ),
     Sample(
         "accessibility/language",
         file=TEMPLATE,
@@ -43,6 +64,8 @@ FIRES = (
 )
 
 NEAR_MISSES = (
+    Sample("accessibility/contrast"),
+    Sample("accessibility/contrast", settings=_dark("#7F8F92")),
     Sample("accessibility/language", front={"lang": "de"}),
     Sample("accessibility/direction", front={"dir": "rtl"}),
     Sample("accessibility/heading-order", "## A\n\n### B\n\n#### C\n\n## D\n\nWords."),
