@@ -91,7 +91,7 @@ def small_text(case: Case) -> Iterator[Hit]:
         )
 
 
-@rule("accessibility/contrast", Severity.WARNING)
+@rule("accessibility/contrast", Severity.BLOCKER)
 def low_contrast(case: Case) -> Iterator[Hit]:
     """Colours of the settings that cannot be told apart by everybody, light or dark."""
     theme = case.settings.theme
