@@ -113,6 +113,16 @@ def skips(connection: Connection, audience: Audience) -> dict[str, int]:
     return {row.reason: row[1] for row in connection.execute(query)}
 
 
+def by_variant(connection: Connection, campaign_id: int) -> dict[int, int]:
+    """How many of a frozen audience would get each variant, by its index."""
+    rows = connection.execute(
+        select(delivery.c.variant, func.count())
+        .where(delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
+        .group_by(delivery.c.variant)
+    )
+    return {row.variant: row[1] for row in rows}
+
+
 def joined_since(connection: Connection, campaign_id: int, audience: Audience) -> int:
     """How many are active in an audience and not in a campaign's frozen one."""
     frozen = exists().where(

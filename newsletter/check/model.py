@@ -12,7 +12,7 @@ class Severity(StrEnum):
     BLOCKER = "blocker"
     """Refuses a live send."""
     WARNING = "warning"
-    """Refuses a live send unless waived by name, with a reason."""
+    """Shown to whoever approves, who can waive it by name with a reason."""
     NOTE = "note"
     """Worth reading."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from newsletter.render import CompiledIssue
 
 
-def show_plan(opened: Opened, where_to: str) -> None:
-    """Who is about to get what."""
+def show_plan(opened: Opened, where_to: str, variants: Mapping[int, int]) -> None:
+    """Who is about to get what; ``variants`` as `show_variants` takes them."""
     counts, compiled = opened.status.tally, opened.compiled
     sender = compiled.sender
     say(f"{compiled.title}  (digest {compiled.digest[:12]})")
@@ -29,6 +30,21 @@ def show_plan(opened: Opened, where_to: str) -> None:
     for reason, number in sorted(counts.skipped.items()):
         say(f"  skipped, {reason}: {number:,}")
     say(f"  will get it: {opened.mailable:,}, {where_to}")
+    show_variants(compiled, variants)
+
+
+def show_variants(compiled: CompiledIssue, variants: Mapping[int, int]) -> None:
+    """How many get which text, where there is more than one.
+
+    Args:
+        variants: How many by index, as `newsletter.campaign.freeze.by_variant` counts them.
+    """
+    if len(compiled.variants) == 1:
+        return
+    for index, variant in enumerate(compiled.variants):
+        text = f"with the blocks for {', '.join(sorted(variant.topics))}"
+        text = text if variant.topics else "without any block for a topic"
+        say(f"    {text}: {variants.get(index, 0):,}")
 
 
 def _sample_subject(compiled: CompiledIssue) -> str:

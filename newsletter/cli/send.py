@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.campaign_view import show_plan, show_status
+from newsletter.cli.campaign_view import show_plan, show_status, show_variants
 from newsletter.cli.desk import (
     CommandLine,
     by_option,
@@ -113,6 +113,7 @@ def _dry_run(desk: Desk, job: Job, out: Path | None, not_before: float) -> Statu
     from dataclasses import replace
 
     from newsletter.campaign import opening, sending
+    from newsletter.campaign.freeze import by_variant
     from newsletter.deliver.transports.outbox import OutboxTransport
     from newsletter.store.scratch import scratch_copy
 
@@ -132,14 +133,20 @@ def _dry_run(desk: Desk, job: Job, out: Path | None, not_before: float) -> Statu
         if opened.continuing:
             say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
             return opened.status
+        with copy.store.read() as connection:
+            variants = by_variant(connection, opened.status.campaign_id)
         with sending_view() as progress:
             result = sending.run(
                 copy, opened, OutboxTransport(folder, fresh=True), proof=True, progress=progress
             )
     say(f"Dry run: nothing left this machine. {result.tally.accepted:,} messages in {folder}")
+    show_variants(opened.compiled, variants)
     if prepared.blockers:
         count = len(prepared.blockers)
         say(f"A live send would be refused: {count} blocker(s). See: send.py check {job.issue}")
+    elif prepared.findings:
+        count = len(prepared.findings)
+        say(f"There is something to look at ({count}). See: send.py check {job.issue}")
     return result.of_a_dry_run()
 
 
@@ -229,15 +236,20 @@ def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | Non
         if opened.continuing:
             say(f"Going on with campaign {opened.status.campaign_id}.")
         else:
-            _confirm(opened, sending.where_to(desk.settings), confirm)
+            _confirm(desk, opened, confirm)
     except BaseException:
         opening.discard(desk.store, opened)
         raise
 
 
-def _confirm(opened: Opened, where_to: str, confirm: int | None) -> None:
+def _confirm(desk: Desk, opened: Opened, confirm: int | None) -> None:
     """Show who will get it, and go on only when the number is right."""
-    show_plan(opened, where_to)
+    from newsletter.campaign.freeze import by_variant
+    from newsletter.campaign.sending import where_to
+
+    with desk.store.read() as connection:
+        variants = by_variant(connection, opened.status.campaign_id)
+    show_plan(opened, where_to(desk.settings), variants)
     if confirm is None:
         say(f"Type {opened.mailable} to send to so many people: ", end="")
         answer = sys.stdin.readline().strip()

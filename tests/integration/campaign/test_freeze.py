@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from newsletter.audience import Consent, Keys, SubscriptionState, SuppressionReason, add, subscribe
 from newsletter.audience.suppression import suppress
 from newsletter.campaign.approval import keep
-from newsletter.campaign.freeze import Audience, freeze
+from newsletter.campaign.freeze import Audience, by_variant, freeze
 from newsletter.campaign.preflight import require_merge_values, shelter
 from newsletter.campaign.states import move
 from newsletter.errors import InputError, RefusedError
@@ -130,6 +130,8 @@ def test_each_reader_gets_the_variant_of_the_topics_they_follow(store: Store) ->
     found = frozen(store, issue(*sets))
     variants = {email.partition("@")[0]: variant for email, (_, variant, _) in found.items()}
     assert variants == {"none": 0, "pain": 1, "both": 3, "late": 0}
+    with store.read() as connection:
+        assert by_variant(connection, 1) == {0: 2, 1: 1, 3: 1}
 
 
 def test_who_has_the_issue_is_skipped_unless_it_is_sent_again(store: Store) -> None:
