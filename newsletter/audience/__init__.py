@@ -25,10 +25,12 @@ from newsletter.audience.model import (
     TokenPurpose,
     UnsubscribeResult,
 )
+from newsletter.audience.near import near_addresses
 from newsletter.audience.subscribers import Consent, add, erase, find, show, subscribe
 from newsletter.audience.suppression import lift, reasons, suppress, suppress_address
 from newsletter.audience.tokens import TokenSigner
 from newsletter.audience.unsubscribe import resubscribe, unsubscribe
+from newsletter.audience.unsuppress import Unsuppressed, unsuppress_address
 
 __all__ = [
     "RESERVED_TLDS",
@@ -45,6 +47,7 @@ __all__ = [
     "TokenPurpose",
     "TokenSigner",
     "UnsubscribeResult",
+    "Unsuppressed",
     "add",
     "address_hash",
     "address_key",
@@ -67,6 +70,7 @@ __all__ = [
     "load_keys",
     "make_link",
     "may_be_asked",
+    "near_addresses",
     "reasons",
     "resubscribe",
     "show",
@@ -75,4 +79,5 @@ __all__ = [
     "suppress",
     "suppress_address",
     "unsubscribe",
+    "unsuppress_address",
 ]

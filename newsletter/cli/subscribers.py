@@ -1,4 +1,4 @@
-"""subscribers: import, export, show, suppress, erase, lists."""
+"""subscribers: import, export, show, suppress, unsuppress, erase, lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, 
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import count
 from newsletter.errors import UsageError
+
+if TYPE_CHECKING:
+    from newsletter.store import Store
 
 
 @click.group()
@@ -172,12 +175,44 @@ def lists(line: CommandLine, as_json: bool) -> None:
 @by_option
 @pass_line
 def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
-    """Never mail an address again."""
-    from newsletter.audience import suppress_address
+    """Never mail an address again. `unsuppress` takes it back."""
+    from newsletter.audience import find, suppress_address
 
     with line.desk(by=by) as desk:
         suppress_address(desk.store, address, desk.keys, note=f"{desk.by}: {reason}")
-    say("Suppressed. It is skipped in every send, also after an import.")
+        with desk.store.read() as connection:
+            known = find(connection, address) is not None
+        doubt = "" if known else f" No reader here has it.{_is_it_right(desk.store, address)}"
+    say(f"Suppressed. It is skipped in every send, also after an import.{doubt}")
+
+
+@subscribers.command(
+    epilog="""\b
+Example:
+  send.py subscribers unsuppress x@y.example --by maria --reason "a typing error of ours"
+"""
+)
+@click.argument("address")
+@click.option("--reason", required=True, help="Why, for the record.")
+@by_option
+@pass_line
+def unsuppress(line: CommandLine, address: str, reason: str, by: str) -> None:
+    """Take back what `suppress` did.
+
+    No other reason is lifted: who unsubscribed, complained, bounced or was erased stays away.
+    Exits 1 when such a reason stands, or when there was nothing to take back.
+    """
+    from newsletter.audience import unsuppress_address
+
+    with line.desk(by=by) as desk:
+        done = unsuppress_address(desk.store, address, desk.keys, by=desk.by, reason=reason)
+    if done.lifted:
+        say(f"{address} is no longer suppressed by hand. That is on record.")
+    else:
+        say(f"{address} was not suppressed by hand: nothing changed.")
+    if done.standing:
+        say(f"No mail goes there: {', '.join(sorted(done.standing))}. That is not ours to lift.")
+    sys.exit(0 if done.lifted and not done.standing else 1)
 
 
 @subscribers.command(epilog="Example: send.py subscribers erase reader01@mail.example")
@@ -186,14 +221,29 @@ def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
 @by_option
 @pass_line
 def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
-    """Delete what is known of a person; a keyed hash stays, so that no import brings them back."""
+    """Delete what is known of a person; a keyed hash stays, so that no import brings them back.
+
+    Exits 1 when nothing was known of the address. It is suppressed all the same, but the person
+    who asked may be known by another.
+    """
     from newsletter.audience import erase as forget
 
     if not yes:
         click.confirm(f"Erase {address} for good?", abort=True, err=True)
     with line.desk(by=by) as desk:
-        forget(desk.store, address, desk.keys, by=desk.by)
-    say("Erased. The address stays suppressed.")
+        if forget(desk.store, address, desk.keys, by=desk.by):
+            say("Erased. The address stays suppressed.")
+            return
+        right = _is_it_right(desk.store, address)
+    say(f"Nothing was known of {address}; it is suppressed from now on.{right}")
+    sys.exit(1)
+
+
+def _is_it_right(store: Store, address: str) -> str:
+    from newsletter.audience import near_addresses
+
+    near = near_addresses(store, address)
+    return " Is the address right?" + (f" There is {' and '.join(near)}." if near else "")
 
 
 subscribers.add_command(count)
