@@ -35,7 +35,7 @@ Examples:
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--list", "list_name", default="", help="The list to join. [the file's name]")
-@click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; writes only rejects.")
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file with bad ones.")
 @click.option(
     "--rejects",
@@ -60,9 +60,10 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     """Read a CSV file into a list. Nobody who left comes back by it.
 
     The whole file is checked before anything changes. Reads our columns (see
-    subscribers.example.csv); other columns become attributes. The exports of Mailchimp, listmonk,
-    Substack, Constant Contact and SendGrid are known by their headers, and who left there is
-    suppressed here.
+    subscribers.example.csv), also by some other names; further columns become attributes, and the
+    summary says which is what. The exports of Mailchimp, listmonk, Substack, Constant Contact and
+    SendGrid are known by their headers, and who left there is suppressed here. A list of your own
+    of people who left needs `--format unsubscribes`.
     """
     from newsletter.audience import import_csv
     from newsletter.audience.formats import FORMATS
@@ -85,9 +86,9 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     if as_json:
         print_json(report.as_json())
     else:
-        click.echo(report.summary())
+        click.echo("\n".join((report.summary(), *report.notes())))
     if dry_run:
-        say("Dry run: nothing changed.")
+        say(f"Dry run: nothing changed{' but that file' if report.rejects else ''}.")
 
 
 @subscribers.command(epilog="Example: send.py subscribers export --list readers > readers.csv")
