@@ -31,7 +31,14 @@ _JOINED = (
     *("created_at", "created_on", "created", "confirm_time"),
 )
 """What a column is called that says when somebody joined; of several the first counts."""
-_STATUS = {"status", "state", "email_status", "subscription_status", "suppressed"}
+REASONS = frozenset(
+    (
+        *("suppressed", "unsubscribed", "unsubscribed_at", "unsubscribe_date", "unsub_time"),
+        *("opt_out", "opted_out", "opted_out_at", "opt_out_date", "opt_out_time"),
+    )
+)
+"""Columns in which anything but a no means that somebody left."""
+_STATUS = {"status", "state", "email_status", "subscription_status", *REASONS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from newsletter.audience.address import check_address, is_plain
 from newsletter.audience.csv_reader import CsvFile
-from newsletter.audience.header import Columns, normalise
+from newsletter.audience.header import REASONS, Columns, normalise
 from newsletter.audience.model import ImportProblem
 from newsletter.audience.rejects import Rejects
 from newsletter.errors import InputError, UnavailableError
@@ -33,7 +33,7 @@ _LEFT = re.compile(
     r"|spam([ -]?complaint)?|(block|black)(-?list)?ed|suppressed|removed|deleted|erased|disabled"
     r"|inactive|pending|unconfirmed"
 )
-_NO = frozenset(["", "0", "f", "false", "n", "no", "none"])
+_NO = frozenset(["", "0", "f", "false", "n", "no", "none", "null"])
 
 
 class StagedRow(NamedTuple):
@@ -240,8 +240,8 @@ def _missing() -> str:
 def _refuse_left(columns: Columns, cells: list[str]) -> None:
     for name, index in columns.status:
         value = cells[index]
-        # Whatever stands under `suppressed` is a reason: a word, several, or a mere yes.
-        says_so = value.lower() not in _NO if name == "suppressed" else _LEFT.fullmatch(value)
+        # Whatever stands under `suppressed` is a reason: a word, several, a time, or a mere yes.
+        says_so = value.lower() not in _NO if name in REASONS else _LEFT.fullmatch(value)
         if says_so:
             raise _LeftError(
                 f"its column {name} says {value!r}: who left, or never said yes, is not imported"

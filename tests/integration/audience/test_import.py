@@ -287,6 +287,9 @@ def test_a_status_column_that_says_someone_left_is_heeded(desk: Desk, csv_file: 
         ("suppressed", "true"),
         ("suppressed", "bounced complained"),
         ("suppressed", "manual"),
+        ("Unsubscribed at", "2024-03-01 12:30"),
+        ("opt-out", "1"),
+        ("unsubscribed", "yes"),
     ],
 )
 def test_who_left_in_other_words_is_no_reader(
@@ -299,6 +302,8 @@ def test_who_left_in_other_words_is_no_reader(
 
 def test_a_no_under_suppressed_is_no_reason(desk: Desk, csv_file: CsvFile) -> None:
     assert desk.take(csv_file("email,suppressed", "a@b.example,No", "b@b.example,")).added == 2
+    more = csv_file("email,unsubscribed at", "c@b.example,NULL", "d@b.example,", name="more.csv")
+    assert desk.take(more).added == 2
 
 
 def test_mailchimp_unsubscribed_files_suppress(desk: Desk, csv_file: CsvFile) -> None:
