@@ -28,6 +28,7 @@ from newsletter.audience.lists import ensure_list
 from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.past import deliveries_of, reports_of, sent_to
 from newsletter.audience.suppression import lift, reasons, suppress
+from newsletter.audience.times import iso
 from newsletter.store.schema import (
     consent_event,
     delivery,
@@ -173,7 +174,7 @@ def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
     """Everything known of an address, as plain JSON values: a person may ask for it.
 
     That is who they are, lists, pause, consent, every issue meant for them with its outcome, and
-    what came back of it. Times are Unix seconds.
+    what came back of it. Times are ISO 8601 in UTC; without a pause, ``paused_until`` is None.
 
     Raises:
         InputError: The address is none.
@@ -189,16 +190,10 @@ def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
             "suppressed": sorted(reasons(connection, hashed)),
         }
         if person is not None:
-            kept = (
-                "first_name",
-                "last_name",
-                "language",
-                "time_zone",
-                "paused_until",
-                "attributes",
-                "created_at",
-            )
+            kept = ("first_name", "last_name", "language", "time_zone", "attributes")
             known |= {name: person._mapping[name] for name in kept}
+            known["created_at"] = iso(person.created_at)
+            known["paused_until"] = iso(person.paused_until) if person.paused_until else None
             known["lists"] = _lists_of(connection, person.id)
         known["consent"] = _consents_of(connection, person.uid if person else NOBODY, hashed)
         known["deliveries"] = deliveries_of(connection, key, person.uid if person else None)
@@ -224,7 +219,17 @@ def _consents_of(connection: Connection, uid: int, hashed: bytes) -> list[dict[s
         .where(_events_of_no_subscriber(hashed) | theirs)
         .order_by(consent_event.c.id)
     )
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return [
+        {**row, "evidence": _readable(row["evidence"]), "at": iso(row["at"])}
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _readable(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
+        for name, value in evidence.items()
+    }
 
 
 def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:

@@ -63,4 +63,4 @@ def _by_hand(connection: Connection, hashed: bytes) -> dict[str, Any] | None:
         suppression.c.address_hash == hashed, suppression.c.reason == SuppressionReason.MANUAL
     )
     found = connection.execute(query.with_for_update()).first()
-    return found and {"was": found.source, "since": found.at}
+    return found and {"was": found.source, "suppressed_at": found.at}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.counted import counted
 from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import count
@@ -110,8 +109,12 @@ def export(line: CommandLine, list_name: str) -> None:
 @json_option
 @pass_line
 def show(line: CommandLine, address: str, as_json: bool) -> None:
-    """Everything that is known of one address."""
+    """Whether mail goes to an address, and everything that is known of it.
+
+    Times are UTC.
+    """
     from newsletter.audience import show as look_up
+    from newsletter.cli.one_reader import describe
 
     with line.desk() as desk:
         known = look_up(desk.store, address, desk.keys)
@@ -122,52 +125,28 @@ def show(line: CommandLine, address: str, as_json: bool) -> None:
         click.echo(told)
 
 
-def describe(known: Mapping[str, Any]) -> Iterator[str]:
-    """What `show` knows, line by line."""
-    for name, value in known.items():
-        if name in _DATED:
-            for event in value:
-                yield f"{_day(event['at'])}  {_DATED[name].format_map(event)}"
-        elif name == "paused_until":
-            yield f"{name}: {_day(value) if value else 'no'}"
-        elif isinstance(value, Mapping):
-            yield f"{name}: " + (", ".join(f"{k}: {v}" for k, v in value.items()) or "none")
-        elif isinstance(value, list):
-            yield f"{name}: " + (", ".join(map(str, value)) or "no")
-        elif isinstance(value, bool):
-            yield f"{name}: {'yes' if value else 'no'}"
-        else:
-            yield f"{name}: {_day(value) if name.endswith('_at') else value}"
-
-
-_DATED = {
-    "consent": "{action} {list_name} ({source})",
-    "deliveries": "{issue}: {outcome}",
-    "reports": "{kind}, {verdict} ({source})",
-}
-"""What has a time each, as a line."""
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 @subscribers.command()
 @json_option
 @pass_line
 def lists(line: CommandLine, as_json: bool) -> None:
-    """Every list, with how many people are active on it."""
-    from newsletter.audience import list_counts
+    """Every list, with how many people are on it, and how many of these are active.
+
+    `subscribers count` says how many of a list can be mailed: who is active may have bounced, say.
+    """
+    from newsletter.audience import SubscriptionState, list_states
 
     with line.desk() as desk:
-        counts = list_counts(desk.store)
+        found = list_states(desk.store)
     if as_json:
-        print_json(counts)
-    elif not counts:
+        active = SubscriptionState.ACTIVE
+        print_json({name: states.get(active, 0) for name, states in found.items()})
+    elif not found:
         say("No list yet: send.py subscribers import FILE --list NAME")
     else:
-        for name, number in counts.items():
-            click.echo(f"{name}: {number:,} active")
+        for name, states in found.items():
+            told = ", ".join(f"{states[state]:,} {state}" for state in sorted(states))
+            people = counted(sum(states.values()), "person", "people")
+            click.echo(f"{name}: {people}{f' ({told})' if told else ''}")
 
 
 @subscribers.command(epilog='Example: send.py subscribers suppress x@y.example --reason "asked"')

@@ -131,6 +131,8 @@ def test_a_reader_downloads_what_is_known(clinic: Clinic, reader: Reader) -> Non
     assert answer.headers["content-disposition"] == 'attachment; filename="my-data.json"'
     assert answer.headers["cache-control"] == "no-store"
     assert json.loads(answer.text) == known(clinic)
+    assert '\n  "paused_until": null' in answer.text
+    assert '"created_at": "1970-01-01T00:00:01Z"' in answer.text
     assert reader.press(reader.link).status_code == 410
 
 
