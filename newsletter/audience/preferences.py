@@ -27,15 +27,21 @@ def reader(connection: Connection, uid: int) -> Row[Any] | None:
 
 def active_lists(connection: Connection, person: Row[Any]) -> frozenset[str]:
     """The lists that a reader gets mail of."""
+    return frozenset(active_titles(connection, person))
+
+
+def active_titles(connection: Connection, person: Row[Any]) -> dict[str, str]:
+    """The same, by name, with the title of each; its name where it has none."""
     query = (
-        select(mailing_list.c.name)
+        select(mailing_list.c.name, mailing_list.c.title)
         .join(subscription, subscription.c.list_id == mailing_list.c.id)
         .where(
             subscription.c.subscriber_id == person.id,
             subscription.c.state == SubscriptionState.ACTIVE,
         )
+        .order_by(mailing_list.c.name)
     )
-    return frozenset(connection.execute(query).scalars())
+    return {row.name: row.title or row.name for row in connection.execute(query)}
 
 
 def gets_mail(connection: Connection, uid: int) -> bool:
