@@ -13,6 +13,7 @@ from newsletter.audience.segments.model import (
     Comparison,
     Condition,
     Day,
+    Days,
     DaysAgo,
     Empty,
     Name,
@@ -26,7 +27,7 @@ from newsletter.audience.segments.model import Text as Value
 NOW = 1_790_000_000.0
 DAY_S = 86_400
 LISTS = ("readers", "sleep", "O'Brien; --")
-ATTRIBUTES = ("city", "Größe", "list", "age")
+ATTRIBUTES = ("city", "Größe", "list", "age", "before", "day")
 WORDS = ("", "Wien", "wien", "O'Brien", '"; DROP TABLE subscriber; --', "%", "_", "\\", "5", "-2.5")
 TEXTS = st.sampled_from(WORDS) | st.text(
     st.characters(exclude_categories=("C", "Z"), include_characters=" "), max_size=4
@@ -34,6 +35,7 @@ TEXTS = st.sampled_from(WORDS) | st.text(
 VALUES = TEXTS.map(Value)
 COLUMN_NAMES = st.sampled_from(["first_name", "last_name", "language"]).map(Name)
 ATTRIBUTE_NAMES = st.sampled_from(ATTRIBUTES).map(lambda name: Name(name, attribute=True))
+DATE_NAMES = st.sampled_from(["joined", "subscribed"]).map(Name)
 NAMES = COLUMN_NAMES | ATTRIBUTE_NAMES
 SIZES = st.sampled_from(["<", "<=", ">", ">="])
 NUMBERS = st.sampled_from(["0", "5", "-2.5", "41", "41.5"]).map(Number)
@@ -47,10 +49,11 @@ TESTS: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Comparison, ATTRIBUTE_NAMES, SIZES, NUMBERS),
     st.builds(
         Comparison,
-        st.sampled_from(["joined", "subscribed"]).map(Name),
-        SIZES | st.sampled_from(["=", "!="]),
+        DATE_NAMES,
+        SIZES | st.sampled_from(["=", "!=", "before", "after"]),
         DAYS,
     ),
+    st.builds(Comparison, DATE_NAMES, st.just("within"), st.integers(0, 30).map(Days)),
     st.builds(
         Comparison,
         st.just(Name("list")),
@@ -124,6 +127,8 @@ def holds(condition: Condition, person: Person) -> bool:  # noqa: PLR0911 -- one
             return bool(number) and _ordered(float(found), sign, float(text))
         case Comparison(name, sign, Day(day)):
             return _ordered(_day(getattr(person, name.text)), sign, _day_number(day))
+        case Comparison(name, "within", Days(days)):
+            return _day(getattr(person, name.text)) >= _day(NOW) - days
         case Comparison(name, sign, DaysAgo(days)):
             return _ordered(_day(getattr(person, name.text)), sign, _day(NOW) - days)
     raise AssertionError(condition)
@@ -146,6 +151,8 @@ def _ordered(one: float, sign: str, other: float) -> bool:
         "=": one == other,
         "!=": one != other,
         "<": one < other,
+        "before": one < other,
+        "after": one > other,
         "<=": one <= other,
         ">": one > other,
         ">=": one >= other,

@@ -11,7 +11,7 @@ from newsletter.audience.export import export_csv
 from newsletter.audience.importer import csv_columns, import_csv
 from newsletter.audience.joining import confirm_join, may_be_asked
 from newsletter.audience.keys import Keys, check_suppression_key, load_keys
-from newsletter.audience.lists import columns, count, ensure_list, list_counts, list_id
+from newsletter.audience.lists import columns, count, ensure_list, list_counts, list_id, list_states
 from newsletter.audience.mailed_links import find_link, make_link, spend
 from newsletter.audience.model import (
     ImportProblem,
@@ -25,10 +25,12 @@ from newsletter.audience.model import (
     TokenPurpose,
     UnsubscribeResult,
 )
+from newsletter.audience.near import near_addresses
 from newsletter.audience.subscribers import Consent, add, erase, find, show, subscribe
 from newsletter.audience.suppression import lift, reasons, suppress, suppress_address
 from newsletter.audience.tokens import TokenSigner
 from newsletter.audience.unsubscribe import resubscribe, unsubscribe
+from newsletter.audience.unsuppress import Unsuppressed, unsuppress_address
 
 __all__ = [
     "RESERVED_TLDS",
@@ -45,6 +47,7 @@ __all__ = [
     "TokenPurpose",
     "TokenSigner",
     "UnsubscribeResult",
+    "Unsuppressed",
     "add",
     "address_hash",
     "address_key",
@@ -64,9 +67,11 @@ __all__ = [
     "lift",
     "list_counts",
     "list_id",
+    "list_states",
     "load_keys",
     "make_link",
     "may_be_asked",
+    "near_addresses",
     "reasons",
     "resubscribe",
     "show",
@@ -75,4 +80,5 @@ __all__ = [
     "suppress",
     "suppress_address",
     "unsubscribe",
+    "unsuppress_address",
 ]

@@ -87,7 +87,7 @@ def prepare(staged: Sequence[StagedRow], keys: Keys, at: float) -> Prepared:
             row.attributes,
             row.language,
             row.time_zone,
-            at,
+            row.joined_at or at,
             at,
         )
         for uid, row in enumerate(staged, start=first)

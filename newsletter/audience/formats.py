@@ -214,5 +214,13 @@ FORMATS = (
         left_at="created",
     ),
     PLAIN,
+    # Only by its name: any header with an address is a plain one before.
+    Format(
+        "unsubscribes",
+        "people who left",
+        _columns("email"),
+        everyone=SuppressionReason.UNSUBSCRIBED,
+        left_at="unsubscribed_at",
+    ),
 )
 """In the order in which a header is compared with them."""

@@ -9,18 +9,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.audience.formats import FORMATS, PLAIN, Format, Leaving
+from newsletter.audience.model import ColumnsRead
 from newsletter.errors import InputError, UsageError
 
 _FIELDS = {
-    "email": "email email_address e_mail e_mail_address mail mail_address",
-    "first_name": "first_name firstname fname given_name",
-    "last_name": "last_name lastname lname surname family_name",
-    "language": "language lang locale",
-    "time_zone": "time_zone timezone",
+    "email": "email email_address e_mail e_mail_address mail mail_address"
+    " e_mail_adresse email_adresse emailadresse mailadresse"
+    " correo correo_electrónico correo_electronico"
+    " courriel adresse_e_mail adresse_email adresse_mail",
+    "first_name": "first_name firstname fname given_name vorname nombre prénom prenom",
+    "last_name": "last_name lastname lname surname family_name"
+    " nachname familienname apellido apellidos nom nom_de_famille",
+    "language": "language lang locale sprache idioma langue",
+    "time_zone": "time_zone timezone zeitzone zona_horaria fuseau_horaire",
 }
 _FIELD_OF = {name: field for field, names in _FIELDS.items() for name in names.split()}
 
-_STATUS = {"status", "state", "email_status", "subscription_status", "suppressed"}
+_JOINED = (
+    *("joined", "joined_at", "joined_on", "date_joined"),
+    *("subscribed_at", "subscribe_date", "signup_date", "sign_up_date", "signed_up_at"),
+    *("created_at", "created_on", "created", "confirm_time"),
+)
+"""What a column is called that says when somebody joined; of several the first counts."""
+REASONS = frozenset(
+    (
+        *("suppressed", "unsubscribed", "unsubscribed_at", "unsubscribe_date", "unsub_time"),
+        *("opt_out", "opted_out", "opted_out_at", "opt_out_date", "opt_out_time"),
+    )
+)
+"""Columns in which anything but a no means that somebody left."""
+_STATUS = {"status", "state", "email_status", "subscription_status", *REASONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +46,8 @@ class Columns:
     """Where each value stands in a row; -1: nowhere.
 
     ``left_at`` is when somebody left and ``leaving`` what says so, each with its column. ``status``
-    are columns of an unknown service that may say it too. ``evidence`` says when somebody joined.
+    are columns of an unknown service that may say it too. ``evidence`` says how and when somebody
+    joined, and ``joined`` is the column of these that tells the time.
     """
 
     format: Format
@@ -41,10 +60,28 @@ class Columns:
     full_name: int = -1
     json: int = -1
     left_at: int = -1
+    joined: int = -1
     leaving: tuple[tuple[Leaving, int], ...] = ()
     status: tuple[tuple[str, int], ...] = ()
     evidence: tuple[tuple[str, int], ...] = ()
     attributes: tuple[tuple[str, int], ...] = ()
+
+    def as_read(self, header: Sequence[str]) -> ColumnsRead:
+        """What became of each column of this header."""
+        own = {name: getattr(self, name) for name in _FIELDS}
+        taken = {*own.values(), self.full_name, self.json, self.left_at}
+        taken |= {index for _, index in (*self.evidence, *self.attributes)}
+        taken |= {index for _, index in (*self.leaving, *self.status)}
+        return ColumnsRead(
+            {name: header[index].strip() if index >= 0 else "" for name, index in own.items()},
+            tuple(name for name, _ in self.attributes),
+            tuple(name for name, _ in self.evidence),
+            tuple(
+                cell.strip()
+                for index, cell in enumerate(header)
+                if index not in taken and cell.strip()
+            ),
+        )
 
 
 def normalise(name: str) -> str:
@@ -125,6 +162,9 @@ def _columns(form: Format, places: Mapping[str, int], width: int) -> Columns:
     own = {name: places[name] for name in _FIELDS if name in places}
     # Mailchimp's two times tell of a double opt-in only together.
     evidence = form.evidence if form is not PLAIN or set(form.evidence) <= set(places) else ()
+    told = evidence if form is not PLAIN else (*_JOINED[:-1], *evidence)
+    joined = next((name for name in _JOINED if name in told and name in places), "")
+    evidence = tuple(dict.fromkeys((*evidence, joined)))
     apart = {*own, *evidence, *form.dropped, form.full_name, form.json}
     return Columns(
         form,
@@ -133,6 +173,7 @@ def _columns(form: Format, places: Mapping[str, int], width: int) -> Columns:
         full_name=places.get(form.full_name, -1),
         json=places.get(form.json, -1),
         left_at=places.get(form.left_at, -1),
+        joined=places.get(joined, -1),
         leaving=tuple(
             (rule, places[rule.column]) for rule in form.leaving if rule.column in places
         ),

@@ -15,8 +15,7 @@ from sqlalchemy import Connection, delete
 
 from newsletter.audience.apply import BATCH, apply_batch, prepare
 from newsletter.audience.csv_reader import CsvFile, open_csv
-from newsletter.audience.formats import Format
-from newsletter.audience.header import map_columns
+from newsletter.audience.header import Columns, map_columns
 from newsletter.audience.import_job import Import
 from newsletter.audience.keys import check_suppression_key
 from newsletter.audience.leavers import suppress_batch
@@ -86,7 +85,7 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
             _forget_older(store, job)
         counts = _apply(store, job, staging, dry_run=dry_run)
         staging.write_duplicates()
-        report = _report(job, file, columns.format, staging, counts)
+        report = _report(job, columns, staging, counts, left_out.written)
     facts = {"rows": report.rows, "added": report.added, "rejected": report.rejected}
     log.info("import done", extra={"dry_run": dry_run, **facts})
     return report
@@ -182,7 +181,7 @@ def _writers(job: Import, staged: list[StagedRow]) -> list[Callable[[Connection]
 
 
 def _report(
-    job: Import, file: CsvFile, form: Format, staging: Staging, counts: Counter[str]
+    job: Import, columns: Columns, staging: Staging, counts: Counter[str], rejects: Path | None
 ) -> ImportReport:
     suppressed: dict[SuppressionReason, int] = {
         reason: counts[reason]
@@ -192,8 +191,8 @@ def _report(
     return ImportReport(
         list_name=job.list_name,
         batch=job.batch,
-        encoding=file.encoding,
-        format=form.name,
+        encoding=staging.file.encoding,
+        format=columns.format.name,
         rows=staging.rows,
         added=counts["added"],
         updated=counts["updated"],
@@ -203,5 +202,9 @@ def _report(
         newly_suppressed=counts["newly_suppressed"],
         duplicates=staging.duplicates,
         rejected=staging.rejected,
+        said_left=staging.said_left,
+        undated=staging.undated,
+        rejects=str(rejects or ""),
+        columns=columns.as_read(staging.file.header),
         problems=tuple(staging.problems),
     )

@@ -54,6 +54,23 @@ def require_list_name(name: str) -> None:
         raise InputError(f"a list's name has 1 to {LONGEST_NAME} printable characters")
 
 
+def list_states(store: Store) -> dict[str, dict[SubscriptionState, int]]:
+    """Every list, and how many people are on it in which state."""
+    query = (
+        select(mailing_list.c.name, subscription.c.state, func.count())
+        .outerjoin(subscription, subscription.c.list_id == mailing_list.c.id)
+        .group_by(mailing_list.c.name, subscription.c.state)
+        .order_by(mailing_list.c.name)
+    )
+    found: dict[str, dict[SubscriptionState, int]] = {}
+    with store.read() as connection:
+        for name, state, number in connection.execute(query):
+            states = found.setdefault(name, {})
+            if state is not None:
+                states[SubscriptionState(state)] = number
+    return found
+
+
 def list_counts(store: Store) -> dict[str, int]:
     """Every list, and how many people are active on it."""
     query = (

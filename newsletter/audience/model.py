@@ -111,6 +111,29 @@ class ImportProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnsRead:
+    """What an import made of a file's columns.
+
+    ``fields`` are ours with the header's cell each (empty: none), ``attributes`` have their names
+    here, ``evidence`` is kept with the consent, ``ignored`` is not taken over.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = [f"{name} ← {cell or '(none)'}" for name, cell in self.fields.items()]
+        told.append(f"attributes: {', '.join(self.attributes) or '(none)'}")
+        if self.evidence:
+            told.append(f"kept with the consent: {', '.join(self.evidence)}")
+        if self.ignored:
+            told.append(f"not taken over: {', '.join(self.ignored)}")
+        return "; ".join(told)
+
+
+@dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import did: every row of the file is counted once.
 
@@ -118,6 +141,10 @@ class ImportReport:
     ``suppressed`` (by its weightiest reason), ``newly_suppressed`` (rows of a file of people who
     left), ``duplicates`` and ``rejected``. ``batch`` names the file's rows in `import_member`,
     ``format`` what the file was taken for (`newsletter.audience.formats`).
+
+    Of the rejected, ``said_left`` are rows of a plain file whose status says that they left, or
+    never said yes. ``undated`` are rows whose time of joining could not be read. ``rejects`` is the
+    file with what was left out; empty: none was written.
     """
 
     list_name: str
@@ -133,6 +160,10 @@ class ImportReport:
     newly_suppressed: int = 0
     duplicates: int = 0
     rejected: int = 0
+    said_left: int = 0
+    undated: int = 0
+    rejects: str = ""
+    columns: ColumnsRead = field(default_factory=ColumnsRead)
     problems: tuple[ImportProblem, ...] = ()
     """The first few rejected rows."""
 
@@ -149,9 +180,31 @@ class ImportReport:
             "already unsubscribed": self.already_unsubscribed,
             **{f"suppressed ({reason})": n for reason, n in sorted(self.suppressed.items())},
             "newly suppressed": self.newly_suppressed,
-            "duplicates": self.duplicates,
+            "duplicate" if self.duplicates == 1 else "duplicates": self.duplicates,
             "rejected": self.rejected,
         }
         told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
         taken_for = "" if self.format == "plain" else f" (format {self.format})"
-        return f"{self.rows:,} rows into the list {self.list_name}{taken_for}: {told}"
+        rows = "row" if self.rows == 1 else "rows"
+        return f"{self.rows:,} {rows} into the list {self.list_name}{taken_for}: {told}"
+
+    def notes(self) -> list[str]:
+        """What else a person should know: columns, what was left out, and the next step."""
+        notes = [f"columns: {self.columns}"]
+        if self.rejects:
+            notes.append(
+                f"What was left out is in {self.rejects}, with the reason: mend its rows and "
+                "import it."
+            )
+        if self.said_left:
+            notes.append(
+                f"Of the rejected, {self.said_left:,} left or never said yes, as their status "
+                "says. They are not suppressed by this: put those who left into a file of their "
+                "own and import it with --format unsubscribes."
+            )
+        if self.undated:
+            notes.append(
+                f"When somebody joined could not be read in {self.undated:,} of the rows: who is "
+                "new counts as joined today. Write it as 2026-01-31."
+            )
+        return notes

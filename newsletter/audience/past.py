@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
+from newsletter.audience.times import iso
 from newsletter.store.schema import attempt, campaign, consent_event, delivery, event
 
 _NOT_TRIED = "queued"
@@ -45,7 +46,7 @@ def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dic
                 "list": row.audience,
                 "campaign": row.id,
                 "outcome": f"skipped: {row.skipped}" if row.skipped else outcome,
-                "at": row.created_at if at is None else at,
+                "at": iso(row.created_at if at is None else at),
             }
         )
     return found
@@ -59,7 +60,7 @@ def reports_of(connection: Connection, address_hash: bytes) -> list[dict[str, An
         .where(event.c.address_hash == address_hash, event.c.verified == 1)
         .order_by(event.c.at, event.c.id)
     )
-    return [dict(row) for row in rows.mappings()]
+    return [{**row, "at": iso(row["at"])} for row in rows.mappings()]
 
 
 def sent_to(connection: Connection, key: str, uid: int | None) -> ColumnElement[bool]:

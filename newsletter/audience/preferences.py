@@ -27,15 +27,21 @@ def reader(connection: Connection, uid: int) -> Row[Any] | None:
 
 def active_lists(connection: Connection, person: Row[Any]) -> frozenset[str]:
     """The lists that a reader gets mail of."""
+    return frozenset(active_titles(connection, person))
+
+
+def active_titles(connection: Connection, person: Row[Any]) -> dict[str, str]:
+    """The same, by name, with the title of each; its name where it has none."""
     query = (
-        select(mailing_list.c.name)
+        select(mailing_list.c.name, mailing_list.c.title)
         .join(subscription, subscription.c.list_id == mailing_list.c.id)
         .where(
             subscription.c.subscriber_id == person.id,
             subscription.c.state == SubscriptionState.ACTIVE,
         )
+        .order_by(mailing_list.c.name)
     )
-    return frozenset(connection.execute(query).scalars())
+    return {row.name: row.title or row.name for row in connection.execute(query)}
 
 
 def gets_mail(connection: Connection, uid: int) -> bool:
@@ -99,15 +105,23 @@ def pause(connection: Connection, person: Row[Any], until: float, consent: Conse
 
 def change_address(
     connection: Connection, person: Row[Any], email: str, keys: Keys, consent: Consent
-) -> bool:
+) -> bool | None:
     """Write to another address from now on, which its reader has confirmed.
 
     Its reader's yes ends an earlier unsubscribe of it; every other suppression of either address
     stays with that address. Links that were mailed to the former one run out: whoever reads it
     now must not move or erase what is somebody else's.
 
+    Leaving locks the same row (`newsletter.audience.unsubscribe.find_readers`): it comes before,
+    and is seen here, or after, and ends mail to the new address.
+
+    Args:
+        connection: A write transaction.
+        person: From `reader`; perhaps out of date.
+
     Returns:
-        False where another subscriber has that address; then nothing changes.
+        False where another subscriber has that address, None where the reader has left or was
+        erased meanwhile; then nothing changes.
 
     Raises:
         InputError: The address is none we can write to.
@@ -115,6 +129,10 @@ def change_address(
     """
     check_suppression_key_within(connection, keys)
     email = check_address(email)
+    now = _locked(connection, person)
+    # The wish to get nothing would stay behind with the former address.
+    if now is None or SuppressionReason.UNSUBSCRIBED in reasons(connection, now.address_hash):
+        return None
     holder = find(connection, email)
     if holder is not None and holder.id != person.id:
         return False
@@ -126,6 +144,11 @@ def change_address(
     forget_links(connection, person.uid)
     record(connection, person.uid, "", "address-changed", consent)
     return True
+
+
+def _locked(connection: Connection, person: Row[Any]) -> Row[Any] | None:
+    query = select(subscriber).where(subscriber.c.id == person.id)
+    return connection.execute(query.with_for_update()).first()
 
 
 def _update(connection: Connection, person: Row[Any], values: Mapping[str, Any]) -> None:

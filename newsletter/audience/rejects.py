@@ -26,6 +26,11 @@ class Rejects:
         self._header = header
         self._file: TextIO | None = None
 
+    @property
+    def written(self) -> Path | None:
+        """The file, if any row was written to it."""
+        return self._path if self._file else None
+
     def add(self, line: int, reason: str, cells: Sequence[str]) -> None:
         """Write one row down."""
         if self._path is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 from newsletter.audience.address import check_address, is_plain
 from newsletter.audience.csv_reader import CsvFile
-from newsletter.audience.header import Columns, normalise
+from newsletter.audience.header import REASONS, Columns, normalise
 from newsletter.audience.model import ImportProblem
 from newsletter.audience.rejects import Rejects
 from newsletter.errors import InputError, UnavailableError
@@ -32,14 +33,14 @@ _LEFT = re.compile(
     r"|spam([ -]?complaint)?|(block|black)(-?list)?ed|suppressed|removed|deleted|erased|disabled"
     r"|inactive|pending|unconfirmed"
 )
-_NO = frozenset(["", "0", "f", "false", "n", "no", "none"])
+_NO = frozenset(["", "0", "f", "false", "n", "no", "none", "null"])
 
 
 class StagedRow(NamedTuple):
     """One good row. ``attributes`` and ``evidence`` are JSON.
 
     ``left`` is why nobody may mail them (a `SuppressionReason`; empty: they may be), ``left_at``
-    since when, in Unix seconds.
+    since when, ``joined_at`` when they joined as the file says, both in Unix seconds.
     """
 
     line: int
@@ -53,6 +54,11 @@ class StagedRow(NamedTuple):
     evidence: str
     left: str
     left_at: float | None
+    joined_at: float | None
+
+
+class _LeftError(InputError):
+    """A row of a plain file says that they left, or never said yes."""
 
 
 _INSERT = f"INSERT INTO staged VALUES ({', '.join('?' * len(StagedRow._fields))})"  # noqa: S608
@@ -66,7 +72,10 @@ class Staging:
         self.rows = 0
         self.rejected = 0
         self.duplicates = 0
+        self.said_left = 0
+        self.undated = 0
         self.problems: list[ImportProblem] = []
+        self._now = time.time()
         self._columns = columns
         self._rejects = rejects
         self._database = sqlite3.connect("", isolation_level=None)
@@ -128,7 +137,7 @@ class Staging:
                 line, first = found.fetchone() or (0, 0)
 
     def _good(self, progress: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
-        read = _row_reader(self._columns)
+        read = _row_reader(self._columns, self._joined_at)
         for number, (line, cells, problem) in enumerate(self.file.rows(), start=1):
             self.rows = number
             if number % _PROGRESS_EVERY == 0:
@@ -138,7 +147,16 @@ class Staging:
                     raise InputError(problem)
                 yield read(line, cells)
             except InputError as error:
+                self.said_left += isinstance(error, _LeftError)
                 self._reject(line, error.message, cells)
+
+    def _joined_at(self, cell: str) -> float | None:
+        """When somebody joined; what is no time in the past is counted and says nothing."""
+        at = _seconds(cell)
+        if at is not None and 0 < at <= self._now:
+            return at
+        self.undated += 1
+        return None
 
     def _reject(self, line: int, reason: str, cells: list[str]) -> None:
         self.rejected += 1
@@ -158,7 +176,9 @@ def _needing_room() -> Iterator[None]:
         ) from None
 
 
-def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ...]]:
+def _row_reader(
+    columns: Columns, when: Callable[[str], float | None]
+) -> Callable[[int, list[str]], tuple[object, ...]]:
     width = columns.width
     # The cell after the last is blank: it stands in for every column that the file lacks.
     wanted = (
@@ -168,6 +188,7 @@ def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ..
         columns.language,
         columns.time_zone,
         columns.left_at,
+        columns.joined,
     )
     pick = itemgetter(*(index if index >= 0 else width for index in wanted))
     attributes = _json_writer(columns.attributes)
@@ -177,7 +198,7 @@ def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ..
 
     def read(line: int, cells: list[str]) -> tuple[object, ...]:
         cells = [*cells, ""] if len(cells) == width else _fit(cells, width)
-        email, first, last, language, zone, left_at = pick(cells)
+        email, first, last, language, zone, left_at, joined = pick(cells)
         if not is_plain(email):
             email = check_address(email) if email else _missing()
         if columns.status:
@@ -200,6 +221,7 @@ def _row_reader(columns: Columns) -> Callable[[int, list[str]], tuple[object, ..
             evidence(cells),
             left,
             since,
+            when(joined) if joined else None,
         )
 
     return read
@@ -218,10 +240,10 @@ def _missing() -> str:
 def _refuse_left(columns: Columns, cells: list[str]) -> None:
     for name, index in columns.status:
         value = cells[index]
-        # Whatever stands under `suppressed` is a reason: a word, several, or a mere yes.
-        says_so = value.lower() not in _NO if name == "suppressed" else _LEFT.fullmatch(value)
+        # Whatever stands under `suppressed` is a reason: a word, several, a time, or a mere yes.
+        says_so = value.lower() not in _NO if name in REASONS else _LEFT.fullmatch(value)
         if says_so:
-            raise InputError(
+            raise _LeftError(
                 f"its column {name} says {value!r}: who left, or never said yes, is not imported"
             )
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Text,
+    and_,
     cast,
     delete,
     insert,
@@ -27,6 +28,7 @@ from newsletter.audience.lists import ensure_list
 from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.past import deliveries_of, reports_of, sent_to
 from newsletter.audience.suppression import lift, reasons, suppress
+from newsletter.audience.times import iso
 from newsletter.store.schema import (
     consent_event,
     delivery,
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     from newsletter.store import Store
 
 UID_BITS = 63
+NOBODY = 0
+"""The uid of consent events about an address that is no subscriber's."""
+_HASH = "address_hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +160,21 @@ def event_row(uid: int, list_name: str, action: str, consent: Consent) -> dict[s
     }
 
 
+def of_no_subscriber(hashed: bytes) -> dict[str, str]:
+    """Evidence that names an address without saying it, for an event of `NOBODY`."""
+    return {_HASH: hashed.hex()}
+
+
+def _events_of_no_subscriber(hashed: bytes) -> ColumnElement[bool]:
+    named = consent_event.c.evidence[_HASH].as_string() == hashed.hex()
+    return and_(consent_event.c.subscriber_uid == NOBODY, named)
+
+
 def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
     """Everything known of an address, as plain JSON values: a person may ask for it.
 
     That is who they are, lists, pause, consent, every issue meant for them with its outcome, and
-    what came back of it. Times are Unix seconds.
+    what came back of it. Times are ISO 8601 in UTC; without a pause, ``paused_until`` is None.
 
     Raises:
         InputError: The address is none.
@@ -168,26 +183,21 @@ def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
     key = address_key(email)
     with store.read() as connection:
         person = find(connection, email)
+        hashed = address_hash(key, keys)
         known: dict[str, Any] = {
             "email": person.email if person else email,
             "known": person is not None,
-            "suppressed": sorted(reasons(connection, address_hash(key, keys))),
+            "suppressed": sorted(reasons(connection, hashed)),
         }
         if person is not None:
-            kept = (
-                "first_name",
-                "last_name",
-                "language",
-                "time_zone",
-                "paused_until",
-                "attributes",
-                "created_at",
-            )
+            kept = ("first_name", "last_name", "language", "time_zone", "attributes")
             known |= {name: person._mapping[name] for name in kept}
+            known["created_at"] = iso(person.created_at)
+            known["paused_until"] = iso(person.paused_until) if person.paused_until else None
             known["lists"] = _lists_of(connection, person.id)
-            known["consent"] = _consents_of(connection, person.uid)
+        known["consent"] = _consents_of(connection, person.uid if person else NOBODY, hashed)
         known["deliveries"] = deliveries_of(connection, key, person.uid if person else None)
-        known["reports"] = reports_of(connection, address_hash(key, keys))
+        known["reports"] = reports_of(connection, hashed)
         return known
 
 
@@ -201,14 +211,25 @@ def _lists_of(connection: Connection, person_id: int) -> dict[str, str]:
     return {row.name: row.state for row in connection.execute(query)}
 
 
-def _consents_of(connection: Connection, uid: int) -> list[dict[str, Any]]:
+def _consents_of(connection: Connection, uid: int, hashed: bytes) -> list[dict[str, Any]]:
     shown = ("list_name", "action", "source", "wording_version", "evidence", "at")
+    theirs = and_(consent_event.c.subscriber_uid == uid, consent_event.c.subscriber_uid != NOBODY)
     query = (
         select(*(consent_event.c[name] for name in shown))
-        .where(consent_event.c.subscriber_uid == uid)
+        .where(_events_of_no_subscriber(hashed) | theirs)
         .order_by(consent_event.c.id)
     )
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return [
+        {**row, "evidence": _readable(row["evidence"]), "at": iso(row["at"])}
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _readable(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
+        for name, value in evidence.items()
+    }
 
 
 def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
@@ -222,7 +243,7 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         by: Who erases, for the record.
 
     Returns:
-        Whether the address was a subscriber's. It is suppressed in either case.
+        Whether anything was known of the address. It is suppressed in either case.
 
     Raises:
         InputError: The address is none.
@@ -237,24 +258,32 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         person = find(connection, key)
         theirs = sent_to(connection, key, person and person.uid)
         sent = connection.execute(select(delivery.c.address_hash).where(theirs)).scalars()
-        reports = event.c.address_hash.in_({hashed, *sent})
-        _forget_deliveries(connection, theirs)
-        connection.execute(update(event).where(reports).values(payload=b""))
-        connection.execute(delete(mailed_link).where(mailed_link.c.email_key == key))
+        reports = event.c.address_hash.in_({hashed, *sent}) & (event.c.payload != b"")
+        requests = mailed_link.c.email_key == key
+        forgotten = (
+            _forget_deliveries(connection, theirs)
+            + connection.execute(update(event).where(reports).values(payload=b"")).rowcount
+            + connection.execute(delete(mailed_link).where(requests)).rowcount
+            + _forget_evidence(connection, _events_of_no_subscriber(hashed))
+        )
         if person is None:
-            return False
+            return forgotten > 0
         connection.execute(delete(mailed_link).where(mailed_link.c.subscriber_uid == person.uid))
-        uid = consent_event.c.subscriber_uid == person.uid
-        connection.execute(update(consent_event).where(uid).values(evidence={}))
+        _forget_evidence(connection, consent_event.c.subscriber_uid == person.uid)
         record(connection, person.uid, "", "erased", Consent(by, at))
         connection.execute(delete(import_member).where(import_member.c.subscriber_id == person.id))
         connection.execute(delete(subscriber).where(subscriber.c.id == person.id))
         return True
 
 
-def _forget_deliveries(connection: Connection, theirs: ColumnElement[bool]) -> None:
+def _forget_evidence(connection: Connection, theirs: ColumnElement[bool]) -> int:
+    found = connection.execute(update(consent_event).where(theirs).values(evidence={}))
+    return found.rowcount
+
+
+def _forget_deliveries(connection: Connection, theirs: ColumnElement[bool]) -> int:
     nobody = f"erased-{secrets.token_hex(16)}-"
-    connection.execute(
+    found = connection.execute(
         update(delivery)
         .where(theirs)
         .values(
@@ -265,3 +294,4 @@ def _forget_deliveries(connection: Connection, theirs: ColumnElement[bool]) -> N
             attributes={},
         )
     )
+    return found.rowcount

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from newsletter.cli.counted import counted
 from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json, say
 from newsletter.errors import UsageError
 
@@ -100,33 +101,39 @@ def wishes(line: CommandLine, as_json: bool) -> None:
     Anybody can write in another's name, so a person decides: `subscribers suppress` does
     what is asked, and takes the wish off this list.
     """
+    from newsletter.audience.times import iso
     from newsletter.events.wishes import open_wishes
 
     with line.desk() as desk:
         found = open_wishes(desk.store)
     if as_json:
-        rows = [{"email": each.email, "at": each.at, "subject": each.subject} for each in found]
+        rows = [
+            {"email": each.email, "at": iso(each.at), "subject": each.subject} for each in found
+        ]
         print_json({"wishes": rows})
         return
     for each in found:
         day = datetime.fromtimestamp(each.at, UTC).date()
         click.echo(f"{day}  {each.email or '(no address)'}  {each.subject}")
-    say(f"{len(found):,} asked to leave by mail without proof")
+    say(f"{counted(len(found), 'wish', 'wishes')} to leave by mail without proof")
+
+
+_ASKED = "of these asked to leave (see `bounces wishes`)"
 
 
 def as_summary(taken: Taken) -> str:
     """What was done, in one line a person reads."""
-    counts = {
-        **{f"{kind}": n for kind, n in sorted(taken.kinds.items())},
-        "events seen before": taken.repeated,
-        "events without proof, kept only": taken.unverified,
-        "of these asked to leave (see `bounces wishes`)": taken.asked_to_leave,
-        "newly suppressed": taken.suppressed,
-        "doubts settled": taken.settled,
-    }
-    told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+    counts = [
+        *((n, str(kind), str(kind)) for kind, n in sorted(taken.kinds.items())),
+        (taken.repeated, "event seen before", "events seen before"),
+        (taken.unverified, "event without proof, kept only", "events without proof, kept only"),
+        (taken.asked_to_leave, _ASKED, _ASKED),
+        (taken.suppressed, "newly suppressed", "newly suppressed"),
+        (taken.settled, "doubt settled", "doubts settled"),
+    ]
+    told = ", ".join(counted(*each) for each in counts if each[0])
     held = "".join(f"; campaign {each} is paused" for each in taken.held)
-    return f"{taken.messages:,} messages{': ' if told else ''}{told}{held}"
+    return f"{counted(taken.messages, 'message')}{': ' if told else ''}{told}{held}"
 
 
 def as_places(done: Collected) -> str:

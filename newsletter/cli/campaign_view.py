@@ -81,5 +81,6 @@ def show_status(result: Status) -> None:
 
 
 def show_import(report: ImportReport) -> None:
-    """What an import did, in a line or two."""
-    say(report.summary())
+    """What an import did, line by line."""
+    for told in (report.summary(), *report.notes()):
+        say(told)

@@ -9,6 +9,8 @@ import click
 from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from newsletter.campaign.freeze import Audience
     from newsletter.store import Store
 
@@ -39,9 +41,10 @@ def audience_of(store: Store, list_name: str, segment: str | None, batch: str = 
         batch: The import whose rows alone are meant; empty for all.
 
     Raises:
-        UsageError: The segment is none, or names a list or an attribute that is not there.
+        UsageError: The segment is none, can be read both ways, or names a list or an attribute
+            that is not there.
     """
-    from newsletter.audience.segments import check_names, parse_segment
+    from newsletter.audience.segments import check_names, parse_segment, require_clear
     from newsletter.campaign.freeze import Audience
 
     if segment is None:
@@ -49,7 +52,24 @@ def audience_of(store: Store, list_name: str, segment: str | None, batch: str = 
     condition = parse_segment(segment)
     with store.read() as connection:
         check_names(connection, segment, condition, list_name)
+        # What was frozen before must be found again by its own words.
+        if not _is_under_way(connection, list_name, str(condition)):
+            require_clear(segment, condition)
     return Audience(list_name, batch, condition)
+
+
+def _is_under_way(connection: Connection, list_name: str, segment: str) -> bool:
+    from sqlalchemy import select
+
+    from newsletter.campaign.states import ENDED
+    from newsletter.store.schema import campaign
+
+    query = select(campaign.c.id).where(
+        campaign.c.audience == list_name,
+        campaign.c.segment == segment,
+        campaign.c.state.not_in(ENDED),
+    )
+    return connection.execute(query).first() is not None
 
 
 @click.command(
@@ -57,7 +77,7 @@ def audience_of(store: Store, list_name: str, segment: str | None, batch: str = 
 Examples:
   send.py subscribers count --list readers
   send.py subscribers count --list readers --segment 'city in (Vienna, Graz) and not list = trial'
-  send.py subscribers count --list readers --segment 'joined > 30 days ago' --json
+  send.py subscribers count --list readers --segment 'joined within 30 days' --json
 """
 )
 @click.option("--list", "list_name", required=True, help="The list.")
@@ -65,7 +85,11 @@ Examples:
 @json_option
 @pass_line
 def count(line: CommandLine, list_name: str, segment: str | None, as_json: bool) -> None:
-    """How many are on a list or in a segment of it, and how many of these can be mailed."""
+    """How many are on a list or in a segment of it, and how many of these can be mailed.
+
+    Everybody on the list counts, also who left it or awaits confirmation; `subscribers lists`
+    tells these apart.
+    """
     from newsletter.audience import list_id
     from newsletter.campaign.freeze import skips
 
@@ -77,11 +101,13 @@ def count(line: CommandLine, list_name: str, segment: str | None, as_json: bool)
         with desk.store.read() as connection:
             skipped = skips(connection, audience)
     matching, mailable = sum(skipped.values()), skipped.pop("", 0)
+    means = _dated(audience)
     if as_json:
         print_json(
             {
                 "list": list_name,
                 "segment": audience.segment or None,
+                "means": means or None,
                 "matching": matching,
                 "mailable": mailable,
                 "skipped": skipped,
@@ -90,6 +116,17 @@ def count(line: CommandLine, list_name: str, segment: str | None, as_json: bool)
         return
     where = f" where {audience.segment}" if audience.segment else ""
     click.echo(f"{matching:,} on the list {list_name}{where}")
+    if means != audience.segment:
+        click.echo(f"  today that is: {means} (days in UTC)")
     for reason, number in sorted(skipped.items()):
         click.echo(f"  not mailed, {reason}: {number:,}")
     click.echo(f"  can be mailed: {mailable:,}")
+
+
+def _dated(audience: Audience) -> str:
+    """The segment with dates for days that are counted from today."""
+    import time
+
+    from newsletter.audience.segments import dated
+
+    return "" if audience.condition is None else str(dated(audience.condition, time.time()))

@@ -1,19 +1,21 @@
-"""subscribers: import, export, show, suppress, erase, lists."""
+"""subscribers: import, export, show, suppress, unsuppress, erase, lists."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.counted import counted
 from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import count
 from newsletter.errors import UsageError
+
+if TYPE_CHECKING:
+    from newsletter.store import Store
 
 
 @click.group()
@@ -32,7 +34,7 @@ Examples:
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--list", "list_name", default="", help="The list to join. [the file's name]")
-@click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; writes only rejects.")
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file with bad ones.")
 @click.option(
     "--rejects",
@@ -57,9 +59,10 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     """Read a CSV file into a list. Nobody who left comes back by it.
 
     The whole file is checked before anything changes. Reads our columns (see
-    subscribers.example.csv); other columns become attributes. The exports of Mailchimp, listmonk,
-    Substack, Constant Contact and SendGrid are known by their headers, and who left there is
-    suppressed here.
+    subscribers.example.csv), also by some other names; further columns become attributes, and the
+    summary says which is what. The exports of Mailchimp, listmonk, Substack, Constant Contact and
+    SendGrid are known by their headers, and who left there is suppressed here. A list of your own
+    of people who left needs `--format unsubscribes`.
     """
     from newsletter.audience import import_csv
     from newsletter.audience.formats import FORMATS
@@ -82,9 +85,9 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     if as_json:
         print_json(report.as_json())
     else:
-        click.echo(report.summary())
+        click.echo("\n".join((report.summary(), *report.notes())))
     if dry_run:
-        say("Dry run: nothing changed.")
+        say(f"Dry run: nothing changed{' but that file' if report.rejects else ''}.")
 
 
 @subscribers.command(epilog="Example: send.py subscribers export --list readers > readers.csv")
@@ -106,8 +109,12 @@ def export(line: CommandLine, list_name: str) -> None:
 @json_option
 @pass_line
 def show(line: CommandLine, address: str, as_json: bool) -> None:
-    """Everything that is known of one address."""
+    """Whether mail goes to an address, and everything that is known of it.
+
+    Times are UTC.
+    """
     from newsletter.audience import show as look_up
+    from newsletter.cli.one_reader import describe
 
     with line.desk() as desk:
         known = look_up(desk.store, address, desk.keys)
@@ -118,52 +125,28 @@ def show(line: CommandLine, address: str, as_json: bool) -> None:
         click.echo(told)
 
 
-def describe(known: Mapping[str, Any]) -> Iterator[str]:
-    """What `show` knows, line by line."""
-    for name, value in known.items():
-        if name in _DATED:
-            for event in value:
-                yield f"{_day(event['at'])}  {_DATED[name].format_map(event)}"
-        elif name == "paused_until":
-            yield f"{name}: {_day(value) if value else 'no'}"
-        elif isinstance(value, Mapping):
-            yield f"{name}: " + (", ".join(f"{k}: {v}" for k, v in value.items()) or "none")
-        elif isinstance(value, list):
-            yield f"{name}: " + (", ".join(map(str, value)) or "no")
-        elif isinstance(value, bool):
-            yield f"{name}: {'yes' if value else 'no'}"
-        else:
-            yield f"{name}: {_day(value) if name.endswith('_at') else value}"
-
-
-_DATED = {
-    "consent": "{action} {list_name} ({source})",
-    "deliveries": "{issue}: {outcome}",
-    "reports": "{kind}, {verdict} ({source})",
-}
-"""What has a time each, as a line."""
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 @subscribers.command()
 @json_option
 @pass_line
 def lists(line: CommandLine, as_json: bool) -> None:
-    """Every list, with how many people are active on it."""
-    from newsletter.audience import list_counts
+    """Every list, with how many people are on it, and how many of these are active.
+
+    `subscribers count` says how many of a list can be mailed: who is active may have bounced, say.
+    """
+    from newsletter.audience import SubscriptionState, list_states
 
     with line.desk() as desk:
-        counts = list_counts(desk.store)
+        found = list_states(desk.store)
     if as_json:
-        print_json(counts)
-    elif not counts:
+        active = SubscriptionState.ACTIVE
+        print_json({name: states.get(active, 0) for name, states in found.items()})
+    elif not found:
         say("No list yet: send.py subscribers import FILE --list NAME")
     else:
-        for name, number in counts.items():
-            click.echo(f"{name}: {number:,} active")
+        for name, states in found.items():
+            told = ", ".join(f"{states[state]:,} {state}" for state in sorted(states))
+            people = counted(sum(states.values()), "person", "people")
+            click.echo(f"{name}: {people}{f' ({told})' if told else ''}")
 
 
 @subscribers.command(epilog='Example: send.py subscribers suppress x@y.example --reason "asked"')
@@ -172,12 +155,44 @@ def lists(line: CommandLine, as_json: bool) -> None:
 @by_option
 @pass_line
 def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
-    """Never mail an address again."""
-    from newsletter.audience import suppress_address
+    """Never mail an address again. `unsuppress` takes it back."""
+    from newsletter.audience import find, suppress_address
 
     with line.desk(by=by) as desk:
         suppress_address(desk.store, address, desk.keys, note=f"{desk.by}: {reason}")
-    say("Suppressed. It is skipped in every send, also after an import.")
+        with desk.store.read() as connection:
+            known = find(connection, address) is not None
+        doubt = "" if known else f" No reader here has it.{_is_it_right(desk.store, address)}"
+    say(f"Suppressed. It is skipped in every send, also after an import.{doubt}")
+
+
+@subscribers.command(
+    epilog="""\b
+Example:
+  send.py subscribers unsuppress x@y.example --by maria --reason "a typing error of ours"
+"""
+)
+@click.argument("address")
+@click.option("--reason", required=True, help="Why, for the record.")
+@by_option
+@pass_line
+def unsuppress(line: CommandLine, address: str, reason: str, by: str) -> None:
+    """Take back what `suppress` did.
+
+    No other reason is lifted: who unsubscribed, complained, bounced or was erased stays away.
+    Exits 1 when such a reason stands, or when there was nothing to take back.
+    """
+    from newsletter.audience import unsuppress_address
+
+    with line.desk(by=by) as desk:
+        done = unsuppress_address(desk.store, address, desk.keys, by=desk.by, reason=reason)
+    if done.lifted:
+        say(f"{address} is no longer suppressed by hand. That is on record.")
+    else:
+        say(f"{address} was not suppressed by hand: nothing changed.")
+    if done.standing:
+        say(f"No mail goes there: {', '.join(sorted(done.standing))}. That is not ours to lift.")
+    sys.exit(0 if done.lifted and not done.standing else 1)
 
 
 @subscribers.command(epilog="Example: send.py subscribers erase reader01@mail.example")
@@ -186,14 +201,29 @@ def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
 @by_option
 @pass_line
 def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
-    """Delete what is known of a person; a keyed hash stays, so that no import brings them back."""
+    """Delete what is known of a person; a keyed hash stays, so that no import brings them back.
+
+    Exits 1 when nothing was known of the address. It is suppressed all the same, but the person
+    who asked may be known by another.
+    """
     from newsletter.audience import erase as forget
 
     if not yes:
         click.confirm(f"Erase {address} for good?", abort=True, err=True)
     with line.desk(by=by) as desk:
-        forget(desk.store, address, desk.keys, by=desk.by)
-    say("Erased. The address stays suppressed.")
+        if forget(desk.store, address, desk.keys, by=desk.by):
+            say("Erased. The address stays suppressed.")
+            return
+        right = _is_it_right(desk.store, address)
+    say(f"Nothing was known of {address}; it is suppressed from now on.{right}")
+    sys.exit(1)
+
+
+def _is_it_right(store: Store, address: str) -> str:
+    from newsletter.audience import near_addresses
+
+    near = near_addresses(store, address)
+    return " Is the address right?" + (f" There is {' and '.join(near)}." if near else "")
 
 
 subscribers.add_command(count)

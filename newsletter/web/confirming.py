@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from newsletter.audience import (
     Consent,
@@ -155,7 +156,8 @@ class Confirming:
         if await self._spend(visit) is None:
             return self._expired(visit.lang)
         headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
-        return JSONResponse(known, headers=headers)
+        text = json.dumps(known, ensure_ascii=False, indent=2)
+        return Response(text, media_type="application/json", headers=headers)
 
     async def _erase(self, visit: _Visit) -> Response:
         # Erasing takes the link away with all else: spent before, it would be lost if that failed.

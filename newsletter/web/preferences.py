@@ -6,6 +6,7 @@ moves a reader's data goes by a fresh link to the address itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,8 +26,9 @@ from newsletter.audience import (
     make_link,
     reasons,
 )
-from newsletter.audience.preferences import active_lists, choose, pause, reader
+from newsletter.audience.preferences import active_lists, active_titles, choose, pause, reader
 from newsletter.errors import NewsletterError
+from newsletter.settings import Topic
 from newsletter.web.guard import from_own_page
 from newsletter.web.language import long_date
 from newsletter.web.limits import LINK_BY_READER, take
@@ -45,11 +47,12 @@ _BY_MAIL = {
 class Standing:
     """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause.
 
-    ``left`` can be taken back by joining again, what else is ``blocked`` cannot.
+    ``active`` has the lists they get mail of, with their titles. ``left`` can be taken back by
+    joining again, what else is ``blocked`` cannot.
     """
 
     language: str
-    active: frozenset[str]
+    active: Mapping[str, str]
     left: bool
     blocked: bool
     paused_until: float
@@ -85,11 +88,14 @@ class Preferences:
         if what in _BY_MAIL:
             return await self._mail(request, token.subscriber_uid, _BY_MAIL[what])
         topics = frozenset(str(name) for name in fields.getlist("topic"))
-        saved = await run_in_threadpool(self._apply, token.subscriber_uid, what, topics)
+        others = frozenset(str(name) for name in fields.getlist("other"))
+        saved = await run_in_threadpool(self._apply, token.subscriber_uid, what, topics, others)
         return self._back(request, "saved" if saved else "")
 
-    def _apply(self, uid: int, what: str, topics: frozenset[str]) -> bool:
-        """Gives False where nothing may change, as on a page that was opened before they left."""
+    def _apply(self, uid: int, what: str, topics: frozenset[str], others: frozenset[str]) -> bool:
+        """Do it; ``others`` are lists that nobody joins by themselves and this reader was shown.
+
+        Gives False where nothing may change, as on a page that was opened before they left."""
         store = self._site.store
         with store.write() as connection:
             person = reader(connection, uid)
@@ -99,6 +105,7 @@ class Preferences:
             consent = Consent(SOURCE, now)
             if what == "topics":
                 offered = [topic.list for topic in self._site.settings.join.topics]
+                offered += sorted((others & active_lists(connection, person)) - set(offered))
                 choose(connection, person, topics, offered, consent)
             elif what in {"pause", "resume"}:
                 until = now + PAUSE_S if what == "pause" else 0.0
@@ -164,7 +171,7 @@ class Preferences:
             found = reasons(connection, person.address_hash)
             return Standing(
                 language=person.language,
-                active=active_lists(connection, person),
+                active=active_titles(connection, person),
                 left=SuppressionReason.UNSUBSCRIBED in found,
                 blocked=bool(found - {SuppressionReason.UNSUBSCRIBED}),
                 paused_until=person.paused_until if person.paused_until > now else 0.0,
@@ -180,6 +187,7 @@ class Preferences:
             "preferences.html",
             lang=lang,
             topics=self._site.settings.join.topics,
+            others=self._others(standing),
             active=standing.active,
             left=standing.left,
             blocked=standing.blocked,
@@ -188,6 +196,15 @@ class Preferences:
             path=f"{self._site.base}/p/{text}",
             leave=f"{self._site.base}/u/{text}",
         )
+
+    def _others(self, standing: Standing) -> list[Topic]:
+        """Lists that can be left here and not joined."""
+        joinable = {topic.list for topic in self._site.settings.join.topics}
+        return [
+            Topic(list=name, title=title)
+            for name, title in standing.active.items()
+            if name not in joinable
+        ]
 
     def _back(self, request: Request, notice: str) -> Response:
         path = f"{self._site.base}/p/{request.path_params['token']}"

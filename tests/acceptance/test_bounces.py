@@ -56,7 +56,9 @@ def test_reading_mail_that_proves_nothing_keeps_it_and_says_so(project: Project)
     (project.folder / "returned.eml").write_bytes(NOTICE)
     first = project.json("bounces", "read", "returned.eml")
     assert (first["messages"], first["unverified"], first["suppressed"]) == (1, 1, 0)
-    assert "1 events seen before" in project.run("bounces", "read", "-", stdin=NOTICE.decode())
+    assert "1 message: 1 bounce, 1 event seen before" in project.run(
+        "bounces", "read", "-", stdin=NOTICE.decode()
+    )
     assert "missing" in project.run("bounces", "read", "missing", exit_code=1)
     assert "no Maildir" in project.run("bounces", "read", "issues", exit_code=1)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
 from tests.acceptance.conftest import Project, Relay
 
 
@@ -22,6 +26,7 @@ def test_a_count_adds_up_and_says_why(project: Project) -> None:
     assert found == {
         "list": "readers",
         "segment": 'city = "Wien" and age < 29',
+        "means": 'city = "Wien" and age < 29',
         "matching": 4,
         "mailable": 3,
         "skipped": {"manual": 1},
@@ -49,6 +54,38 @@ def test_a_segment_is_sent_shown_and_not_changed_under_way(project: Project, rel
     assert 'city = "Wien"' in project.run("report", 2)
     project.run(*wanted[:-2], "--live", "--confirm", 5)
     assert len(relay.recipients) == len(set(relay.recipients)) == 9
+
+
+def test_days_ago_are_said_clearly_and_counted_with_their_date(project: Project) -> None:
+    ready(project)
+    count = ("subscribers", "count", "--list", "readers", "--segment")
+    said = project.run(*count, "joined > 30 days ago", exit_code=2)
+    assert "joined after 30 days ago" in said
+    assert "joined before 30 days ago" in said
+    said = project.run(*count, "joined within 30 days")
+    day = datetime.now(UTC).date() - timedelta(30)
+    assert "10 on the list readers where joined within 30 days" in said
+    assert f"today that is: joined >= {day}" in said
+    assert project.json(*count, "joined before 30 days ago")["matching"] == 0
+
+
+def test_a_campaign_frozen_by_the_former_words_is_finished_by_them(
+    project: Project, relay: Relay
+) -> None:
+    ready(project)
+    former = "subscribed >= 30 days ago"
+    wanted = ("send", project.issue, "--list", "readers", "--segment")
+    now = ("--live", "--confirm", 9)
+    refused = project.run(*wanted, former, *now, exit_code=2)
+    assert "can be read both ways" in refused
+    later = ("--at", "2099-01-01T09:00", "--detach")
+    project.run(*wanted, "subscribed within 30 days", *now, *later)
+    with closing(sqlite3.connect(project.folder / "var" / "newsletter.db")) as database:
+        database.execute("UPDATE campaign SET segment = ?", [former])
+        database.commit()
+    project.run(*wanted, former, *now, *later)
+    assert project.json("status", 1)["segment"] == former
+    assert relay.recipients == []
 
 
 def test_a_wrong_segment_points_at_the_column(project: Project) -> None:

@@ -11,6 +11,8 @@ LIST = "list"
 ATTRIBUTE = "attribute."
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "empty", "contains", "days", "ago"})
 SIZES = ("<", "<=", ">", ">=")
+TIMES = ("before", "after", "within")
+"""Words only between a date and its value: elsewhere they may be names of attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,16 @@ class DaysAgo:
 
 
 @dataclass(frozen=True, slots=True)
+class Days:
+    """The days in UTC from that many before today until today."""
+
+    days: int
+
+    def __str__(self) -> str:
+        return f"{self.days} days"
+
+
+@dataclass(frozen=True, slots=True)
 class Number:
     """A number as it was written: digits, perhaps a minus sign and a decimal point."""
 
@@ -77,7 +89,7 @@ class Comparison:
 
     name: Name
     operator: str
-    value: Text | Day | DaysAgo | Number
+    value: Text | Day | DaysAgo | Days | Number
 
     def __str__(self) -> str:
         return f"{self.name} {self.operator} {self.value}"

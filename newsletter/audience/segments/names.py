@@ -36,7 +36,7 @@ def check_names(connection: Connection, text: str, condition: Condition, list_na
     Raises:
         UsageError: Shows the column, and what there is.
     """
-    tests = list(_tests(condition))
+    tests = list(each_test(condition))
     if any(test.name.attribute for test in tests):
         known = attribute_names(connection, list_name)
         for name in (test.name for test in tests if test.name.attribute):
@@ -48,6 +48,18 @@ def check_names(connection: Connection, text: str, condition: Condition, list_na
             _require(text, value, sorted(lists), "there is no list")
 
 
+def each_test(condition: Condition) -> Iterator[Comparison | OneOf | Empty]:
+    """The tests that a segment is made of, in order."""
+    match condition:
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from each_test(term)
+        case Not(term):
+            yield from each_test(term)
+        case _:
+            yield condition
+
+
 def _require(text: str, named: Name | Text, known: Sequence[str], message: str) -> None:
     if named.text in known:
         return
@@ -55,17 +67,6 @@ def _require(text: str, named: Name | Text, known: Sequence[str], message: str) 
     shown = ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
     fix = f"did you mean {' or '.join(near)}?" if near else f"there are: {shown or 'none'}"
     raise trouble(text, named.at, f"{message} {named.text!r}", fix)
-
-
-def _tests(condition: Condition) -> Iterator[Comparison | OneOf | Empty]:
-    match condition:
-        case And(terms) | Or(terms):
-            for term in terms:
-                yield from _tests(term)
-        case Not(term):
-            yield from _tests(term)
-        case _:
-            yield condition
 
 
 def _values(test: Comparison | OneOf | Empty) -> tuple[Text, ...]:

@@ -4,8 +4,11 @@ any     = all { "or" all }
 all     = one { "and" one }
 one     = "not" one | "(" any ")" | test
 test    = name ( "is" [ "not" ] "empty" | [ "not" ] "in" "(" value { "," value } ")"
-          | "contains" value | ( "=" | "!=" ) value | ( "<" | "<=" | ">" | ">=" ) size )
-size    = number, or for joined and subscribed: YYYY-MM-DD | N "days" "ago"
+          | "contains" value | ( "=" | "!=" ) value | ( "<" | "<=" | ">" | ">=" ) number )
+        | date ( ( "=" | "!=" | "<" | "<=" | ">" | ">=" | "before" | "after" ) day
+          | "within" N "days" )
+date    = "joined" | "subscribed"
+day     = YYYY-MM-DD | N "days" "ago"
 """
 
 from __future__ import annotations
@@ -20,10 +23,12 @@ from newsletter.audience.segments.model import (
     KEYWORDS,
     LIST,
     SIZES,
+    TIMES,
     And,
     Comparison,
     Condition,
     Day,
+    Days,
     DaysAgo,
     Empty,
     Name,
@@ -148,7 +153,7 @@ class _Parser:
         self._at += 1
         sign = operator.text.casefold()
         if not name.attribute and name.text in DATES:
-            return Comparison(name, sign, self._day())
+            return Comparison(name, sign, self._days() if sign == "within" else self._day())
         if sign in SIZES:
             return Comparison(name, sign, self._number())
         value = self._value()
@@ -176,10 +181,9 @@ class _Parser:
     def _day(self) -> Day | DaysAgo:
         token = self.next
         if token.kind == "word" and _DAYS.fullmatch(token.text):
-            self._at += 1
-            self._require("days")
+            days = self._days().days
             self._require("ago")
-            return DaysAgo(int(token.text))
+            return DaysAgo(days)
         try:
             if token.kind != "word" or not _DATE.fullmatch(token.text):
                 raise ValueError
@@ -189,9 +193,20 @@ class _Parser:
         self._at += 1
         return Day(day)
 
+    def _days(self) -> Days:
+        token = self.next
+        if token.kind != "word" or not _DAYS.fullmatch(token.text):
+            raise self.trouble(f"a number of days should stand here, not {token}", "write 30 days")
+        self._at += 1
+        if not self._take("day"):
+            self._require("days")
+        return Days(int(token.text))
+
     def _refuse_date(self, name: Name, word: str) -> None:
         if not name.attribute and name.text in DATES:
-            raise self.trouble(f"`{word}` does not go with {name}", f"{name} > 2026-01-31", name.at)
+            raise self.trouble(
+                f"`{word}` does not go with {name}", f"{name} after 2026-01-31", name.at
+            )
 
     def _take(self, wanted: str) -> bool:
         found = self.next.kind in {"word", "mark"} and self.next.text.casefold() == wanted
@@ -207,5 +222,5 @@ def _operators(name: Name) -> tuple[str, ...]:
     if name.attribute:
         return ("=", "!=", *SIZES, "contains")
     if name.text in DATES:
-        return ("=", "!=", *SIZES)
+        return (*TIMES, "=", "!=", *SIZES)
     return ("=", "!=") if name.text == LIST else ("=", "!=", "contains")

@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from newsletter.audience.model import SubscriptionState
 from newsletter.audience.segments import model
+from newsletter.audience.segments.dated import dated
 from newsletter.audience.segments.model import And, Comparison, Condition, Empty, Not, OneOf, Or
 from newsletter.store.schema import mailing_list, subscriber, subscription
 
@@ -58,8 +59,8 @@ def _compared(test: Comparison, now: float) -> ColumnElement[bool]:
         case model.Day(day):
             start = datetime.combine(day, time(), UTC).timestamp()
             return _on(test.name, test.operator, start)
-        case model.DaysAgo(days):
-            return _on(test.name, test.operator, now - now % DAY_S - days * DAY_S)
+        case model.DaysAgo() | model.Days():
+            return where(dated(test, now), now)
         case model.Text(text):
             if test.operator == "contains":
                 value = _text(test.name)
@@ -74,8 +75,10 @@ def _on(name: model.Name, sign: str, start: float) -> ColumnElement[bool]:
     signs = {
         "=": and_(at >= start, at < end),
         "!=": or_(at < start, at >= end),
+        "before": at < start,
         "<": at < start,
         "<=": at < end,
+        "after": at >= end,
         ">": at >= end,
         ">=": at >= start,
     }

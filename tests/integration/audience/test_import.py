@@ -206,6 +206,60 @@ def test_who_is_suppressed_is_counted_by_reason(desk: Desk, csv_file: CsvFile) -
     assert desk.show("a@b.example")["suppressed"] == ["manual"]
 
 
+def test_what_was_left_out_is_named_with_the_next_step(
+    desk: Desk, csv_file: CsvFile, tmp_path: Path
+) -> None:
+    path = csv_file("email,status", "a@b.example,active", "b@b.example,unsubscribed", "no,")
+    rejects = tmp_path / "rejects.csv"
+    report = desk.take(path, skip_invalid=True, rejects=rejects)
+    assert (report.rejected, report.said_left) == (2, 1)
+    notes = "\n".join(report.notes())
+    assert str(rejects) in notes
+    assert "Of the rejected, 1 left" in notes
+    assert "--format unsubscribes" in notes
+    assert desk.show("b@b.example")["suppressed"] == []
+    left = csv_file("email,status,unsubscribed_at", "b@b.example,unsubscribed,2024-03-01")
+    assert desk.take(left, form="unsubscribes").newly_suppressed == 1
+    assert desk.show("b@b.example")["suppressed"] == ["unsubscribed"]
+
+
+def test_a_file_without_fault_has_nothing_to_say_but_its_columns(
+    desk: Desk, csv_file: CsvFile
+) -> None:
+    report = desk.take(csv_file("email", "a@b.example"))
+    assert report.summary() == "1 row into the list readers: 1 added"
+    (note,) = report.notes()
+    assert note.startswith("columns: email ← email;")
+
+
+def test_who_joined_elsewhere_joined_then(desk: Desk, csv_file: CsvFile) -> None:
+    def joined() -> dict[str, float]:
+        with desk.store.read() as connection:
+            rows = connection.execute(select(subscriber.c.email, subscriber.c.created_at))
+            return {row.email: row.created_at for row in rows}
+
+    desk.take(csv_file("email", "d@b.example"))
+    known = joined()
+    path = csv_file(
+        "email,joined_at,city",
+        "a@b.example,2020-01-02T03:04:05Z,Wien",
+        "b@b.example,31.12.2019,",
+        "c@b.example,2999-01-01,",
+        "d@b.example,2020-01-02,",
+        "e@b.example,,",
+    )
+    report = desk.take(path)
+    assert (report.added, report.unchanged, report.undated) == (4, 1, 2)
+    assert "2 of the rows" in report.notes()[-1]
+    found = joined()
+    assert found["a@b.example"] == 1577934245.0
+    assert found["d@b.example"] == known["d@b.example"]
+    assert all(found[f"{name}@b.example"] >= known["d@b.example"] for name in "bce")
+    anna = desk.show("a@b.example")
+    assert anna["attributes"] == {"city": "Wien"}
+    assert anna["consent"][0]["evidence"]["joined_at"] == "2020-01-02T03:04:05Z"  # type: ignore[index]
+
+
 def test_a_pending_sign_up_becomes_active(desk: Desk, csv_file: CsvFile) -> None:
     with desk.store.write() as connection:
         person = add(connection, "a@b.example", desk.keys, at=1.0)
@@ -233,6 +287,9 @@ def test_a_status_column_that_says_someone_left_is_heeded(desk: Desk, csv_file: 
         ("suppressed", "true"),
         ("suppressed", "bounced complained"),
         ("suppressed", "manual"),
+        ("Unsubscribed at", "2024-03-01 12:30"),
+        ("opt-out", "1"),
+        ("unsubscribed", "yes"),
     ],
 )
 def test_who_left_in_other_words_is_no_reader(
@@ -245,6 +302,8 @@ def test_who_left_in_other_words_is_no_reader(
 
 def test_a_no_under_suppressed_is_no_reason(desk: Desk, csv_file: CsvFile) -> None:
     assert desk.take(csv_file("email,suppressed", "a@b.example,No", "b@b.example,")).added == 2
+    more = csv_file("email,unsubscribed at", "c@b.example,NULL", "d@b.example,", name="more.csv")
+    assert desk.take(more).added == 2
 
 
 def test_mailchimp_unsubscribed_files_suppress(desk: Desk, csv_file: CsvFile) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from newsletter.audience import (
     Consent,
@@ -16,6 +16,7 @@ from newsletter.audience import (
     Token,
     TokenPurpose,
     UnsubscribeResult,
+    Unsuppressed,
     add,
     check_suppression_key,
     columns,
@@ -24,16 +25,25 @@ from newsletter.audience import (
     find,
     lift,
     list_id,
+    near_addresses,
     reasons,
     resubscribe,
     subscribe,
     suppress,
     suppress_address,
     unsubscribe,
+    unsuppress_address,
 )
 from newsletter.audience.unsubscribe import UNDO_S, Click, unsubscribe_all
 from newsletter.errors import InputError, RefusedError
-from newsletter.store.schema import campaign, compiled_issue, consent_event, delivery, suppression
+from newsletter.store.schema import (
+    campaign,
+    compiled_issue,
+    consent_event,
+    delivery,
+    subscriber,
+    suppression,
+)
 from tests.integration.audience.desk import Desk
 
 ANNA = "Anna@clinic.example"
@@ -185,13 +195,71 @@ def test_erasing_leaves_a_hash_and_a_number(desk: Desk, anna: Token) -> None:
     assert erase(desk.store, "anna@CLINIC.example", desk.keys, by="office")
     everything = repr(desk.contents()).lower()
     assert "anna" not in everything
-    nothing = {"known": False, "deliveries": [], "reports": []}
+    nothing = {"known": False, "consent": [], "deliveries": [], "reports": []}
     assert desk.show(ANNA) == {"email": ANNA, "suppressed": ["erased"], **nothing}
     with desk.store.read() as connection:
         uids = set(connection.execute(select(consent_event.c.subscriber_uid)).scalars())
     assert uids == {anna.subscriber_uid}
     assert not unsubscribe(desk.store, anna, "one-click").known
     assert not erase(desk.store, ANNA, desk.keys, by="office")
+
+
+def test_what_was_sent_to_an_address_is_known_of_it_though_nobody_has_it_now(
+    desk: Desk, anna: Token
+) -> None:
+    _deliver(desk, anna)
+    with desk.store.write() as connection:
+        connection.execute(delete(subscriber))
+    assert erase(desk.store, ANNA, desk.keys, by="office")
+    assert not erase(desk.store, ANNA, desk.keys, by="office")
+
+
+def test_a_typing_error_finds_the_address_that_was_meant(desk: Desk, anna: Token) -> None:
+    with desk.store.write() as connection:
+        for other in ("hannah@clinic.example", "ben@reader.example"):
+            add(connection, other, desk.keys, at=1.0)
+    for typed in ("ana@clinic.example", "anna@clinic.exampel", "anna@cliniic.example"):
+        assert near_addresses(desk.store, typed) == [ANNA]
+    assert near_addresses(desk.store, "zoe@elsewhere.example") == []
+
+
+def test_what_was_suppressed_by_hand_is_lifted_and_on_record(desk: Desk, anna: Token) -> None:
+    suppress_address(desk.store, ANNA, desk.keys, note="office: asked")
+    done = unsuppress_address(desk.store, ANNA, desk.keys, by="maria", reason="wrong Anna")
+    assert done == Unsuppressed(lifted=True, standing=frozenset())
+    known = desk.show(ANNA)
+    assert (known["suppressed"], known["lists"]) == ([], BEFORE)
+    last = known["consent"][-1]  # type: ignore[index]
+    assert (last["action"], last["source"]) == ("unsuppressed", "maria")
+    assert last["evidence"]["reason"] == "wrong Anna"
+    assert last["evidence"]["was"] == "office: asked"
+
+
+@pytest.mark.parametrize("reason", [r for r in SuppressionReason if r != "manual"])
+@pytest.mark.parametrize("by_hand_too", [True, False])
+def test_no_other_reason_is_lifted_by_hand(
+    desk: Desk, anna: Token, reason: SuppressionReason, by_hand_too: bool
+) -> None:
+    with desk.store.write() as connection:
+        person = find(connection, ANNA)
+        assert person is not None
+        suppress(connection, person.address_hash, reason, "test", 1.0)
+    if by_hand_too:
+        suppress_address(desk.store, ANNA, desk.keys, note="office: asked")
+    done = unsuppress_address(desk.store, ANNA, desk.keys, by="maria", reason="x")
+    assert done == Unsuppressed(by_hand_too, frozenset({reason}))
+    assert desk.show(ANNA)["suppressed"] == [reason]
+
+
+def test_the_record_of_an_address_nobody_has_is_found_and_erased_with_it(desk: Desk) -> None:
+    suppress_address(desk.store, "typo@clinic.example", desk.keys, note="office: asked")
+    unsuppress_address(desk.store, "typo@clinic.example", desk.keys, by="maria", reason="a typo")
+    (event,) = desk.show("typo@clinic.example")["consent"]  # type: ignore[misc]
+    assert (event["action"], event["evidence"]["reason"]) == ("unsuppressed", "a typo")
+    assert desk.show("other@clinic.example")["consent"] == []
+    assert "typo@" not in repr(desk.contents())
+    assert erase(desk.store, "typo@clinic.example", desk.keys, by="office")
+    assert "a typo" not in repr(desk.contents())
 
 
 def _deliver(desk: Desk, anna: Token) -> None:
@@ -257,6 +325,7 @@ def test_another_suppression_key_is_refused(desk: Desk) -> None:
     for change in (
         lambda: erase(desk.store, ANNA, foreign, by="office"),
         lambda: suppress_address(desk.store, ANNA, foreign, note="office: asked"),
+        lambda: unsuppress_address(desk.store, ANNA, foreign, by="office", reason="x"),
     ):
         with pytest.raises(RefusedError):
             change()

@@ -5,19 +5,27 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from newsletter.audience import (
+    Consent,
     SuppressionReason,
     Token,
     TokenPurpose,
     address_hash,
     find,
     show,
+    subscribe,
     suppress,
 )
 from newsletter.errors import UnavailableError
-from newsletter.store.schema import consent_event, mailed_link, subscriber, suppression
+from newsletter.store.schema import (
+    consent_event,
+    mailed_link,
+    mailing_list,
+    subscriber,
+    suppression,
+)
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.integration.web.reader import Reader
 
@@ -67,6 +75,60 @@ def test_leaving_all_topics_is_not_undone_by_undo_of_an_older_unsubscribe(
     reader.press(f"/p/{clinic.token()}", {"do": "topics"})
     reader.press(f"/u/{clinic.token()}/undo")
     assert known(clinic)["lists"] == {"pain": "unsubscribed", "sleep": "unsubscribed"}
+
+
+def test_who_ticks_nothing_is_told_that_nothing_comes(clinic: Clinic, reader: Reader) -> None:
+    path = f"/p/{clinic.token()}"
+    some = reader.press(path, {"do": "topics", "topic": "sleep"})
+    assert "Saved.</p>" in reader.get(some.headers["location"]).text
+    none = reader.press(path, {"do": "topics"})
+    assert "Saved. You are on no list now." in reader.get(none.headers["location"]).text
+
+
+@pytest.fixture
+def imported(clinic: Clinic) -> Clinic:
+    """The reader is on two more lists, which nobody can join by themselves; one has a title."""
+    with clinic.store.write() as connection:
+        person = find(connection, MARIA)
+        assert person is not None
+        for name in ("patients", "staff"):
+            subscribe(connection, person, name, Consent("csv", 1.0))
+        title = update(mailing_list).where(mailing_list.c.name == "patients")
+        connection.execute(title.values(title="For <patients>"))
+    return clinic
+
+
+def test_every_list_that_sends_mail_is_shown_and_can_be_left(
+    imported: Clinic, reader: Reader
+) -> None:
+    path = f"/p/{imported.token()}"
+    page = reader.get(path).text
+    assert page.count(" checked") == 4
+    assert "For &lt;patients&gt;" in page
+    assert "staff" in page
+    shown = {"other": ["patients", "staff"], "topic": ["pain", "sleep", "staff"]}
+    reader.press(path, {"do": "topics", **shown})
+    lists = {"pain": "active", "patients": "unsubscribed", "sleep": "active", "staff": "active"}
+    assert known(imported)["lists"] == lists
+
+
+def test_a_list_that_nobody_joins_by_themselves_is_not_joined_again(
+    imported: Clinic, reader: Reader
+) -> None:
+    path = f"/p/{imported.token()}"
+    reader.press(path, {"do": "topics", "other": "staff", "topic": ["pain", "sleep"]})
+    assert "staff" not in reader.get(path).text
+    everything = ["pain", "sleep", "patients", "staff"]
+    reader.press(path, {"do": "topics", "other": ["patients", "staff"], "topic": everything})
+    assert known(imported)["lists"]["staff"] == "unsubscribed"  # type: ignore[index]
+
+
+def test_a_list_that_the_page_did_not_show_is_not_left_by_saving_it(
+    imported: Clinic, reader: Reader
+) -> None:
+    reader.press(f"/p/{imported.token()}", {"do": "topics", "topic": ["pain"]})
+    lists = {"pain": "active", "patients": "active", "sleep": "unsubscribed", "staff": "active"}
+    assert known(imported)["lists"] == lists
 
 
 def test_a_pause_holds_mail_back_and_ends(clinic: Clinic, reader: Reader) -> None:
@@ -131,6 +193,8 @@ def test_a_reader_downloads_what_is_known(clinic: Clinic, reader: Reader) -> Non
     assert answer.headers["content-disposition"] == 'attachment; filename="my-data.json"'
     assert answer.headers["cache-control"] == "no-store"
     assert json.loads(answer.text) == known(clinic)
+    assert '\n  "paused_until": null' in answer.text
+    assert '"created_at": "1970-01-01T00:00:01Z"' in answer.text
     assert reader.press(reader.link).status_code == 410
 
 

@@ -24,6 +24,41 @@ def test_the_address_goes_by_many_names(name: str) -> None:
     assert map_columns(["x", name], HERE, 1).email == 1
 
 
+@pytest.mark.parametrize(
+    ("header", "fields"),
+    [
+        ("Vorname;Nachname;E-Mail-Adresse;Sprache", (0, 1, 2, 3)),
+        ("Prénom;Nom;Courriel;Langue", (0, 1, 2, 3)),
+        ("PRE\u0301NOM;NOM;Adresse e-mail;Langue", (0, 1, 2, 3)),
+        ("Nombre;Apellidos;Correo electrónico;Idioma", (0, 1, 2, 3)),
+    ],
+)
+def test_columns_are_known_in_other_languages(header: str, fields: tuple[int, ...]) -> None:
+    found = map_columns(header.split(";"), HERE, 1)
+    assert (found.first_name, found.last_name, found.email, found.language) == fields
+    assert not found.attributes
+
+
+@pytest.mark.parametrize("name", ["joined_at", "Signup date", "created_at", "Date joined"])
+def test_the_time_of_joining_goes_by_several_names(name: str) -> None:
+    found = map_columns(["email", name, "city"], HERE, 1)
+    assert found.joined == 1
+    assert found.attributes == (("city", 2),)
+
+
+def test_what_became_of_each_column_is_said() -> None:
+    header = ["E-Mail", "Stadt ", "Joined", "", "Surname"]
+    assert str(map_columns(header, HERE, 1).as_read(header)) == (
+        "email ← E-Mail; first_name ← (none); last_name ← Surname; language ← (none); "
+        "time_zone ← (none); attributes: stadt; kept with the consent: joined"
+    )
+    header = MAILCHIMP.format("LAST_CHANGED").split(",")
+    told = str(map_columns(header, HERE, 1).as_read(header))
+    assert "attributes: clinic, tags" in told
+    assert "not taken over: MEMBER_RATING, OPTIN_IP" in told
+    assert "TIMEZONE" not in told.partition("not taken over")[2]
+
+
 def test_names_are_normalised() -> None:
     assert normalise(" Größe (cm) ") == "grösse_cm"
 
@@ -98,6 +133,7 @@ SENDGRID = (
         (SENDGRID.lower(), "sendgrid"),
         ("reason,email,created", "sendgrid-invalid-emails"),
         ("email,name,attributes", "plain"),
+        ("email,unsubscribed_at", "plain"),
         ("email,first_name,city", "plain"),
     ],
 )

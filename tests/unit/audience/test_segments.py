@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.audience.segments import Condition, parse_segment
+from newsletter.audience.segments import Condition, dated, parse_segment, require_clear
 from newsletter.errors import UsageError
-from tests.segments_drawn import SEGMENTS
+from tests.segments_drawn import NOW, PEOPLE, SEGMENTS, Person, holds
 
 PIECES = st.sampled_from(
-    r"""and or not ( ) = != < in is empty city joined list "a" ' " \ , 30 days ago 2026-02-30
-    contains attribute. ;""".split()  # noqa: SIM905 -- shorter
+    r"""and or not ( ) = != < in is empty city joined list "a" ' " \ , 30 days ago 2026-02-30 before
+    after within day    contains attribute. ;""".split()  # noqa: SIM905 -- shorter
 )
 
 
@@ -43,6 +43,11 @@ def test_garbage_is_refused_and_nothing_else_happens(text: str) -> None:
         ("((city is not empty))", "not city is empty"),
         ("city not in (Graz, 'New York')", 'not city in ("Graz", "New York")'),
         ("joined > 30 days ago", "joined > 30 days ago"),
+        ("joined after 30 days ago", "joined after 30 days ago"),
+        ("subscribed BEFORE 1 day ago", "subscribed before 1 days ago"),
+        ("joined before 2026-01-31", "joined before 2026-01-31"),
+        ("joined within 7 days", "joined within 7 days"),
+        ("before = after and day = within", 'before = "after" and day = "within"'),
         ("subscribed <= 2026-01-31", "subscribed <= 2026-01-31"),
         ("attribute.language = de", 'attribute.language = "de"'),
         ("attribute.city contains V", 'city contains "V"'),
@@ -50,6 +55,35 @@ def test_garbage_is_refused_and_nothing_else_happens(text: str) -> None:
 )
 def test_what_is_written_and_how_it_is_recorded(text: str, canonical: str) -> None:
     assert str(parse_segment(text)) == canonical
+
+
+@given(SEGMENTS, PEOPLE)
+def test_a_segment_with_dates_in_place_of_days_has_the_same_people(
+    segment: Condition, person: Person
+) -> None:
+    with_dates = dated(segment, NOW)
+    assert holds(with_dates, person) == holds(segment, person)
+    text = str(with_dates)
+    assert parse_segment(text) == with_dates
+
+
+def test_the_day_that_is_meant_is_said() -> None:
+    for written, meant in (
+        ("joined after 30 days ago", "joined after 2026-08-22"),
+        ("not joined within 30 days", "not joined >= 2026-08-22"),
+    ):
+        assert str(dated(parse_segment(written), NOW)) == meant
+
+
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">="])
+def test_what_reads_as_its_opposite_is_refused_with_both_clear_ways(sign: str) -> None:
+    text = f"city = Vienna and not subscribed {sign} 30 days ago"
+    with pytest.raises(UsageError, match="column 23") as refused:
+        require_clear(text, parse_segment(text))
+    for clear in ("after 30 days ago", "before 30 days ago", "within 30 days"):
+        assert f"subscribed {clear}" in refused.value.fix
+        require_clear(clear, parse_segment(f"subscribed {clear}"))
+    require_clear("", parse_segment(f"joined {sign} 2026-01-31 or joined = 0 days ago"))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +95,9 @@ def test_what_is_written_and_how_it_is_recorded(text: str, canonical: str) -> No
         ('city = "Vienna', 8, "not ended"),
         ("joined > 2026-02-30", 10, "a day should stand here"),
         ("joined > yesterday", 10, "2026-01-31"),
+        ("joined within 2026-01-31", 15, "write 30 days"),
+        ("joined within 30 days ago", 23, "not expected"),
+        ("city before 2026-01-31", 6, "a comparison should stand"),
         ("age > old", 7, "a number should stand here"),
         ("first_name > 5", 12, "a comparison should stand"),
         ("joined in (x)", 1, "does not go with joined"),
