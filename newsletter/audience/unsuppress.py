@@ -1,7 +1,8 @@
-"""The way back from a suppression by hand, and from no other."""
+"""The way back from a suppression that no reader wished for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +20,24 @@ if TYPE_CHECKING:
     from newsletter.store import Store
 
 
+LIFTABLE = (SuppressionReason.MANUAL, SuppressionReason.BOUNCED)
+"""What we decided, and what a mail server said: both may be mistaken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unsuppressed:
-    """Whether a suppression by hand was ``lifted``, and which reasons keep mail away still."""
+    """Which reasons were ``lifted``, and which keep mail away still."""
 
-    lifted: bool
+    lifted: frozenset[SuppressionReason]
     standing: frozenset[SuppressionReason]
 
 
 def unsuppress_address(
     store: Store, address: str, keys: Keys, *, by: str, reason: str
 ) -> Unsuppressed:
-    """Lift what a person decided by hand; what readers and mail servers said stays.
+    """Lift what a person decided by hand or a bounce brought about; what readers wished stays.
 
-    It is written down as a consent event, with the note that stood with the suppression.
+    Each is written down as a consent event, with the note that stood with the suppression.
 
     Args:
         by: Who decided, for the record.
@@ -46,21 +51,21 @@ def unsuppress_address(
     hashed = address_hash(key, keys)
     with store.write() as connection:
         check_suppression_key_within(connection, keys)
-        before = _by_hand(connection, hashed)
-        if before is not None and lift(connection, hashed, SuppressionReason.MANUAL):
-            person = find(connection, key)
-            evidence = {"reason": reason, **before}
-            if person is None:
-                evidence |= of_no_subscriber(hashed)
+        person = find(connection, key)
+        nobody = of_no_subscriber(hashed) if person is None else {}
+        before = _liftable(connection, hashed)
+        for each in before:
+            lift(connection, hashed, SuppressionReason(each.reason))
+            was = {"lifted": each.reason, "was": each.source, "suppressed_at": each.at}
+            evidence = {"reason": reason, **was, **nobody}
             consent = Consent(by, store.now(connection), evidence=evidence)
             record(connection, person.uid if person else NOBODY, "", "unsuppressed", consent)
-        return Unsuppressed(before is not None, reasons(connection, hashed))
+        lifted = frozenset(SuppressionReason(each.reason) for each in before)
+        return Unsuppressed(lifted, reasons(connection, hashed))
 
 
-def _by_hand(connection: Connection, hashed: bytes) -> dict[str, Any] | None:
-    """What is kept of the suppression by hand, if there is one."""
-    query = select(suppression.c.source, suppression.c.at).where(
-        suppression.c.address_hash == hashed, suppression.c.reason == SuppressionReason.MANUAL
+def _liftable(connection: Connection, hashed: bytes) -> Sequence[Any]:
+    query = select(suppression.c.reason, suppression.c.source, suppression.c.at).where(
+        suppression.c.address_hash == hashed, suppression.c.reason.in_(LIFTABLE)
     )
-    found = connection.execute(query.with_for_update()).first()
-    return found and {"was": found.source, "suppressed_at": found.at}
+    return connection.execute(query.order_by(suppression.c.at).with_for_update()).all()

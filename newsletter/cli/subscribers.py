@@ -177,19 +177,20 @@ Example:
 @by_option
 @pass_line
 def unsuppress(line: CommandLine, address: str, reason: str, by: str) -> None:
-    """Take back what `suppress` did.
+    """Take back what `suppress` or a bounce did.
 
-    No other reason is lifted: who unsubscribed, complained, bounced or was erased stays away.
-    Exits 1 when such a reason stands, or when there was nothing to take back.
+    No reader's own wish is lifted: who unsubscribed, complained or was erased stays away. Exits 1
+    when such a reason stands, or when there was nothing to take back.
     """
     from newsletter.audience import unsuppress_address
 
     with line.desk(by=by) as desk:
         done = unsuppress_address(desk.store, address, desk.keys, by=desk.by, reason=reason)
     if done.lifted:
-        say(f"{address} is no longer suppressed by hand. That is on record.")
+        why = " and ".join(sorted(done.lifted))
+        say(f"{address} is no longer suppressed ({why}). That is on record.")
     else:
-        say(f"{address} was not suppressed by hand: nothing changed.")
+        say(f"{address} was suppressed neither by hand nor for a bounce: nothing changed.")
     if done.standing:
         say(f"No mail goes there: {', '.join(sorted(done.standing))}. That is not ours to lift.")
     sys.exit(0 if done.lifted and not done.standing else 1)

@@ -36,7 +36,7 @@ def test_an_address_suppressed_by_mistake_comes_back(office: Project) -> None:
     assert "No reader here has it." in office.run("subscribers", "suppress", TYPO, *reason)
     for address in (READER, TYPO):
         said = office.run("subscribers", "unsuppress", address, *reason)
-        assert "no longer suppressed by hand" in said
+        assert "no longer suppressed (manual)" in said
         assert office.json("subscribers", "show", address)["suppressed"] == []
     assert "nothing changed" in office.run(
         "subscribers", "unsuppress", READER, *reason, exit_code=1

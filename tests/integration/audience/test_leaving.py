@@ -35,6 +35,7 @@ from newsletter.audience import (
     unsuppress_address,
 )
 from newsletter.audience.unsubscribe import UNDO_S, Click, unsubscribe_all
+from newsletter.audience.unsuppress import LIFTABLE
 from newsletter.errors import InputError, RefusedError
 from newsletter.store.schema import (
     campaign,
@@ -226,7 +227,7 @@ def test_a_typing_error_finds_the_address_that_was_meant(desk: Desk, anna: Token
 def test_what_was_suppressed_by_hand_is_lifted_and_on_record(desk: Desk, anna: Token) -> None:
     suppress_address(desk.store, ANNA, desk.keys, note="office: asked")
     done = unsuppress_address(desk.store, ANNA, desk.keys, by="maria", reason="wrong Anna")
-    assert done == Unsuppressed(lifted=True, standing=frozenset())
+    assert done == Unsuppressed(frozenset({SuppressionReason.MANUAL}), frozenset())
     known = desk.show(ANNA)
     assert (known["suppressed"], known["lists"]) == ([], BEFORE)
     last = known["consent"][-1]  # type: ignore[index]
@@ -235,9 +236,23 @@ def test_what_was_suppressed_by_hand_is_lifted_and_on_record(desk: Desk, anna: T
     assert last["evidence"]["was"] == "office: asked"
 
 
-@pytest.mark.parametrize("reason", [r for r in SuppressionReason if r != "manual"])
+def test_a_mailbox_that_is_back_gets_mail_again(desk: Desk, anna: Token) -> None:
+    with desk.store.write() as connection:
+        person = find(connection, ANNA)
+        assert person is not None
+        suppress(connection, person.address_hash, SuppressionReason.BOUNCED, "smtp", 1.0)
+    suppress_address(desk.store, ANNA, desk.keys, note="office: bounces")
+    done = unsuppress_address(desk.store, ANNA, desk.keys, by="maria", reason="she called")
+    assert done == Unsuppressed(frozenset(LIFTABLE), frozenset())
+    known = desk.show(ANNA)
+    assert known["suppressed"] == []
+    lifted = [each["evidence"].get("lifted") for each in known["consent"]]  # type: ignore[attr-defined]
+    assert lifted[-2:] == ["bounced", "manual"]
+
+
+@pytest.mark.parametrize("reason", [r for r in SuppressionReason if r not in LIFTABLE])
 @pytest.mark.parametrize("by_hand_too", [True, False])
-def test_no_other_reason_is_lifted_by_hand(
+def test_no_wish_of_a_reader_is_lifted_by_hand(
     desk: Desk, anna: Token, reason: SuppressionReason, by_hand_too: bool
 ) -> None:
     with desk.store.write() as connection:
@@ -247,7 +262,8 @@ def test_no_other_reason_is_lifted_by_hand(
     if by_hand_too:
         suppress_address(desk.store, ANNA, desk.keys, note="office: asked")
     done = unsuppress_address(desk.store, ANNA, desk.keys, by="maria", reason="x")
-    assert done == Unsuppressed(by_hand_too, frozenset({reason}))
+    by_hand = frozenset({SuppressionReason.MANUAL} if by_hand_too else ())
+    assert done == Unsuppressed(by_hand, frozenset({reason}))
     assert desk.show(ANNA)["suppressed"] == [reason]
 
 
