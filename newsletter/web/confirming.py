@@ -21,13 +21,14 @@ from newsletter.audience import (
     check_address,
     confirm_join,
     erase,
+    find,
     find_link,
     reasons,
     show,
     spend,
 )
 from newsletter.audience.joining import is_joined
-from newsletter.audience.preferences import change_address, reader
+from newsletter.audience.preferences import active_lists, change_address, gets_mail, reader
 from newsletter.errors import InputError
 from newsletter.web.guard import from_own_page
 from newsletter.web.site import Site
@@ -43,6 +44,14 @@ class _Visit:
     request: Request
     link: MailedLink
     lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """What a press of the button did; ``new``: they get mail that they did not get before."""
+
+    uid: int
+    new: bool
 
 
 class Confirming:
@@ -97,14 +106,36 @@ class Confirming:
         return self._done(visit) if joined else visit
 
     async def _join(self, visit: _Visit) -> Response:
-        joined = await run_in_threadpool(
-            confirm_join, self._site.store, visit.link.id, self._site.keys
-        )
+        joined = await run_in_threadpool(self._confirm, visit.link)
         if joined is None:
             again = await self._visit(visit.request)
             return again if isinstance(again, Response) else self._expired(visit.lang)
-        token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined[1], 0))
-        return self._done(visit, preferences=f"{self._site.base}/p/{token}")
+        token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined.uid, 0))
+        answer = self._done(visit, preferences=f"{self._site.base}/p/{token}")
+        if joined.new and self._site.settings.join.welcome:
+            link = visit.link
+            answer.background = BackgroundTask(
+                self._site.welcome, joined.uid, link.email, link.details["lists"], visit.lang
+            )
+        return answer
+
+    def _confirm(self, link: MailedLink) -> _Joined | None:
+        """Put them on the lists; None when the link was used meanwhile."""
+        before = self._gets(link)
+        confirmed = confirm_join(self._site.store, link.id, self._site.keys)
+        if confirmed is None:
+            return None
+        with self._site.store.read() as connection:
+            mailed = gets_mail(connection, confirmed[1])
+        return _Joined(confirmed[1], new=mailed and not before)
+
+    def _gets(self, link: MailedLink) -> bool:
+        """Whether they get all already that they ask for."""
+        with self._site.store.read() as connection:
+            person = find(connection, link.email)
+            if person is None or reasons(connection, person.address_hash):
+                return False
+            return set(link.details["lists"]) <= active_lists(connection, person)
 
     async def _move(self, visit: _Visit) -> Response:
         fields = await visit.request.form(max_files=0, max_fields=10)

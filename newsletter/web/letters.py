@@ -1,4 +1,5 @@
-"""Mail that a reader has just asked for: one link with one button, over the configured transport.
+"""Mail that a reader has just asked for, over the configured transport: a link with one button, or
+the welcome to the list.
 
 It holds nothing that anybody typed but the address it goes to, so that a form cannot be used to
 send somebody else's words.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime, localtime
 from itertools import product
@@ -17,7 +19,13 @@ from starlette.concurrency import run_in_threadpool
 from newsletter.audience import LinkAction
 from newsletter.campaign.sending import open_transport
 from newsletter.deliver import Delivery, Message, Outcome
-from newsletter.deliver.headers import ascii_domain, mailbox_header, raw_header, text_header
+from newsletter.deliver.headers import (
+    ascii_domain,
+    list_phrase,
+    mailbox_header,
+    raw_header,
+    text_header,
+)
 from newsletter.deliver.model import Result
 from newsletter.deliver.personal import Personal, Shared
 from newsletter.deliver.quoted_printable import SOFT_BREAK, encode_text
@@ -25,7 +33,7 @@ from newsletter.errors import UnavailableError
 from newsletter.render.letter import write_letter
 from newsletter.settings import Settings
 from newsletter.web.language import LANGUAGES, Languages
-from newsletter.web.words import letter_words
+from newsletter.web.words import letter_words, welcome_words
 
 _AUTOMATIC = {"Auto-Submitted": "auto-generated"}
 """RFC 3834 section 5: nobody's holiday notice answers it."""
@@ -44,7 +52,7 @@ class Letters:
         self._languages = languages
 
     async def send(self, action: LinkAction, to: str, url: str, lang: str) -> None:
-        """Send one.
+        """Send a link.
 
         Args:
             action: What the link does.
@@ -56,7 +64,24 @@ class Letters:
             UnavailableError: It was not taken.
             NewsletterError: A template or the transport's settings are wrong.
         """
-        letter = await run_in_threadpool(self.write, action, url, lang)
+        await self._deliver(await run_in_threadpool(self.write, action, url, lang), to)
+
+    async def welcome(self, to: str, lists: Collection[str], token: str, lang: str) -> None:
+        """Send the welcome.
+
+        Args:
+            to: The reader's address.
+            lists: What they joined.
+            token: Unsubscribes them; signed.
+            lang: One of `LANGUAGES`.
+
+        Raises:
+            UnavailableError: It was not taken.
+            NewsletterError: A template or the transport's settings are wrong.
+        """
+        await self._deliver(await run_in_threadpool(self.write_welcome, lists, token, lang), to)
+
+    async def _deliver(self, letter: Letter, to: str) -> None:
         transport = open_transport(self._settings, self._settings.var / "outbox" / "letters")
         try:
             delivery = Delivery(0, int(time.time() * 1000), 0, to, 0, {})
@@ -74,26 +99,59 @@ class Letters:
         """
         for action, lang in product(LinkAction, LANGUAGES):
             self.write(action, f"{self._settings.publication.public_url}/confirm/{'x' * 32}", lang)
+        for lang in LANGUAGES:
+            lists = [topic.list for topic in self._settings.join.topics]
+            self.write_welcome(lists, "x" * 32, lang)
 
     def write(self, action: LinkAction, url: str, lang: str) -> Letter:
-        """The letter itself.
+        """The letter with a link.
 
         Raises:
             InputError: A template is wrong.
         """
         words = letter_words(action, self._languages.plain(lang), self._settings.publication.name)
         html, text = write_letter(self._settings, "link", lang, {**words, "url": url})
-        return Letter(self._settings, words["subject"], html, text)
+        return Letter(self._settings, words["subject"], html, text, _AUTOMATIC)
+
+    def write_welcome(self, lists: Collection[str], token: str, lang: str) -> Letter:
+        """The welcome.
+
+        Raises:
+            InputError: A template is wrong.
+        """
+        publication = self._settings.publication
+        base = publication.public_url
+        words = welcome_words(self._languages.plain(lang), publication.name)
+        topics = [topic for topic in self._settings.join.topics if topic.list in lists]
+        titles = [topic.titles.get(lang, topic.title) for topic in topics]
+        ways = {
+            "topics": titles or [publication.name],
+            "archive": f"{base}/archive" if self._settings.archive == "public" else "",
+            "preferences": f"{base}/p/{token}",
+            "unsubscribe": f"{base}/u/{token}",
+        }
+        html, text = write_letter(self._settings, "welcome", lang, {**words, **ways})
+        headers = {
+            "List-Unsubscribe": f"<{base}/u/{token}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "List-Id": f"{list_phrase(publication.name)}<{publication.list_id}>",
+            **_AUTOMATIC,
+        }
+        return Letter(self._settings, words["subject"], html, text, headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A `Compose` for SMTP, and a `Personalize` for providers (both of `newsletter.deliver`)."""
+    """A `Compose` for SMTP, and a `Personalize` for providers (both of `newsletter.deliver`).
+
+    ``headers`` are its own: structured, in ASCII.
+    """
 
     settings: Settings
     subject: str
     html: str
     text: str
+    headers: Mapping[str, str]
 
     def __call__(self, delivery: Delivery) -> Message:
         """The message. Raises InputError where the address cannot stand in a header."""
@@ -107,7 +165,7 @@ class Letter:
             text_header("Subject", self.subject),
             raw_header("Date", format_datetime(localtime())),
             raw_header("Message-ID", f"<{secrets.token_hex(16)}@{mail_from.rpartition('@')[2]}>"),
-            *(raw_header(name, value) for name, value in _AUTOMATIC.items()),
+            *(raw_header(name, value) for name, value in self.headers.items()),
             raw_header("MIME-Version", "1.0"),
             raw_header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
             *_part(boundary, "plain", self.text),
@@ -131,7 +189,7 @@ class Letter:
 
     def personal(self, delivery: Delivery) -> Personal:
         """Whom a provider sends it to."""
-        return Personal(ascii_domain(delivery.email), {}, _AUTOMATIC)
+        return Personal(ascii_domain(delivery.email), {}, self.headers)
 
 
 def _part(boundary: str, kind: str, content: str) -> list[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from newsletter.audience import (
     LinkAction,
     MailedLink,
     Ticket,
+    Token,
+    TokenPurpose,
     TokenSigner,
     address_key,
     make_link,
@@ -94,6 +96,17 @@ class Site:
         token = self.signer.sign_ticket(Ticket(link.id, int(link.expires_at)))
         url = f"{self.settings.publication.public_url}/confirm/{token}"
         await self.letters.send(link.action, link.email, url, lang)
+
+    async def welcome(self, uid: int, email: str, lists: Collection[str], lang: str) -> None:
+        """Tell who has just joined what they will get, and how to leave.
+
+        Like all letters it goes after the answer: the reader is on the list, sent or not.
+        """
+        token = self.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, uid, 0))
+        try:
+            await self.letters.welcome(email, lists, token, lang)
+        except NewsletterError as error:
+            log.error("a welcome could not be sent: %s", error.message)
 
     def _may_write(self, connection: Connection, email: str, now: float) -> bool:
         who = mailbox_of(address_key(email))

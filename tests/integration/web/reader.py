@@ -28,7 +28,7 @@ TOPICS = (
 def joinable(settings: Settings, **changes: Any) -> Settings:
     """The same clinic with a join page of two topics, for one other web site too."""
     join = Join(topics=TOPICS, allowed_origins=("https://www.clinic.example",))
-    return settings.model_copy(update={"join": join, **changes})
+    return settings.model_copy(update={"join": join} | changes)
 
 
 class Reader:
@@ -94,10 +94,9 @@ class Reader:
 
     @property
     def link(self) -> str:
-        """The path of the link in the newest mail."""
-        found = LINK.search(part(self.mail[-1], "plain"))
-        assert found
-        return found[1]
+        """The path of the newest link that was mailed."""
+        found = [LINK.search(part(message, "plain")) for message in self.mail]
+        return [link[1] for link in found if link][-1]
 
 
 def part(message: EmailMessage, kind: str) -> str:
