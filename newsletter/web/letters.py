@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from email import message_from_bytes
 from email.utils import format_datetime, localtime
 from itertools import product
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from newsletter.audience import LinkAction
 from newsletter.campaign.sending import open_transport
+from newsletter.check import Finding
+from newsletter.check.letters import WrittenLetter, check_letter
 from newsletter.deliver import Delivery, Message, Outcome
 from newsletter.deliver.headers import (
     ascii_domain,
@@ -35,6 +39,8 @@ from newsletter.settings import Settings
 from newsletter.web.language import LANGUAGES, Languages
 from newsletter.web.words import letter_words, welcome_words
 
+WELCOME = "welcome"
+_NO_TOKEN = "x" * 32
 _AUTOMATIC = {"Auto-Submitted": "auto-generated"}
 """RFC 3834 section 5: nobody's holiday notice answers it."""
 
@@ -91,17 +97,26 @@ class Letters:
         if outcomes[0].result not in {Result.ACCEPTED, Result.UNCERTAIN}:
             raise UnavailableError(f"a letter was not taken: {outcomes[0].result}")
 
-    def try_all(self) -> None:
-        """Write each in each language, as far as to a mistake.
+    def check(self) -> list[Finding]:
+        """What the rules for letters say of each in each language, every finding once.
 
         Raises:
             InputError: A template is wrong.
         """
+        found = [
+            finding
+            for letter in self._all()
+            for finding in check_letter(_as_it_leaves(letter), self._settings)
+        ]
+        return list(dict.fromkeys(found))
+
+    def _all(self) -> Iterator[Letter]:
+        base = self._settings.publication.public_url
+        lists = [topic.list for topic in self._settings.join.topics]
         for action, lang in product(LinkAction, LANGUAGES):
-            self.write(action, f"{self._settings.publication.public_url}/confirm/{'x' * 32}", lang)
+            yield self.write(action, f"{base}/confirm/{_NO_TOKEN}", lang)
         for lang in LANGUAGES:
-            lists = [topic.list for topic in self._settings.join.topics]
-            self.write_welcome(lists, "x" * 32, lang)
+            yield self.write_welcome(lists, _NO_TOKEN, lang)
 
     def write(self, action: LinkAction, url: str, lang: str) -> Letter:
         """The letter with a link.
@@ -110,8 +125,7 @@ class Letters:
             InputError: A template is wrong.
         """
         words = letter_words(action, self._languages.plain(lang), self._settings.publication.name)
-        html, text = write_letter(self._settings, "link", lang, {**words, "url": url})
-        return Letter(self._settings, words["subject"], html, text, _AUTOMATIC)
+        return self._letter("link", lang, {**words, "url": url}, _AUTOMATIC)
 
     def write_welcome(self, lists: Collection[str], token: str, lang: str) -> Letter:
         """The welcome.
@@ -124,20 +138,27 @@ class Letters:
         words = welcome_words(self._languages.plain(lang), publication.name)
         topics = [topic for topic in self._settings.join.topics if topic.list in lists]
         titles = [topic.titles.get(lang, topic.title) for topic in topics]
-        ways = {
+        values = {
+            **words,
             "topics": titles or [publication.name],
             "archive": f"{base}/archive" if self._settings.archive == "public" else "",
             "preferences": f"{base}/p/{token}",
             "unsubscribe": f"{base}/u/{token}",
         }
-        html, text = write_letter(self._settings, "welcome", lang, {**words, **ways})
         headers = {
             "List-Unsubscribe": f"<{base}/u/{token}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             "List-Id": f"{list_phrase(publication.name)}<{publication.list_id}>",
             **_AUTOMATIC,
         }
-        return Letter(self._settings, words["subject"], html, text, headers)
+        return self._letter(WELCOME, lang, values, headers)
+
+    def _letter(
+        self, template: str, lang: str, values: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> Letter:
+        html, text = write_letter(self._settings, template, lang, values)
+        subject, preheader = values["subject"], values["preheader"]
+        return Letter(self._settings, template, lang, subject, preheader, html, text, headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +169,10 @@ class Letter:
     """
 
     settings: Settings
+    template: str
+    lang: str
     subject: str
+    preheader: str
     html: str
     text: str
     headers: Mapping[str, str]
@@ -190,6 +214,21 @@ class Letter:
     def personal(self, delivery: Delivery) -> Personal:
         """Whom a provider sends it to."""
         return Personal(ascii_domain(delivery.email), {}, self.headers)
+
+
+def _as_it_leaves(letter: Letter) -> WrittenLetter:
+    """For the rules: its headers are read from the finished message."""
+    message = letter(Delivery(0, 1, 0, letter.settings.publication.from_address, 0, {}))
+    return WrittenLetter(
+        template=letter.template,
+        lang=letter.lang,
+        subject=letter.subject,
+        preheader=letter.preheader,
+        html=letter.html,
+        text=letter.text,
+        headers=dict(message_from_bytes(message.data).items()),
+        can_leave=letter.template == WELCOME,
+    )
 
 
 def _part(boundary: str, kind: str, content: str) -> list[bytes]:
