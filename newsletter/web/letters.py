@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.utils import format_datetime, localtime
@@ -33,7 +34,7 @@ from newsletter.deliver.headers import (
 from newsletter.deliver.model import Result
 from newsletter.deliver.personal import Personal, Shared
 from newsletter.deliver.quoted_printable import SOFT_BREAK, encode_text
-from newsletter.errors import UnavailableError
+from newsletter.errors import RefusedError, UnavailableError
 from newsletter.render.letter import write_letter
 from newsletter.settings import Settings
 from newsletter.web.language import LANGUAGES, Languages
@@ -67,8 +68,9 @@ class Letters:
             lang: One of `LANGUAGES`.
 
         Raises:
-            UnavailableError: It was not taken.
-            NewsletterError: A template or the transport's settings are wrong.
+            UnavailableError: It was not taken for now.
+            NewsletterError: It was refused, or a template or the transport's settings are
+                wrong.
         """
         await self._deliver(await run_in_threadpool(self.write, action, url, lang), to)
 
@@ -82,8 +84,9 @@ class Letters:
             lang: One of `LANGUAGES`.
 
         Raises:
-            UnavailableError: It was not taken.
-            NewsletterError: A template or the transport's settings are wrong.
+            UnavailableError: It was not taken for now.
+            NewsletterError: It was refused, or a template or the transport's settings are
+                wrong.
         """
         await self._deliver(await run_in_threadpool(self.write_welcome, lists, token, lang), to)
 
@@ -93,9 +96,10 @@ class Letters:
             delivery = Delivery(0, int(time.time() * 1000), 0, to, 0, {})
             outcomes = await transport.deliver([delivery], letter, _NoJournal())
         finally:
-            await transport.close()
-        if outcomes[0].result not in {Result.ACCEPTED, Result.UNCERTAIN}:
-            raise UnavailableError(f"a letter was not taken: {outcomes[0].result}")
+            # What became of the letter is known by now: a bad end must not send it again.
+            with suppress(UnavailableError):
+                await transport.close()
+        _judge(outcomes[0].result)
 
     def check(self) -> list[Finding]:
         """What the rules for letters say of each in each language, every finding once.
@@ -214,6 +218,14 @@ class Letter:
     def personal(self, delivery: Delivery) -> Personal:
         """Whom a provider sends it to."""
         return Personal(ascii_domain(delivery.email), {}, self.headers)
+
+
+def _judge(result: Result) -> None:
+    """Nobody knows whether an uncertain letter went: to send it again might flood its reader."""
+    if result is Result.FAILED:
+        raise RefusedError("a letter was refused")
+    if result not in {Result.ACCEPTED, Result.UNCERTAIN}:
+        raise UnavailableError(f"a letter was not taken: {result}")
 
 
 def _as_it_leaves(letter: Letter) -> WrittenLetter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -85,6 +86,29 @@ class Reader:
     def join(self, email: str, *topics: str, **options: Any) -> httpx.Response:
         form = {"email": email, "topic": list(topics or ("pain",)), "website": ""}
         return self.press("/join", form, **options)
+
+    def wait(self, seconds: float) -> None:
+        """Let what the pages do besides go on for a while."""
+        self._runner.run(asyncio.sleep(seconds))
+
+    def wait_for(self, done: Callable[[], bool]) -> None:
+        """Let it go on until something is so."""
+
+        async def look() -> None:
+            async with asyncio.timeout(30):
+                while not done():
+                    await asyncio.sleep(0.01)
+
+        self._runner.run(look())
+
+    def stop(self) -> None:
+        """End the pages as their server does when it is told to."""
+
+        async def end() -> None:
+            async with self.app.router.lifespan_context(self.app):
+                pass
+
+        self._runner.run(end())
 
     @property
     def mail(self) -> list[EmailMessage]:

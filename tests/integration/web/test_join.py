@@ -1,6 +1,5 @@
 """Joining by double opt-in, over a real SMTP server."""
 
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ from newsletter.audience import SuppressionReason, find, reasons, suppress
 from newsletter.store.schema import consent_event, mailed_link, rate, subscriber
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic
 from tests.integration.web.reader import Reader, part
-from tests.smtp_server import Fault, Server
 
 NEW = "new@reader.example"
 KNOWN = "maria@reader.example"
@@ -337,20 +335,6 @@ def test_a_body_past_the_limit_is_refused(reader: Reader) -> None:
     assert reader.press("/join", fields).status_code == 400
     files = {"email": ("x.txt", b"a@b.example")}
     assert reader.ask("POST", "/join", files=files).status_code == 400
-
-
-def test_when_the_relay_is_away_one_may_ask_again(
-    clinic: Clinic, caplog: pytest.LogCaptureFixture
-) -> None:
-    server = Server(faults=[Fault("rcpt", reply="451 4.3.0 later", times=1)])
-    with Reader(clinic, server) as reader:
-        with caplog.at_level(logging.DEBUG):
-            assert reader.join(NEW).status_code == 303
-        assert "a letter could not be sent" in caplog.text
-        assert NEW not in caplog.text
-        assert reader.mail == []
-        reader.join(NEW)
-        assert len(reader.mail) == 1
 
 
 def test_a_letter_that_cannot_be_written_is_not_promised(
