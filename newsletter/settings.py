@@ -217,6 +217,8 @@ class Join(_Table):
     """What can be joined; none: there is no such page."""
     allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     """Other web sites whose pages may hold the form (RFC 6454 origins)."""
+    welcome: bool = True
+    """Whether who has just joined gets a letter that says what they will get, and how to leave."""
 
 
 AtLeastSlowest = Annotated[float, Field(ge=0.02)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from newsletter.cli.desk import (
 )
 
 if TYPE_CHECKING:
-    from newsletter.campaign.prepare import Prepared
+    from newsletter.check import Finding
 
 SCAFFOLD = """\
 ---
@@ -81,42 +82,67 @@ def new(line: CommandLine, slug: str) -> None:
 Examples:
   send.py check issues/neck-muscles-and-migraine.md
   send.py check issues/neck-muscles-and-migraine.md --csv subscribers.example.csv --json
+  send.py check --letters
 """
 )
-@issue_argument
+@click.argument("issue", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--csv",
     "csv_file",
     type=click.Path(path_type=Path),
     help="Check the merge fields against this file's columns.",
 )
+@click.option(
+    "--letters", is_flag=True, help="Check the confirmation and welcome letters, in place of one."
+)
 @json_option
 @pass_line
-def check(line: CommandLine, issue: Path, csv_file: Path | None, as_json: bool) -> None:
+def check(
+    line: CommandLine, issue: Path | None, csv_file: Path | None, letters: bool, as_json: bool
+) -> None:
     """Find what would embarrass, with file and line. Exits 1 on a blocker."""
+    from newsletter.check import Severity, findings_json
+
+    findings = _found(line, issue, csv_file, letters)
+    if as_json:
+        click.echo(findings_json(findings))
+    else:
+        show_findings(findings)
+    sys.exit(1 if any(f.severity is Severity.BLOCKER for f in findings) else 0)
+
+
+def _found(
+    line: CommandLine, issue: Path | None, csv_file: Path | None, letters: bool
+) -> Sequence[Finding]:
+    from newsletter.errors import UsageError
+
+    if issue is None and letters and csv_file is None:
+        from newsletter.web.language import Languages
+        from newsletter.web.letters import Letters
+
+        settings = line.settings
+        languages = Languages(settings.templates / "locale", settings.publication.language)
+        return Letters(settings, languages).check()
+    if issue is None or letters:
+        raise UsageError("check takes one ISSUE, or --letters alone")
+
     from newsletter.audience import csv_columns
     from newsletter.campaign.prepare import prepare
-    from newsletter.check import findings_json
 
     columns = csv_columns(csv_file) if csv_file else None
-    prepared = prepare(issue, line.settings, columns=columns)
-    if as_json:
-        click.echo(findings_json(prepared.findings))
-    else:
-        show_findings(prepared)
-    sys.exit(1 if prepared.blockers else 0)
+    return prepare(issue, line.settings, columns=columns).findings
 
 
-def show_findings(prepared: Prepared) -> None:
+def show_findings(findings: Sequence[Finding]) -> None:
     """Print findings as a compiler does, and a line that sums them up."""
     from newsletter.check import Severity, format_findings
 
-    if prepared.findings:
-        click.echo(format_findings(prepared.findings, colour=sys.stdout.isatty()))
+    if findings:
+        click.echo(format_findings(findings, colour=sys.stdout.isatty()))
     counts = [
         f"{n} {severity}{'' if n == 1 else 's'}"
         for severity in Severity
-        if (n := sum(f.severity is severity for f in prepared.findings))
+        if (n := sum(f.severity is severity for f in findings))
     ]
     say(", ".join(counts) or "Nothing found.")
 
@@ -176,7 +202,7 @@ def approve(
     with line.desk(by=by) as desk:
         prepared = prepare(issue, desk.settings, lists=frozenset(list_counts(desk.store)))
         if not as_json:
-            show_findings(prepared)
+            show_findings(prepared.findings)
         count = approval.approve(desk, prepared, audience=list_name, waivers=waivers)
     needed = line.settings.approvals
     if as_json:

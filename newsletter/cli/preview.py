@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.desk import CommandLine, pass_line, say
+
+if TYPE_CHECKING:
+    from newsletter.settings import Settings
 
 
 @click.command(
@@ -48,19 +52,30 @@ def serve(line: CommandLine, host: str, port: int) -> None:
     Put a reverse proxy with https in front of it; see docs/operating.md.
     """
     from newsletter.cli.logs import configure
-    from newsletter.errors import InputError
-    from newsletter.web.language import Languages
-    from newsletter.web.letters import Letters
     from newsletter.web.public import public_app
     from newsletter.web.server import serve as run
 
     settings = line.settings
     configure(settings, requests=True)
-    languages = Languages(settings.templates / "locale", settings.publication.language)
-    try:
-        Letters(settings, languages).try_all()
-    except InputError as error:
-        # Who wants to leave must be able to, all the same.
-        say(f"error: {error}\nUntil that is mended, nobody can join or be mailed a link.")
+    _try_letters(settings)
     with line.desk() as desk:
         run(public_app(desk.store, desk.keys, desk.settings), host, port)
+
+
+def _try_letters(settings: Settings) -> None:
+    """Say what is wrong with the letters; who wants to leave must be able to, all the same."""
+    from newsletter.check import Severity, format_findings
+    from newsletter.errors import InputError
+    from newsletter.web.language import Languages
+    from newsletter.web.letters import Letters
+
+    languages = Languages(settings.templates / "locale", settings.publication.language)
+    try:
+        found = Letters(settings, languages).check()
+    except InputError as error:
+        say(f"error: {error}\nUntil that is mended, nobody can join or be mailed a link.")
+        return
+    blockers = [finding for finding in found if finding.severity is Severity.BLOCKER]
+    if blockers:
+        say(format_findings(blockers, colour=False))
+        say("Readers get letters like that until it is mended. Try: send.py check --letters")

@@ -23,7 +23,7 @@ from newsletter.deliver.replies import ReplyClass
 from newsletter.events.event import Event, EventKind
 from newsletter.events.model import Kind
 from newsletter.events.policy import Consequence, Score, consequence
-from newsletter.events.proof import AT_ONCE, find_deliveries, hash_of
+from newsletter.events.proof import AT_ONCE, find_deliveries, hash_of, is_about_letter
 from newsletter.store import Store, serialise
 from newsletter.store.schema import attempt, campaign_event, event
 
@@ -94,19 +94,25 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
         settled = _settle(connection, found, now)
         too_often = _too_often(connection, fresh)
         suppressed = _follow(connection, fresh, now, too_often)
+        suppressed += _follow_letters(connection, fresh, keys, now)
     held = tuple(_hold(store, campaign_id, hold_after) for campaign_id in _refusing(found))
+    proved = [(each, row) for each, row in fresh if _is_proved(each, row)]
     return Applied(
-        kinds=dict(sorted(Counter(each.kind.value for each, row in fresh if row).items())),
-        unverified=sum(row is None for _, row in fresh),
+        kinds=dict(sorted(Counter(each.kind.value for each, _ in proved).items())),
+        unverified=len(fresh) - len(proved),
         repeated=len(events) - len(fresh),
         suppressed=suppressed,
         settled=settled,
         held=tuple(campaign_id for campaign_id in held if campaign_id),
         asked_to_leave=sum(
-            row is None and each.kind is EventKind.UNSUBSCRIBED for each, row in fresh
+            each.kind is EventKind.UNSUBSCRIBED and not _is_proved(each, row) for each, row in fresh
         ),
-        unproved=frozenset(each.provider_id for each, row in found if row is None),
+        unproved=frozenset(each.provider_id for each, row in found if not _is_proved(each, row)),
     )
+
+
+def _is_proved(each: Event, row: Row[Any] | None) -> bool:
+    return row is not None or is_about_letter(each)
 
 
 def _insert(connection: Connection, found: Sequence[_Found], keys: Keys, now: float) -> set[str]:
@@ -124,6 +130,8 @@ def _insert(connection: Connection, found: Sequence[_Found], keys: Keys, now: fl
 
 
 def _row(each: Event, delivery: Row[Any] | None, keys: Keys, now: float) -> tuple[Any, ...]:
+    if is_about_letter(each):
+        return _letter_row(each, keys, now)
     erased = delivery is not None and not delivery.email
     return (
         each.provider_id,
@@ -139,6 +147,16 @@ def _row(each: Event, delivery: Row[Any] | None, keys: Keys, now: float) -> tupl
         min(each.at, now),
         now,
     )
+
+
+def _letter_row(each: Event, keys: Keys, now: float) -> tuple[Any, ...]:
+    """Somebody may have typed an address that is not theirs: nothing stays that names its owner,
+    but the hash of one that is suppressed.
+    """
+    hashed = hash_of(each.email, keys) if _ends_mail(each) else None
+    at = min(each.at, now)
+    named = (each.provider_id, each.kind.value, each.source, each.campaign_id)
+    return (*named, None, None, hashed, each.verdict.value, 1, b"", at, now)
 
 
 def _packed(payload: bytes) -> bytes:
@@ -217,6 +235,20 @@ def _follow(
             unwanted[_REASONS[each.kind]].append((row.address_hash, each.source, now))
     new = sum(len(suppress_all(connection, reason, told)) for reason, told in unwanted.items())
     return new + _leave(connection, leavers, now)
+
+
+def _follow_letters(connection: Connection, fresh: Sequence[_Found], keys: Keys, now: float) -> int:
+    """Suppress the addresses of new complaints and dead mailboxes; gives how many were not yet."""
+    unwanted: dict[SuppressionReason, list[tuple[bytes, str, float]]] = defaultdict(list)
+    for each, _ in fresh:
+        hashed = hash_of(each.email, keys) if is_about_letter(each) and _ends_mail(each) else None
+        if hashed:
+            unwanted[_REASONS[each.kind]].append((hashed, each.source, now))
+    return sum(len(suppress_all(connection, reason, told)) for reason, told in unwanted.items())
+
+
+def _ends_mail(each: Event) -> bool:
+    return each.kind in _REASONS and _consequence(each) is Consequence.SUPPRESS
 
 
 def _consequence(each: Event) -> Consequence:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 from newsletter.audience import Keys, address_hash, address_key
 from newsletter.errors import InputError
 from newsletter.events.event import Event
+from newsletter.events.sendgrid import SOURCE as SIGNED
 from newsletter.store.schema import delivery, subscriber
 
 AT_ONCE = 500
@@ -34,6 +35,14 @@ def find_deliveries(
     """
     placed = _by_place(connection, events)
     return [_delivery(connection, event, placed, keys) for event in events]
+
+
+def is_about_letter(event: Event) -> bool:
+    """Whether it is about mail of ours outside any campaign: a letter to one reader, a test mail.
+
+    No delivery stands for it, and only a signed source can say so: by mail, anybody could.
+    """
+    return event.source == SIGNED and event.campaign_id == 0
 
 
 def hash_of(email: str, keys: Keys) -> bytes | None:

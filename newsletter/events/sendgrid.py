@@ -93,7 +93,7 @@ def _event(told: Any, received_at: float) -> Event:
         payload=payload,
         verdict=verdict,
         email=_text(fields, "email"),
-        campaign_id=_number(fields.get("campaign")),
+        campaign_id=_campaign(fields.get("campaign")),
         position=_number(fields.get("position")),
     )
 
@@ -133,6 +133,11 @@ def _refusal(fields: dict[str, Any]) -> ReplyClass:
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _campaign(value: Any) -> int | None:
+    """0 is that of mail outside any campaign."""
+    return 0 if value == "0" else _number(value)
 
 
 def _number(value: Any) -> int | None:

@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -19,16 +20,19 @@ from newsletter.audience import (
     SuppressionReason,
     Token,
     TokenPurpose,
+    address_hash,
+    address_key,
     check_address,
     confirm_join,
     erase,
+    find,
     find_link,
     reasons,
     show,
     spend,
 )
 from newsletter.audience.joining import is_joined
-from newsletter.audience.preferences import change_address, reader
+from newsletter.audience.preferences import active_lists, change_address, gets_mail, reader
 from newsletter.errors import InputError
 from newsletter.web.guard import from_own_page
 from newsletter.web.site import Site
@@ -44,6 +48,28 @@ class _Visit:
     request: Request
     link: MailedLink
     lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """What a press of the button did.
+
+    ``mailed``: they get mail now; ``new``: and did not get all of it before.
+    """
+
+    uid: int
+    mailed: bool
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a request stands that was not forgotten yet; ``blocked``: no mail may go."""
+
+    link: MailedLink
+    used: bool
+    joined: bool
+    blocked: bool
 
 
 class Confirming:
@@ -82,30 +108,72 @@ class Confirming:
         if ticket is None:
             return pages.respond("unknown_link.html", 404, lang=pages.language(request))
 
-        def look() -> tuple[MailedLink | None, MailedLink | None]:
-            with self._site.store.read() as connection:
-                found = find_link(connection, ticket.link_id)
-                return found, None if found else is_joined(connection, ticket.link_id)
+        found = await run_in_threadpool(self._look, ticket.link_id)
+        if found is None:
+            return self._expired(pages.language(request))
+        link = found.link
+        lang = pages.language(request, link.details.get("language", ""))
+        visit = _Visit(request, link, lang)
+        if found.blocked:
+            return self._blocked(lang)
+        if found.joined:
+            # Who presses twice must not read that it did not work.
+            return self._done(visit)
+        if found.used or ticket.expires_at < time.time():
+            return self._expired(lang, link, used=found.used)
+        return visit
 
-        if ticket.expires_at < time.time():
-            return self._expired(pages.language(request))
-        link, joined = await run_in_threadpool(look)
-        known = link or joined
-        if known is None:
-            return self._expired(pages.language(request))
-        visit = _Visit(request, known, pages.language(request, known.details.get("language", "")))
-        # Who presses twice must not read that it did not work.
-        return self._done(visit) if joined else visit
+    def _look(self, link_id: int) -> _Found | None:
+        with self._site.store.read() as connection:
+            unused = find_link(connection, link_id)
+            link = unused or find_link(connection, link_id, used=True)
+            if link is None:
+                return None
+            return _Found(
+                link,
+                used=unused is None,
+                joined=is_joined(connection, link_id) is not None,
+                blocked=link.action is LinkAction.JOIN and self._is_blocked(connection, link.email),
+            )
+
+    def _is_blocked(self, connection: Connection, email: str) -> bool:
+        """Whether a reason keeps mail from an address that joining does not end."""
+        found = reasons(connection, address_hash(address_key(email), self._site.keys))
+        return bool(found - {SuppressionReason.UNSUBSCRIBED})
 
     async def _join(self, visit: _Visit) -> Response:
-        joined = await run_in_threadpool(
-            confirm_join, self._site.store, visit.link.id, self._site.keys
-        )
+        joined = await run_in_threadpool(self._confirm, visit.link)
         if joined is None:
             again = await self._visit(visit.request)
-            return again if isinstance(again, Response) else self._expired(visit.lang)
-        token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined[1], 0))
-        return self._done(visit, preferences=f"{self._site.base}/p/{token}")
+            return again if isinstance(again, Response) else self._used(visit)
+        if not joined.mailed:
+            return self._blocked(visit.lang)
+        token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined.uid, 0))
+        answer = self._done(visit, preferences=f"{self._site.base}/p/{token}")
+        if joined.new and self._site.settings.join.welcome:
+            link = visit.link
+            answer.background = BackgroundTask(
+                self._site.welcome, joined.uid, link.email, link.details["lists"], visit.lang
+            )
+        return answer
+
+    def _confirm(self, link: MailedLink) -> _Joined | None:
+        """Put them on the lists; None when the link was used meanwhile."""
+        before = self._gets(link)
+        confirmed = confirm_join(self._site.store, link.id, self._site.keys)
+        if confirmed is None:
+            return None
+        with self._site.store.read() as connection:
+            mailed = gets_mail(connection, confirmed[1])
+        return _Joined(confirmed[1], mailed, new=mailed and not before)
+
+    def _gets(self, link: MailedLink) -> bool:
+        """Whether they get all already that they ask for."""
+        with self._site.store.read() as connection:
+            person = find(connection, link.email)
+            if person is None or reasons(connection, person.address_hash):
+                return False
+            return set(link.details["lists"]) <= active_lists(connection, person)
 
     async def _move(self, visit: _Visit) -> Response:
         fields = await visit.request.form(max_files=0, max_fields=10)
@@ -117,7 +185,7 @@ class Confirming:
             message = not_an_address(_)
             return self._page(visit, {"email": message}, 422, email=given)
         if await self._spend(visit) is None:
-            return self._expired(visit.lang)
+            return self._used(visit)
         answer = self._done(visit)
         answer.background = BackgroundTask(
             self._site.mail_stranger,
@@ -146,7 +214,7 @@ class Confirming:
 
         changed = await run_in_threadpool(change)
         if changed is None:
-            return self._expired(visit.lang)
+            return self._used(visit)
         if not changed:
             return self._site.pages.respond("address_taken.html", 409, lang=visit.lang)
         return self._done(visit)
@@ -154,7 +222,7 @@ class Confirming:
     async def _give_data(self, visit: _Visit) -> Response:
         known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
         if await self._spend(visit) is None:
-            return self._expired(visit.lang)
+            return self._used(visit)
         headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
         text = json.dumps(known, ensure_ascii=False, indent=2)
         return Response(text, media_type="application/json", headers=headers)
@@ -197,5 +265,16 @@ class Confirming:
         translate = self._site.pages.languages.markup(visit.lang)
         return page_words(visit.link.action, translate, self._site.settings.publication.name)
 
-    def _expired(self, lang: str) -> Response:
-        return self._site.pages.respond("expired.html", 410, lang=lang)
+    def _blocked(self, lang: str) -> Response:
+        """To who has the mailbox the truth may be said: no mail comes, though they ask for it."""
+        return self._site.pages.respond("blocked.html", 409, lang=lang)
+
+    def _used(self, visit: _Visit) -> Response:
+        return self._expired(visit.lang, visit.link, used=True)
+
+    def _expired(
+        self, lang: str, link: MailedLink | None = None, *, used: bool = False
+    ) -> Response:
+        """Without ``link``, which is forgotten then, nobody knows what it was for."""
+        action = str(link.action) if link else ""
+        return self._site.pages.respond("expired.html", 410, lang=lang, action=action, used=used)

@@ -27,12 +27,11 @@ from newsletter.audience import (
     reasons,
 )
 from newsletter.audience.preferences import active_lists, active_titles, choose, pause, reader
-from newsletter.errors import NewsletterError
 from newsletter.settings import Topic
 from newsletter.web.guard import from_own_page
 from newsletter.web.language import long_date
 from newsletter.web.limits import LINK_BY_READER, take
-from newsletter.web.site import LINK_LIFETIME_S, Site, log
+from newsletter.web.site import LINK_LIFETIME_S, Site
 
 PAUSE_S = 30 * 86_400.0
 SOURCE = "preferences"
@@ -136,7 +135,7 @@ class Preferences:
         link, known = made
         answer = self._back(request, "mailed")
         lang = self._site.pages.language(request, known)
-        answer.background = BackgroundTask(self._send, link, lang)
+        answer.background = BackgroundTask(self._site.send, link, lang)
         return answer
 
     def _link(
@@ -155,12 +154,6 @@ class Preferences:
             uid=int(person.uid),
             details={"language": person.language},
         )
-
-    async def _send(self, link: MailedLink, lang: str) -> None:
-        try:
-            await self._site.send(link, lang)
-        except NewsletterError as error:
-            log.error("a letter could not be sent: %s", error.message)
 
     def _standing(self, uid: int) -> Standing | None:
         with self._site.store.read() as connection:

@@ -94,6 +94,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
             UnavailableError: _unavailable(pages),
             500: pages.explain,
         },
+        lifespan=site.retries.lifespan,
     )
     # It would lead to whatever host the request names.
     app.router.redirect_slashes = False

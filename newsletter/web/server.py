@@ -92,7 +92,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        lifespan="off",
+        lifespan="auto",
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,17 +16,22 @@ from newsletter.audience import (
     LinkAction,
     MailedLink,
     Ticket,
+    Token,
+    TokenPurpose,
     TokenSigner,
     address_key,
+    find_link,
     make_link,
     may_be_asked,
 )
+from newsletter.audience.preferences import gets_mail
 from newsletter.errors import InputError, NewsletterError, UnavailableError
 from newsletter.settings import Settings
 from newsletter.store import Store
 from newsletter.web.letters import Letters
 from newsletter.web.limits import LETTER_BY_DAY, LETTER_BY_MONTH, give_back, mailbox_of, take
 from newsletter.web.pages import Pages
+from newsletter.web.retrying import Retries
 
 log = logging.getLogger("newsletter.web")
 
@@ -42,6 +48,7 @@ class Site:
     signer: TokenSigner
     pages: Pages
     letters: Letters
+    retries: Retries = field(default_factory=Retries)
 
     @property
     def base(self) -> str:
@@ -79,21 +86,53 @@ class Site:
                     connection, action, email, at=now, lifetime=lifetime, uid=uid, details=details
                 )
 
-        link = None
         try:
             link = await run_in_threadpool(make)
-            if link:
-                await self.send(link, lang)
         except NewsletterError as error:
             log.error("a letter could not be sent: %s", error.message)
-            if link:
-                await run_in_threadpool(self._forgive, email)
+            return
+        if link:
+            await self.send(link, lang, lost=partial(self._forgive, email))
 
-    async def send(self, link: MailedLink, lang: str) -> None:
-        """Mail a link to where it is for. Raises: as `Letters.send`."""
+    async def send(
+        self, link: MailedLink, lang: str, *, lost: Callable[[], None] = lambda: None
+    ) -> None:
+        """Mail a link to where it is for; tried again later while it is not taken for now.
+
+        Args:
+            lost: Called when it was not sent and will not be tried again.
+        """
         token = self.signer.sign_ticket(Ticket(link.id, int(link.expires_at)))
         url = f"{self.settings.publication.public_url}/confirm/{token}"
-        await self.letters.send(link.action, link.email, url, lang)
+
+        async def attempt() -> None:
+            # Whoever was erased or moved meanwhile has no use for it.
+            if await run_in_threadpool(self._is_good, link):
+                await self.letters.send(link.action, link.email, url, lang)
+
+        await self.retries.send(attempt, lost)
+
+    async def welcome(self, uid: int, email: str, lists: Collection[str], lang: str) -> None:
+        """Tell who has just joined what they will get, and how to leave.
+
+        Like all letters it goes after the answer: the reader is on the list, sent or not.
+        """
+        token = self.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, uid, 0))
+
+        async def attempt() -> None:
+            # Whoever has left again gets nothing more.
+            if await run_in_threadpool(self._gets_mail, uid):
+                await self.letters.welcome(email, lists, token, lang)
+
+        await self.retries.send(attempt, lambda: None)
+
+    def _is_good(self, link: MailedLink) -> bool:
+        with self.store.read() as connection:
+            return find_link(connection, link.id) is not None
+
+    def _gets_mail(self, uid: int) -> bool:
+        with self.store.read() as connection:
+            return gets_mail(connection, uid)
 
     def _may_write(self, connection: Connection, email: str, now: float) -> bool:
         who = mailbox_of(address_key(email))

@@ -66,6 +66,26 @@ def letter_words(action: LinkAction, _: Translate, name: str) -> dict[str, str]:
     }
 
 
+def welcome_words(_: Translate, name: str) -> dict[str, str]:
+    """The words of the letter to a reader who has just joined, as plain text.
+
+    Args:
+        _: Translates into plain text.
+        name: The publication's.
+    """
+    return {
+        "subject": _("You are on the list: %(name)s", name=name),
+        "title": _("You are on the list"),
+        "preheader": _("What you will get from us, and how to change it or leave."),
+        "text": _("Thank you for joining. This is what comes to your address from now on:"),
+        "often": _("You get one mail for each new issue, and nothing in between."),
+        "read": _("Read past issues"),
+        "why": _("You get this mail because you joined the list of %(name)s.", name=name),
+        "leave": _("Unsubscribe with one click"),
+        "choose": _("Choose what you get"),
+    }
+
+
 def page_words(action: LinkAction, _: Translate, name: str) -> dict[str, str]:
     """The words of the page behind the link, before and after its button.
 

@@ -221,3 +221,26 @@ def test_a_wrong_letter_is_named_at_the_start_and_keeps_nobody_on_the_list(
     said = process.communicate(timeout=30)[1]
     assert "'txt' is undefined" in said
     assert "nobody can join" in said
+
+
+def test_a_letter_that_misses_something_is_named_by_the_check_and_at_the_start(
+    project: Project,
+) -> None:
+    assert "Nothing found" in project.run("check", "--letters")
+    template("welcome.mjml", 'href="{{ unsubscribe }}"', 'href="/u"')(project)
+    finding = "templates/email/welcome.mjml:1: blocker: compliance/unsubscribe"
+    assert finding in project.run("check", "--letters", exit_code=1)
+    rules = {found["rule"] for found in project.json("check", "--letters", exit_code=1)["findings"]}
+    assert {"compliance/unsubscribe", "letters/one-click", "links/relative"} <= rules
+    process = project.start("serve", "--port", "0")
+    assert process.stdout
+    assert "Serving" in process.stdout.readline()
+    process.terminate()
+    said = process.communicate(timeout=30)[1]
+    assert finding in said
+    assert "check --letters" in said
+
+
+@pytest.mark.parametrize("arguments", [(), ("--letters", "x.md"), ("--letters", "--csv", "x.csv")])
+def test_check_takes_an_issue_or_the_letters(project: Project, arguments: tuple[str, ...]) -> None:
+    assert "--letters alone" in project.run("check", *arguments, exit_code=2)

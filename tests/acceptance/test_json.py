@@ -13,6 +13,7 @@ CSV = "subscribers.example.csv"
 COMMANDS = {
     "check": ("check", ISSUE),
     "check against columns": ("check", ISSUE, "--csv", CSV),
+    "check letters": ("check", "--letters"),
     "render": ("render", ISSUE, "--out", "build"),
     "approve": ("approve", ISSUE),
     "dry run": ("send", ISSUE, "--csv", CSV),

@@ -93,10 +93,10 @@ def test_from_joining_to_leaving_and_back(chromium: Browser, clinic: Clinic, add
     press("Write to me again")
     assert lists() == {"pain": "active", "sleep": "active"}
     press("Change my address")
-    page.goto(address + newest_link(clinic, 2))
+    page.goto(address + newest_link(clinic, 3))
     page.get_by_label("Your new e-mail address").fill("moved@reader.example")
     press("Go on")
-    page.goto(address + newest_link(clinic, 3))
+    page.goto(address + newest_link(clinic, 4))
     press("Confirm")
     assert heading(page) == "Your address is changed"
 
@@ -159,16 +159,22 @@ def test_the_same_way_with_nothing_but_the_keyboard(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_letter_is_accessible_too(
+def test_the_letters_are_accessible_too(
     chromium: Browser, clinic: Clinic, tmp_path: Path, scheme: str
 ) -> None:
     languages = Languages(PROJECT / "templates" / "locale", "en")
-    letters = Letters(clinic.settings, languages)
+    letters = Letters(joinable(clinic.settings, archive="public"), languages)
+    written = [
+        *(
+            letters.write(action, "https://news.clinic.example/confirm/x", "es")
+            for action in LinkAction
+        ),
+        letters.write_welcome(["pain", "sleep"], "x", "es"),
+    ]
     context = chromium.new_context(viewport={"width": 320, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    for action in LinkAction:
-        file = tmp_path / f"{action}.html"
-        letter = letters.write(action, "https://news.clinic.example/confirm/x", "es")
+    for number, letter in enumerate(written):
+        file = tmp_path / f"{number}.html"
         file.write_text(letter.html, encoding="utf-8")
         page.goto(file.as_uri())
         assert page.locator("html").get_attribute("lang") == "es"

@@ -10,7 +10,17 @@ from itertools import count
 from playwright.sync_api import Page
 from sqlalchemy import insert
 
-from newsletter.audience import Consent, LinkAction, Ticket, add, make_link, subscribe
+from newsletter.audience import (
+    Consent,
+    LinkAction,
+    SuppressionReason,
+    Ticket,
+    add,
+    address_hash,
+    make_link,
+    subscribe,
+    suppress,
+)
 from newsletter.campaign.prepare import prepare
 from newsletter.render import serialize
 from newsletter.settings import load_settings
@@ -73,7 +83,10 @@ class Visitor:
             "join": "/join",
             "sent": "/join/sent",
             **{f"ask to {action}": self._link(action, mine) for action in LinkAction},
-            "expired": f"/confirm/{self.clinic.signer.sign_ticket(Ticket(1, 1))}",
+            "forgotten": f"/confirm/{self.clinic.signer.sign_ticket(Ticket(1, 1))}",
+            "expired": self._link(LinkAction.JOIN, 0, over=True),
+            "expired to move": self._link(LinkAction.MOVE, mine, over=True),
+            "blocked": self._blocked(),
             "unsubscribe": f"/u/{self.clinic.token(uid=mine)}",
             "preferences": f"/p/{self.clinic.token(uid=mine)}",
             "sample link": f"/u/{proof}",
@@ -119,7 +132,14 @@ class Visitor:
                 subscribe(connection, person, name, Consent("form", 1.0))
         return int(person.uid)
 
-    def _link(self, action: LinkAction, uid: int, email: str = "") -> str:
+    def _blocked(self) -> str:
+        email = f"blocked{next(self._numbers)}@reader.example"
+        with self.clinic.store.write() as connection:
+            hashed = address_hash(email, KEYS)
+            suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
+        return self._link(LinkAction.JOIN, 0, email)
+
+    def _link(self, action: LinkAction, uid: int, email: str = "", *, over: bool = False) -> str:
         email = email or f"other{next(self._numbers)}@reader.example"
         consent = {"source": "page", "wording": "I ask for it.", "wording_version": "1"}
         details = {"lists": ["pain"], "language": "", **consent}
@@ -128,7 +148,8 @@ class Visitor:
             link = make_link(
                 connection, action, email, at=at, lifetime=900.0, uid=uid, details=details
             )
-        return f"/confirm/{self.clinic.signer.sign_ticket(Ticket(link.id, int(link.expires_at)))}"
+        ticket = Ticket(link.id, 1 if over else int(link.expires_at))
+        return f"/confirm/{self.clinic.signer.sign_ticket(ticket)}"
 
 
 def put_into_the_archive(clinic: Clinic) -> None:

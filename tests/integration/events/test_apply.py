@@ -63,6 +63,8 @@ def test_who_leaves_by_the_provider_has_left_every_list(sent):
         {"position": None},
         {"campaign_id": 7},
         {"campaign_id": None},
+        {"campaign_id": 0},
+        {"campaign_id": 0, "source": "mail"},
         {"email": ""},
         {"email": "somebody@mail.example"},
         {"email": "not an address"},

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from newsletter.audience import address_hash, reasons
 from newsletter.errors import InputError, UnavailableError
 from newsletter.settings import Sendgrid, load_settings
 from newsletter.web import webhook
@@ -146,6 +147,61 @@ def test_other_mail_of_the_account_and_unknown_events_are_kept(sent, post):
         ("unknown", 1),
     ]
     assert not sent.suppressed(1)
+
+
+def letter(name: str, kind: str, **fields: Any) -> dict[str, Any]:
+    """About a confirmation, as the letters' own deliveries are named."""
+    told_of = {"email": "stranger@mail.example", "campaign": "0", "position": "1790000000123"}
+    return told(name, 1, kind, **(told_of | fields))
+
+
+def reasons_of(sent: Sent, email: str) -> set[str]:
+    with sent.store.read() as connection:
+        return {str(each) for each in reasons(connection, address_hash(email, KEYS))}
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (letter("a", "spamreport"), "complained"),
+        (letter("a", "bounce", reason="550 5.1.1 no such user", type="bounce"), "bounced"),
+        (letter("a", "dropped", reason="Bounced Address"), "bounced"),
+        (letter("a", "dropped", reason="Spam Reporting Address"), "complained"),
+    ],
+)
+def test_a_complaint_or_a_dead_address_of_a_letter_suppresses(sent, post, event, reason):
+    assert post(body_of(event)).status_code == 204
+    assert reasons_of(sent, "stranger@mail.example") == {reason}
+    (row,) = sent.rows()
+    assert (row.verified, row.payload, row.campaign_id, row.position) == (1, b"", 0, None)
+    assert post(body_of(event)).status_code == 204
+    assert sent.count() == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        letter("a", "processed"),
+        letter("a", "delivered", response="250 OK"),
+        letter("a", "deferred", response="451 4.7.1 greylisted"),
+        letter("a", "bounce", reason="552 5.2.2 mailbox full", type="bounce"),
+        letter("a", "bounce", reason="550 5.7.1 blocklisted", type="blocked"),
+        letter("a", "dropped", reason="Unsubscribed Address"),
+        letter("a", "unsubscribe"),
+        letter("a", "something new"),
+    ],
+)
+def test_all_else_about_a_letter_is_counted_and_names_nobody(sent, post, event):
+    assert post(body_of(event)).status_code == 204
+    assert reasons_of(sent, "stranger@mail.example") == set()
+    (row,) = sent.rows()
+    assert (row.verified, row.payload, row.address_hash) == (1, b"", None)
+
+
+def test_a_letter_whose_address_cannot_be_read_does_no_harm(sent, post):
+    odd = [letter("a", "spamreport", email={}), letter("b", "spamreport", email="nobody")]
+    assert post(body_of(*odd)).status_code == 204
+    assert [row.address_hash for row in sent.rows()] == [None, None]
 
 
 def test_opens_and_clicks_are_not_kept(sent, post):

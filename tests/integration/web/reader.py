@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -28,7 +29,7 @@ TOPICS = (
 def joinable(settings: Settings, **changes: Any) -> Settings:
     """The same clinic with a join page of two topics, for one other web site too."""
     join = Join(topics=TOPICS, allowed_origins=("https://www.clinic.example",))
-    return settings.model_copy(update={"join": join, **changes})
+    return settings.model_copy(update={"join": join} | changes)
 
 
 class Reader:
@@ -86,6 +87,29 @@ class Reader:
         form = {"email": email, "topic": list(topics or ("pain",)), "website": ""}
         return self.press("/join", form, **options)
 
+    def wait(self, seconds: float) -> None:
+        """Let what the pages do besides go on for a while."""
+        self._runner.run(asyncio.sleep(seconds))
+
+    def wait_for(self, done: Callable[[], bool]) -> None:
+        """Let it go on until something is so."""
+
+        async def look() -> None:
+            async with asyncio.timeout(30):
+                while not done():
+                    await asyncio.sleep(0.01)
+
+        self._runner.run(look())
+
+    def stop(self) -> None:
+        """End the pages as their server does when it is told to."""
+
+        async def end() -> None:
+            async with self.app.router.lifespan_context(self.app):
+                pass
+
+        self._runner.run(end())
+
     @property
     def mail(self) -> list[EmailMessage]:
         """All that the clinic's server has mailed."""
@@ -94,10 +118,9 @@ class Reader:
 
     @property
     def link(self) -> str:
-        """The path of the link in the newest mail."""
-        found = LINK.search(part(self.mail[-1], "plain"))
-        assert found
-        return found[1]
+        """The path of the newest link that was mailed."""
+        found = [LINK.search(part(message, "plain")) for message in self.mail]
+        return [link[1] for link in found if link][-1]
 
 
 def part(message: EmailMessage, kind: str) -> str:

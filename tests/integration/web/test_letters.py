@@ -1,6 +1,8 @@
 """A letter is the same over SMTP and over a provider that writes the headers itself."""
 
 import re
+from email import message_from_bytes
+from typing import Any
 
 import pytest
 
@@ -10,9 +12,11 @@ from newsletter.deliver.personal import Personalize
 from newsletter.deliver.transports.sendgrid_call import plan_calls
 from newsletter.settings import Sendgrid
 from newsletter.web.language import LANGUAGES, Languages
-from newsletter.web.letters import Letters
+from newsletter.web.letters import Letter, Letters
 from tests.integration.web.conftest import PROJECT, Clinic
+from tests.integration.web.reader import joinable
 
+TOKEN = "t" * 32
 URL = "https://news.clinic.example/confirm/" + "x" * 32
 
 
@@ -40,3 +44,49 @@ def test_a_provider_gets_it_whole(clinic: Clinic) -> None:
     assert person["headers"] == {"Auto-Submitted": "auto-generated"}
     assert call.body["subject"] == letter.subject
     assert URL in call.body["content"][0]["value"]
+
+
+def welcome(clinic: Clinic, lang: str = "en", **changes: Any) -> Letter:
+    settings = joinable(clinic.settings, **changes)
+    languages = Languages(PROJECT / "templates" / "locale", "en")
+    return Letters(settings, languages).write_welcome(["sleep"], TOKEN, lang)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_welcome_holds_what_they_joined_and_three_links(clinic: Clinic, lang: str) -> None:
+    letter = welcome(clinic, lang, archive="public")
+    base = "https://news.clinic.example"
+    links = [f"{base}/archive", f"{base}/u/{TOKEN}", f"{base}/p/{TOKEN}"]
+    assert re.findall(r'(?:href|src|action)="([^"]+)"', letter.html) == links
+    assert re.findall(r"https?://\S+", letter.text) == links
+    title = {"en": "Sleep & <i>rest</i>", "es": "Sueño"}[lang]
+    assert title in letter.text
+    assert title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in letter.html
+    assert "Pain" not in letter.html + letter.text
+    assert "Dolor" not in letter.html + letter.text
+    for written in (letter.html, letter.text):
+        assert "1 Sample Street, Sample Town" in written
+        assert "%(" not in written
+
+
+@pytest.mark.parametrize("archive", ["off", "unlisted"])
+def test_the_welcome_does_not_lead_to_an_archive_that_is_not_public(
+    clinic: Clinic, archive: str
+) -> None:
+    letter = welcome(clinic, archive=archive)
+    assert "/archive" not in letter.html + letter.text
+
+
+def test_the_welcome_has_a_way_out_over_smtp_and_sendgrid_alike(clinic: Clinic) -> None:
+    letter = welcome(clinic)
+    delivery = Delivery(0, 1, 0, "new@reader.example", 0, {})
+    message = message_from_bytes(letter(delivery).data)
+    headers = {
+        "List-Unsubscribe": f"<https://news.clinic.example/u/{TOKEN}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Id": "<letter.clinic.example>",
+        "Auto-Submitted": "auto-generated",
+    }
+    assert {name: message[name] for name in headers} == headers
+    (call,), _ = plan_calls([delivery], letter, Sendgrid())
+    assert call.body["personalizations"][0]["headers"] == headers

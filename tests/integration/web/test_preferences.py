@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from newsletter.audience import (
     Consent,
     SuppressionReason,
+    Ticket,
     Token,
     TokenPurpose,
     address_hash,
@@ -196,6 +197,26 @@ def test_a_reader_downloads_what_is_known(clinic: Clinic, reader: Reader) -> Non
     assert '\n  "paused_until": null' in answer.text
     assert '"created_at": "1970-01-01T00:00:01Z"' in answer.text
     assert reader.press(reader.link).status_code == 410
+
+
+@pytest.mark.parametrize("action", ["move", "data", "erase"])
+@pytest.mark.parametrize("how", ["run out", "used"])
+def test_a_link_that_is_over_leads_back_to_the_preferences_and_not_to_joining(
+    clinic: Clinic, reader: Reader, action: str, how: str
+) -> None:
+    reader.press(f"/p/{clinic.token()}", {"do": action})
+    ticket = clinic.signer.verify_ticket(reader.link.rpartition("/")[2])
+    assert ticket
+    if how == "used":
+        with clinic.store.write() as connection:
+            connection.execute(update(mailed_link).values(used_at=1.0))
+    else:
+        ticket = Ticket(ticket.link_id, 1)
+    page = reader.get(f"/confirm/{clinic.signer.sign_ticket(ticket)}")
+    assert page.status_code == 410
+    assert "open any of our mails" in page.text
+    assert ("If you pressed its button before" in page.text) is (how == "used")
+    assert 'href="/join"' not in page.text.partition("<main")[2].partition("</main")[0]
 
 
 def test_a_reader_is_erased_and_stays_away(clinic: Clinic, reader: Reader) -> None:

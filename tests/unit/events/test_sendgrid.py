@@ -103,7 +103,7 @@ def test_whatever_is_signed_becomes_events_that_can_be_stored(told):
         assert 0 < event.at <= NOW
         assert event.payload.isascii()
         assert all(
-            number is None or 0 < number < 2**31 for number in (event.campaign_id, event.position)
+            number is None or 0 <= number < 2**31 for number in (event.campaign_id, event.position)
         )
 
 
