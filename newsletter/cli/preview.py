@@ -55,7 +55,7 @@ def serve(line: CommandLine, host: str, port: int) -> None:
     from newsletter.web.server import serve as run
 
     settings = line.settings
-    configure(settings, requests=True)
+    configure(settings, service=True)
     languages = Languages(settings.templates / "locale", settings.publication.language)
     try:
         Letters(settings, languages).try_all()

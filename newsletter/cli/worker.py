@@ -31,7 +31,9 @@ def worker(line: CommandLine, once: bool, concurrency: int) -> None:
     """Send campaigns that were confirmed with --detach or --at, and their retries."""
     from newsletter.campaign.sending import event_loop, stop_on_signals
     from newsletter.campaign.working import Worker
+    from newsletter.cli.logs import configure
 
+    configure(line.settings, service=True)
     with line.desk(live=True) as desk, event_loop() as runner:
 
         async def work() -> None:
