@@ -180,9 +180,7 @@ def connect(url: URL) -> Store:
         if backend == "sqlite":
             return Store(_sqlite(url))
     except ModuleNotFoundError:
-        raise InputError(
-            "the PostgreSQL driver is not installed", fix="pip install psycopg[binary]"
-        ) from None
+        raise InputError("the PostgreSQL driver is not installed", fix="make setup") from None
     except OSError as error:
         raise UnavailableError(f"cannot make the folder of {shown(url)}: {error}") from None
     raise InputError(f"no database of the kind {backend}", fix="use sqlite:/// or postgresql://")
