@@ -51,6 +51,7 @@ def ready(project: Project, folder: Path) -> dict[str, str]:
     """Settings for a real sender, and its zone."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (project.folder / "dkim.pem").touch(0o600)
     (project.folder / "dkim.pem").write_bytes(pem)
     project.environment.update(
         {
