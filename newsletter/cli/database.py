@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from newsletter.store import Store
 
 
-@click.group()
+@click.group(short_help="Upgrade, back up, restore or move the database.")
 def db() -> None:
     """The database: bring it up to date, back it up, move it to PostgreSQL."""
 
@@ -49,13 +49,14 @@ def upgrade(line: CommandLine, as_json: bool) -> None:
 
 
 @db.command(
+    short_help="Copy everything into another, empty database.",
     epilog="""\b
 Examples:
   send.py db copy --to postgresql://newsletter@db.clinic.example/newsletter
   send.py db copy --to sqlite:///var/moved.db
 
 Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can see command lines.
-"""
+""",
 )
 @click.option("--to", "target", required=True, metavar="URL", help="An empty database.")
 @json_option
@@ -83,7 +84,10 @@ def copy(line: CommandLine, target: str, as_json: bool) -> None:
     say("Send from one of the two only: neither knows what the other sends.")
 
 
-@db.command(epilog="Example: send.py db backup backups/newsletter-$(date +%F).db")
+@db.command(
+    short_help="Write everything into one new file.",
+    epilog="Example: send.py db backup backups/newsletter-$(date +%F).db",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @pass_line
@@ -104,11 +108,12 @@ def backup(line: CommandLine, file: Path, as_json: bool) -> None:
 
 
 @db.command(
+    short_help="Bring a backup into an empty database.",
     epilog="""\b
 Examples:
   send.py db restore backups/newsletter-2026-05-01.db
   send.py db restore backups/newsletter-2026-05-01.db --to postgresql://localhost/newsletter
-"""
+""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--to", "target", default="", metavar="URL", help="[the configured database]")

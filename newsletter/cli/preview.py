@@ -10,11 +10,12 @@ from newsletter.cli.desk import CommandLine, pass_line, say
 
 
 @click.command(
+    short_help="Look at an issue in the browser, as readers get it.",
     epilog="""\b
 Examples:
   send.py preview
   send.py preview issues/neck-muscles-and-migraine.md --no-open
-"""
+""",
 )
 @click.argument("issue", type=click.Path(path_type=Path), required=False)
 @click.option("--port", type=int, default=0, help="[a free one]")
@@ -38,7 +39,10 @@ def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> 
     run(app, port=port, path=f"/?token={token}", browser=not no_open)
 
 
-@click.command(epilog="Example: send.py serve --port 8025")
+@click.command(
+    short_help="Answer readers: leaving, joining, the archive, pictures.",
+    epilog="Example: send.py serve --port 8025",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8025, show_default=True)
 @pass_line

@@ -53,12 +53,13 @@ def audience_of(store: Store, list_name: str, segment: str | None, batch: str = 
 
 
 @click.command(
+    short_help="How many are on a list, or in a segment of it.",
     epilog="""\b
 Examples:
   send.py subscribers count --list readers
   send.py subscribers count --list readers --segment 'city in (Vienna, Graz) and not list = trial'
   send.py subscribers count --list readers --segment 'joined > 30 days ago' --json
-"""
+""",
 )
 @click.option("--list", "list_name", required=True, help="The list.")
 @segment_option

@@ -8,6 +8,7 @@ from newsletter.cli.desk import CommandLine, pass_line, say
 
 
 @click.command(
+    short_help="Send what was detached or scheduled, and late retries.",
     epilog="""\b
 Examples:
   send.py worker
@@ -16,7 +17,7 @@ Examples:
 
 On PostgreSQL any number of workers share the work, on any number of machines; on SQLite there is
 one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
-"""
+""",
 )
 @click.option("--once", is_flag=True, help="Send what is due now, and end.")
 @click.option(
