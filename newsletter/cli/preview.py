@@ -24,7 +24,8 @@ Examples:
 def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> None:
     """Look at an issue as readers get it: wide, narrow, dark, without images, as text.
 
-    The page follows the files: save, and it shows the new state.
+    The page follows the files: save, and it shows the new state. Its address opens in one browser
+    only, the first: for another one, start the preview again.
     """
     from newsletter.campaign.prepare import prepare
     from newsletter.errors import InputError
@@ -36,6 +37,7 @@ def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> 
         raise InputError("no such article", file=issue, fix="`ls issues` shows what there is")
     token = new_token()
     app = preview_app(settings, issue, lambda path: prepare(path, settings), token)
+    say("The address opens in one browser; for another, start this again.")
     run(app, port=port, path=f"/?token={token}", browser=not no_open)
 
 
