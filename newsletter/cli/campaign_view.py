@@ -19,12 +19,13 @@ def show_plan(opened: Opened, where_to: str) -> None:
     """Who is about to get what."""
     counts = opened.status.tally
     say(f"{opened.compiled.title}  (digest {opened.compiled.digest[:12]})")
-    say(f"  to the list {opened.status.audience}: {counts.audience} people")
+    people = "person" if counts.audience == 1 else "people"
+    say(f"  to the list {opened.status.audience}: {counts.audience:,} {people}")
     if opened.status.segment:
         say(f"  of it only where {opened.status.segment}")
     for reason, number in sorted(counts.skipped.items()):
-        say(f"  skipped, {reason}: {number}")
-    say(f"  will get it: {opened.mailable}, {where_to}")
+        say(f"  skipped, {reason}: {number:,}")
+    say(f"  will get it: {opened.mailable:,}, {where_to}")
 
 
 def show_status(result: Status) -> None:
