@@ -7,10 +7,13 @@ CHROMIUM := /usr/bin/chromium
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast chaos check golden translations pictures bench lock chromium clean
+.PHONY: help setup demo test test-fast chaos check golden translations pictures bench lock chromium clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(READY) ## the virtual environment in .venv, and nothing else
+	@echo "Ready: $(BIN)/python send.py --help"
 
 demo: $(READY) ## the main job on the sample issue, with nothing to configure (ARGS=--no-serve ends by itself)
 	$(BIN)/python send.py demo $(ARGS)

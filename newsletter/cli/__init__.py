@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 refused or problems found, 2 wrong usage, 130 stopped by C
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,10 @@ from newsletter.cli.trial import test
 from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 
+TYPED = "python send.py"
+_ONE_EXAMPLE = re.compile(r"^Example: (.*)", re.DOTALL)
+_SHORT_FORM = re.compile(r"^( +|.*\| )send\.py", re.MULTILINE)
+
 EPILOG = """
 \b
 The way of one issue:
@@ -45,6 +50,15 @@ class InOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, as they were added."""
         return list(self.commands)
+
+
+def as_typed(command: click.Command) -> click.Command:
+    """Have the examples of a command, and of those below it, be what one pastes and runs."""
+    listed = _ONE_EXAMPLE.sub("\b\nExample:\n  \\1", command.epilog or "")
+    command.epilog = _SHORT_FORM.sub(rf"\1{TYPED}", listed) or None
+    for inner in getattr(command, "commands", {}).values():
+        as_typed(inner)
+    return command
 
 
 @click.group(cls=InOrder, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,12 +103,13 @@ for command in (
     demo,
 ):
     cli.add_command(command)
+as_typed(cli)
 
 
 def main() -> None:
     """Run a command and turn every error a person can act on into one line and an exit code."""
     try:
-        sys.exit(cli.main(prog_name="send.py", standalone_mode=False) or 0)
+        sys.exit(cli.main(prog_name=TYPED, standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

@@ -61,13 +61,14 @@ def retry(line: CommandLine, campaign: int, failed: bool, by: str, reason: str) 
 
 
 @click.command(
+    short_help="List deliveries that may have arrived or not; settle them.",
     epilog="""\b
 Examples:
   send.py uncertain 3
   send.py uncertain 3 --resolve accepted --position 17 --position 18 --reason "both answered it"
   send.py uncertain 3 --resolve send-again --position 19 --reason "she says it never came"
   send.py uncertain 3 --resolve failed --all --reason "the relay's log has none of them"
-"""
+""",
 )
 @campaign_argument
 @click.option(

@@ -25,7 +25,10 @@ def bounces() -> None:
     """Bounces, complaints and auto-replies."""
 
 
-@bounces.command(epilog="Example: send.py bounces classify --json returned/*.eml")
+@bounces.command(
+    short_help="Say what each message is; touches no database.",
+    epilog="Example: send.py bounces classify --json returned/*.eml",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def classify(files: tuple[Path, ...], as_json: bool) -> None:
@@ -51,13 +54,14 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 @bounces.command(
+    short_help="Take in what came back.",
     epilog="""\b
 Examples:
   send.py bounces read /var/mail/bounces
   send.py bounces read ~bounces/Maildir
   send.py bounces read - < returned.eml
   send.py bounces read --imap
-"""
+""",
 )
 @click.argument("source", required=False)
 @click.option("--imap", is_flag=True, help="Empty the mailbox of the settings (imap.host …).")
@@ -92,7 +96,9 @@ def read(line: CommandLine, source: str | None, imap: bool, as_json: bool) -> No
         click.echo(as_summary(done.taken) + as_places(done))
 
 
-@bounces.command(epilog="Example: send.py bounces wishes --json")
+@bounces.command(
+    short_help="List who asked by mail to leave.", epilog="Example: send.py bounces wishes --json"
+)
 @json_option
 @pass_line
 def wishes(line: CommandLine, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.counted import counted
 from newsletter.cli.desk import say
 from newsletter.cli.schedule import show_what_waits
 
@@ -24,7 +25,7 @@ def show_plan(opened: Opened, where_to: str, variants: Mapping[int, int]) -> Non
     say(f"{compiled.title}  (digest {compiled.digest[:12]})")
     say(f"  subject: {_sample_subject(compiled)}")
     say(f"  from: {sender.from_name} <{sender.from_address}>, dated {compiled.date}")
-    say(f"  to the list {opened.status.audience}: {counts.audience:,} people")
+    say(f"  to the list {opened.status.audience}: {counted(counts.audience, 'person', 'people')}")
     if opened.status.segment:
         say(f"  of it only where {opened.status.segment}")
     for reason, number in sorted(counts.skipped.items()):

@@ -85,7 +85,9 @@ def _watch(desk: Desk, campaign_id: int) -> None:
             time.sleep(max(LOOK_S, 4 * (time.monotonic() - began)))
 
 
-@click.command(epilog="Example: send.py pause 3")
+@click.command(
+    short_help="Hold a campaign: the rest stays queued.", epilog="Example: send.py pause 3"
+)
 @campaign_argument
 @by_option
 @pass_line
@@ -95,7 +97,7 @@ def pause(line: CommandLine, campaign: int, by: str) -> None:
     say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
 
 
-@click.command(epilog="Example: send.py resume 3")
+@click.command(short_help="Let a paused campaign go on.", epilog="Example: send.py resume 3")
 @campaign_argument
 @by_option
 @pass_line
@@ -115,7 +117,7 @@ def resume(line: CommandLine, campaign: int, by: str) -> None:
     say("Run its `send --live` again: that sends what is queued.")
 
 
-@click.command(epilog="Example: send.py cancel 3")
+@click.command(short_help="End a campaign for good.", epilog="Example: send.py cancel 3")
 @campaign_argument
 @by_option
 @pass_line

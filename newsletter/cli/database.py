@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from newsletter.store import Store
 
 
-@click.group()
+@click.group(short_help="Upgrade, back up, restore or move the database.")
 def db() -> None:
     """The database: bring it up to date, back it up, move it to PostgreSQL."""
 
@@ -33,6 +33,7 @@ def upgrade(line: CommandLine, as_json: bool) -> None:
     from newsletter.store.engine import connect, migrate, resolve_url
     from newsletter.store.migrate import HEAD
 
+    name = _as_written(line.settings.database_url)
     store = connect(resolve_url(line.settings))
     try:
         before = migrate(store)
@@ -40,21 +41,22 @@ def upgrade(line: CommandLine, as_json: bool) -> None:
     finally:
         store.close()
     if as_json:
-        print_json({"database": store.name, "from": before, "to": HEAD})
+        print_json({"database": name, "from": before, "to": HEAD})
     elif before == HEAD:
-        click.echo(f"{store.name} is at revision {HEAD}: nothing to do")
+        click.echo(f"{name} is at revision {HEAD}: nothing to do")
     else:
-        click.echo(f"{store.name}: {before or 'empty'} → {HEAD}")
+        click.echo(f"{name}: {before or 'empty'} → {HEAD}")
 
 
 @db.command(
+    short_help="Copy everything into another, empty database.",
     epilog="""\b
 Examples:
   send.py db copy --to postgresql://newsletter@db.clinic.example/newsletter
   send.py db copy --to sqlite:///var/moved.db
 
 Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can see command lines.
-"""
+""",
 )
 @click.option("--to", "target", required=True, metavar="URL", help="An empty database.")
 @json_option
@@ -65,18 +67,27 @@ def copy(line: CommandLine, target: str, as_json: bool) -> None:
     Refused while a campaign is sending. The database in use is not changed.
     """
     from newsletter.store.copying import copy as copy_rows
+    from newsletter.store.engine import resolve_url
+    from newsletter.store.fresh import open_target
 
-    with _open(line) as source, _open(line, target) as other, rows_bar("Copying") as progress:
+    with (
+        _existing(line) as source,
+        open_target(resolve_url(line.settings, target)) as other,
+        rows_bar("Copying") as progress,
+    ):
         rows = copy_rows(source, other, progress)
     if as_json:
         print_json({"rows": rows})
         return
     _show(rows)
-    say(f"Copied and checked. To use it, set database_url to {other.name}")
+    say(f"Copied and checked. To use it, set database_url to {_as_written(target)}")
     say("Send from one of the two only: neither knows what the other sends.")
 
 
-@db.command(epilog="Example: send.py db backup backups/newsletter-$(date +%F).db")
+@db.command(
+    short_help="Write everything into one new file.",
+    epilog="Example: send.py db backup backups/newsletter-$(date +%F).db",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @pass_line
@@ -87,7 +98,7 @@ def backup(line: CommandLine, file: Path, as_json: bool) -> None:
     """
     from newsletter.store.backup import backup as write
 
-    with _open(line) as store, rows_bar("Backing up") as progress:
+    with _existing(line) as store, rows_bar("Backing up") as progress:
         rows = write(store, file, progress)
     if as_json:
         print_json({"file": str(file), "rows": rows})
@@ -97,11 +108,12 @@ def backup(line: CommandLine, file: Path, as_json: bool) -> None:
 
 
 @db.command(
+    short_help="Bring a backup into an empty database.",
     epilog="""\b
 Examples:
   send.py db restore backups/newsletter-2026-05-01.db
   send.py db restore backups/newsletter-2026-05-01.db --to postgresql://localhost/newsletter
-"""
+""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--to", "target", default="", metavar="URL", help="[the configured database]")
@@ -113,14 +125,17 @@ def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
     A campaign that was sending comes back paused.
     """
     from newsletter.store.backup import restore as bring_back
+    from newsletter.store.engine import resolve_url
+    from newsletter.store.fresh import open_target
 
-    with _open(line, target) as store, rows_bar("Restoring") as progress:
+    url = resolve_url(line.settings, target)
+    with open_target(url) as store, rows_bar("Restoring") as progress:
         restored = bring_back(file, store, line.settings.var, progress)
     if as_json:
         print_json({"rows": restored.rows, "paused": list(restored.paused)})
     else:
         _show(restored.rows)
-        say(f"Restored into {store.name}.")
+        say(f"Restored into {_as_written(target or line.settings.database_url)}.")
     say("Who left after this backup was made is on the list again: suppress them before you send.")
     for number in restored.paused:
         say(
@@ -131,16 +146,40 @@ def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _open(line: CommandLine, url: str = "") -> Iterator[Store]:
-    from newsletter.store.engine import open_url, resolve_url
+def _existing(line: CommandLine) -> Iterator[Store]:
+    """The configured database, which is not made here: an empty one has nothing to copy."""
+    from newsletter.errors import InputError
+    from newsletter.store.engine import open_url, resolve_url, sqlite_path
 
-    store = open_url(resolve_url(line.settings, url))
+    url = resolve_url(line.settings)
+    path = sqlite_path(url)
+    if path and not path.exists():
+        raise InputError("there is no database yet", file=path, fix="check database_url")
+    store = open_url(url)
     try:
         yield store
     finally:
         store.close()
 
 
+def _as_written(url: str) -> str:
+    from sqlalchemy import make_url
+
+    from newsletter.store.engine import shown
+
+    return shown(make_url(url))
+
+
 def _show(rows: dict[str, int]) -> None:
-    for name, number in rows.items():
-        click.echo(f"{name}: {number:,}")
+    """What a person knows of; ``--json`` has every table."""
+    click.echo(
+        ", ".join(
+            f"{rows[table]:,} {one if rows[table] == 1 else many}"
+            for table, one, many in (
+                ("subscriber", "reader", "readers"),
+                ("mailing_list", "list", "lists"),
+                ("campaign", "campaign", "campaigns"),
+                ("delivery", "delivery", "deliveries"),
+            )
+        )
+    )

@@ -7,7 +7,10 @@ import click
 from newsletter.cli.desk import CommandLine, make_private, pass_line, relative, say
 
 
-@click.command(epilog="Examples:\n\n  send.py demo\n\n  send.py demo --no-serve")
+@click.command(
+    short_help="The main job on the sample issue, on this machine alone.",
+    epilog="\b\nExamples:\n  send.py demo\n  send.py demo --no-serve",
+)
 @click.option("--no-serve", is_flag=True, help="Do it all, say where it lies, and end.")
 @click.option("--port", type=int, default=0, help="Of the page at the end. [a free one]")
 @click.option("--no-open", is_flag=True, help="Print the address; open no browser.")

@@ -109,8 +109,9 @@ class Demonstration:
 
     def _check(self) -> Step:
         found = self._prepared.findings
-        counts = [f"{sum(f.severity is s for f in found)} {s}s" for s in Severity]
-        return Step("Checked the sample issue", ", ".join(counts))
+        counts = ((sum(f.severity is s for f in found), s) for s in Severity)
+        words = [f"{number} {s}{'' if number == 1 else 's'}" for number, s in counts]
+        return Step("Checked the sample issue", ", ".join(words))
 
     def _render(self) -> Step:
         summary = export(self._prepared.compiled, self._desk, self._folder / "rendered")

@@ -11,12 +11,13 @@ from newsletter.cli.desk import CommandLine, json_option, make_private, pass_lin
 
 
 @click.command(
+    short_help="Check DNS and the public address as receivers do.",
     epilog="""\b
 Examples:
   send.py doctor
   send.py doctor --ip 192.0.2.25 --helo mail.clinic.example
   send.py doctor --nameserver 9.9.9.9 --json
-"""
+""",
 )
 @click.option(
     "--ip", default="", metavar="ADDRESS", help="Where mail comes from, as others see it."

@@ -147,9 +147,18 @@ def show_findings(findings: Sequence[Finding]) -> None:
     say(", ".join(counts) or "Nothing found.")
 
 
-@click.command(epilog="Example: send.py render issues/neck-muscles-and-migraine.md --out build")
+@click.command(
+    short_help="Write an issue to files, as readers will get it.",
+    epilog="Example: send.py render issues/neck-muscles-and-migraine.md --out build",
+)
 @issue_argument
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="build",
+    show_default=True,
+    help="Folder to write to.",
+)
 @json_option
 @pass_line
 def render(line: CommandLine, issue: Path, out: Path, as_json: bool) -> None:
@@ -170,11 +179,12 @@ def render(line: CommandLine, issue: Path, out: Path, as_json: bool) -> None:
 
 
 @click.command(
+    short_help="Vouch for exactly this content.",
     epilog="""\b
 Examples:
   send.py approve issues/neck-muscles-and-migraine.md --list readers
   send.py approve issues/neck-muscles-and-migraine.md --waive links/shortener="our own domain"
-"""
+""",
 )
 @issue_argument
 @click.option("--list", "list_name", default="*", help="The list it may go to. [any]")

@@ -1,4 +1,4 @@
-"""The log: JSON lines of what happens, for machines; people get words.
+"""The log: JSON lines of what happens, for machines; people at a terminal get words.
 
 Any room logs to the standard library's ``newsletter.ROOM`` loggers: a constant event, its facts as
 ``extra``. No address, name, token, subject or word from another server may be among the facts;
@@ -12,6 +12,8 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Callable
+from datetime import datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,25 +25,32 @@ if TYPE_CHECKING:
 
     from newsletter.settings import Settings
 
+Render = Callable[[Any, str, Any], str]
+
 REQUESTS = "newsletter.web.access"
 _ADDRESS = re.compile(r"\S*@\S*")
 
 
-def configure(settings: Settings, *, requests: bool = False) -> None:
+def configure(settings: Settings, *, service: bool = False) -> None:
     """Send the log to where the settings say; what other libraries warn of goes there too.
 
+    A person at a terminal is told by the command itself what went wrong: of its log they see
+    errors only, unless they set ``log_level``.
+
     Args:
-        requests: Whether each web request is shown where only warnings are by default.
+        service: The command runs for long and says little (`serve`, `worker`): warnings are shown
+            on a terminal, too, and each web request where only warnings are by default.
 
     Raises:
         UnavailableError: ``log_file`` cannot be written.
     """
+    terminal = not settings.log_file and sys.stderr.isatty()
     handler = _handler(settings)
-    handler.setFormatter(_JsonLines())
-    level = settings.log_level or ("info" if settings.log_file else "warning")
+    handler.setFormatter(_Lines(_readable if terminal else _json))
+    usual = "info" if settings.log_file else "error" if terminal and not service else "warning"
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("newsletter").setLevel(level.upper())
-    shown = requests and not settings.log_level
+    logging.getLogger("newsletter").setLevel((settings.log_level or usual).upper())
+    shown = service and not settings.log_level
     logging.getLogger(REQUESTS).setLevel(logging.INFO if shown else logging.NOTSET)
 
 
@@ -85,18 +94,22 @@ class _StandardError(_Complaint, logging.StreamHandler[Any]):
         super().emit(record)
 
 
-class _JsonLines(logging.Formatter):
-    """One JSON object a line. structlog is loaded with the first of them: most runs have none."""
+class _Lines(logging.Formatter):
+    """One line a record. structlog is loaded with the first of them: most runs have none."""
 
     _inner: ProcessorFormatter | None = None
 
+    def __init__(self, render: Render) -> None:
+        super().__init__()
+        self._render = render
+
     def format(self, record: logging.LogRecord) -> str:
         """Render one record."""
-        self._inner = self._inner or _formatter()
+        self._inner = self._inner or _formatter(self._render)
         return self._inner.format(record)
 
 
-def _formatter() -> ProcessorFormatter:
+def _formatter(render: Render) -> ProcessorFormatter:
     import structlog
 
     return structlog.stdlib.ProcessorFormatter(
@@ -110,9 +123,25 @@ def _formatter() -> ProcessorFormatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _exception_without_words,
             _without_addresses,
-            structlog.processors.JSONRenderer(serializer=json.dumps, ensure_ascii=False),
+            render,
         ],
     )
+
+
+def _json(_logger: Any, _method: str, event: Any) -> str:
+    return json.dumps(event, ensure_ascii=False)
+
+
+def _readable(_logger: Any, _method: str, event: Any) -> str:
+    """``14:03:11 GET /u/{token} 200, 3 ms``; ``14:03:11 warning: connection lost (code 421)``."""
+    at = datetime.fromisoformat(event.pop("at")).astimezone()
+    level, logger, what = (event.pop(name, "") for name in ("level", "logger", "event"))
+    if logger == REQUESTS:
+        line = f"{event['method']} {event['route']} {event['status']}, {event['ms']} ms"
+    else:
+        facts = ", ".join(f"{name} {value}" for name, value in event.items())
+        line = f"{level}: {what}" + (f" ({facts})" if facts else "")
+    return f"{at:%H:%M:%S} " + "".join(c if c.isprintable() else "?" for c in line)
 
 
 def _exception_without_words(_logger: Any, _method: str, event: Any) -> Any:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Look at an issue in the browser, as readers get it.",
     epilog="""\b
 Examples:
   send.py preview
   send.py preview issues/neck-muscles-and-migraine.md --no-open
-"""
+""",
 )
 @click.argument("issue", type=click.Path(path_type=Path), required=False)
 @click.option("--port", type=int, default=0, help="[a free one]")
@@ -27,7 +28,8 @@ Examples:
 def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> None:
     """Look at an issue as readers get it: wide, narrow, dark, without images, as text.
 
-    The page follows the files: save, and it shows the new state.
+    The page follows the files: save, and it shows the new state. Its address opens in one browser
+    only, the first: for another one, start the preview again.
     """
     from newsletter.campaign.prepare import prepare
     from newsletter.errors import InputError
@@ -39,10 +41,14 @@ def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> 
         raise InputError("no such article", file=issue, fix="`ls issues` shows what there is")
     token = new_token()
     app = preview_app(settings, issue, lambda path: prepare(path, settings), token)
+    say("The address opens in one browser; for another, start this again.")
     run(app, port=port, path=f"/?token={token}", browser=not no_open)
 
 
-@click.command(epilog="Example: send.py serve --port 8025")
+@click.command(
+    short_help="Answer readers: leaving, joining, the archive, pictures.",
+    epilog="Example: send.py serve --port 8025",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8025, show_default=True)
 @pass_line
@@ -56,7 +62,7 @@ def serve(line: CommandLine, host: str, port: int) -> None:
     from newsletter.web.server import serve as run
 
     settings = line.settings
-    configure(settings, requests=True)
+    configure(settings, service=True)
     _try_letters(settings)
     with line.desk() as desk:
         run(public_app(desk.store, desk.keys, desk.settings), host, port)

@@ -19,12 +19,13 @@ from newsletter.errors import UsageError
 
 
 @click.command(
+    short_help="Who approved and sent a campaign, and what came of it.",
     epilog="""\b
 Examples:
   send.py report 3
   send.py report 3 --html report.html
   send.py report 3 --csv > deliveries.csv
-"""
+""",
 )
 @campaign_argument
 @json_option

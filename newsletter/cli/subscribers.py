@@ -90,7 +90,10 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
         say(f"Dry run: nothing changed{' but that file' if report.rejects else ''}.")
 
 
-@subscribers.command(epilog="Example: send.py subscribers export --list readers > readers.csv")
+@subscribers.command(
+    short_help="Write a list as CSV to standard output.",
+    epilog="Example: send.py subscribers export --list readers > readers.csv",
+)
 @click.option("--list", "list_name", required=True, help="The list to write out.")
 @pass_line
 def export(line: CommandLine, list_name: str) -> None:
@@ -196,7 +199,10 @@ def unsuppress(line: CommandLine, address: str, reason: str, by: str) -> None:
     sys.exit(0 if done.lifted and not done.standing else 1)
 
 
-@subscribers.command(epilog="Example: send.py subscribers erase reader01@mail.example")
+@subscribers.command(
+    short_help="Delete what is known of a person; they stay off.",
+    epilog="Example: send.py subscribers erase reader01@mail.example",
+)
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @by_option

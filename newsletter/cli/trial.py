@@ -10,7 +10,10 @@ import click
 from newsletter.cli.desk import CommandLine, issue_argument, pass_line, say
 
 
-@click.command(epilog="Example: send.py test issues/spring-news.md --to office@clinic.example")
+@click.command(
+    short_help="Send one [TEST] message to addresses that you name.",
+    epilog="Example: send.py test issues/spring-news.md --to office@clinic.example",
+)
 @issue_argument
 @click.option(
     "--to", "addresses", multiple=True, required=True, help="An address; repeat for more."

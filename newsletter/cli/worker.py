@@ -8,6 +8,7 @@ from newsletter.cli.desk import CommandLine, pass_line, say
 
 
 @click.command(
+    short_help="Send what was detached or scheduled, and late retries.",
     epilog="""\b
 Examples:
   send.py worker
@@ -16,7 +17,7 @@ Examples:
 
 On PostgreSQL any number of workers share the work, on any number of machines; on SQLite there is
 one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
-"""
+""",
 )
 @click.option("--once", is_flag=True, help="Send what is due now, and end.")
 @click.option(
@@ -31,7 +32,9 @@ def worker(line: CommandLine, once: bool, concurrency: int) -> None:
     """Send campaigns that were confirmed with --detach or --at, and their retries."""
     from newsletter.campaign.sending import event_loop, stop_on_signals
     from newsletter.campaign.working import Worker
+    from newsletter.cli.logs import configure
 
+    configure(line.settings, service=True)
     with line.desk(live=True) as desk, event_loop() as runner:
 
         async def work() -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
+import shlex
+import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -84,7 +87,7 @@ def load_signer(settings: Dkim, root: Path) -> DkimSigner:
         root: Where a relative ``key_file`` starts.
 
     Raises:
-        InputError: The key cannot be read, or is not one to sign with.
+        InputError: The key cannot be read, can be read by others, or is not one to sign with.
     """
     return DkimSigner(settings.domain, settings.selector, load_key(settings, root))
 
@@ -93,7 +96,7 @@ def load_key(settings: Dkim, root: Path) -> Ed25519PrivateKey | RSAPrivateKey:
     """The private key that the settings name. Arguments and errors: as `load_signer`."""
     try:
         secret = settings.key.get_secret_value()
-        pem = secret.encode() if secret else (root / settings.key_file).read_bytes()
+        pem = secret.encode() if secret else _read_private(root / settings.key_file)
         return _fit(load_pem_private_key(pem, password=None))
     except OSError as error:
         raise InputError(
@@ -104,6 +107,19 @@ def load_key(settings: Dkim, root: Path) -> Ed25519PrivateKey | RSAPrivateKey:
             "the DKIM key is no private key in PEM without a password",
             fix="make one as docs/operating.md says",
         ) from None
+
+
+def _read_private(path: Path) -> bytes:
+    """A key that others can read signs whatever they like in our name; ssh refuses those, too."""
+    with path.open("rb") as file:
+        found = os.fstat(file.fileno())
+        if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o077:
+            raise InputError(
+                "others on this machine can read the DKIM key",
+                file=path,
+                fix=f"chmod 600 {shlex.quote(str(path))}",
+            )
+        return file.read()
 
 
 class SigningTransport:

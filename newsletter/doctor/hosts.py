@@ -15,6 +15,14 @@ def check_bounce_mx(sender: Sender) -> Finding:
     """Somebody takes mail for the bounce domain."""
     if sender.over_sendgrid:
         return Finding(Verdict.SKIPPED, "bounces go to SendGrid: see the check sendgrid")
+    if not sender.settings.bounce_address:
+        seen = (
+            "bounces go to the From address, without a token: one that does not quote our "
+            "Message-ID proves nothing, and nobody is taken off for it"
+        )
+        return Finding(
+            Verdict.WARNING, seen, f"set bounce_address, like bounces@bounces.{sender.from_domain}"
+        )
     if sender.bounce_domain == sender.from_domain:
         return Finding(Verdict.SKIPPED, "bounces go to the From domain: see the check mx-from")
     return takes_mail(sender.resolver, sender.bounce_domain)

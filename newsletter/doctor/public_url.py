@@ -17,6 +17,7 @@ TIMEOUT_S = 10
 LEAST_DAYS = 14
 _DAY_S = 86_400
 _HTTPS, _HTTP = 443, 80
+_SAID_BEFORE = Finding(Verdict.SKIPPED, "nothing to ask: see the check certificate")
 
 
 def check_certificate(sender: Sender) -> Finding:
@@ -38,7 +39,9 @@ def check_certificate(sender: Sender) -> Finding:
 
 def check_plain_http(sender: Sender) -> Finding:
     """http:// leads to https://, or nobody answers there."""
-    parts = _https(sender)
+    parts = _reachable(sender)
+    if parts is None:
+        return _SAID_BEFORE
     if parts.port not in {None, _HTTPS}:
         return Finding(Verdict.SKIPPED, f"{_url(sender)} has a port of its own")
     return plain_http(parts.hostname or "", _HTTP)
@@ -59,7 +62,8 @@ def plain_http(host: str, port: int) -> Finding:
 
 def check_one_click(sender: Sender) -> Finding:
     """A one-click POST is answered at once: the test that a live send makes, too."""
-    _https(sender)
+    if _reachable(sender) is None:
+        return _SAID_BEFORE
     try:
         require_way_back(_url(sender), sender.proof_token)
     except (RefusedError, UnavailableError) as error:
@@ -72,7 +76,9 @@ def check_page(sender: Sender) -> Finding:
 
     That a GET changes nothing cannot be seen from outside; that the answer stays the same can.
     """
-    parts = _https(sender)
+    parts = _reachable(sender)
+    if parts is None:
+        return _SAID_BEFORE
     path = f"{parts.path}/u/{sender.proof_token}"
     try:
         answers = [_get(_connection(parts), path) for _ in range(2)]
@@ -90,16 +96,24 @@ def check_page(sender: Sender) -> Finding:
     return Finding(Verdict.OK, "a GET shows a page, twice the same: no redirect, no cookie")
 
 
+def _reachable(sender: Sender) -> SplitResult | None:
+    """The public address; None where `check_certificate` says why nothing can be looked at."""
+    try:
+        return _https(sender)
+    except (InputError, UnavailableError):
+        return None
+
+
 def _https(sender: Sender) -> SplitResult:
     parts = urlsplit(_url(sender))
     host = parts.hostname or ""
+    if parts.scheme != "https" or not host:
+        raise InputError(
+            f"public_url is {_url(sender)}: readers' mail programs only post to https",
+            fix="set publication.public_url to the https address that readers reach",
+        )
     sender.resolver.require_checkable(host)
-    if parts.scheme == "https" and host:
-        return parts
-    raise InputError(
-        f"public_url is {_url(sender)}: readers' mail programs only post to https",
-        fix="set publication.public_url to the https address that readers reach",
-    )
+    return parts
 
 
 def _url(sender: Sender) -> str:

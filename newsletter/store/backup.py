@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -15,6 +14,7 @@ from sqlalchemy import insert, inspect, select, update
 from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.store.copying import AT_REST, Progress, copy
 from newsletter.store.engine import Store, migrate, sqlite_store
+from newsletter.store.fresh import flush
 from newsletter.store.migrate import HEAD, current
 from newsletter.store.private import private_file
 from newsletter.store.schema import campaign, campaign_event, chunk, metadata
@@ -87,7 +87,7 @@ def backup(store: Store, path: Path, progress: Progress | None = None) -> dict[s
         snapshot(store, part, progress)
         rows = _finish(part)
         part.rename(path)
-    _flush(path.parent)
+    flush(path.parent)
     return rows
 
 
@@ -129,16 +129,8 @@ def _finish(part: Path) -> dict[str, int]:
             name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608
             for name in metadata.tables
         }
-    _flush(part)
+    flush(part)
     return rows
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _take(path: Path, copied: Path) -> None:

@@ -180,12 +180,17 @@ def connect(url: URL) -> Store:
         if backend == "sqlite":
             return Store(_sqlite(url))
     except ModuleNotFoundError:
-        raise InputError(
-            "the PostgreSQL driver is not installed", fix="pip install psycopg[binary]"
-        ) from None
+        raise InputError("the PostgreSQL driver is not installed", fix="make setup") from None
     except OSError as error:
         raise UnavailableError(f"cannot make the folder of {shown(url)}: {error}") from None
     raise InputError(f"no database of the kind {backend}", fix="use sqlite:/// or postgresql://")
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file of a SQLite database; None where there is none."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
 
 
 def sqlite_store(path: Path) -> Store:
@@ -211,14 +216,15 @@ def resolve_url(settings: Settings, given: str = "") -> URL:
             "the database's URL cannot be read",
             fix="write sqlite:///var/newsletter.db or postgresql://user:password@host/name",
         ) from None
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        return url.set(database=str(settings.root / url.database))
-    return url
+    path = sqlite_path(url)
+    return url.set(database=str(settings.root / path)) if path else url
 
 
 def shown(url: URL) -> str:
     """A URL without what must stay secret."""
     public = url.difference_update_query(["password", "sslpassword"])
+    # Which driver is used is nobody's business, and nothing that anybody wrote.
+    public = public.set(drivername=url.get_backend_name())
     return public.render_as_string(hide_password=True)
 
 
@@ -257,8 +263,9 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    path = sqlite_path(url)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT_S},

@@ -31,6 +31,18 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OPEN_TO_FRAMES = ("/media/", "/static/")
 """A sandboxed frame has no cookies to show; these hold nothing that needs one."""
 
+_TAKEN = """\
+A preview opens in one browser: the first one that opened its address.
+
+To go on there, use that browser and its window. To look at it in this one, stop the preview in the
+terminal (Ctrl-C), start it again, and open the new address here.
+"""
+_NOT_WHOLE = """\
+This is not the whole address of the preview: it ends with ?token= and 43 characters.
+
+Copy all of it from the terminal that the preview was started in.
+"""
+
 access_log = logging.getLogger("newsletter.web.access")
 
 
@@ -206,11 +218,7 @@ class OneToken:
 
     def _admit(self, given: str) -> Response:
         if self._used or not hmac.compare_digest(given.encode(), self._token.encode()):
-            return PlainTextResponse(
-                "This preview is open in another browser, or the address is not whole.\n"
-                "Start the preview again and open the address that it prints.\n",
-                403,
-            )
+            return PlainTextResponse(_TAKEN if self._used else _NOT_WHOLE, 403)
         self._used = True
         response = RedirectResponse("/", 303)
         response.set_cookie(self._cookie, self._pass, httponly=True, samesite="strict")

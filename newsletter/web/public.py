@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from newsletter.audience import Keys, TokenSigner
@@ -63,7 +63,9 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     confirming = Confirming(site)
     preferences = Preferences(site)
     media = media_folder(settings)
+    home = _home(settings, pages)
     routes: list[BaseRoute] = [
+        Route("/", home),
         Route("/u/{token}", leaving.ask, methods=["GET"]),
         Route("/u/{token}", leaving.leave, methods=["POST"]),
         Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
@@ -82,7 +84,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     ]
     # Some proxies pass the path of `public_url` on, some take it off.
     app = Starlette(
-        routes=[*routes, Mount(base, routes=routes)] if base else routes,
+        routes=[*routes, Route(base, home), Mount(base, routes=routes)] if base else routes,
         middleware=[
             Middleware(AccessLog, observe=metrics.request),
             Middleware(SecurityHeaders, policy=PAGE_POLICY),
@@ -99,6 +101,18 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     # It would lead to whatever host the request names.
     app.router.redirect_slashes = False
     return app
+
+
+def _home(settings: Settings, pages: Pages) -> Handler:
+    """Where a person lands who typed the address alone: at what there is to see."""
+    to = "/archive" if settings.archive == "public" else "/join" if settings.join.topics else ""
+
+    async def home(request: Request) -> Response:
+        if to:
+            return RedirectResponse(f"{pages.base}{to}", 303)
+        return pages.respond("home.html", lang=pages.language(request))
+
+    return home
 
 
 def _joining(site: Site) -> list[BaseRoute]:

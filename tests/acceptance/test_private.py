@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
-from tests.acceptance.conftest import Project, Relay
+from tests.acceptance.conftest import ROOT, Project, Relay
 
 READERS = 12
 
@@ -35,3 +37,18 @@ def test_nobody_else_can_look_into_the_working_folder(project: Project, relay: R
 def test_the_demonstration_leaves_nothing_open(project: Project) -> None:
     project.run("demo", "--no-serve")
     assert not open_to_others(project.folder / "var")
+
+
+def test_readers_and_keys_are_not_committed_by_accident(tmp_path: Path) -> None:
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    private = (
+        *("readers.csv", "exports/readers.rejects.csv", "deliveries.csv", "backup.db"),
+        *("var/newsletter.db-wal", "backups/newsletter-2026-05-01.db", "outbox/0001.eml"),
+        *("report.html", "report-3.json", "dkim.pem", "newsletter.env", ".env"),
+    )
+    public = ("subscribers.example.csv", "templates/studio/report.html", "issues/spring-news.md")
+    asked = subprocess.check_output(
+        ["git", "check-ignore", *private, *public], cwd=tmp_path, text=True
+    )
+    assert asked.split() == list(private)

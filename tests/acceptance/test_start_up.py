@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 
 from newsletter.cli import cli
@@ -35,6 +37,31 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     for leaf in [*children.values()] or [command]:
         assert leaf.help, leaf.name
         assert leaf.epilog or leaf.name in {"lists"}, f"{name} {leaf.name} shows no example"
+
+
+def leaves() -> Iterator[tuple[str, click.Command]]:
+    for name, command in cli.commands.items():
+        inner = getattr(command, "commands", {})
+        yield from ((f"{name} {each}", inner[each]) for each in inner)
+        if not inner:
+            yield name, command
+
+
+@pytest.mark.parametrize("group", ["", "subscribers", "bounces", "db"])
+def test_no_sentence_of_a_list_of_commands_is_cut_off(project: Project, group: str) -> None:
+    project.environment["COLUMNS"] = "80"
+    said = project.run(*group.split(), "--help")
+    assert "..." not in said.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize(("name", "command"), list(leaves()))
+def test_examples_can_be_pasted(project: Project, name: str, command: click.Command) -> None:
+    project.environment["COLUMNS"] = "80"
+    said = project.run(*name.split(), "--help")
+    examples = [line for line in said.splitlines() if "send.py" in line and "Usage" not in line]
+    for example in examples:
+        assert example.strip() in (command.epilog or ""), "wrapped: half of it would be pasted"
+        assert f"python send.py {name}" in example or "`" in example
 
 
 def test_commands_are_listed_in_the_order_of_the_work(project: Project) -> None:

@@ -136,6 +136,16 @@ def test_the_scheme_is_the_chosen_one_and_not_the_viewers(
     assert hello.evaluate(colour) == "rgb(250, 251, 252)"
 
 
+@pytest.mark.parametrize("height", [640, 1200])
+def test_the_mail_is_as_high_as_the_screen_allows(
+    open_preview: Callable[..., Page], height: int
+) -> None:
+    page = open_preview(viewport={"width": 1280, "height": height})
+    box = page.locator("iframe").bounding_box()
+    assert box
+    assert height * 0.85 < box["height"] < height
+
+
 def test_saving_the_article_reloads_the_page_even_after_an_error(
     open_preview: Callable[..., Page], article: Path
 ) -> None:
@@ -170,7 +180,8 @@ def test_axe_finds_nothing_in_the_demonstration(
     mailbox = tmp_path / "mailbox"
     mailbox.mkdir()
     message = EmailMessage()
-    message["To"], message["Subject"] = "maria@reader.example", "About your neck"
+    address = "maria-magdalena+newsletter@reader.example"
+    message["To"], message["Subject"] = address, "About your neck"
     message.set_content("Dear Maria")
     message.add_alternative("<p>Hello Maria</p>", subtype="html")
     (mailbox / "0001.eml").write_bytes(message.as_bytes())
@@ -187,7 +198,12 @@ def test_axe_finds_nothing_in_the_demonstration(
     page = context.new_page()
     page.goto(serve(demo_app(clinic.settings, demo)))
     assert_accessible(page)
-    page.get_by_role("link", name="maria@reader.example").click()
+    for frame in page.locator("iframe").all():
+        box = frame.bounding_box()
+        assert box
+        assert box["x"] >= 16, "a margin on the left"
+        assert box["x"] + box["width"] <= width - 16, "and on the right"
+    page.get_by_role("link", name=address).click()
     assert page.frame_locator("iframe").get_by_text("Hello Maria").is_visible()
     assert_accessible(page)
     context.close()

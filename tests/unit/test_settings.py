@@ -68,6 +68,56 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            'transprot = "smtp"\n' + MINIMAL,
+            ":1: unknown setting 'transprot'  (did you mean transport?)",
+        ),
+        (
+            MINIMAL.replace('postal_address = "1 Street"', ""),
+            ":2: publication.postal_address is missing  (add to [publication]: postal_address =",
+        ),
+        (
+            MINIMAL + "\n[publicaton]\n",
+            ":10: unknown setting 'publicaton'  (did you mean publication",
+        ),
+        ('host = "a.example"\n' + MINIMAL, "did you mean smtp.host or sendgrid.host or imap.host?"),
+        ('root = "/"\n' + MINIMAL, ":1: unknown setting 'root'"),
+        (
+            MINIMAL + '[smtp]\nsecurity = "ssl"\n',
+            ":10: smtp.security must be starttls, tls or none",
+        ),
+        ('transport = "pigeon"\n' + MINIMAL, ":1: transport must be outbox, smtp or sendgrid"),
+        ('log_level = "debug"\n' + MINIMAL, "log_level must be info, warning or error"),
+        (MINIMAL + '[theme.light]\npage = "red"\n', ":10: theme.light.page must be a color"),
+        (MINIMAL + "[smtp]\n# port = 1\nport = 0\n", ":11: smtp.port must be at least 1"),
+        (
+            MINIMAL + '[[join.topics]]\nlist = "a"\ntitle = "A"\n[[join.topics]]\nlist = "b"\n',
+            ":12: join.topics, entry 2: title is missing",
+        ),
+        (
+            MINIMAL + 'phones = [\n{ label = "x", number = "12" } ]\n',
+            ":9: publication.phones, entry 1: number must be a number in international form",
+        ),
+        (MINIMAL + '[disclaimers]\n"Two Words" = "x"\n', "must be small letters, digits and"),
+        (MINIMAL + '[disclaimers]\na = """\nport = 1\n"""\n[smtp]\nport = "x"\n', ":14: smtp.port"),
+        ("smtp = 3\n" + MINIMAL, ":1: smtp must be a table"),
+        (MINIMAL + "[smtp]\nport == 1\n", ":10: not valid TOML"),
+        (MINIMAL + '[smtp]\npassword = "x"\n', ":10: smtp.password is a secret"),
+        (MINIMAL + '[smtp]\npassword = "x"\n', "set NEWSLETTER_SMTP__PASSWORD in the environment"),
+        ('SENDGRID_API_KEY = "x"\n' + MINIMAL, "set SENDGRID_API_KEY in the environment"),
+    ],
+)
+def test_a_wrong_setting_is_said_in_words_with_its_line(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load_settings(write(tmp_path, text))
+    assert says in str(caught.value)
+
+
 def test_the_rate_of_a_domain_holds_however_it_is_written(tmp_path: Path) -> None:
     rates = '{ "Mail.Example" = 2, "mail.example" = 1, "@Bücher.example" = 3 }'
     settings = load_settings(write(tmp_path, f"{MINIMAL}[limits]\nper_domain = {rates}\n"))

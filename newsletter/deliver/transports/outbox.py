@@ -160,13 +160,14 @@ def _page(entries: Sequence[dict[str, str]]) -> str:
         for entry in entries[:SHOWN]
     )
     more = len(entries) - SHOWN
-    note = f"<p>and {more} more: see <a href='index.json'>index.json</a></p>" if more > 0 else ""
+    note = f"<p>and {more:,} more: see <a href='index.json'>index.json</a></p>" if more > 0 else ""
+    title = f"Outbox: {len(entries):,} {'message' if len(entries) == 1 else 'messages'}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>Outbox: {len(entries)} messages</title><style>{_STYLE}</style></head><body>\n"
-        f"<main><h1>Outbox: {len(entries)} messages</h1>\n"
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>\n"
+        f"<main><h1>{title}</h1>\n"
         "<p>Nothing here has left this machine. Open a message in your mail program.</p>\n"
         '<table><thead><tr><th scope="col">Message</th><th scope="col">To</th>'
         f'<th scope="col">Subject</th></tr></thead>\n<tbody>\n{rows}</tbody></table>{note}</main>\n'

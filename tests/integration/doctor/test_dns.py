@@ -232,3 +232,9 @@ def test_a_nameserver_that_is_not_there_is_unknown(monkeypatch):
         pass
     with pytest.raises(UnavailableError):
         sender.resolver.mx("clinic.example")
+
+
+def test_bounces_without_an_address_of_their_own_carry_no_proof():
+    found = findings(bounce_address="")["mx-bounces"]
+    assert found.verdict == "warning"
+    assert "bounces@bounces.clinic.example" in found.fix

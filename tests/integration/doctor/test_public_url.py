@@ -1,11 +1,13 @@
 """What the doctor says of a web server, asked over real TLS."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
-from newsletter.doctor import Verdict, examine
+from newsletter.doctor import CHECKS, Resolver, Verdict, examine
 from newsletter.doctor.public_url import plain_http
+from newsletter.errors import InputError, UnavailableError
 from tests.https_server import Answer, web_server
 from tests.integration.doctor.sample import sending
 from tests.smtp_server import certificate
@@ -112,8 +114,23 @@ def test_plain_http_leads_to_https(answer, verdict):
     assert plain_http("127.0.0.1", port).verdict is Verdict.OK, "nobody answers any more"
 
 
-def test_an_address_without_https():
-    with sending(public_url="http://news.clinic.example") as (sender, _):
-        found = examine(sender)
-    assert {found[name].verdict for name in URL_CHECKS} == {"problem"}
-    assert "only post to https" in found["one-click"].seen
+@pytest.mark.parametrize("url", ["http://news.clinic.example", "http://127.0.0.1:8025"])
+@pytest.mark.parametrize("named", [True, False])
+def test_an_address_without_https_is_one_problem_whoever_is_asked(url, named):
+    with sending(public_url=url) as (sender, _):
+        asked = sender if named else replace(sender, resolver=Resolver())
+        found = {name: CHECKS[name](asked) for name in URL_CHECKS[1:]}
+        with pytest.raises(InputError, match="only post to https"):
+            CHECKS["certificate"](asked)
+    assert {finding.verdict for finding in found.values()} == {"skipped"}
+    assert {finding.seen for finding in found.values()} == {
+        "nothing to ask: see the check certificate"
+    }
+
+
+def test_a_name_for_examples_is_one_unknown():
+    with sending(public_url="https://news.clinic.example") as (sender, _):
+        asked = replace(sender, resolver=Resolver())
+        with pytest.raises(UnavailableError, match="a name for examples"):
+            CHECKS["certificate"](asked)
+        assert {CHECKS[name](asked).verdict for name in URL_CHECKS[1:]} == {"skipped"}

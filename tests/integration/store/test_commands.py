@@ -67,6 +67,37 @@ def test_restoring_says_what_to_do_about_a_campaign_that_was_sending(project: Pr
     assert "Who left after this backup was made" in said
 
 
+def test_a_refusal_leaves_nothing_behind(project: Project) -> None:
+    (project.folder / "damaged.db").write_bytes(b"no database")
+    before = sorted(project.folder.rglob("*"))
+    asked = ("db", "restore", "damaged.db", "--to", "sqlite:///new/again.db")
+    assert "no whole backup" in project.run(*asked, exit_code=1)
+    assert sorted(project.folder.rglob("*")) == before
+
+    store = open_url(make_url(f"sqlite:///{project.folder / 'var' / 'newsletter.db'}"))
+    with store.write() as connection:
+        connection.execute(update(campaign).where(campaign.c.id == 1001).values(state="sending"))
+    store.close()
+    project.run("db", "copy", "--to", "sqlite:///var/again.db", exit_code=1)
+    assert sorted(project.folder.rglob("*")) == before
+
+
+def test_a_database_that_is_not_there_is_not_made_to_be_copied(project: Project) -> None:
+    project.environment["NEWSLETTER_DATABASE_URL"] = "sqlite:///var/other.db"
+    for command in (("copy", "--to", "sqlite:///var/new.db"), ("backup", "backup.db")):
+        assert "no database yet" in project.run("db", *command, exit_code=1)
+    assert [path.name for path in project.folder.rglob("*.db")] == ["newsletter.db"]
+
+
+def test_people_are_told_what_they_know_of(project: Project) -> None:
+    said = project.run("db", "copy", "--to", "sqlite:///var/copied.db")
+    assert said.startswith(f"{ROWS:,} readers, {ROWS:,} lists, {ROWS:,} campaigns, {ROWS:,} deliv")
+    assert "set database_url to sqlite:///var/copied.db\n" in said
+    assert "subscriber" not in said
+    said = project.run("db", "restore", "missing.db", "--to", "sqlite:///var/x.db", exit_code=1)
+    assert "no such file" in said
+
+
 def test_no_password_is_printed(project: Project) -> None:
     url = "postgresql://someone:correct-horse@127.0.0.1:1/newsletter"
     project.environment["NEWSLETTER_DATABASE_URL"] = url
@@ -76,6 +107,7 @@ def test_no_password_is_printed(project: Project) -> None:
     said += project.run("db", "copy", "--to", url, exit_code=1)
     assert said.count("127.0.0.1:1") >= 3
     assert "correct-horse" not in said
+    assert "psycopg" not in said
 
 
 def test_output_for_scripts_is_one_object(project: Project) -> None:

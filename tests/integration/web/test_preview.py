@@ -69,6 +69,7 @@ def test_nobody_gets_in_without_the_token(app: Starlette, path: str, query: str)
     with Browser(app, HERE) as browser:
         answer = browser.get(path + query)
         assert answer.status_code == 403
+        assert "Copy all of it" in answer.text
         assert "set-cookie" not in answer.headers
 
 
@@ -81,8 +82,10 @@ def test_the_token_opens_once_and_for_one_browser(app: Starlette) -> None:
         assert "samesite=strict" in cookie
         assert first.get("/issue/neck").status_code == 200
         assert first.get(f"/?token={TOKEN}").headers["location"] == "/"
-        assert second.get(f"/?token={TOKEN}").status_code == 403
-        assert second.get("/issue/neck").status_code == 403
+        for path in (f"/?token={TOKEN}", "/issue/neck"):
+            refused = second.get(path)
+            assert refused.status_code == 403
+            assert "start it again, and open the new address here" in refused.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -63,10 +64,51 @@ def test_standard_error_is_quiet_but_for_warnings(
 def test_a_server_shows_its_requests(
     configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configure(requests=True)
+    configure(service=True)
     log.info("not shown")
     logging.getLogger(logs.REQUESTS).info("request", extra={"route": "/u/{token}", "status": 200})
     assert [line["event"] for line in lines(capsys.readouterr().err)] == ["request"]
+
+
+@pytest.fixture
+def at_terminal(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Configure as if standard error were a terminal."""
+
+    def configure_there(*arguments: Any, **options: Any) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        configure(*arguments, **options)
+
+    return configure_there
+
+
+def test_at_a_terminal_a_command_speaks_for_itself(
+    at_terminal: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_terminal()
+    log.warning("unavailable", extra={"campaign": 3})
+    assert capsys.readouterr().err == ""
+    log.error("message without recipients taken", extra={"code": 250, "reason": "\x1b[2J\u202e"})
+    said = capsys.readouterr().err
+    assert said[8:] == " error: message without recipients taken (code 250, reason ?[2J?)\n"
+
+
+def test_at_a_terminal_a_server_shows_its_requests_to_be_read(
+    at_terminal: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_terminal(service=True)
+    facts = {"method": "GET", "route": "/u/{token}", "status": 200, "ms": 3}
+    logging.getLogger(logs.REQUESTS).info("request", extra=facts)
+    log.warning("unavailable")
+    request, warning = capsys.readouterr().err.splitlines()
+    assert request[8:] == " GET /u/{token} 200, 3 ms"
+    assert warning[8:] == " warning: unavailable"
+
+
+def test_at_a_terminal_too_a_file_gets_json(at_terminal: Configure, tmp_path: Path) -> None:
+    file = tmp_path / "newsletter.log"
+    at_terminal(settings().model_copy(update={"log_file": str(file)}))
+    log.warning("unavailable")
+    assert lines(file.read_text())[0]["event"] == "unavailable"
 
 
 def test_a_file_has_everything_from_info_on(configure: Configure, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def pem(key: Key | ec.EllipticCurvePrivateKey) -> bytes:
 
 @KEYS
 def test_the_key_comes_from_a_file_or_the_environment(key: Key, tmp_path: Path) -> None:
+    (tmp_path / "dkim.pem").touch(0o600)
     (tmp_path / "dkim.pem").write_bytes(pem(key))
     from_file = Dkim(domain="clinic.example", selector="news1", key_file="dkim.pem")
     given = Dkim(domain="clinic.example", selector="news1", key=pem(key).decode())
@@ -132,10 +133,23 @@ def test_the_key_comes_from_a_file_or_the_environment(key: Key, tmp_path: Path) 
 )
 def test_a_key_that_will_not_do_is_refused(tmp_path: Path, text: bytes | None, says: str) -> None:
     if text is not None:
+        (tmp_path / "dkim.pem").touch(0o600)
         (tmp_path / "dkim.pem").write_bytes(text)
     wanted = Dkim(domain="clinic.example", selector="news1", key_file="dkim.pem")
     with pytest.raises(InputError, match=says):
         load_signer(wanted, tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "dkim.pem"
+    path.write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
+    path.chmod(mode)
+    wanted = Dkim(domain="clinic.example", selector="news1", key_file="dkim.pem")
+    with pytest.raises(InputError, match=rf"others on this machine .*chmod 600 {path}"):
+        load_signer(wanted, tmp_path)
+    path.chmod(0o400)
+    load_signer(wanted, tmp_path)
 
 
 @pytest.mark.parametrize(

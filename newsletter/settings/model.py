@@ -1,14 +1,9 @@
-"""Configuration: one model, read from `newsletter.toml` and the environment.
-
-Environment names are ``NEWSLETTER_`` plus the setting, with ``__`` between levels:
-``NEWSLETTER_SMTP__HOST``. Secrets are read from the environment only.
-"""
+"""Configuration as one model: every setting, its type and its default."""
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -18,17 +13,14 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
-from newsletter.errors import InputError
 from newsletter.loopback import is_loopback_url
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
@@ -355,53 +347,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, so that a server can override a checkout."""
         return env_settings, init_settings
-
-
-SECRETS = ("secret_key", "old_secret_keys", "suppression_key", "sendgrid_api_key")
-"""Settings that may come from the environment only (and those of `_SECRETS_WITHIN`)."""
-_SECRETS_WITHIN = (("smtp", "password"), ("imap", "password"), ("dkim", "key"))
-
-
-def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
-    """Read the settings.
-
-    Args:
-        config: The publication's TOML file; its folder becomes `Settings.root`.
-
-    Raises:
-        InputError: The file is missing, is no TOML, holds a secret, or a setting is wrong.
-    """
-    data = _read_toml(config)
-    nested = any(name in data.get(table, {}) for table, name in _SECRETS_WITHIN)
-    if nested or any(name.lower() in SECRETS for name in data):
-        raise InputError(
-            "a secret stands in the settings file",
-            file=config,
-            fix="take it out, change it, and set it in the environment instead",
-        )
-    try:
-        return Settings(**data, root=config.resolve().parent)
-    except ValidationError as error:
-        raise InputError(_first_problem(error), file=config, fix="see docs/operating.md") from None
-    except SettingsError as error:
-        # It names the setting and never its value, which may be a secret.
-        raise InputError(
-            f"in the environment: {error}", fix="lists and tables are written as JSON there"
-        ) from None
-
-
-def _read_toml(config: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(config.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            "no such settings file", file=config, fix="run in the project folder or use --config"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not valid TOML: {error}", file=config) from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(str(part) for part in problem["loc"])
-    return f"{name}: {problem['msg']}"
