@@ -11,7 +11,15 @@ from newsletter.audience.export import export_csv
 from newsletter.audience.importer import csv_columns, import_csv
 from newsletter.audience.joining import confirm_join, may_be_asked
 from newsletter.audience.keys import Keys, check_suppression_key, load_keys
-from newsletter.audience.lists import columns, count, ensure_list, list_counts, list_id, list_states
+from newsletter.audience.lists import (
+    columns,
+    count,
+    ensure_list,
+    list_counts,
+    list_id,
+    list_names,
+    list_states,
+)
 from newsletter.audience.mailed_links import find_link, make_link, spend
 from newsletter.audience.model import (
     ImportProblem,
@@ -67,6 +75,7 @@ __all__ = [
     "lift",
     "list_counts",
     "list_id",
+    "list_names",
     "list_states",
     "load_keys",
     "make_link",

@@ -100,6 +100,12 @@ def columns(store: Store, list_name: str | None = None) -> frozenset[str]:
         return frozenset({"first_name", "last_name", *attribute_names(connection, list_name)})
 
 
+def list_names(store: Store) -> frozenset[str]:
+    """Every list there is."""
+    with store.read() as connection:
+        return frozenset(connection.execute(select(mailing_list.c.name)).scalars())
+
+
 def attribute_names(connection: Connection, list_name: str | None = None) -> list[str]:
     """The attributes that somebody on the list (None: anybody) has, in order."""
     pairs = func.json_each(subscriber.c.attributes).table_valued("key")

@@ -201,7 +201,7 @@ def approve(
     line: CommandLine, issue: Path, list_name: str, waive: tuple[str, ...], by: str, as_json: bool
 ) -> None:
     """Vouch for exactly this content: change a comma and the approval is gone."""
-    from newsletter.audience import list_counts
+    from newsletter.audience import list_names
     from newsletter.campaign import approval
     from newsletter.campaign.prepare import prepare
     from newsletter.errors import UsageError
@@ -210,7 +210,7 @@ def approve(
     if "" in waivers:
         raise UsageError("--waive takes RULE=REASON")
     with line.desk(by=by) as desk:
-        prepared = prepare(issue, desk.settings, lists=frozenset(list_counts(desk.store)))
+        prepared = prepare(issue, desk.settings, lists=list_names(desk.store))
         if not as_json:
             show_findings(prepared.findings)
         count = approval.approve(desk, prepared, audience=list_name, waivers=waivers)

@@ -33,11 +33,12 @@ class Job:
 
     def prepare(self, desk: Desk, audience: Audience | None, *, live: bool) -> Prepared:
         """Read, compile and check the issue, against the columns of a list if one is given."""
-        from newsletter.audience import columns
+        from newsletter.audience import columns, list_names
         from newsletter.campaign.prepare import prepare
 
         known = columns(desk.store, audience.list_name) if audience else None
-        return prepare(self.issue, desk.settings, columns=known, live=live)
+        lists = list_names(desk.store)
+        return prepare(self.issue, desk.settings, columns=known, live=live, lists=lists)
 
     def audience(self, desk: Desk) -> Audience:
         """Import the file, if there is one, and say who is meant."""
