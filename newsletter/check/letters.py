@@ -53,6 +53,7 @@ LETTER_RULES: tuple[Rule, ...] = (
     accessibility.empty_heading,
     accessibility.table_role,
     accessibility.small_text,
+    accessibility.low_contrast,
     accessibility.ambiguous_links,
     size.clipped,
     size.large,

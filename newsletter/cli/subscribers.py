@@ -107,7 +107,10 @@ def export(line: CommandLine, list_name: str) -> None:
         export_csv(desk.store, list_name, sys.stdout)
 
 
-@subscribers.command(epilog="Example: send.py subscribers show reader01@mail.example")
+@subscribers.command(
+    short_help="All that is known of an address.",
+    epilog="Example: send.py subscribers show reader01@mail.example",
+)
 @click.argument("address")
 @json_option
 @pass_line
@@ -128,7 +131,7 @@ def show(line: CommandLine, address: str, as_json: bool) -> None:
         click.echo(told)
 
 
-@subscribers.command()
+@subscribers.command(short_help="Every list, and how many are on it.")
 @json_option
 @pass_line
 def lists(line: CommandLine, as_json: bool) -> None:
