@@ -86,9 +86,10 @@ def freeze(
     Raises:
         InputError: There is no such list, or nobody is on it.
     """
-    reasons = _barred(max(at, time.time()))
-    sent = [] if again else [(_already_sent(compiled.slug, campaign_id), "already-sent")]
-    skipped = case(*reasons, *sent, else_="")
+    sent = None
+    if not again and _went_out_before(connection, compiled.slug, campaign_id):
+        sent = _already_sent(compiled.slug, campaign_id)
+    skipped = _reason(max(at, time.time()), sent)
     people = _people(connection, campaign_id, audience, compiled, skipped)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
     count_anew(connection, delivery)
@@ -107,7 +108,7 @@ def skips(connection: Connection, audience: Audience) -> dict[str, int]:
     Raises:
         InputError: There is no such list.
     """
-    reason = case(*_barred(time.time()), else_="").label("reason")
+    reason = _reason(time.time()).label("reason")
     people = _of(select(reason), audience, _list_id(connection, audience)).subquery()
     query = select(people.c.reason, func.count()).group_by(people.c.reason)
     return {row.reason: row[1] for row in connection.execute(query)}
@@ -182,24 +183,28 @@ def _of(query: Select[Any], audience: Audience, list_id: int) -> Select[Any]:
     return query
 
 
-def _barred(at: float) -> list[tuple[ColumnElement[bool], str]]:
-    """Who may not be mailed whatever the issue, and why; the first reason counts."""
-    reasons: list[tuple[ColumnElement[bool], str]] = [
-        (
-            exists().where(
-                suppression.c.address_hash == subscriber.c.address_hash,
-                suppression.c.reason == reason,
-            ),
-            str(reason),
-        )
-        for reason in SUPPRESSED_FIRST
-    ]
-    return [
-        *reasons,
+def _reason(at: float, already_sent: ColumnElement[bool] | None = None) -> ColumnElement[str]:
+    """Why somebody may not be mailed, the first reason of several; empty for who may."""
+    ranks = {reason: rank for rank, reason in enumerate(SUPPRESSED_FIRST)}
+    first = (
+        select(func.min(case(ranks, value=suppression.c.reason)))
+        .where(suppression.c.address_hash == subscriber.c.address_hash)
+        .scalar_subquery()
+    )
+    others: list[tuple[ColumnElement[bool], str]] = [
         (subscription.c.state == SubscriptionState.UNSUBSCRIBED, "unsubscribed"),
         (subscription.c.state == SubscriptionState.PENDING, "unconfirmed"),
         (subscriber.c.paused_until > at, "paused"),
     ]
+    if already_sent is not None:
+        others.append((already_sent, "already-sent"))
+    suppressed = case({rank: str(reason) for reason, rank in ranks.items()}, value=first)
+    return func.coalesce(suppressed, case(*others, else_=""))
+
+
+def _went_out_before(connection: Connection, slug: str, campaign_id: int) -> bool:
+    other = exists().where(campaign.c.slug == slug, campaign.c.id != campaign_id)
+    return bool(connection.execute(select(other)).scalar_one())
 
 
 def _already_sent(slug: str, campaign_id: int) -> ColumnElement[bool]:
