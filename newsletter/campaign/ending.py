@@ -16,7 +16,7 @@ from newsletter.campaign.desk import Desk
 from newsletter.deliver.hold import SYSTEM
 from newsletter.deliver.model import Result
 from newsletter.deliver.replies import ReplyClass, classify
-from newsletter.deliver.tally import latest_attempts, tally
+from newsletter.deliver.tally import Tally, latest_attempts, tally
 from newsletter.events.apply import apply
 from newsletter.events.event import Event, EventKind
 from newsletter.store.schema import campaign, delivery
@@ -52,9 +52,9 @@ def take_in_refusals(desk: Desk, campaign_id: int) -> str:
     Taken in twice, it changes nothing.
     """
     with desk.store.read() as connection:
-        counts = tally(connection, campaign_id)
-        mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
         refused = list(_refusals(connection, campaign_id))
+        counts = tally(connection, campaign_id) if refused else Tally()
+    mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
     dead = sum(each.verdict is ReplyClass.HARD for each in refused)
     if dead > max(FEW, BELIEVED * mailed):
         log.warning("too many dead addresses", extra={"campaign": campaign_id, "dead": dead})

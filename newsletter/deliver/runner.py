@@ -130,9 +130,7 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
             await _run(sending, campaign_id, owner, limits.patience)
         finally:
             sending.close()
-            if progress:
-                with store.read() as connection:
-                    progress(tally(connection, campaign_id))
+            counts.tell()
 
 
 async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) -> None:
