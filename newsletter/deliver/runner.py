@@ -219,7 +219,8 @@ def claim_chunk(
 
         def begin(lease: Lease) -> None:
             opened.append(FileJournal(journal_dir / lease.journal, lease.origin))
-            undo.callback(opened[0].close, remove=True)
+            # The claim may have been committed, though its answer was lost.
+            undo.callback(opened[0].close, remove=False)
 
         lease = ledger.claim(store, campaign_id, owner, chunk_id=chunk_id, begin=begin)
         undo.pop_all()

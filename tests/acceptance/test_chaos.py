@@ -29,7 +29,6 @@ from tests.chaos.audit import audit, number_taken
 from tests.chaos.processes import Receiver, receiver
 from tests.chaos.scenarios import POSTGRES, SCENARIOS, SQLITE, STOPS, Arena, Scenario, arena
 from tests.chaos.sender import CONNECTIONS, TIMEOUT_S
-from tests.chaos.storm import expire_unwritten
 from tests.integration.deliver.campaigns import due_now
 
 BLOWS = 12
@@ -105,7 +104,6 @@ class Attack:
             self._ended(process)
 
     def _start(self) -> subprocess.Popen[str]:
-        expire_unwritten(self._store, self._project.folder / "var" / "journal")
         return self._project.start(*self._send)
 
     def _pass_time(self) -> None:

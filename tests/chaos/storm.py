@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import make_url, select, update
+from sqlalchemy import make_url
 
 from newsletter.deliver.chunks import is_done
 from newsletter.store import Store
 from newsletter.store.engine import open_url
-from newsletter.store.schema import chunk
 from tests.chaos.audit import Audit, audit, number_taken
 from tests.chaos.processes import Child, Nursery, receiver
 from tests.chaos.sender import CONNECTIONS, OUT_OF_REACH, Errand
@@ -95,7 +94,6 @@ class Storm:
         senders: list[Child] = []
         struck = 0
         while struck < self._plan.blows and self._unfinished():
-            expire_unwritten(self._store, self._plan.folder / "journal")
             senders = [each for each in senders if each.running()]
             while len(senders) < self._plan.workers:
                 senders.append(self._start())
@@ -168,23 +166,8 @@ class Storm:
         give_up = time.monotonic() + LONGEST_S
         while self._unfinished():
             assert time.monotonic() < give_up, "there is no end"
-            expire_unwritten(self._store, self._plan.folder / "journal")
             self._count(self._nursery.start(self._errand()))
 
     def _unfinished(self) -> bool:
         with self._store.read() as connection:
             return not is_done(connection, self._campaign_id)
-
-
-def expire_unwritten(store: Store, journals: Path) -> None:
-    """Let the leases of those run out who were killed before their journal was there.
-
-    On PostgreSQL that takes two minutes: so long a worker on another machine may be silent. A
-    live one that is hit by this, between the two, has nothing on its way and only loses its turn.
-    """
-    if store.is_sqlite:
-        return
-    with store.write() as connection:
-        leased = connection.scalars(select(chunk.c.journal).where(chunk.c.state == "leased"))
-        gone = [name for name in leased if not (journals / name).exists()]
-        connection.execute(update(chunk).where(chunk.c.journal.in_(gone)).values(lease_until=0))

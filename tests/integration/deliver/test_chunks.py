@@ -2,11 +2,12 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.deliver import Outcome, Tally, plan
+from newsletter.deliver import Outcome, Tally, ledger, plan
 from newsletter.deliver.chunks import due_chunks, is_done
 from newsletter.deliver.counts import Counts
 from newsletter.deliver.journal import FileJournal
@@ -132,6 +133,25 @@ def test_nobody_sees_a_lease_before_its_journal(store: Store) -> None:
 
     assert claim(store, campaign_id, "tests", begin=begin)
     assert seen == ["ready"]
+
+
+@POSTGRES
+def test_a_claim_whose_answer_was_lost_is_not_waited_for(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = freeze(store, 6)
+
+    def answer_lost(*args: Any, **kwargs: Any) -> None:
+        claim(*args, **kwargs)
+        raise UnavailableError("the database went away")
+
+    monkeypatch.setattr(ledger, "claim", answer_lost)
+    with pytest.raises(UnavailableError, match="went away"):
+        claim_chunk(store, tmp_path, campaign_id, "tests")
+    assert due(store) == []
+    recover(store, tmp_path)
+    assert len(due(store)) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_journal_nothing_is_claimed(store: Store, tmp_path: Path) -> None:
