@@ -67,7 +67,7 @@ def retry(desk: Desk, campaign_id: int) -> Status:
     """
     with desk.store.write() as connection:
         found = status(connection, campaign_id)
-        if found.state == "cancelled":
+        if found.state == CANCELLED:
             raise RefusedError(f"campaign {campaign_id} is cancelled: it mails nobody any more")
         due_now(connection, campaign_id, desk.store.now(connection))
         return found

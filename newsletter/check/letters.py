@@ -24,7 +24,8 @@ from newsletter.check.model import Finding, Severity
 from newsletter.check.rule import Rule
 from newsletter.content import Issue
 from newsletter.content.model import FrontMatter
-from newsletter.render.model import CompiledIssue, Part, Sender, Variant
+from newsletter.render.compile import sender_of
+from newsletter.render.model import CompiledIssue, Part, Variant
 from newsletter.settings import Settings
 
 LETTER_RULES: tuple[Rule, ...] = (
@@ -137,21 +138,13 @@ def _article(letter: WrittenLetter, settings: Settings) -> Issue:
 
 def _compiled(letter: WrittenLetter, settings: Settings) -> CompiledIssue:
     """What the rules read. It is never approved or sent, and so has no digest."""
-    publication = settings.publication
     parts = (letter.subject, letter.preheader, letter.html, letter.text)
     return CompiledIssue(
         slug=letter.template,
         lang=letter.lang,
         date="",
         title=letter.subject,
-        sender=Sender(
-            from_name=publication.from_name,
-            from_address=publication.from_address,
-            reply_to=publication.reply_to,
-            list_id=publication.list_id,
-            list_name=publication.name,
-            public_url=publication.public_url,
-        ),
+        sender=sender_of(settings),
         variants=(Variant(frozenset(), *(Part((part,)) for part in parts)),),
         images=(),
         archive_html="",

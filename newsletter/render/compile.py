@@ -56,7 +56,7 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
         lang=issue.meta.lang,
         date=issue.meta.date.isoformat(),
         title=without_slots(issue.meta.title, marks, str),
-        sender=_sender(settings),
+        sender=sender_of(settings),
         variants=variants,
         images=gallery.distinct,
         archive_html=without_slots(archive, marks, escape),
@@ -113,7 +113,8 @@ def _marks(issue: Issue) -> Marks:
     return Marks(issue.prefix, issue.path, {**known, issue.placeholder(UNSUBSCRIBE): token})
 
 
-def _sender(settings: Settings) -> Sender:
+def sender_of(settings: Settings) -> Sender:
+    """What the headers of all mail say of the publication."""
     publication = settings.publication
     return Sender(
         from_name=publication.from_name,
