@@ -16,8 +16,8 @@ from jinja2 import Environment
 
 from newsletter.audience.keys import Keys
 from newsletter.audience.tokens import TokenSigner
-from newsletter.deliver.compose import Composer
-from newsletter.deliver.model import Delivery
+from newsletter.delivery.compose.composer import Composer
+from newsletter.delivery.model import Delivery
 from newsletter.render.model import (
     UNSUBSCRIBE_TOKEN,
     CompiledIssue,

@@ -101,9 +101,10 @@ def baseline(source: Path, database: Path, constraint: str) -> float:
 
 
 def our_import(source: Path, database: Path) -> float:
-    from newsletter.audience import Keys, import_csv
+    from newsletter.audience.importing.importer import import_csv
+    from newsletter.audience.keys import Keys
+    from newsletter.database.migrate import upgrade
     from newsletter.store.engine import sqlite_store
-    from newsletter.store.migrate import upgrade
 
     store = sqlite_store(database)
     upgrade(store.engine)

@@ -28,10 +28,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.audience import TokenSigner
-from newsletter.store import Store
-from newsletter.store.engine import migrate, sqlite_store
-from newsletter.web.server import serve
+from newsletter.audience.tokens import TokenSigner
+from newsletter.database.open import migrate
+from newsletter.store.engine import Store, sqlite_store
+from newsletter.web.http.server import serve
 from tests.clicks import KEYS, Answer, click, gone, links, process, readers, serving
 
 CONNECTIONS = (1, 8, 64)

@@ -22,9 +22,9 @@ from typing import Any
 import uvloop
 
 from benchmarks.delivery.sink import smtp_sink
-from newsletter.deliver.model import Delivery, Message, Outcome, Result
-from newsletter.deliver.transports.smtp import SmtpTransport
-from newsletter.settings import Smtp
+from newsletter.delivery.model import Delivery, Message, Outcome, Result
+from newsletter.settings.model import Smtp
+from newsletter.transports.smtp.transport import SmtpTransport
 
 CONNECTIONS = 8
 LINE = b"A line of the body, seventy-six octets with its end, as encoders like it.\r\n"

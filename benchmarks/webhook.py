@@ -19,12 +19,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sendgrid.helpers.eventwebhook import EventWebhook
+from tests.integration.feedback.conftest import KEYS, fill
 
-from newsletter.events.sendgrid import read_events
-from newsletter.settings import Sendgrid, load_settings
-from newsletter.store.engine import migrate, sqlite_store
-from newsletter.web.public import public_app
-from tests.integration.events.conftest import KEYS, fill
+from newsletter.database.open import migrate
+from newsletter.settings.load import load_settings
+from newsletter.settings.model import Sendgrid
+from newsletter.store.engine import sqlite_store
+from newsletter.transports.sendgrid.events import read_events
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import Browser
 
 PEOPLE = 2000

@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select
 
-from newsletter.audience import Keys, Token, TokenPurpose, TokenSigner
-from newsletter.store import Store
-from newsletter.store.schema import mailing_list, subscriber, subscription, suppression
+from newsletter.audience.keys import Keys
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tables import mailing_list, subscriber, subscription, suppression
+from newsletter.audience.tokens import TokenSigner
+from newsletter.store.engine import Store
 
 PROJECT = Path(__file__).parents[1]
 SECRETS = {"secret_key": "s" * 40, "suppression_key": "u" * 40}

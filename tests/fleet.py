@@ -19,10 +19,10 @@ from typing import Any
 from sqlalchemy import make_url
 
 from newsletter.campaign.status import Status, status
-from newsletter.deliver import Fate, outcomes, plan
-from newsletter.store import Store
-from newsletter.store.engine import connect
-from newsletter.store.schema import chunk
+from newsletter.delivery.ledger.chunks import plan
+from newsletter.delivery.ledger.outcomes import Fate, outcomes
+from newsletter.delivery.ledger.tables import chunk
+from newsletter.store.engine import Store, connect
 from tests.receiver import Receiver
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from newsletter.settings import Imap
+from newsletter.settings.model import Imap
 
 USER, PASSWORD = "bounces", 'a "quoted" \\ pass'
 FOLDERS = ("Processed", "Unverified")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from benchmarks.delivery.people import person
 from benchmarks.delivery.project import Project
-from newsletter.audience import Keys, TokenSigner
-from newsletter.campaign.prepare import prepare
-from newsletter.deliver import Composer, Delivery
-from newsletter.render import Part
-from newsletter.settings import load_settings
+from newsletter.audience.keys import Keys
+from newsletter.audience.tokens import TokenSigner
+from newsletter.campaign.build import prepare
+from newsletter.delivery.compose.composer import Composer
+from newsletter.delivery.model import Delivery
+from newsletter.render.model import Part
+from newsletter.settings.load import load_settings
 
 
 def write_templates(project: Project, folder: Path) -> tuple[int, int]:

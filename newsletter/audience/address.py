@@ -9,17 +9,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from newsletter.audience.keys import derive
+from newsletter.dns_checks.domains import RESERVED_TLDS
 from newsletter.errors import InputError
 
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
-
-RESERVED_TLDS = frozenset({"example", "invalid", "test"})
-"""Top-level domains that no mail ever reaches (RFC 2606 section 2), taken for examples and tests.
-
-``.localhost``, ``.local``, ``.onion`` and ``.arpa`` are refused, as email-validator does.
-"""
-_RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 
 LONGEST_ADDRESS = 254
 LONGEST_LOCAL_PART = 64
@@ -71,14 +65,6 @@ def address_hash(key: str, keys: Keys) -> bytes:
     state = _hash_state(keys.suppression).copy()
     state.update(key.encode())
     return state.digest()
-
-
-def is_reserved(email: str) -> bool:
-    """Whether no mail can ever reach this address (RFC 2606 sections 2 and 3)."""
-    domain = email.rpartition("@")[2].lower()
-    return domain.rpartition(".")[2] in RESERVED_TLDS or any(
-        domain == name or domain.endswith("." + name) for name in _RESERVED_DOMAINS
-    )
 
 
 @lru_cache(maxsize=8)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from sqlalchemy import Row, select
 
 from newsletter.audience.lists import attribute_names, list_id
-from newsletter.store.schema import subscriber, subscription, suppression
+from newsletter.audience.tables import subscriber, subscription, suppression
 
 if TYPE_CHECKING:
-    from newsletter.store import Store
+    from newsletter.store.engine import Store
 
 _COLUMNS = ("email", "first_name", "last_name", "language", "time_zone", "state")
 _AT_A_TIME = 5000

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from newsletter.audience.bulk import insert_new
+from newsletter.audience.tables import key_check
 from newsletter.errors import InputError, RefusedError
 from newsletter.loopback import is_loopback_url
-from newsletter.store.schema import key_check
+from newsletter.store.upsert import insert_new
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
     from sqlalchemy import Connection
 
-    from newsletter.settings import Settings
-    from newsletter.store import Store
+    from newsletter.settings.model import Settings
+    from newsletter.store.engine import Store
 
 SHORTEST_KEY = 32
 """Bytes: as long as the hashes that the keys go into."""

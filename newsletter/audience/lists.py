@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, and_, func, select, true
 
-from newsletter.audience.bulk import insert_new
 from newsletter.audience.model import SubscriptionState
+from newsletter.audience.tables import mailing_list, subscriber, subscription
 from newsletter.errors import InputError
-from newsletter.store.schema import mailing_list, subscriber, subscription
+from newsletter.store.upsert import insert_new
 
 if TYPE_CHECKING:
-    from newsletter.store import Store
+    from newsletter.store.engine import Store
 
 LONGEST_NAME = 80
 

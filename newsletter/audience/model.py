@@ -140,7 +140,7 @@ class ImportReport:
     ``rows`` is the sum of ``added``, ``updated``, ``unchanged``, ``already_unsubscribed``,
     ``suppressed`` (by its weightiest reason), ``newly_suppressed`` (rows of a file of people who
     left), ``duplicates`` and ``rejected``. ``batch`` names the file's rows in `import_member`,
-    ``format`` what the file was taken for (`newsletter.audience.formats`).
+    ``format`` what the file was taken for (`newsletter.audience.importing.csv_formats`).
 
     Of the rejected, ``said_left`` are rows of a plain file whose status says that they left, or
     never said yes. ``undated`` are rows whose time of joining could not be read. ``rejects`` is the

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from newsletter.audience.address import address_hash, address_key, check_address
-from newsletter.audience.bulk import insert_new, insert_new_all
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.model import SuppressionReason
-from newsletter.store.schema import suppression
+from newsletter.audience.tables import suppression
+from newsletter.store.upsert import insert_new, insert_new_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from newsletter.audience.keys import Keys
-    from newsletter.store import Store
+    from newsletter.store.engine import Store
 
 WEIGHTIEST_FIRST = (
     SuppressionReason.ERASED,

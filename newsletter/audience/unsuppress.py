@@ -13,11 +13,11 @@ from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import NOBODY, Consent, find, of_no_subscriber, record
 from newsletter.audience.suppression import lift, reasons
-from newsletter.store.schema import suppression
+from newsletter.audience.tables import suppression
 
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
-    from newsletter.store import Store
+    from newsletter.store.engine import Store
 
 
 LIFTABLE = (SuppressionReason.MANUAL, SuppressionReason.BOUNCED)

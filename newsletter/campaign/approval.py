@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, insert, or_, select
 
-from newsletter.campaign.desk import Desk
+from newsletter.campaign.build import Prepared
+from newsletter.campaign.context import Desk
 from newsletter.campaign.media import save_media
-from newsletter.campaign.prepare import Prepared
-from newsletter.check import Severity
+from newsletter.campaign.tables import approval, compiled_issue
+from newsletter.check.model import Severity
 from newsletter.errors import InputError, RefusedError
-from newsletter.render import CompiledIssue, deserialize, serialize
-from newsletter.settings import Settings
-from newsletter.store import serialise
-from newsletter.store.schema import approval, compiled_issue
+from newsletter.render.codec import deserialize, serialize
+from newsletter.render.model import CompiledIssue
+from newsletter.settings.model import Settings
+from newsletter.store.engine import serialise
 
 ANY_AUDIENCE = "*"
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from newsletter.campaign import states
-from newsletter.campaign.desk import Desk
-from newsletter.campaign.ending import take_in_refusals
-from newsletter.campaign.opening import look_after_the_dead
+from newsletter.campaign.completion import take_in_refusals
+from newsletter.campaign.context import Desk
+from newsletter.campaign.launch import look_after_the_dead
 from newsletter.campaign.status import Status, status
-from newsletter.deliver import Result, resolve
-from newsletter.deliver.again import due_now, put_back
-from newsletter.deliver.doubt import Doubt, doubts
-from newsletter.deliver.tally import CANCELLED, under_way
+from newsletter.delivery.ledger import states
+from newsletter.delivery.ledger.outcomes import CANCELLED, under_way
+from newsletter.delivery.ledger.recover import resolve
+from newsletter.delivery.ledger.requeue import due_now, put_back
+from newsletter.delivery.ledger.uncertain import Doubt, doubts
+from newsletter.delivery.model import Result
 from newsletter.errors import InputError, RefusedError
-from newsletter.events.apply import settle_known
+from newsletter.feedback.apply import settle_known
 
 SETTLED_S = 3.0
 """How long to wait for what is on its way, before saying how many had gone."""

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from newsletter.errors import InputError
-from newsletter.render import Image
-from newsletter.settings import Settings
+from newsletter.render.model import Image
+from newsletter.settings.model import Settings
 
 MEDIA_NAME = re.compile(r"([0-9a-f]{64})\.(?:png|jpg|gif)")
 

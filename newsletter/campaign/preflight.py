@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, String, func, not_, or_, select
 
-from newsletter.audience import RESERVED_TLDS
+from newsletter.delivery.ledger.tables import delivery
+from newsletter.dns_checks.domains import RESERVED_TLDS
 from newsletter.errors import RefusedError, UnavailableError
 from newsletter.loopback import is_loopback, is_loopback_url
-from newsletter.render import UNSUBSCRIBE_TOKEN, CompiledIssue
-from newsletter.settings import Settings
-from newsletter.store.schema import delivery
+from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue
+from newsletter.settings.model import Settings
 
 SELF_TEST_TIMEOUT_S = 10
 

@@ -12,12 +12,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from newsletter.campaign import states
-from newsletter.deliver.hold import SYSTEM
+from newsletter.delivery.ledger import states
+from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.delivery.runner.circuit_breaker import SYSTEM
 from newsletter.errors import InputError, RefusedError
-from newsletter.settings import Settings
-from newsletter.store import Store
-from newsletter.store.schema import campaign, campaign_event
+from newsletter.settings.model import Settings
+from newsletter.store.engine import Store
 
 LOOK_S = 0.5
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from newsletter.deliver import Tally, tally
-from newsletter.deliver.hold import SYSTEM
+from newsletter.delivery.ledger.outcomes import Tally, tally
+from newsletter.delivery.ledger.tables import campaign, campaign_event, chunk
+from newsletter.delivery.runner.circuit_breaker import SYSTEM
 from newsletter.errors import InputError
-from newsletter.store.schema import campaign, campaign_event, chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from math import floor
 
 from lxml.html import HtmlElement
 
-from newsletter.check.case import SETTINGS_FILE, Case
 from newsletter.check.contrast import READABLE, too_faint
+from newsletter.check.lint_context import SETTINGS_FILE, Case
 from newsletter.check.model import Severity
-from newsletter.check.reading import is_blank, squeeze
+from newsletter.check.rendered_mail import is_blank, squeeze
 from newsletter.check.rule import Hit, rule
 
 SMALLEST_PX = 14.0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newsletter.check.case import SETTINGS_FILE, Case
+from newsletter.check.lint_context import SETTINGS_FILE, Case
 from newsletter.check.model import Severity
 from newsletter.check.rule import Hit, rule
-from newsletter.content import Audience, did_you_mean
+from newsletter.content.model import Audience
+from newsletter.content.suggest import did_you_mean
 
 
 @rule("audience/unknown-topic", Severity.WARNING)

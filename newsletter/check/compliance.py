@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from newsletter.check.case import SETTINGS_FILE, Case
 from newsletter.check.claims import Claim, find_claims
+from newsletter.check.lint_context import SETTINGS_FILE, Case
 from newsletter.check.model import Severity
 from newsletter.check.rule import Hit, rule
 from newsletter.check.wordlists import CONDITIONS, FREEMAIL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newsletter.settings import Palette
+from newsletter.settings.model import Palette
 
 READABLE = 4.5
 """The least ratio of ordinary text (WCAG 2.2 success criterion 1.4.3, level AA)."""

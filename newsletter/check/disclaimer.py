@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newsletter.check.case import SETTINGS_FILE, Case, straight
+from newsletter.check.lint_context import SETTINGS_FILE, Case, straight
 from newsletter.check.model import Severity
-from newsletter.check.reading import squeeze
+from newsletter.check.rendered_mail import squeeze
 from newsletter.check.rule import Hit, rule
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Severity
 from newsletter.check.rule import Hit, rule
-from newsletter.content import inlines
+from newsletter.content.blocks import inlines
 from newsletter.render.model import Image
 
 HEAVY = 200 * 1024

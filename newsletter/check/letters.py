@@ -19,14 +19,13 @@ from newsletter.check import (
     subject,
     text_part,
 )
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Finding, Severity
 from newsletter.check.rule import Rule
-from newsletter.content import Issue
-from newsletter.content.model import FrontMatter
+from newsletter.content.model import FrontMatter, Issue
 from newsletter.render.compile import sender_of
 from newsletter.render.model import CompiledIssue, Part, Variant
-from newsletter.settings import Settings
+from newsletter.settings.model import Settings
 
 LETTER_RULES: tuple[Rule, ...] = (
     compliance.postal_address,

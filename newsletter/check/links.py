@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Severity
-from newsletter.check.reading import Link
+from newsletter.check.rendered_mail import Link
 from newsletter.check.rule import Hit, rule
 from newsletter.check.wordlists import SHORTENERS, VAGUE
 from newsletter.loopback import is_loopback

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Severity
-from newsletter.check.reading import squeeze
+from newsletter.check.rendered_mail import squeeze
 from newsletter.check.rule import Hit, rule
 
 # "47,XXX" is a karyotype.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Severity
-from newsletter.check.passages import Sentence
 from newsletter.check.rule import Hit, rule
+from newsletter.check.sentences import Sentence
 from newsletter.check.statistics import find_statistic
 from newsletter.content.model import Reference
 

@@ -16,12 +16,12 @@ from newsletter.check import (
     subject,
     text_part,
 )
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Finding, Severity
 from newsletter.check.rule import Rule
-from newsletter.content import Issue
+from newsletter.content.model import Issue
 from newsletter.render.model import CompiledIssue
-from newsletter.settings import Settings
+from newsletter.settings.model import Settings
 
 RULES: tuple[Rule, ...] = (
     references.missing,

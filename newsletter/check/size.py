@@ -5,7 +5,7 @@ from __future__ import annotations
 import quopri
 from collections.abc import Iterator
 
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Severity
 from newsletter.check.rule import Hit, rule
 

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from newsletter.check.case import Case
+from newsletter.check.lint_context import Case
 from newsletter.check.model import Severity
-from newsletter.check.passages import CITED
-from newsletter.check.reading import Link, Reading, is_blank, squeeze
+from newsletter.check.rendered_mail import Link, Reading, is_blank, squeeze
 from newsletter.check.rule import Hit, rule
-from newsletter.content import Reference
+from newsletter.check.sentences import CITED
+from newsletter.content.model import Reference
 
 LONGEST_LINE = 998
 """Octets without the line's end (RFC 5322 section 2.1.1)."""

@@ -12,19 +12,19 @@ from pathlib import Path
 import click
 
 from newsletter import __version__
-from newsletter.cli.again import retry, uncertain
 from newsletter.cli.bounces import bounces
 from newsletter.cli.campaigns import cancel, pause, resume, status
+from newsletter.cli.context import CommandLine
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
-from newsletter.cli.desk import CommandLine
 from newsletter.cli.doctor import doctor
-from newsletter.cli.issues import approve, check, new, render
-from newsletter.cli.preview import preview, serve
-from newsletter.cli.report import report
+from newsletter.cli.issue import approve, check, new, render
+from newsletter.cli.reports import report
+from newsletter.cli.requeue import retry, uncertain
 from newsletter.cli.send import send
+from newsletter.cli.server import preview, serve
 from newsletter.cli.subscribers import subscribers
-from newsletter.cli.trial import test
+from newsletter.cli.test_send import test
 from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 

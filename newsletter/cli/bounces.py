@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from newsletter.cli.context import CommandLine, json_option, pass_line, print_json, say
 from newsletter.cli.counted import counted
-from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json, say
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.events import Report
-    from newsletter.events.collect import Collected
-    from newsletter.events.mail import Taken
+    from newsletter.feedback.imap_intake import Collected
+    from newsletter.feedback.intake import Taken
+    from newsletter.feedback.model import Report
 
 
 @click.group()
@@ -36,8 +36,8 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
 
     Exits 1 when a file could not be read; the others are classified all the same.
     """
-    from newsletter.events import classify as understand
-    from newsletter.events.message import MAX_BYTES
+    from newsletter.feedback.classify import classify as understand
+    from newsletter.feedback.message import MAX_BYTES
 
     unread = 0
     for file in files:
@@ -74,10 +74,10 @@ def read(line: CommandLine, source: str | None, imap: bool, as_json: bool) -> No
     was taken in before is known and ignored, so run it as often as you like. Only mail that proves
     to answer ours has consequences.
     """
-    from newsletter.events.collect import Collected, collect
-    from newsletter.events.imap import open_mailbox
-    from newsletter.events.mail import Reader
-    from newsletter.events.sources import read_messages
+    from newsletter.feedback.imap import open_mailbox
+    from newsletter.feedback.imap_intake import Collected, collect
+    from newsletter.feedback.intake import Reader
+    from newsletter.feedback.mailbox_files import read_messages
 
     if imap is bool(source):
         raise UsageError("name a SOURCE, or give --imap")
@@ -108,7 +108,7 @@ def wishes(line: CommandLine, as_json: bool) -> None:
     what is asked, and takes the wish off this list.
     """
     from newsletter.audience.times import iso
-    from newsletter.events.wishes import open_wishes
+    from newsletter.feedback.open_requests import open_wishes
 
     with line.desk() as desk:
         found = open_wishes(desk.store)

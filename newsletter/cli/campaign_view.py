@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.context import say
 from newsletter.cli.counted import counted
-from newsletter.cli.desk import say
 from newsletter.cli.schedule import show_what_waits
 
 if TYPE_CHECKING:
-    from newsletter.audience import ImportReport
-    from newsletter.campaign.opening import Opened
+    from newsletter.audience.model import ImportReport
+    from newsletter.campaign.launch import Opened
     from newsletter.campaign.status import Status
-    from newsletter.render import CompiledIssue
+    from newsletter.render.model import CompiledIssue
 
 
 def show_plan(opened: Opened, where_to: str, variants: Mapping[int, int]) -> None:
@@ -38,7 +38,7 @@ def show_variants(compiled: CompiledIssue, variants: Mapping[int, int]) -> None:
     """How many get which text, where there is more than one.
 
     Args:
-        variants: How many by index, as `newsletter.campaign.freeze.by_variant` counts them.
+        variants: How many by index, as `newsletter.campaign.snapshot.by_variant` counts them.
     """
     if len(compiled.variants) == 1:
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.desk import (
+from newsletter.cli.context import (
     NUMBER,
     CommandLine,
     by_option,
@@ -22,8 +22,8 @@ from newsletter.cli.desk import (
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.campaign.desk import Desk
-    from newsletter.deliver import Tally
+    from newsletter.campaign.context import Desk
+    from newsletter.delivery.ledger.outcomes import Tally
 
 LOOK_S = 1.0
 
@@ -106,8 +106,8 @@ def resume(line: CommandLine, campaign: int, by: str) -> None:
 
     One that was paused before its time is scheduled again.
     """
-    from newsletter.campaign import states
     from newsletter.campaign.status import status as one
+    from newsletter.delivery.ledger import states
 
     with line.desk(by=by) as desk, desk.store.write() as connection:
         now = desk.store.now(connection)
@@ -139,7 +139,7 @@ def _halt(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
 
 def _where_it_stands(counts: Tally) -> str:
     """What had gone out, and what had not."""
-    from newsletter.deliver.tally import CANCELLED
+    from newsletter.delivery.ledger.outcomes import CANCELLED
 
     further = {
         "may have gone out": counts.uncertain,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json, say
+from newsletter.cli.context import CommandLine, json_option, pass_line, print_json, say
 from newsletter.cli.progress import rows_bar
 
 if TYPE_CHECKING:
-    from newsletter.store import Store
+    from newsletter.store.engine import Store
 
 
 @click.group(short_help="Upgrade, back up, restore or move the database.")
@@ -29,9 +29,10 @@ def upgrade(line: CommandLine, as_json: bool) -> None:
 
     Every command does so by itself; this one is for deploying.
     """
-    from newsletter.engine import prepare
-    from newsletter.store.engine import connect, migrate, resolve_url
-    from newsletter.store.migrate import HEAD
+    from newsletter.database.migrate import HEAD
+    from newsletter.database.open import migrate
+    from newsletter.jobs.setup import prepare
+    from newsletter.store.engine import connect, resolve_url
 
     name = _as_written(line.settings.database_url)
     store = connect(resolve_url(line.settings))
@@ -66,9 +67,9 @@ def copy(line: CommandLine, target: str, as_json: bool) -> None:
 
     Refused while a campaign is sending. The database in use is not changed.
     """
-    from newsletter.store.copying import copy as copy_rows
+    from newsletter.database.copy import copy as copy_rows
+    from newsletter.database.restore_target import open_target
     from newsletter.store.engine import resolve_url
-    from newsletter.store.fresh import open_target
 
     with (
         _existing(line) as source,
@@ -96,7 +97,7 @@ def backup(line: CommandLine, file: Path, as_json: bool) -> None:
 
     The keys are not in it: without NEWSLETTER_SUPPRESSION_KEY nothing can be sent after a restore.
     """
-    from newsletter.store.backup import backup as write
+    from newsletter.database.backup import backup as write
 
     with _existing(line) as store, rows_bar("Backing up") as progress:
         rows = write(store, file, progress)
@@ -124,9 +125,9 @@ def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
 
     A campaign that was sending comes back paused.
     """
-    from newsletter.store.backup import restore as bring_back
+    from newsletter.database.backup import restore as bring_back
+    from newsletter.database.restore_target import open_target
     from newsletter.store.engine import resolve_url
-    from newsletter.store.fresh import open_target
 
     url = resolve_url(line.settings, target)
     with open_target(url) as store, rows_bar("Restoring") as progress:
@@ -148,8 +149,9 @@ def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
 @contextmanager
 def _existing(line: CommandLine) -> Iterator[Store]:
     """The configured database, which is not made here: an empty one has nothing to copy."""
+    from newsletter.database.open import open_url
     from newsletter.errors import InputError
-    from newsletter.store.engine import open_url, resolve_url, sqlite_path
+    from newsletter.store.engine import resolve_url, sqlite_path
 
     url = resolve_url(line.settings)
     path = sqlite_path(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli.desk import CommandLine, make_private, pass_line, relative, say
+from newsletter.cli.context import CommandLine, make_private, pass_line, relative, say
 
 
 @click.command(
@@ -22,8 +22,8 @@ def demo(line: CommandLine, no_serve: bool, port: int, no_open: bool) -> None:
     leave with one click and shows that the next send skips them.
     """
     from newsletter.cli.demonstration import Demonstration
-    from newsletter.web.server import free_port
-    from newsletter.web.server import serve as run
+    from newsletter.web.http.server import free_port
+    from newsletter.web.http.server import serve as run
 
     make_private(line.settings.var)
     port = port or free_port()

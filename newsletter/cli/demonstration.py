@@ -13,20 +13,22 @@ from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from newsletter.audience import import_csv, load_keys
-from newsletter.campaign import approval, opening, sending
-from newsletter.campaign.desk import Desk
-from newsletter.campaign.export import export, sample_values
-from newsletter.campaign.freeze import Audience
-from newsletter.campaign.prepare import prepare
-from newsletter.check import Severity
-from newsletter.deliver.mailbox import Mailbox
-from newsletter.render import preview_part
-from newsletter.settings import Settings
-from newsletter.store import open_store
-from newsletter.web.demo import Demo, Step, demo_app
-from newsletter.web.public import public_app
-from newsletter.web.server import background
+from newsletter.audience.importing.importer import import_csv
+from newsletter.audience.keys import load_keys
+from newsletter.campaign import approval, launch, run
+from newsletter.campaign.build import prepare
+from newsletter.campaign.context import Desk
+from newsletter.campaign.render_files import export, sample_values
+from newsletter.campaign.snapshot import Audience
+from newsletter.check.model import Severity
+from newsletter.database.open import open_store
+from newsletter.render.slots import preview_part
+from newsletter.settings.model import Settings
+from newsletter.studio.demo import Demo, Step, demo_app
+from newsletter.transports.registry import open_transport
+from newsletter.transports.smtp.local_mailbox import Mailbox
+from newsletter.web.http.server import background
+from newsletter.web.public.app import public_app
 
 T = TypeVar("T")
 
@@ -133,10 +135,10 @@ class Demonstration:
         return Step("Approved exactly this content", "change a comma and the approval is gone")
 
     def _send(self) -> Step:
-        sent = sending.run(
+        sent = run.run(
             self._desk,
             self._open(),
-            sending.open_transport(self._settings, self._folder),
+            open_transport(self._settings, self._folder),
             proof=False,
         )
         counts = sent.tally
@@ -155,15 +157,15 @@ class Demonstration:
 
     def _send_again(self) -> Step:
         opened = self._open(again="to show who is skipped")
-        opening.discard(self._desk.store, opened)
+        launch.discard(self._desk.store, opened)
         skipped = ", ".join(f"{n} {reason}" for reason, n in opened.status.tally.skipped.items())
         return Step(
             "Counted whom the next issue would reach",
             f"{opened.mailable} of {opened.status.tally.audience}; skipped: {skipped}",
         )
 
-    def _open(self, again: str = "") -> opening.Opened:
-        return opening.open_campaign(
+    def _open(self, again: str = "") -> launch.Opened:
+        return launch.open_campaign(
             self._desk, self._prepared.compiled, READERS, again_reason=again, live=True
         )
 

@@ -7,7 +7,14 @@ from ipaddress import IPv4Address, IPv6Address
 
 import click
 
-from newsletter.cli.desk import CommandLine, json_option, make_private, pass_line, print_json, say
+from newsletter.cli.context import (
+    CommandLine,
+    json_option,
+    make_private,
+    pass_line,
+    print_json,
+    say,
+)
 
 
 @click.command(
@@ -37,8 +44,13 @@ def doctor(line: CommandLine, ip: str, helo: str, nameserver: str, as_json: bool
     Asks DNS and the public address only; nothing is sent or changed. Exits 1 on a problem, and
     when something could not be looked at.
     """
-    from newsletter.audience import Token, TokenPurpose, TokenSigner, load_keys
-    from newsletter.doctor import Resolver, Sender, examine, report
+    from newsletter.audience.keys import load_keys
+    from newsletter.audience.model import Token, TokenPurpose
+    from newsletter.audience.tokens import TokenSigner
+    from newsletter.dns_checks.model import Sender
+    from newsletter.dns_checks.resolver import Resolver
+    from newsletter.doctor import report
+    from newsletter.doctor.checks import examine
 
     address, resolver = _address(ip), Resolver(nameserver)
     make_private(line.settings.var)

@@ -23,7 +23,7 @@ from newsletter.errors import UnavailableError
 if TYPE_CHECKING:
     from structlog.stdlib import ProcessorFormatter
 
-    from newsletter.settings import Settings
+    from newsletter.settings.model import Settings
 
 Render = Callable[[Any, str, Any], str]
 

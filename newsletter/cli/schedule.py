@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from newsletter.cli.desk import say
+from newsletter.cli.context import say
 
 if TYPE_CHECKING:
-    from newsletter.campaign.desk import Desk
-    from newsletter.campaign.opening import Opened
+    from newsletter.campaign.context import Desk
+    from newsletter.campaign.launch import Opened
     from newsletter.campaign.status import Status
 
 
@@ -59,8 +59,8 @@ def called_off(desk: Desk, opened: Opened, not_before: float) -> Iterator[None]:
 
 
 def _call_off(desk: Desk, campaign_id: int, *, undo: bool) -> None:
-    from newsletter.campaign import states
     from newsletter.campaign.status import status
+    from newsletter.delivery.ledger import states
 
     with desk.store.write() as connection:
         if status(connection, campaign_id).state != "scheduled":

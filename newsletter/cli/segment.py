@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.desk import CommandLine, json_option, pass_line, print_json
+from newsletter.cli.context import CommandLine, json_option, pass_line, print_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from newsletter.campaign.freeze import Audience
-    from newsletter.store import Store
+    from newsletter.campaign.snapshot import Audience
+    from newsletter.store.engine import Store
 
 
 def segment_option(command: Any) -> Any:
@@ -29,7 +29,7 @@ def require_readable(segment: str | None) -> None:
         UsageError: It is none.
     """
     if segment is not None:
-        from newsletter.audience.segments import parse_segment
+        from newsletter.audience.segments.parse import parse_segment
 
         parse_segment(segment)
 
@@ -44,8 +44,10 @@ def audience_of(store: Store, list_name: str, segment: str | None, batch: str = 
         UsageError: The segment is none, can be read both ways, or names a list or an attribute
             that is not there.
     """
-    from newsletter.audience.segments import check_names, parse_segment, require_clear
-    from newsletter.campaign.freeze import Audience
+    from newsletter.audience.segments.parse import parse_segment
+    from newsletter.audience.segments.relative_dates import require_clear
+    from newsletter.audience.segments.validate import check_names
+    from newsletter.campaign.snapshot import Audience
 
     if segment is None:
         return Audience(list_name, batch)
@@ -61,8 +63,8 @@ def audience_of(store: Store, list_name: str, segment: str | None, batch: str = 
 def _is_under_way(connection: Connection, list_name: str, segment: str) -> bool:
     from sqlalchemy import select
 
-    from newsletter.campaign.states import ENDED
-    from newsletter.store.schema import campaign
+    from newsletter.delivery.ledger.states import ENDED
+    from newsletter.delivery.ledger.tables import campaign
 
     query = select(campaign.c.id).where(
         campaign.c.audience == list_name,
@@ -91,8 +93,8 @@ def count(line: CommandLine, list_name: str, segment: str | None, as_json: bool)
     Everybody on the list counts, also who left it or awaits confirmation; `subscribers lists`
     tells these apart.
     """
-    from newsletter.audience import list_id
-    from newsletter.campaign.freeze import skips
+    from newsletter.audience.lists import list_id
+    from newsletter.campaign.snapshot import skips
 
     require_readable(segment)
     with line.desk() as desk:
@@ -128,6 +130,6 @@ def _dated(audience: Audience) -> str:
     """The segment with dates for days that are counted from today."""
     import time
 
-    from newsletter.audience.segments import dated
+    from newsletter.audience.segments.relative_dates import dated
 
     return "" if audience.condition is None else str(dated(audience.condition, time.time()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.campaign_view import show_plan, show_status, show_variants
-from newsletter.cli.desk import (
+from newsletter.cli.context import (
     CommandLine,
     by_option,
     issue_argument,
@@ -25,9 +25,9 @@ from newsletter.cli.sending_view import sending_view
 from newsletter.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from newsletter.campaign.desk import Desk
-    from newsletter.campaign.freeze import Audience
-    from newsletter.campaign.opening import Opened
+    from newsletter.campaign.context import Desk
+    from newsletter.campaign.launch import Opened
+    from newsletter.campaign.snapshot import Audience
     from newsletter.campaign.status import Status
 
 
@@ -112,17 +112,17 @@ def _dry_run(desk: Desk, job: Job, out: Path | None, not_before: float) -> Statu
     """The same code as a live send, on a private copy of the database, into a folder."""
     from dataclasses import replace
 
-    from newsletter.campaign import opening, sending
-    from newsletter.campaign.freeze import by_variant
-    from newsletter.deliver.transports.outbox import OutboxTransport
-    from newsletter.store.scratch import scratch_copy
+    from newsletter.campaign import launch, run
+    from newsletter.campaign.snapshot import by_variant
+    from newsletter.store.snapshot import private_copy
+    from newsletter.transports.file import OutboxTransport
 
     folder = out or desk.settings.var / "outbox" / job.issue.stem
-    with scratch_copy(desk.store, desk.settings) as store:
+    with private_copy(desk.store, desk.settings.var) as store:
         copy = replace(desk, store=store)
         audience = job.audience(copy)
         prepared = job.prepare(copy, audience, live=False)
-        opened = opening.open_campaign(
+        opened = launch.open_campaign(
             copy,
             prepared.compiled,
             audience,
@@ -136,7 +136,7 @@ def _dry_run(desk: Desk, job: Job, out: Path | None, not_before: float) -> Statu
         with copy.store.read() as connection:
             variants = by_variant(connection, opened.status.campaign_id)
         with sending_view() as progress:
-            result = sending.run(
+            result = run.run(
                 copy, opened, OutboxTransport(folder, fresh=True), proof=True, progress=progress
             )
     say(f"Dry run: nothing left this machine. {result.tally.accepted:,} messages in {folder}")
@@ -161,15 +161,16 @@ def _when(at: str, *, live: bool) -> float:
 
 
 def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Status:
-    from newsletter.campaign import approval, opening, schedule, sending
-    from newsletter.campaign.freeze import Audience
+    from newsletter.campaign import approval, launch, run, schedule
+    from newsletter.campaign.snapshot import Audience
+    from newsletter.transports.registry import open_transport
 
     prepared = job.prepare(desk, Audience(job.list_name), live=False)
     refuse_blockers(prepared)
     with desk.store.read() as connection:
         approval.require(connection, desk.settings, prepared.compiled, job.list_name)
     audience = job.audience(desk)
-    opened = opening.open_campaign(
+    opened = launch.open_campaign(
         desk,
         prepared.compiled,
         audience,
@@ -182,27 +183,27 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
         say("This issue went out to this list already; nothing is left to send.")
         return opened.status
     outbox = desk.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
-    transport = sending.open_transport(desk.settings, outbox)
+    transport = open_transport(desk.settings, outbox)
     _confirm_or_discard(desk, job, opened, confirm)
     if job.detach:
         return _detach(desk, opened, not_before)
     campaign_id = opened.status.campaign_id
-    sending.start(desk, opened, not_before=not_before)
+    run.start(desk, opened, not_before=not_before)
     with called_off(desk, opened, not_before):
         schedule.wait(desk.store, desk.settings, campaign_id, Countdown(campaign_id))
     with sending_view() as progress:
-        result = sending.go_on(desk, opened, transport, proof=False, progress=progress)
+        result = run.go_on(desk, opened, transport, proof=False, progress=progress)
     if result.tally.queued and result.state == "sending":
         say(f"{result.tally.queued:,} are still queued; the same command goes on with them.")
     return result
 
 
 def _detach(desk: Desk, opened: Opened, not_before: float) -> Status:
-    from newsletter.campaign import sending
+    from newsletter.campaign import run
     from newsletter.campaign.status import status
 
     campaign_id = opened.status.campaign_id
-    sending.start(desk, opened, not_before=not_before)
+    run.start(desk, opened, not_before=not_before)
     say(f"Campaign {campaign_id} is left to a worker: run `send.py worker` if none is running.")
     with desk.store.read() as connection:
         return status(connection, campaign_id)
@@ -211,7 +212,7 @@ def _detach(desk: Desk, opened: Opened, not_before: float) -> Status:
 def _say_who_joined_since(desk: Desk, audience: Audience, opened: Opened) -> None:
     from dataclasses import replace
 
-    from newsletter.campaign.freeze import joined_since
+    from newsletter.campaign.snapshot import joined_since
 
     if not opened.continuing:
         return
@@ -227,10 +228,10 @@ def _say_who_joined_since(desk: Desk, audience: Audience, opened: Opened) -> Non
 
 
 def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | None) -> None:
-    from newsletter.campaign import opening, sending
+    from newsletter.campaign import launch, run
 
     try:
-        sheltered = sending.require_way_out(desk, opened)
+        sheltered = run.require_way_out(desk, opened)
         if not sheltered:
             refuse_blockers(job.prepare(desk, None, live=True))
         if opened.continuing:
@@ -238,14 +239,14 @@ def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | Non
         else:
             _confirm(desk, opened, confirm)
     except BaseException:
-        opening.discard(desk.store, opened)
+        launch.discard(desk.store, opened)
         raise
 
 
 def _confirm(desk: Desk, opened: Opened, confirm: int | None) -> None:
     """Show who will get it, and go on only when the number is right."""
-    from newsletter.campaign.freeze import by_variant
-    from newsletter.campaign.sending import where_to
+    from newsletter.campaign.snapshot import by_variant
+    from newsletter.transports.registry import where_to
 
     with desk.store.read() as connection:
         variants = by_variant(connection, opened.status.campaign_id)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.cli.campaign_view import show_import
-from newsletter.cli.desk import say
+from newsletter.cli.context import say
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import audience_of
 from newsletter.errors import RefusedError
 
 if TYPE_CHECKING:
-    from newsletter.campaign.desk import Desk
-    from newsletter.campaign.freeze import Audience
-    from newsletter.campaign.prepare import Prepared
+    from newsletter.campaign.build import Prepared
+    from newsletter.campaign.context import Desk
+    from newsletter.campaign.snapshot import Audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Job:
 
     def prepare(self, desk: Desk, audience: Audience | None, *, live: bool) -> Prepared:
         """Read, compile and check the issue, against the columns of a list if one is given."""
-        from newsletter.audience import columns, list_names
-        from newsletter.campaign.prepare import prepare
+        from newsletter.audience.lists import columns, list_names
+        from newsletter.campaign.build import prepare
 
         known = columns(desk.store, audience.list_name) if audience else None
         lists = list_names(desk.store)
@@ -46,7 +46,7 @@ class Job:
         return audience_of(desk.store, self.list_name, self.segment, batch)
 
     def _import(self, desk: Desk, csv_file: Path) -> str:
-        from newsletter.audience import import_csv
+        from newsletter.audience.importing.importer import import_csv
 
         with import_bar(csv_file) as progress:
             report = import_csv(
@@ -69,7 +69,7 @@ def refuse_blockers(prepared: Prepared) -> None:
     Raises:
         RefusedError: Something does.
     """
-    from newsletter.check import format_findings
+    from newsletter.check.report import format_findings
 
     if prepared.blockers:
         say(format_findings(prepared.blockers, colour=sys.stderr.isatty()))

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from newsletter.cli.desk import say
+from newsletter.cli.context import say
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from newsletter.deliver import Tally
+    from newsletter.delivery.ledger.outcomes import Tally
 
 Show = Callable[["Tally"], None]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.context import CommandLine, by_option, json_option, pass_line, print_json, say
 from newsletter.cli.counted import counted
-from newsletter.cli.desk import CommandLine, by_option, json_option, pass_line, print_json, say
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import count
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.store import Store
+    from newsletter.store.engine import Store
 
 
 @click.group()
@@ -64,8 +64,8 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     SendGrid are known by their headers, and who left there is suppressed here. A list of your own
     of people who left needs `--format unsubscribes`.
     """
-    from newsletter.audience import import_csv
-    from newsletter.audience.formats import FORMATS
+    from newsletter.audience.importing.csv_formats import FORMATS
+    from newsletter.audience.importing.importer import import_csv
 
     if form and form not in (names := [one.name for one in FORMATS]):
         raise UsageError(f"no format {form!r}", fix=f"one of {', '.join(names)}")
@@ -101,7 +101,7 @@ def export(line: CommandLine, list_name: str) -> None:
 
     Cells that a spreadsheet would run as formulas get a ' in front.
     """
-    from newsletter.audience import export_csv
+    from newsletter.audience.export import export_csv
 
     with line.desk() as desk:
         export_csv(desk.store, list_name, sys.stdout)
@@ -119,8 +119,8 @@ def show(line: CommandLine, address: str, as_json: bool) -> None:
 
     Times are UTC.
     """
-    from newsletter.audience import show as look_up
-    from newsletter.cli.one_reader import describe
+    from newsletter.campaign.subscriber_history import show as look_up
+    from newsletter.cli.subscriber_view import describe
 
     with line.desk() as desk:
         known = look_up(desk.store, address, desk.keys)
@@ -139,7 +139,8 @@ def lists(line: CommandLine, as_json: bool) -> None:
 
     `subscribers count` says how many of a list can be mailed: who is active may have bounced, say.
     """
-    from newsletter.audience import SubscriptionState, list_states
+    from newsletter.audience.lists import list_states
+    from newsletter.audience.model import SubscriptionState
 
     with line.desk() as desk:
         found = list_states(desk.store)
@@ -162,7 +163,8 @@ def lists(line: CommandLine, as_json: bool) -> None:
 @pass_line
 def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
     """Never mail an address again. `unsuppress` takes it back."""
-    from newsletter.audience import find, suppress_address
+    from newsletter.audience.subscribers import find
+    from newsletter.audience.suppression import suppress_address
 
     with line.desk(by=by) as desk:
         suppress_address(desk.store, address, desk.keys, note=f"{desk.by}: {reason}")
@@ -188,7 +190,7 @@ def unsuppress(line: CommandLine, address: str, reason: str, by: str) -> None:
     No reader's own wish is lifted: who unsubscribed, complained or was erased stays away. Exits 1
     when such a reason stands, or when there was nothing to take back.
     """
-    from newsletter.audience import unsuppress_address
+    from newsletter.audience.unsuppress import unsuppress_address
 
     with line.desk(by=by) as desk:
         done = unsuppress_address(desk.store, address, desk.keys, by=desk.by, reason=reason)
@@ -216,7 +218,7 @@ def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
     Exits 1 when nothing was known of the address. It is suppressed all the same, but the person
     who asked may be known by another.
     """
-    from newsletter.audience import erase as forget
+    from newsletter.database.erasure import erase as forget
 
     if not yes:
         click.confirm(f"Erase {address} for good?", abort=True, err=True)
@@ -230,7 +232,7 @@ def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
 
 
 def _is_it_right(store: Store, address: str) -> str:
-    from newsletter.audience import near_addresses
+    from newsletter.audience.similar_addresses import near_addresses
 
     near = near_addresses(store, address)
     return " Is the address right?" + (f" There is {' and '.join(near)}." if near else "")

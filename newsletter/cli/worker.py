@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli.desk import CommandLine, pass_line, say
+from newsletter.cli.context import CommandLine, pass_line, say
 
 
 @click.command(
@@ -30,8 +30,8 @@ one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
 @pass_line
 def worker(line: CommandLine, once: bool, concurrency: int) -> None:
     """Send campaigns that were confirmed with --detach or --at, and their retries."""
-    from newsletter.campaign.sending import event_loop, stop_on_signals
-    from newsletter.campaign.working import Worker
+    from newsletter.campaign.run import event_loop, stop_on_signals
+    from newsletter.campaign.worker import Worker
     from newsletter.cli.logs import configure
 
     configure(line.settings, service=True)

@@ -9,7 +9,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-from newsletter.content.near import did_you_mean
+from newsletter.content.suggest import did_you_mean
 from newsletter.errors import InputError
 
 KINDS = ("audience", "bars", "glance", "note", "study")

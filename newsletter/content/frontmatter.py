@@ -12,8 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from newsletter.content.model import CallToAction, FrontMatter, Hero
-from newsletter.content.near import did_you_mean
 from newsletter.content.source import CONTROL
+from newsletter.content.suggest import did_you_mean
 from newsletter.errors import InputError
 
 MAX_CHARACTERS = 20_000

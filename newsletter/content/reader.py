@@ -13,7 +13,7 @@ from newsletter.content.blocks import group
 from newsletter.content.citations import images, number, spell_out_undefined
 from newsletter.content.frontmatter import Head, read_head, validate
 from newsletter.content.markdown import parse, place, plain
-from newsletter.content.merges import Masked, mask
+from newsletter.content.merge_fields import Masked, mask
 from newsletter.content.model import Audience, Block, FrontMatter, ImageUse, Issue
 from newsletter.content.references import duplicates, references, take_entries
 from newsletter.content.source import read_source, split

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from newsletter.doctor import dkim, dmarc, hosts, public_url, sendgrid, spf
-from newsletter.doctor.model import Finding, Sender, Verdict
+from newsletter.dns_checks import dkim, dmarc, hosts, spf
+from newsletter.dns_checks.model import Finding, Sender, Verdict
+from newsletter.doctor import public_url
 from newsletter.errors import InputError, UnavailableError
+from newsletter.transports.sendgrid import doctor
 
 Check = Callable[[Sender], Finding]
 
@@ -17,7 +19,7 @@ CHECKS: dict[str, Check] = {
     "spf": spf.check_record,
     "spf-address": spf.check_address,
     "dkim": dkim.check_key,
-    "sendgrid": sendgrid.check_authentication,
+    "sendgrid": doctor.check_authentication,
     "dmarc": dmarc.check_policy,
     "alignment": dmarc.check_alignment,
     "ptr": hosts.check_ptr,

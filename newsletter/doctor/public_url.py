@@ -10,7 +10,7 @@ import time
 from urllib.parse import SplitResult, urlsplit
 
 from newsletter.campaign.preflight import require_way_back
-from newsletter.doctor.model import Finding, Sender, Verdict
+from newsletter.dns_checks.model import Finding, Sender, Verdict
 from newsletter.errors import InputError, RefusedError, UnavailableError
 
 TIMEOUT_S = 10

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from newsletter.doctor.model import Finding, Verdict
+from newsletter.dns_checks.model import Finding, Verdict
 
 _COLOUR = {
     Verdict.OK: "32",

@@ -23,8 +23,8 @@ from newsletter.content.model import (
 from newsletter.render.blocks_html import write_cells, write_plain
 from newsletter.render.html import Writer, write_blocks, write_picture
 from newsletter.render.images import Gallery, Picture
-from newsletter.render.page import Page
-from newsletter.settings import Settings
+from newsletter.render.template_context import Page
+from newsletter.settings.model import Settings
 
 WIDEST = 1200
 """CSS pixels of the widest picture: the page's own stylesheet scales it down."""

@@ -8,19 +8,19 @@ from dataclasses import replace
 from html import escape
 from itertools import combinations
 
-from newsletter.content import select, topics_of
 from newsletter.content.model import Issue
+from newsletter.content.reader import select, topics_of
 from newsletter.errors import InputError
 from newsletter.render.archive import write_archive
 from newsletter.render.digest import digest_of
 from newsletter.render.images import Gallery
 from newsletter.render.mail import write_mail
 from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Sender, SlotKind, Variant
-from newsletter.render.page import UNSUBSCRIBE, Page, lay_out
 from newsletter.render.split import Mark, Marks, split_html, split_text, without_slots
+from newsletter.render.template_context import UNSUBSCRIBE, Page, lay_out
 from newsletter.render.templates import render_template
 from newsletter.render.text_blocks import write_text_references
-from newsletter.settings import Settings
+from newsletter.settings.model import Settings
 
 MOST_TOPICS = 4
 """Topics one article may tell apart: each doubles the number of mails to approve."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from newsletter.render.inline import inline_styles
 from newsletter.render.mail import FONTS, mjml_to_html
 from newsletter.render.templates import render_template
-from newsletter.settings import Settings
+from newsletter.settings.model import Settings
 
 
 def write_letter(

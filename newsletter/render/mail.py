@@ -13,9 +13,9 @@ from newsletter.render.blocks_html import write_block, write_plain, write_refere
 from newsletter.render.html import Writer, write_blocks
 from newsletter.render.images import Gallery
 from newsletter.render.inline import inline_styles
-from newsletter.render.page import Page
+from newsletter.render.template_context import Page
 from newsletter.render.templates import render_template
-from newsletter.settings import Settings
+from newsletter.settings.model import Settings
 
 CONTENT_WIDTH = 520
 """CSS pixels between the card's sides, where they are widest apart."""

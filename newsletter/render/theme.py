@@ -1,6 +1,6 @@
 """The publication's colours as CSS, for pages of any room below."""
 
-from newsletter.settings import Palette, Theme
+from newsletter.settings.model import Palette, Theme
 
 
 def theme_css(theme: Theme) -> str:

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from newsletter.errors import InputError, UsageError
+from newsletter.settings.errors import explain, line_of, unknown
 from newsletter.settings.model import Settings
 from newsletter.settings.names import PREFIX, SECRETS, is_variable, similar_variable, variable
-from newsletter.settings.trouble import explain, line_of, unknown
 
 
 def load_settings(config: Path = Path("newsletter.toml")) -> Settings:

@@ -20,7 +20,7 @@ SECRETS = frozenset(
 """Settings that may come from the environment only."""
 
 _OF_PEOPLE = "NEWSLETTER_USER"
-"""No setting: who works here, for the record (see `newsletter.cli.desk.whoami`)."""
+"""No setting: who works here, for the record (see `newsletter.cli.context.whoami`)."""
 _NOT_TO_SET = "root"
 _ALIASES = {"sendgrid_api_key": "SENDGRID_API_KEY"}
 

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import (
     ArgumentError,
-    DBAPIError,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -31,7 +30,7 @@ from newsletter.errors import InputError, UnavailableError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from newsletter.settings import Settings
+    from newsletter.settings.model import Settings
 
 BUSY_TIMEOUT_S = 30
 POSTGRES_OPTIONS = {
@@ -122,48 +121,6 @@ def count_anew(connection: Connection, *tables: Table) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"ANALYZE {', '.join(table.name for table in tables)}"))
-
-
-def open_store(settings: Settings) -> Store:
-    """Open the database of these settings, creating and migrating it where needed.
-
-    Raises:
-        InputError: `database_url` is none.
-        UnavailableError: The database cannot be reached or made.
-    """
-    return open_url(resolve_url(settings))
-
-
-def open_url(url: URL) -> Store:
-    """Open a database, creating and migrating it where needed. Raises: as `open_store`."""
-    store = connect(url)
-    try:
-        migrate(store)
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def migrate(store: Store) -> str | None:
-    """Bring a database up to date.
-
-    Returns:
-        The revision it was at before; None if it was empty.
-
-    Raises:
-        RefusedError: The database is newer than this program, or cannot hold every character.
-        UnavailableError: The database cannot be reached or made.
-    """
-    from newsletter.store.migrate import upgrade
-
-    try:
-        return upgrade(store.engine)
-    except DBAPIError as error:
-        raise UnavailableError(
-            f"cannot open the database {store.name}: {str(error.orig).strip()}",
-            fix="check database_url, the disk, and that the server runs",
-        ) from None
 
 
 def connect(url: URL) -> Store:

@@ -21,13 +21,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.audience import list_counts
+from newsletter.audience.lists import list_counts
 from newsletter.campaign.status import Status, status
-from newsletter.store.schema import attempt, campaign
-from newsletter.web.guard import is_loopback_host
+from newsletter.delivery.ledger.tables import attempt, campaign
+from newsletter.web.http.middleware import is_loopback_host
 
 if TYPE_CHECKING:
-    from newsletter.store import Store
+    from newsletter.store.engine import Store
 
 FRESH_S = 5.0
 """Figures from the database are kept for so long, and for ten times as long as they took."""

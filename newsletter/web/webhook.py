@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.audience import Keys
+from newsletter.audience.keys import Keys
 from newsletter.errors import InputError
-from newsletter.events.apply import apply
-from newsletter.events.sendgrid import read_events
-from newsletter.settings import Settings
-from newsletter.store import Store
+from newsletter.feedback.apply import apply
+from newsletter.settings.model import Settings
+from newsletter.store.engine import Store
+from newsletter.transports.sendgrid.events import read_events
 
 if TYPE_CHECKING:
     from sendgrid.helpers.eventwebhook import EventWebhook

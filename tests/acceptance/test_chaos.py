@@ -20,16 +20,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, make_url, select
 
-from newsletter.deliver.chunks import is_done
-from newsletter.store import Store
-from newsletter.store.engine import connect
-from newsletter.store.schema import campaign
+from newsletter.delivery.ledger.chunks import is_done
+from newsletter.delivery.ledger.tables import campaign
+from newsletter.store.engine import Store, connect
 from tests.acceptance.conftest import Project
 from tests.chaos.audit import audit, number_taken
 from tests.chaos.processes import Receiver, receiver
 from tests.chaos.scenarios import POSTGRES, SCENARIOS, SQLITE, STOPS, Arena, Scenario, arena
 from tests.chaos.sender import CONNECTIONS, TIMEOUT_S
-from tests.integration.deliver.campaigns import due_now
+from tests.integration.delivery.campaigns import due_now
 
 BLOWS = 12
 COMMAND_KILLS = 4

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from newsletter.doctor.dkim import dkim_record
+from newsletter.dns_checks.dkim import dkim_record
 from tests.acceptance.conftest import Project
 from tests.dns_server import dns_server
 from tests.https_server import Answer, Respond, web_server

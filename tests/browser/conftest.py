@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from starlette.types import ASGIApp
 
-from newsletter.web.server import background
+from newsletter.web.http.server import background
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from newsletter.web.public import public_app
+from newsletter.web.public.app import public_app
 from tests.browser.conftest import Serve
 from tests.browser.visits import Visitor, put_into_the_archive
 from tests.integration.web.conftest import KEYS, Clinic, clinic

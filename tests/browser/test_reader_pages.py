@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from newsletter.audience import LinkAction, show
-from newsletter.web.language import Languages
-from newsletter.web.letters import Letters
-from newsletter.web.public import public_app
+from newsletter.audience.model import LinkAction
+from newsletter.campaign.subscriber_history import show
+from newsletter.i18n.catalog import Languages
+from newsletter.transactional.letters import Letters
+from newsletter.web.public.app import public_app
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Serve
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic, clinic
 from tests.integration.web.reader import joinable

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from newsletter.campaign.report_page import report_page, write_page
+from newsletter.campaign.report.page import report_page, write_page
 from tests.browser.test_public_pages import assert_accessible
 from tests.unit.campaign.sample_report import sample_report, settings
 

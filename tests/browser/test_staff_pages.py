@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from newsletter.errors import InputError
-from newsletter.web.demo import Demo, Step, demo_app
-from newsletter.web.preview import preview_app
+from newsletter.studio.demo import Demo, Step, demo_app
+from newsletter.studio.preview import preview_app
 from tests.browser.conftest import Serve
 from tests.browser.test_public_pages import assert_accessible
 from tests.integration.web.conftest import Clinic, clinic

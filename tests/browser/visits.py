@@ -10,21 +10,16 @@ from itertools import count
 from playwright.sync_api import Page
 from sqlalchemy import insert
 
-from newsletter.audience import (
-    Consent,
-    LinkAction,
-    SuppressionReason,
-    Ticket,
-    add,
-    address_hash,
-    make_link,
-    subscribe,
-    suppress,
-)
-from newsletter.campaign.prepare import prepare
-from newsletter.render import serialize
-from newsletter.settings import load_settings
-from newsletter.store.schema import campaign, compiled_issue
+from newsletter.audience.address import address_hash
+from newsletter.audience.consent.action_links import make_link
+from newsletter.audience.model import LinkAction, SuppressionReason, Ticket
+from newsletter.audience.subscribers import Consent, add, subscribe
+from newsletter.audience.suppression import suppress
+from newsletter.campaign.build import prepare
+from newsletter.campaign.tables import compiled_issue
+from newsletter.delivery.ledger.tables import campaign
+from newsletter.render.codec import serialize
+from newsletter.settings.load import load_settings
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic
 
 ISSUE = PROJECT / "issues" / "neck-muscles-and-migraine.md"

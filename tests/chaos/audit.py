@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from newsletter.deliver import Fate, outcomes, tally
-from newsletter.store import Store
+from newsletter.delivery.ledger.outcomes import Fate, outcomes, tally
+from newsletter.store.engine import Store
 from tests.chaos.receiver import LOG
 
 STATES = ("accepted", "deferred", "failed", "uncertain", "queued", "skipped")

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from newsletter.store.engine import open_url
+from newsletter.database.open import open_url
 from tests.chaos.audit import Audit
 from tests.chaos.processes import Nursery, nursery
 from tests.chaos.storm import Blows, Plan, Storm

@@ -24,12 +24,13 @@ from pathlib import Path
 import uvloop
 from sqlalchemy import make_url
 
-from newsletter.deliver import Limits, RetryPolicy, run_campaign
-from newsletter.deliver.model import Delivery, Message
-from newsletter.deliver.transports.smtp import SmtpTransport
+from newsletter.delivery.ledger.retry import RetryPolicy
+from newsletter.delivery.model import Delivery, Message
+from newsletter.delivery.runner.runner import Limits, run_campaign
 from newsletter.errors import UnavailableError
-from newsletter.settings import Smtp
+from newsletter.settings.model import Smtp
 from newsletter.store.engine import connect
+from newsletter.transports.smtp.transport import SmtpTransport
 
 CONNECTIONS = 4
 TIMEOUT_S = 2.0
@@ -63,7 +64,7 @@ def compose(each: Delivery) -> Message:
 
 
 async def send(errand: Errand) -> None:
-    """Send, as `newsletter.campaign.sending.run` does, with retries that are due at once."""
+    """Send, as `newsletter.campaign.run.run` does, with retries that are due at once."""
     store = connect(make_url(errand.url))
     smtp = Smtp(
         port=errand.port,

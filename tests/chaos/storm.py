@@ -11,13 +11,13 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from newsletter.deliver.chunks import is_done
-from newsletter.store import Store
-from newsletter.store.engine import open_url
+from newsletter.database.open import open_url
+from newsletter.delivery.ledger.chunks import is_done
+from newsletter.store.engine import Store
 from tests.chaos.audit import Audit, audit, number_taken
 from tests.chaos.processes import Child, Nursery, receiver
 from tests.chaos.sender import CONNECTIONS, OUT_OF_REACH, Errand
-from tests.integration.deliver.campaigns import freeze, suppress
+from tests.integration.delivery.campaigns import freeze, suppress
 
 PEOPLE_A_BLOW = 50
 DELAY_S = 0.001

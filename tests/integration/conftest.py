@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from newsletter.store import Store
-from newsletter.store.engine import open_url
+from newsletter.database.open import open_url
+from newsletter.store.engine import Store
 from tests.postgres import PostgresServer, postgres_server
 
 

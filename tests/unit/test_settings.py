@@ -7,7 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from newsletter.errors import InputError
-from newsletter.settings import Palette, Settings, load_settings
+from newsletter.settings.load import load_settings
+from newsletter.settings.model import Palette, Settings
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import InputError, UsageError
-from newsletter.settings import load_settings
+from newsletter.settings.load import load_settings
 
 EXAMPLE = Path(__file__).parents[2] / "newsletter.toml"
 

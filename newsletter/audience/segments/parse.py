@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from newsletter.audience.segments.errors import trouble
 from newsletter.audience.segments.model import (
     ATTRIBUTE,
     COLUMNS,
@@ -39,7 +40,6 @@ from newsletter.audience.segments.model import (
     Text,
 )
 from newsletter.audience.segments.tokens import Token, tokenize
-from newsletter.audience.segments.trouble import trouble
 from newsletter.errors import UsageError
 
 DEEPEST = 30

@@ -16,9 +16,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from newsletter.audience.model import SubscriptionState
 from newsletter.audience.segments import model
-from newsletter.audience.segments.dated import dated
 from newsletter.audience.segments.model import And, Comparison, Condition, Empty, Not, OneOf, Or
-from newsletter.store.schema import mailing_list, subscriber, subscription
+from newsletter.audience.segments.relative_dates import dated
+from newsletter.audience.tables import mailing_list, subscriber, subscription
 
 DAY_S = 86_400.0
 _DIGITS = "0123456789"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from newsletter.audience.segments.trouble import trouble
+from newsletter.audience.segments.errors import trouble
 
 LONGEST = 2000
 _TOKEN = re.compile(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from newsletter.audience import Keys
-from newsletter.store import Store
+from newsletter.audience.keys import Keys
+from newsletter.store.engine import Store
 from tests.integration.audience.desk import Desk
 
 settings.register_profile("busy-machine", deadline=None)

@@ -6,19 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from newsletter.audience import (
-    ImportReport,
-    Keys,
-    Token,
-    TokenPurpose,
-    UnsubscribeResult,
-    find,
-    import_csv,
-    show,
-    unsubscribe,
-)
-from newsletter.store import Store
-from newsletter.store.schema import metadata
+from newsletter.audience.consent.unsubscribe import unsubscribe
+from newsletter.audience.importing.importer import import_csv
+from newsletter.audience.keys import Keys
+from newsletter.audience.model import ImportReport, Token, TokenPurpose, UnsubscribeResult
+from newsletter.audience.subscribers import find
+from newsletter.campaign.subscriber_history import show
+from newsletter.store.engine import Store
+from newsletter.store.metadata import metadata
 
 
 class Desk:

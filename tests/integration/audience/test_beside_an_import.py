@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.audience import Keys, count, find, import_csv, list_counts
+from newsletter.audience.importing.importer import import_csv
+from newsletter.audience.keys import Keys
+from newsletter.audience.lists import count, list_counts
+from newsletter.audience.subscribers import find
 from newsletter.store.engine import sqlite_store
-from newsletter.store.schema import metadata
+from newsletter.store.metadata import metadata
 from tests.integration.audience.desk import Desk
 
 ROWS = 60_000

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, select
 
-from newsletter.audience import Consent, SuppressionReason, export_csv, find, suppress
 from newsletter.audience.address import address_hash
-from newsletter.audience.preferences import choose
+from newsletter.audience.consent.preferences import choose
+from newsletter.audience.export import export_csv
+from newsletter.audience.model import SuppressionReason
+from newsletter.audience.subscribers import Consent, find
+from newsletter.audience.suppression import suppress
+from newsletter.audience.tables import suppression
+from newsletter.database.open import open_url
 from newsletter.errors import InputError, UsageError
-from newsletter.store.engine import open_url
-from newsletter.store.schema import suppression
 from tests.integration.audience.desk import Desk
 from tests.unit.audience.test_header import CONSTANT_CONTACT, LISTMONK, SENDGRID, SUBSTACK
 

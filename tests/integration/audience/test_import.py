@@ -12,25 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from newsletter.audience import (
-    Consent,
-    Keys,
-    SubscriptionState,
-    SuppressionReason,
-    add,
-    address_hash,
-    columns,
-    count,
-    csv_columns,
-    erase,
-    list_counts,
-    subscribe,
-    suppress_address,
-)
-from newsletter.audience import importer as importer_module
-from newsletter.audience.apply import apply_batch
+from newsletter.audience.address import address_hash
+from newsletter.audience.importing import importer as importer_module
+from newsletter.audience.importing.importer import csv_columns
+from newsletter.audience.importing.write_batch import apply_batch
+from newsletter.audience.keys import Keys
+from newsletter.audience.lists import columns, count, list_counts
+from newsletter.audience.model import SubscriptionState, SuppressionReason
+from newsletter.audience.subscribers import Consent, add, subscribe
+from newsletter.audience.suppression import suppress_address
+from newsletter.audience.tables import import_member, subscriber, suppression
+from newsletter.database.erasure import erase
 from newsletter.errors import InputError, RefusedError, UnavailableError, UsageError
-from newsletter.store.schema import import_member, subscriber, suppression
 from tests.integration.audience.desk import Desk
 
 CsvFile = Callable[..., Path]

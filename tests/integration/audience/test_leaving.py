@@ -8,43 +8,32 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from newsletter.audience import (
-    Consent,
-    Keys,
+from newsletter.audience.consent.unsubscribe import (
+    UNDO_S,
+    Click,
+    resubscribe,
+    unsubscribe,
+    unsubscribe_all,
+)
+from newsletter.audience.export import export_csv
+from newsletter.audience.keys import Keys, check_suppression_key
+from newsletter.audience.lists import columns, list_id
+from newsletter.audience.model import (
     SubscriptionState,
     SuppressionReason,
     Token,
     TokenPurpose,
     UnsubscribeResult,
-    Unsuppressed,
-    add,
-    check_suppression_key,
-    columns,
-    erase,
-    export_csv,
-    find,
-    lift,
-    list_id,
-    near_addresses,
-    reasons,
-    resubscribe,
-    subscribe,
-    suppress,
-    suppress_address,
-    unsubscribe,
-    unsuppress_address,
 )
-from newsletter.audience.unsubscribe import UNDO_S, Click, unsubscribe_all
-from newsletter.audience.unsuppress import LIFTABLE
+from newsletter.audience.similar_addresses import near_addresses
+from newsletter.audience.subscribers import Consent, add, find, subscribe
+from newsletter.audience.suppression import lift, reasons, suppress, suppress_address
+from newsletter.audience.tables import consent_event, subscriber, suppression
+from newsletter.audience.unsuppress import LIFTABLE, Unsuppressed, unsuppress_address
+from newsletter.campaign.tables import compiled_issue
+from newsletter.database.erasure import erase
+from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.errors import InputError, RefusedError
-from newsletter.store.schema import (
-    campaign,
-    compiled_issue,
-    consent_event,
-    delivery,
-    subscriber,
-    suppression,
-)
 from tests.integration.audience.desk import Desk
 
 ANNA = "Anna@clinic.example"

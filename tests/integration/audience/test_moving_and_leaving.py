@@ -9,8 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from newsletter.audience import Consent, add, erase, find, subscribe
-from newsletter.audience.preferences import change_address, gets_mail, reader
+from newsletter.audience.consent.preferences import change_address, gets_mail, reader
+from newsletter.audience.subscribers import Consent, add, find, subscribe
+from newsletter.database.erasure import erase
 from tests.integration.audience.desk import Desk
 
 OLD, NEW = "maria@old.example", "maria@new.example"

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
+from tests.integration.feedback.conftest import KEYS, Sent, fill
 
-from newsletter.audience import Consent, erase, find, show
-from newsletter.audience.preferences import change_address, pause
+from newsletter.audience.consent.preferences import change_address, pause
+from newsletter.audience.subscribers import Consent, find
 from newsletter.audience.times import iso
-from newsletter.deliver.replies import ReplyClass
-from newsletter.events.event import EventKind
-from newsletter.store import Store
-from newsletter.store.schema import attempt, chunk, delivery
-from tests.integration.events.conftest import KEYS, Sent, fill
+from newsletter.campaign.subscriber_history import show
+from newsletter.database.erasure import erase
+from newsletter.delivery.ledger.tables import attempt, chunk, delivery
+from newsletter.feedback.event import EventKind
+from newsletter.smtp_replies.classify import ReplyClass
+from newsletter.store.engine import Store
 
 
 @pytest.fixture

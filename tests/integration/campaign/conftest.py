@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.audience import Keys, import_csv
-from newsletter.campaign import approval, opening, sending
-from newsletter.campaign.desk import Desk
-from newsletter.campaign.freeze import Audience
-from newsletter.campaign.prepare import Prepared, prepare
+from newsletter.audience.importing.importer import import_csv
+from newsletter.audience.keys import Keys
+from newsletter.campaign import approval, launch, run
+from newsletter.campaign.build import Prepared, prepare
+from newsletter.campaign.context import Desk
+from newsletter.campaign.snapshot import Audience
 from newsletter.campaign.status import Status
-from newsletter.deliver.model import Delivery, Outcome
-from newsletter.deliver.transports.memory import MemoryTransport, accept
+from newsletter.delivery.model import Delivery, Outcome
 from newsletter.errors import UnavailableError
-from newsletter.settings import load_settings
-from newsletter.store import Store
+from newsletter.settings.load import load_settings
+from newsletter.store.engine import Store
+from newsletter.transports.memory import MemoryTransport, accept
 
 ROOT = Path(__file__).parents[3]
 READERS = Audience("readers")
@@ -58,14 +59,14 @@ class Office:
         approval.approve(self.desk, prepared)
         return prepared
 
-    def open(self, audience: Audience = READERS, again: str = "") -> opening.Opened:
+    def open(self, audience: Audience = READERS, again: str = "") -> launch.Opened:
         compiled = self.approved().compiled
-        return opening.open_campaign(self.desk, compiled, audience, again_reason=again, live=True)
+        return launch.open_campaign(self.desk, compiled, audience, again_reason=again, live=True)
 
-    def run(self, opened: opening.Opened) -> Status:
-        return sending.run(self.desk, opened, self.transport, proof=False)
+    def run(self, opened: launch.Opened) -> Status:
+        return run.run(self.desk, opened, self.transport, proof=False)
 
-    def interrupted(self, opened: opening.Opened, after: int) -> None:
+    def interrupted(self, opened: launch.Opened, after: int) -> None:
         """Send to some; then the relay goes away, and the others stay queued."""
 
         def script(delivery: Delivery, tries: int) -> Outcome:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from newsletter.campaign import approval
-from newsletter.campaign.prepare import prepare
+from newsletter.campaign.build import prepare
 from newsletter.errors import RefusedError
 from tests.integration.campaign.conftest import Office
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.campaign import opening, states
-from newsletter.campaign.freeze import Audience
+from newsletter.campaign import launch
+from newsletter.campaign.snapshot import Audience
 from newsletter.campaign.status import status
-from newsletter.deliver import Outcome, Result, ledger
-from newsletter.deliver.journal import FileJournal
-from newsletter.deliver.lock import sending_lock
+from newsletter.delivery.ledger import leases, states
+from newsletter.delivery.ledger.journal import FileJournal
+from newsletter.delivery.ledger.sending_lock import sending_lock
+from newsletter.delivery.model import Outcome, Result
 from newsletter.errors import RefusedError
 from tests.integration.campaign.conftest import Office
 
@@ -82,7 +83,7 @@ def test_again_does_not_pass_over_a_first_time_that_is_unfinished(office: Office
 
 def test_who_declines_leaves_the_campaign_of_somebody_else_alone(office: Office) -> None:
     ann, bob = office.open(), office.open()
-    opening.discard(office.desk.store, ann)
+    launch.discard(office.desk.store, ann)
     assert office.run(bob).tally.accepted == 5
 
 
@@ -115,7 +116,7 @@ def test_after_a_cancel_only_who_has_it_not_yet_gets_it(office: Office) -> None:
     assert (before.accepted, before.queued, before.skipped) == (2, 0, {"cancelled": 3})
 
 
-def move(office: Office, opened: opening.Opened, to: str) -> None:
+def move(office: Office, opened: launch.Opened, to: str) -> None:
     store = office.desk.store
     with store.write() as connection:
         now = store.now(connection)
@@ -129,28 +130,28 @@ def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office
     """Who comes back as not begun would else be skipped as if they had it."""
     first = office.open()
     number, store = first.status.campaign_id, office.desk.store
-    opening.begin(office.desk, first)
+    launch.begin(office.desk, first)
     with sending_lock(store):
-        lease = ledger.claim(store, number, "somebody")
+        lease = leases.claim(store, number, "somebody")
         assert lease is not None
-        offered = ledger.offer(store, lease, 3).deliveries
+        offered = leases.offer(store, lease, 3).deliveries
         move(office, first, "cancelled")
         office.edit()
         with pytest.raises(RefusedError, match="on their way"):
             office.open()
         back = [Outcome(each.position, Result.RETURNED) for each in offered]
-        ledger.release(store, lease, back)
+        leases.release(store, lease, back)
     assert office.run(office.open()).tally.accepted == 5
 
 
 def test_who_was_not_begun_when_the_sender_died_is_in_the_next_campaign(office: Office) -> None:
     first = office.open()
     number, desk = first.status.campaign_id, office.desk
-    opening.begin(desk, first)
-    lease = ledger.claim(desk.store, number, "somebody")
+    launch.begin(desk, first)
+    lease = leases.claim(desk.store, number, "somebody")
     assert lease is not None
     journal = FileJournal(desk.journal_folder / lease.journal, lease.origin)
-    offered = ledger.offer(desk.store, lease, 3).deliveries
+    offered = leases.offer(desk.store, lease, 3).deliveries
     journal.begun(offered[0].position)
     journal.close(remove=False)
     move(office, first, "cancelled")

@@ -9,22 +9,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, update
 
-from newsletter.audience import show
-from newsletter.campaign import control, opening, schedule, sending, states
+from newsletter.audience.tables import subscriber, suppression
+from newsletter.campaign import control, launch, run, schedule
 from newsletter.campaign.status import Status, status
-from newsletter.deliver import Outcome, Result, outcomes, settle_by_evidence
-from newsletter.deliver.model import Delivery
-from newsletter.deliver.transports.memory import MemoryTransport, accept
+from newsletter.campaign.subscriber_history import show
+from newsletter.delivery.ledger import states
+from newsletter.delivery.ledger.outcomes import outcomes
+from newsletter.delivery.ledger.tables import attempt, campaign, campaign_event, chunk, delivery
+from newsletter.delivery.ledger.uncertain import settle_by_evidence
+from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.errors import InputError, RefusedError
-from newsletter.store.schema import (
-    attempt,
-    campaign,
-    campaign_event,
-    chunk,
-    delivery,
-    subscriber,
-    suppression,
-)
+from newsletter.transports.memory import MemoryTransport, accept
 from tests.integration.campaign.conftest import READERS, Office
 
 
@@ -46,7 +41,7 @@ def events(office: Office) -> list[tuple[str, str, str, str]]:
 
 def scheduled(office: Office, seconds: float) -> int:
     opened = office.open()
-    sending.start(office.desk, opened, not_before=now(office) + seconds)
+    run.start(office.desk, opened, not_before=now(office) + seconds)
     return opened.status.campaign_id
 
 
@@ -70,10 +65,8 @@ def answering(office: Office, **results: Result) -> None:
 
 def run_briefly(office: Office, monkeypatch: pytest.MonkeyPatch) -> Status:
     """Send without waiting for retries."""
-    limits = sending.limits_of(office.desk.settings)
-    monkeypatch.setattr(
-        sending, "limits_of", lambda _: type(limits)(patience=0.0, hold=limits.hold)
-    )
+    limits = run.limits_of(office.desk.settings)
+    monkeypatch.setattr(run, "limits_of", lambda _: type(limits)(patience=0.0, hold=limits.hold))
     return office.run(office.open())
 
 
@@ -95,9 +88,9 @@ def test_nothing_is_sent_before_its_time_and_everything_after(office: Office) ->
 def test_the_waiting_command_begins_it_by_itself(office: Office) -> None:
     told: list[float] = []
     opened = office.open()
-    sending.start(office.desk, opened, not_before=now(office) + 1)
+    run.start(office.desk, opened, not_before=now(office) + 1)
     schedule.wait(office.desk.store, office.desk.settings, 1, told.append)
-    result = sending.go_on(office.desk, opened, office.transport, proof=False)
+    result = run.go_on(office.desk, opened, office.transport, proof=False)
     assert result.tally.accepted == 5
     assert told
     assert told == sorted(told, reverse=True)
@@ -141,7 +134,7 @@ def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Offi
     opened = office.open()
     assert opened.continuing
     later = now(office) + 7200
-    sending.start(office.desk, opened, not_before=later)
+    run.start(office.desk, opened, not_before=later)
     assert one(office).not_before == pytest.approx(later)
     found, on_the_way = control.halt(office.desk, number, "cancelled")
     assert (found.state, on_the_way) == ("cancelled", 0)
@@ -153,7 +146,7 @@ def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Offi
 def test_one_that_is_sending_cannot_be_put_off(office: Office) -> None:
     office.interrupted(office.open(), after=2)
     with pytest.raises(RefusedError, match="is sending"):
-        sending.start(office.desk, office.open(), not_before=now(office) + 60)
+        run.start(office.desk, office.open(), not_before=now(office) + 60)
 
 
 def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
@@ -169,7 +162,7 @@ def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
         if one(office).state == "scheduled":
             control.halt(office.desk, 1, "cancelled")
 
-    sending.start(office.desk, opened)
+    run.start(office.desk, opened)
     with pytest.raises(RefusedError, match="is cancelled"):
         schedule.wait(office.desk.store, office.desk.settings, 1, cancel)
     assert office.mailed == []
@@ -298,7 +291,7 @@ def test_who_was_refused_as_dead_before_a_cancel_is_not_mailed_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead(office, "reader2")
-    monkeypatch.setattr(sending, "end_done", lambda *_, **__: [])
+    monkeypatch.setattr(run, "end_done", lambda *_, **__: [])
     office.run(office.open())
     control.halt(office.desk, 1, "cancelled")
     assert suppressed(office) == {"reader2@mail.example"}
@@ -326,11 +319,11 @@ def test_whose_pause_is_over_by_then_is_not_left_out(office: Office) -> None:
         for email, until in (("reader1@mail.example", soon), ("reader2@mail.example", late)):
             wanted = subscriber.c.email == email
             connection.execute(update(subscriber).where(wanted).values(paused_until=until))
-    opened = opening.open_campaign(
+    opened = launch.open_campaign(
         office.desk, office.approved().compiled, READERS, not_before=now(office) + 3600, live=True
     )
     assert opened.status.tally.skipped == {"paused": 1}
-    opening.discard(office.desk.store, opened)
+    launch.discard(office.desk.store, opened)
     assert office.open().status.tally.skipped == {"paused": 2}
 
 

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import insert, select
 
-from newsletter.audience import Consent, Keys, SubscriptionState, SuppressionReason, add, subscribe
+from newsletter.audience.keys import Keys
+from newsletter.audience.model import SubscriptionState, SuppressionReason
+from newsletter.audience.subscribers import Consent, add, subscribe
 from newsletter.audience.suppression import suppress
+from newsletter.audience.tables import import_member, subscriber
 from newsletter.campaign.approval import keep
-from newsletter.campaign.freeze import Audience, by_variant, freeze
 from newsletter.campaign.preflight import require_merge_values, shelter
-from newsletter.campaign.states import move
+from newsletter.campaign.snapshot import Audience, by_variant, freeze
+from newsletter.delivery.ledger.states import move
+from newsletter.delivery.ledger.tables import attempt, campaign, chunk, delivery
 from newsletter.errors import InputError, RefusedError
-from newsletter.render import CompiledIssue, Part, Slot, SlotKind, Variant
-from newsletter.render.model import Sender
-from newsletter.settings import Publication, Settings
-from newsletter.store import Store
-from newsletter.store.schema import attempt, campaign, chunk, delivery, import_member, subscriber
+from newsletter.render.model import CompiledIssue, Part, Sender, Slot, SlotKind, Variant
+from newsletter.settings.model import Publication, Settings
+from newsletter.store.engine import Store
 
 KEYS = Keys(b"s" * 32, b"u" * 32)
 NOTHING = Part(("",))

@@ -4,13 +4,13 @@ import time
 
 from sqlalchemy import update
 
-from newsletter.audience.preferences import pause, reader
+from newsletter.audience.consent.preferences import pause, reader
 from newsletter.audience.subscribers import Consent, find
-from newsletter.deliver.ledger import claim, offer
-from newsletter.store import Store
-from newsletter.store.schema import subscriber
+from newsletter.audience.tables import subscriber
+from newsletter.delivery.ledger.leases import claim, offer
+from newsletter.store.engine import Store
 from tests.integration.campaign.test_freeze import frozen, issue, join, reasons
-from tests.integration.deliver import campaigns
+from tests.integration.delivery import campaigns
 
 DAY = 86_400.0
 

@@ -8,17 +8,18 @@ import io
 import pytest
 from sqlalchemy import update
 
-from newsletter.audience import Token, TokenPurpose, erase
-from newsletter.audience.unsubscribe import resubscribe, unsubscribe
-from newsletter.campaign.report_csv import write_csv
-from newsletter.campaign.report_domains import FEWEST, domain_figures
-from newsletter.campaign.report_events import Afterwards, afterwards, by_minute
-from newsletter.deliver import tally
-from newsletter.deliver.replies import ReplyClass
-from newsletter.events.event import EventKind
-from newsletter.store import Store
-from newsletter.store.schema import attempt, campaign, delivery
-from tests.integration.events.conftest import KEYS, Sent, fill
+from newsletter.audience.consent.unsubscribe import resubscribe, unsubscribe
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.campaign.report.csv_rows import write_csv
+from newsletter.campaign.report.domains import FEWEST, domain_figures
+from newsletter.campaign.report.events import Afterwards, afterwards, by_minute
+from newsletter.database.erasure import erase
+from newsletter.delivery.ledger.outcomes import tally
+from newsletter.delivery.ledger.tables import attempt, campaign, delivery
+from newsletter.feedback.event import EventKind
+from newsletter.smtp_replies.classify import ReplyClass
+from newsletter.store.engine import Store
+from tests.integration.feedback.conftest import KEYS, Sent, fill
 
 PEOPLE = 12
 

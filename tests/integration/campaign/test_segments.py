@@ -9,12 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, select
 
-from newsletter.audience import Keys, SubscriptionState, add, ensure_list, import_csv
-from newsletter.audience.segments import Condition, check_names, parse_segment, where
-from newsletter.campaign.freeze import Audience, joined_since, skips
+from newsletter.audience.importing.importer import import_csv
+from newsletter.audience.keys import Keys
+from newsletter.audience.lists import ensure_list
+from newsletter.audience.model import SubscriptionState
+from newsletter.audience.segments.model import Condition
+from newsletter.audience.segments.parse import parse_segment
+from newsletter.audience.segments.sql import where
+from newsletter.audience.segments.validate import check_names
+from newsletter.audience.subscribers import add
+from newsletter.audience.tables import subscriber, subscription
+from newsletter.campaign.snapshot import Audience, joined_since, skips
 from newsletter.errors import InputError, RefusedError, UsageError
-from newsletter.store import Store
-from newsletter.store.schema import subscriber, subscription
+from newsletter.store.engine import Store
 from tests.integration.campaign.conftest import Office
 from tests.segments_drawn import LISTS, NOW, PEOPLE, SEGMENTS, Person, holds
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
 
-from newsletter.doctor import Finding, Resolver, Sender, examine
-from newsletter.settings import Publication, Settings
+from newsletter.dns_checks.model import Finding, Sender
+from newsletter.dns_checks.resolver import Resolver
+from newsletter.doctor.checks import examine
+from newsletter.settings.model import Publication, Settings
 from tests.dns_server import DnsServer, Fault, dns_server
 
 IP = "192.0.2.25"

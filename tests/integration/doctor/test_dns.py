@@ -4,11 +4,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from newsletter.doctor import resolver as resolver_module
-from newsletter.doctor.dkim import dkim_record
-from newsletter.doctor.spf import SpfWalk
+from newsletter.dns_checks import resolver as resolver_module
+from newsletter.dns_checks.dkim import dkim_record
+from newsletter.dns_checks.spf import SpfWalk
 from newsletter.errors import InputError, UnavailableError
-from newsletter.settings import Dkim
+from newsletter.settings.model import Dkim
 from tests.integration.doctor.sample import BOUNCES, IP, findings, sending
 
 DNS_CHECKS = ("mx-from", "mx-bounces", "spf", "spf-address", "dmarc", "alignment", "ptr")

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from newsletter.doctor import CHECKS, Resolver, Verdict, examine
+from newsletter.dns_checks.model import Verdict
+from newsletter.dns_checks.resolver import Resolver
+from newsletter.doctor.checks import CHECKS, examine
 from newsletter.doctor.public_url import plain_http
 from newsletter.errors import InputError, UnavailableError
 from tests.https_server import Answer, web_server

@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from newsletter.settings import Sendgrid
+from newsletter.settings.model import Sendgrid
 from tests.integration.sendgrid.sending import Bench
 from tests.sendgrid_fake import FakeSendGrid, sendgrid
 

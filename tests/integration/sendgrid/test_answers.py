@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from newsletter.deliver.model import Result
+from newsletter.delivery.model import Result
 from newsletter.errors import InputError, UnavailableError
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import readers, results

@@ -6,16 +6,16 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.unit.delivery.issues import compiled, composer
 
-from newsletter.deliver.journal import Evidence, FileJournal, own_evidence
-from newsletter.deliver.model import Origin, Outcome, Result
+from newsletter.delivery.ledger.journal import Evidence, FileJournal, own_evidence
+from newsletter.delivery.model import Origin, Outcome, Result
 from newsletter.errors import UnavailableError
 from newsletter.render.model import Part
-from newsletter.settings import Sendgrid
+from newsletter.settings.model import Sendgrid
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Bench, Log, readers, results
 from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
-from tests.unit.deliver.issues import compiled, composer
 
 
 @pytest.mark.parametrize("taken", [False, True])

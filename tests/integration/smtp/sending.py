@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from newsletter.deliver.model import Delivery, Message, Outcome, Result
-from newsletter.deliver.transports.smtp import SmtpTransport
-from newsletter.settings import Smtp
+from newsletter.delivery.model import Delivery, Message, Outcome, Result
+from newsletter.settings.model import Smtp
+from newsletter.transports.smtp.transport import SmtpTransport
 from tests.smtp_server import Server
 
 LINE = b"A line of the body, about seventy octets long and certainly no longer.\r\n"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from newsletter.deliver.model import Result
+from newsletter.delivery.model import Result
 from newsletter.errors import UnavailableError
 from tests.integration.smtp.sending import BODY, Log, bench, compose, deliveries, results
 from tests.smtp_server import Fault, Server, certificate

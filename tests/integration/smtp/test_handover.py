@@ -6,11 +6,11 @@ from itertools import chain
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from newsletter.deliver.model import Message, Result
-from newsletter.deliver.transports import smtp_sender
-from newsletter.deliver.transports.smtp import SmtpTransport
+from newsletter.delivery.model import Message, Result
 from newsletter.errors import InputError, RefusedError, UnavailableError
-from newsletter.settings import Smtp
+from newsletter.settings.model import Smtp
+from newsletter.transports.smtp import connection
+from newsletter.transports.smtp.transport import SmtpTransport
 from tests.integration.smtp.sending import Log, bench, compose, deliveries, results
 from tests.smtp_server import Fault, Server
 
@@ -75,7 +75,7 @@ def test_a_resting_connection_that_the_server_closed_costs_nothing():
 
 
 def test_a_connection_without_work_says_goodbye(monkeypatch):
-    monkeypatch.setattr(smtp_sender, "IDLE", 0.05)
+    monkeypatch.setattr(connection, "IDLE", 0.05)
 
     async def play(transport, server, test):
         await transport.deliver(deliveries(1), compose, test.log)

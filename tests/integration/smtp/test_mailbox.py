@@ -7,9 +7,9 @@ from email.message import EmailMessage
 
 import pytest
 
-from newsletter.deliver.mailbox import Mailbox
-from newsletter.deliver.transports.smtp import SmtpTransport
-from newsletter.settings import Smtp
+from newsletter.settings.model import Smtp
+from newsletter.transports.smtp.local_mailbox import Mailbox
+from newsletter.transports.smtp.transport import SmtpTransport
 from tests.integration.smtp.sending import Log, compose, deliveries
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from newsletter.deliver.model import Result
-from newsletter.deliver.transports.smtp import SmtpTransport
+from newsletter.delivery.model import Result
 from newsletter.errors import InputError, RefusedError, UnavailableError
-from newsletter.settings import Smtp
+from newsletter.settings.model import Smtp
+from newsletter.transports.smtp.transport import SmtpTransport
 from tests.integration.smtp.sending import bench, deliveries, results
 from tests.smtp_server import Fault, Server, certificate
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import make_url
 
-from newsletter.store import Store
-from newsletter.store.engine import open_url
+from newsletter.database.open import open_url
+from newsletter.store.engine import Store
 from tests.postgres import PostgresServer
 
 settings.register_profile("busy-machine", deadline=None)

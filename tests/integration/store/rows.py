@@ -18,8 +18,9 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.store import Store
-from newsletter.store.schema import campaign, metadata
+from newsletter.delivery.ledger.tables import campaign
+from newsletter.store.engine import Store
+from newsletter.store.metadata import metadata
 
 ROWS = 7
 TEXTS = (

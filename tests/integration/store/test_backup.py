@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, select, update
 
+from newsletter.database.backup import backup, restore
+from newsletter.database.open import open_url
+from newsletter.delivery.ledger.tables import campaign, campaign_event, chunk
 from newsletter.errors import InputError, RefusedError
-from newsletter.store import Store
-from newsletter.store.backup import backup, restore
-from newsletter.store.engine import open_url
-from newsletter.store.schema import campaign, campaign_event, chunk
+from newsletter.store.engine import Store
 from tests.integration.store.rows import contents, counts, fill
 
 PROJECT = Path(__file__).parents[3]

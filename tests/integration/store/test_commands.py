@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, update
 
-from newsletter.store.engine import open_url
-from newsletter.store.migrate import HEAD
-from newsletter.store.schema import campaign
+from newsletter.database.migrate import HEAD
+from newsletter.database.open import open_url
+from newsletter.delivery.ledger.tables import campaign
 from tests.acceptance.conftest import ROOT, Project
 from tests.integration.store.rows import ROWS, fill
 

@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, insert, make_url, select, update
 
-from newsletter.campaign.states import TRANSITIONS
+from newsletter.audience.tables import mailing_list, subscriber
+from newsletter.database.copy import AT_REST, copy
+from newsletter.database.open import open_url
+from newsletter.delivery.ledger.states import TRANSITIONS
+from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.errors import InputError, RefusedError
-from newsletter.store import Store
-from newsletter.store.copying import AT_REST, copy
-from newsletter.store.engine import open_url
-from newsletter.store.schema import campaign, chunk, mailing_list, subscriber
+from newsletter.store.engine import Store
 from tests.integration.store.rows import contents, counts, fill
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from newsletter.database.restore_target import open_target
 from newsletter.errors import RefusedError
-from newsletter.store.fresh import open_target
 
 
 def test_it_appears_at_the_end_and_for_its_owner_alone(tmp_path: Path) -> None:

@@ -12,18 +12,21 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url, select, text
 
+from newsletter.audience.tables import subscriber
+from newsletter.database.migrate import HEAD, current
+from newsletter.database.open import migrate, open_url
 from newsletter.errors import InputError, RefusedError, UnavailableError
-from newsletter.settings import Publication, Settings
-from newsletter.store import Store, serialise
-from newsletter.store.engine import connect, migrate, open_url, resolve_url, shown
-from newsletter.store.migrate import HEAD, current
-from newsletter.store.schema import metadata, subscriber
-from newsletter.store.scratch import scratch_copy
+from newsletter.settings.model import Publication, Settings
+from newsletter.store.engine import Store, connect, resolve_url, serialise, shown
+from newsletter.store.metadata import metadata
+from newsletter.store.snapshot import private_copy
 from tests.integration.store.rows import contents, fill
 from tests.postgres import PostgresServer, postgres_server
 
 PROJECT = Path(__file__).parents[3]
-OPEN = "import sys; from sqlalchemy import make_url; from newsletter.store.engine import open_url; "
+OPEN = (
+    "import sys; from sqlalchemy import make_url; from newsletter.database.open import open_url; "
+)
 SECRET = "correct-horse"
 
 
@@ -151,7 +154,7 @@ def test_serialised_transactions_wait_for_each_other(store: Store, store_url: st
         serialise(connection, "one thing")
         serialise(connection, "another thing")
         wait = (
-            f"{OPEN}from newsletter.store import serialise\n"
+            f"{OPEN}from newsletter.store.engine import serialise\n"
             "store = open_url(make_url(sys.argv[1]))\nprint('waits', flush=True)\n"
             "with store.write() as connection:\n    serialise(connection, 'one thing')\n"
             "print('done')"
@@ -167,13 +170,13 @@ def test_serialised_transactions_wait_for_each_other(store: Store, store_url: st
     assert process.returncode == 0
 
 
-def test_a_scratch_copy_of_either_is_whole_private_and_gone_afterwards(
+def test_a_private_copy_of_either_is_whole_private_and_gone_afterwards(
     store: Store, tmp_path: Path
 ) -> None:
     fill(store)
     settings = _settings(str(store.engine.url)).model_copy(update={"var_dir": tmp_path / "var"})
     before = contents(store)
-    with scratch_copy(store, settings) as scratch:
+    with private_copy(store, settings.var) as scratch:
         assert scratch.is_sqlite
         assert contents(scratch) == before
         with scratch.write() as connection:

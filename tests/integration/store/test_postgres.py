@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert, select, update
 
+from newsletter.delivery.ledger.tables import rate
 from newsletter.errors import UnavailableError
-from newsletter.store import Store, engine
-from newsletter.store.schema import rate
+from newsletter.store import engine
+from newsletter.store.engine import Store
 
 
 def test_who_falls_silent_within_a_transaction_holds_up_nobody_for_ever(

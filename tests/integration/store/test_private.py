@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from newsletter.store.engine import open_url, sqlite_store
-from newsletter.store.private import private_file
+from newsletter.database.open import open_url
+from newsletter.store.engine import sqlite_store
+from newsletter.store.private_files import private_file
 
 HOLD = """
 import sys

@@ -5,8 +5,8 @@ import sys
 
 from sqlalchemy import insert, make_url
 
+from newsletter.audience.tables import consent_event, subscriber
 from newsletter.store.engine import connect
-from newsletter.store.schema import consent_event, subscriber
 
 
 def main(url: str) -> None:

@@ -11,19 +11,14 @@ import pytest
 from sqlalchemy import select
 from starlette.types import ASGIApp
 
-from newsletter.audience import (
-    Consent,
-    Keys,
-    SubscriptionState,
-    Token,
-    TokenPurpose,
-    TokenSigner,
-    add,
-    subscribe,
-)
-from newsletter.settings import Publication, Settings
-from newsletter.store import Store, open_store
-from newsletter.store.schema import consent_event, subscription, suppression
+from newsletter.audience.keys import Keys
+from newsletter.audience.model import SubscriptionState, Token, TokenPurpose
+from newsletter.audience.subscribers import Consent, add, subscribe
+from newsletter.audience.tables import consent_event, subscription, suppression
+from newsletter.audience.tokens import TokenSigner
+from newsletter.database.open import open_store
+from newsletter.settings.model import Publication, Settings
+from newsletter.store.engine import Store
 
 PROJECT = Path(__file__).parents[3]
 KEYS = Keys(b"s" * 32, b"u" * 32)

@@ -13,8 +13,8 @@ from typing import Any, Self
 import httpx
 from starlette.types import ASGIApp
 
-from newsletter.settings import Join, Settings, Smtp, Topic
-from newsletter.web.public import public_app
+from newsletter.settings.model import Join, Settings, Smtp, Topic
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.smtp_server import Server
 

@@ -28,7 +28,7 @@ BLOCKER = Finding("images/alt", Severity.BLOCKER, "issues/neck.md", 30, "No alt 
 
 @dataclass
 class Loaded:
-    """What `newsletter.campaign.prepare` gives, without its work."""
+    """What `newsletter.campaign.build` gives, without its work."""
 
     compiled: CompiledIssue
     issue: object = None

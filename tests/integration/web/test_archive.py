@@ -7,10 +7,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from sqlalchemy import insert, select
 
-from newsletter.content import read_issue
-from newsletter.render import compile_issue, serialize
-from newsletter.store.schema import campaign, campaign_event, compiled_issue
-from newsletter.web.public import public_app
+from newsletter.campaign.tables import compiled_issue
+from newsletter.content.reader import read_issue
+from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.render.codec import serialize
+from newsletter.render.compile import compile_issue
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic, ask
 from tests.integration.web.reader import joinable
 

@@ -2,7 +2,7 @@
 
 More of the same stands beside what it attacks: replayed confirmations in `test_join`, forms of
 other web sites in `test_join` and `test_preferences`, hostile articles in `test_archive`, the
-webhook's signature in `tests/integration/events/test_webhook`.
+webhook's signature in `tests/integration/feedback/test_webhook`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from newsletter.audience import Token, TokenPurpose
-from newsletter.settings import Sendgrid
-from newsletter.web import patience
-from newsletter.web.public import public_app
-from newsletter.web.server import background
-from tests.integration.events.test_webhook import PUBLIC
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.settings.model import Sendgrid
+from newsletter.web.http import request_timeout
+from newsletter.web.http.server import background
+from newsletter.web.public.app import public_app
+from tests.integration.feedback.test_webhook import PUBLIC
 from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 from tests.integration.web.reader import OWN_PAGE, Reader, joinable
 
@@ -274,7 +274,7 @@ SLOW = {
 def test_who_asks_slowly_is_cut_off_and_blocks_nobody(
     app: Starlette, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(patience, "REQUEST_S", 0.5)
+    monkeypatch.setattr(request_timeout, "REQUEST_S", 0.5)
     with background(app) as address:
         place = urlsplit(address)
         lines = [socket.create_connection((place.hostname, place.port)) for _ in range(100)]
@@ -309,7 +309,7 @@ def is_cut_off(line: socket.socket) -> bool:
 def test_who_leaves_slowly_has_left_all_the_same(
     clinic: Clinic, app: Starlette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "REQUEST_S", 0.3)
+    monkeypatch.setattr(request_timeout, "REQUEST_S", 0.3)
     head = f"POST /u/{clinic.token()} HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\nList"
     with background(app) as address:
         place = urlsplit(address)

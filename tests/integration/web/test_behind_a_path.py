@@ -7,7 +7,7 @@ import re
 import pytest
 from starlette.applications import Starlette
 
-from newsletter.web.public import public_app
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 
 BASE = "/news"

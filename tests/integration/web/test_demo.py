@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.web.demo import Demo, Step, demo_app
+from newsletter.studio.demo import Demo, Step, demo_app
 from tests.integration.web.conftest import Browser, Clinic
 from tests.integration.web.samples import BLOCKER, NOTE, save_picture
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from newsletter.web.public import public_app
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, Clinic, ask
 from tests.integration.web.reader import joinable
 

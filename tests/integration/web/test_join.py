@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from newsletter.audience import SuppressionReason, address_hash, find, reasons, suppress
-from newsletter.store.schema import consent_event, mailed_link, rate, subscriber
+from newsletter.audience.address import address_hash
+from newsletter.audience.model import SuppressionReason
+from newsletter.audience.subscribers import find
+from newsletter.audience.suppression import reasons, suppress
+from newsletter.audience.tables import consent_event, mailed_link, subscriber
+from newsletter.delivery.ledger.tables import rate
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic
 from tests.integration.web.reader import Reader, part
 
@@ -28,7 +32,7 @@ def person(clinic: Clinic, email: str):
 
 
 def lists(clinic: Clinic, email: str) -> dict[str, str]:
-    from newsletter.audience import show
+    from newsletter.campaign.subscriber_history import show
 
     return show(clinic.store, email, KEYS).get("lists", {})
 
@@ -120,10 +124,10 @@ def test_who_complained_after_the_letter_is_told_that_no_mail_comes(
 def test_who_complains_while_the_button_is_pressed_is_not_told_that_mail_comes(
     clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsletter.web import confirming
+    from newsletter.web.public import confirm
 
     reader.join(NEW)
-    confirm = confirming.confirm_join
+    confirm = confirm.confirm_join
 
     def complained(*args: object) -> object:
         with clinic.store.write() as connection:
@@ -131,7 +135,7 @@ def test_who_complains_while_the_button_is_pressed_is_not_told_that_mail_comes(
             suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
         return confirm(*args)
 
-    monkeypatch.setattr(confirming, "confirm_join", complained)
+    monkeypatch.setattr(confirm, "confirm_join", complained)
     assert "We do not write to your address" in reader.press(reader.link).text
     assert len(reader.mail) == 1
 
@@ -308,16 +312,16 @@ def test_who_presses_twice_is_told_that_they_are_on_the_list(
 def test_of_two_presses_at_once_neither_is_told_that_it_did_not_work(
     clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsletter.web import confirming
+    from newsletter.web.public import confirm
 
     reader.join(NEW)
-    confirm = confirming.confirm_join
+    confirm = confirm.confirm_join
 
     def late(*args: object) -> object:
         confirm(*args)
         return confirm(*args)
 
-    monkeypatch.setattr(confirming, "confirm_join", late)
+    monkeypatch.setattr(confirm, "confirm_join", late)
     assert "You are on the list" in reader.press(reader.link).text
 
 
@@ -333,9 +337,9 @@ def test_a_link_works_once(clinic: Clinic, reader: Reader) -> None:
 
 
 def test_a_link_runs_out(clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    from newsletter.web import site
+    from newsletter.web.public import context
 
-    monkeypatch.setattr(site, "LINK_LIFETIME_S", -1.0)
+    monkeypatch.setattr(context, "LINK_LIFETIME_S", -1.0)
     reader.join(NEW)
     for answer in (reader.get(reader.link), reader.press(reader.link)):
         assert answer.status_code == 410
@@ -347,11 +351,11 @@ def test_a_link_runs_out(clinic: Clinic, reader: Reader, monkeypatch: pytest.Mon
 def test_who_joined_in_time_reads_so_after_the_link_has_run_out(
     clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsletter.web import confirming
+    from newsletter.web.public import confirm
 
     reader.join(NEW)
     reader.press(reader.link)
-    monkeypatch.setattr(confirming.time, "time", lambda: 4e9)
+    monkeypatch.setattr(confirm.time, "time", lambda: 4e9)
     assert "You are on the list" in reader.get(reader.link).text
 
 
@@ -440,7 +444,7 @@ def test_pages_are_not_kept_and_give_no_address_away(reader: Reader) -> None:
 
 
 def test_without_topics_there_is_no_such_page(clinic: Clinic, reader: Reader) -> None:
-    from newsletter.web.public import public_app
+    from newsletter.web.public.app import public_app
 
     reader.app = public_app(clinic.store, KEYS, clinic.settings)
     assert reader.get("/join").status_code == 404
@@ -449,7 +453,7 @@ def test_without_topics_there_is_no_such_page(clinic: Clinic, reader: Reader) ->
 
 @pytest.mark.parametrize("kind", ["forged", "truncated", "unsubscribe", "proof", "bounce"])
 def test_other_tokens_open_nothing(clinic: Clinic, reader: Reader, kind: str) -> None:
-    from newsletter.audience import Token, TokenPurpose
+    from newsletter.audience.model import Token, TokenPurpose
 
     reader.join(NEW)
     token = reader.link.rpartition("/")[2]

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from newsletter.audience import TokenSigner
-from newsletter.store import Store
+from newsletter.audience.tokens import TokenSigner
+from newsletter.store.engine import Store
 from tests.clicks import KEYS, click, gone, links, readers, serving
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from newsletter.audience import LinkAction
-from newsletter.deliver import Delivery
-from newsletter.deliver.personal import Personalize
-from newsletter.deliver.transports.sendgrid_call import plan_calls
-from newsletter.settings import Sendgrid
-from newsletter.web.language import LANGUAGES, Languages
-from newsletter.web.letters import Letter, Letters
+from newsletter.audience.model import LinkAction
+from newsletter.delivery.compose.substitutions import Personalize
+from newsletter.delivery.model import Delivery
+from newsletter.i18n.catalog import LANGUAGES, Languages
+from newsletter.settings.model import Sendgrid
+from newsletter.transactional.letters import Letter, Letters
+from newsletter.transports.sendgrid.payload import plan_calls
 from tests.integration.web.conftest import PROJECT, Clinic
 from tests.integration.web.reader import joinable
 

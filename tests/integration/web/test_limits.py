@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.audience import LinkAction, make_link, spend
-from newsletter.store import Store
-from newsletter.store.schema import rate
-from newsletter.web.limits import Limit, give_back, mailbox_of, network_of, take
+from newsletter.audience.consent.action_links import make_link, spend
+from newsletter.audience.model import LinkAction
+from newsletter.delivery.ledger.tables import rate
+from newsletter.store.engine import Store
+from newsletter.web.http.rate_limits import Limit, give_back, mailbox_of, network_of, take
 from tests.integration.web.conftest import KEYS
 
 LIMIT = Limit("test", 3, 60.0)

@@ -8,7 +8,7 @@ import pytest
 from newsletter.campaign.media import save_media
 from newsletter.errors import InputError
 from newsletter.render.model import Image
-from newsletter.web.public import public_app
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, Clinic, ask
 
 PIXELS = b"\x89PNG\r\n\x1a\n and so on"

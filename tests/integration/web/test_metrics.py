@@ -5,9 +5,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
-from newsletter.store.schema import campaign, compiled_issue, delivery
+from newsletter.campaign.tables import compiled_issue
+from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.web.metrics import _Database
-from newsletter.web.public import public_app
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, Browser, Clinic, ask
 
 Samples = dict[tuple[str, tuple[str, ...]], float]

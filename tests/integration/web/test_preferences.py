@@ -7,26 +7,19 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select, update
 
-from newsletter.audience import (
-    Consent,
-    SuppressionReason,
-    Ticket,
-    Token,
-    TokenPurpose,
-    address_hash,
-    find,
-    show,
-    subscribe,
-    suppress,
-)
-from newsletter.errors import UnavailableError
-from newsletter.store.schema import (
+from newsletter.audience.address import address_hash
+from newsletter.audience.model import SuppressionReason, Ticket, Token, TokenPurpose
+from newsletter.audience.subscribers import Consent, find, subscribe
+from newsletter.audience.suppression import suppress
+from newsletter.audience.tables import (
     consent_event,
     mailed_link,
     mailing_list,
     subscriber,
     suppression,
 )
+from newsletter.campaign.subscriber_history import show
+from newsletter.errors import UnavailableError
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.integration.web.reader import Reader
 
@@ -290,10 +283,10 @@ def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: 
     reader.join(NEW)
     reader.press(reader.link)
     reader.press(f"/p/{clinic.token()}", {"do": "move"})
-    from newsletter.web import limits
+    from newsletter.web.http import rate_limits
 
     with clinic.store.write() as connection:
-        limits.give_back(connection, limits.LETTER_BY_DAY, NEW, KEYS)
+        rate_limits.give_back(connection, rate_limits.LETTER_BY_DAY, NEW, KEYS)
     reader.press(reader.link, {"email": NEW})
     assert reader.press(reader.link).status_code == 409
     assert known(clinic)["lists"] == {"pain": "active", "sleep": "active"}
@@ -333,7 +326,7 @@ def test_an_erasure_that_failed_can_be_asked_for_again(
         raise UnavailableError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr("newsletter.web.confirming.erase", fail)
+        patch.setattr("newsletter.web.public.confirm.erase", fail)
         assert reader.press(reader.link).status_code == 503
     assert "You are erased" in reader.press(reader.link).text
     assert known(clinic)["known"] is False

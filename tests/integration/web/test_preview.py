@@ -7,8 +7,8 @@ import pytest
 from starlette.applications import Starlette
 
 from newsletter.errors import InputError
-from newsletter.settings import MergeField, Settings
-from newsletter.web.preview import preview_app
+from newsletter.settings.model import MergeField, Settings
+from newsletter.studio.preview import preview_app
 from tests.integration.web.conftest import Browser, Clinic
 from tests.integration.web.samples import PUBLIC_URL, Loaded, compiled_issue, save_picture
 

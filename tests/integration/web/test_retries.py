@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 import pytest
 
-from newsletter.audience import address_key, erase
-from newsletter.web import retrying
-from newsletter.web.limits import LETTER_BY_DAY, mailbox_of, take
+from newsletter.audience.address import address_key
+from newsletter.database.erasure import erase
+from newsletter.transactional import retrying
+from newsletter.web.http.rate_limits import LETTER_BY_DAY, mailbox_of, take
 from tests.acceptance.conftest import running
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic
 from tests.integration.web.reader import Reader
@@ -22,7 +23,7 @@ from tests.integration.web.test_server import PROGRAM
 from tests.smtp_server import Fault, Server
 
 NEW = "new@reader.example"
-PATIENT = f"from newsletter.web import retrying\nretrying.WAITS_S = (3600.0,)\n{PROGRAM}"
+PATIENT = f"from newsletter.transactional import retrying\nretrying.WAITS_S = (3600.0,)\n{PROGRAM}"
 LATER = "451 4.7.1 greylisted, try again later"
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import UnavailableError
-from newsletter.web.public import public_app
-from newsletter.web.server import background, free_port, serve
+from newsletter.web.http.server import background, free_port, serve
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, LEFT, PROJECT, Clinic
 
 PROGRAM = """

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select, update
 from starlette.applications import Starlette
 
-from newsletter.store.schema import consent_event, subscriber
-from newsletter.web.public import public_app
+from newsletter.audience.tables import consent_event, subscriber
+from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}

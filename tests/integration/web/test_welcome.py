@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from newsletter.audience import SuppressionReason, find, suppress
-from newsletter.settings import Join
+from newsletter.audience.model import SuppressionReason
+from newsletter.audience.subscribers import find
+from newsletter.audience.suppression import suppress
+from newsletter.settings.model import Join
 from tests.integration.web.conftest import Clinic
 from tests.integration.web.reader import TOPICS, Reader, part
 from tests.smtp_server import Fault, Server

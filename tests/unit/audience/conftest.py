@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from newsletter.audience import Keys
+from newsletter.audience.keys import Keys
 
 settings.register_profile("busy-machine", deadline=None)
 settings.load_profile("busy-machine")

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.audience import Keys, address_hash, address_key, check_address, is_reserved
-from newsletter.audience.address import is_plain
+from newsletter.audience.address import address_hash, address_key, check_address, is_plain
+from newsletter.audience.keys import Keys
+from newsletter.dns_checks.domains import is_reserved
 from newsletter.errors import InputError
 
 pieces = st.sampled_from([*"abzAZ019.-_+@ '\"!", "..", "xn--", "example", ".com", ".invalid", "é"])

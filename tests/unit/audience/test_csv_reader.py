@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.audience.csv_reader import DELIMITERS, open_csv
+from newsletter.audience.importing.csv_reader import DELIMITERS, open_csv
 from newsletter.errors import InputError
 
 CsvFile = Callable[..., Path]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.audience.header import map_columns, normalise
+from newsletter.audience.importing.csv_columns import map_columns, normalise
 from newsletter.audience.model import SuppressionReason
 from newsletter.errors import InputError, UsageError
 

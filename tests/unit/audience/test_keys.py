@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.audience import Keys, load_keys
+from newsletter.audience.keys import Keys, load_keys
 from newsletter.errors import InputError, RefusedError
 from newsletter.loopback import is_loopback_url
-from newsletter.settings import Settings
+from newsletter.settings.model import Settings
 
 LONG = "a key of thirty-two bytes or more"
 

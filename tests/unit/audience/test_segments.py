@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.audience.segments import Condition, dated, parse_segment, require_clear
+from newsletter.audience.segments.model import Condition
+from newsletter.audience.segments.parse import parse_segment
+from newsletter.audience.segments.relative_dates import dated, require_clear
 from newsletter.errors import UsageError
 from tests.segments_drawn import NOW, PEOPLE, SEGMENTS, Person, holds
 

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.audience import Keys, Token, TokenPurpose, TokenSigner
+from newsletter.audience.keys import Keys
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tokens import TokenSigner
 
 KEYS = Keys(b"s" * 32, b"x" * 32)
 SIGNER = TokenSigner(KEYS)

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from newsletter.campaign.report import Approval, Problem, Report, Step
-from newsletter.campaign.report_domains import DomainRow, Domains
-from newsletter.campaign.report_events import Afterwards
+from newsletter.campaign.report.build import Approval, Problem, Report, Step
+from newsletter.campaign.report.domains import DomainRow, Domains
+from newsletter.campaign.report.events import Afterwards
 from newsletter.campaign.status import Status
-from newsletter.deliver import Fate, Refusals, Tally, Wait
-from newsletter.deliver.replies import ReplyClass, classify
-from newsletter.settings import Settings, load_settings
+from newsletter.delivery.ledger.outcomes import Fate, Tally
+from newsletter.delivery.ledger.statistics import Refusals, Wait
+from newsletter.settings.load import load_settings
+from newsletter.settings.model import Settings
+from newsletter.smtp_replies.classify import ReplyClass, classify
 
 ROOT = Path(__file__).parents[3]
 START = 1_777_885_800

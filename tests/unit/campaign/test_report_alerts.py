@@ -2,11 +2,11 @@
 
 import pytest
 
-from newsletter.campaign.report import Step
-from newsletter.campaign.report_alerts import alerts
-from newsletter.campaign.report_events import Afterwards
-from newsletter.deliver import Refusals
-from newsletter.deliver.replies import ReplyClass
+from newsletter.campaign.report.alerts import alerts
+from newsletter.campaign.report.build import Step
+from newsletter.campaign.report.events import Afterwards
+from newsletter.delivery.ledger.statistics import Refusals
+from newsletter.smtp_replies.classify import ReplyClass
 
 QUIET = Refusals()
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from newsletter.check import Finding, run_checks
-from newsletter.content import read_issue
-from newsletter.render import compile_issue
-from newsletter.settings import load_settings
+from newsletter.check.model import Finding
+from newsletter.check.rules import run_checks
+from newsletter.content.reader import read_issue
+from newsletter.render.compile import compile_issue
+from newsletter.settings.load import load_settings
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 ARTICLE = "issues/news.md"

@@ -49,10 +49,10 @@ SAMPLE = Path(__file__).parents[3] / "issues/neck-muscles-and-migraine.md"
 
 
 def test_the_sample_issue_is_clean():
-    from newsletter.check import run_checks
-    from newsletter.content import read_issue
-    from newsletter.render import compile_issue
-    from newsletter.settings import load_settings
+    from newsletter.check.rules import run_checks
+    from newsletter.content.reader import read_issue
+    from newsletter.render.compile import compile_issue
+    from newsletter.settings.load import load_settings
 
     publication = load_settings(SAMPLE.parents[1] / "newsletter.toml")
     issue = read_issue(SAMPLE, root=publication.root)

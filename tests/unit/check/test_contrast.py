@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.check.contrast import contrast, too_faint
-from newsletter.settings import Theme
+from newsletter.settings.model import Theme
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06X}")
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.check import Finding, Severity
 from newsletter.check.letters import WrittenLetter, check_letter
-from newsletter.settings import Settings, load_settings
+from newsletter.check.model import Finding, Severity
+from newsletter.settings.load import load_settings
+from newsletter.settings.model import Settings
 from tests.unit.check.desk import SETTINGS
 
 BASE = "https://news.clinic.example"

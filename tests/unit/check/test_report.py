@@ -2,7 +2,8 @@
 
 import json
 
-from newsletter.check import Finding, Severity, findings_json, format_findings, unwaived
+from newsletter.check.model import Finding, Severity
+from newsletter.check.report import findings_json, format_findings, unwaived
 from tests.unit.check.desk import Desk, Sample
 
 UNUSED = Finding(

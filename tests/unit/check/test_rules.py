@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.check import RULES
+from newsletter.check.rules import RULES
 from tests.unit.check.desk import Desk, Sample
 
 GROUPS = sorted({rule.group for rule in RULES})

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from newsletter.cli import logs
 from newsletter.errors import UnavailableError
-from newsletter.settings import Settings
+from newsletter.settings.model import Settings
 from tests.unit.campaign.sample_report import settings
 
 Configure = Callable[..., None]
-log = logging.getLogger("newsletter.deliver")
+log = logging.getLogger("newsletter.delivery")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_standard_error_is_quiet_but_for_warnings(
     assert line == {
         "event": "connection lost",
         "level": "warning",
-        "logger": "newsletter.deliver",
+        "logger": "newsletter.delivery",
         "host": "relay.example",
         "code": 421,
     }

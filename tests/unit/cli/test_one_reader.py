@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from newsletter.cli.one_reader import describe
+from newsletter.cli.subscriber_view import describe
 
 KNOWN: dict[str, Any] = {
     "email": "maria@mail.example",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.cli.sending_view import Meter
-from newsletter.deliver import Tally
+from newsletter.delivery.ledger.outcomes import Tally
 
 
 def every(seconds: float) -> Iterator[float]:

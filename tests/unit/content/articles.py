@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from newsletter.content import Issue
+from newsletter.content.model import Issue
 from newsletter.errors import InputError
 
 HEAD = "subject: News\npreheader: Soon\ndate: 2026-03-31\n"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.content import Issue, read_issue
+from newsletter.content.model import Issue
+from newsletter.content.reader import read_issue
 from newsletter.errors import InputError
 from tests.unit.content.articles import HEAD, Read, Refuse
 

@@ -1,18 +1,9 @@
 import pytest
 
-from newsletter.content import (
-    Audience,
-    Bars,
-    DataTable,
-    Glance,
-    Note,
-    Prose,
-    Study,
-    inlines,
-    select,
-    topics_of,
-)
+from newsletter.content.blocks import inlines
 from newsletter.content.markdown import plain
+from newsletter.content.model import Audience, Bars, DataTable, Glance, Note, Prose, Study
+from newsletter.content.reader import select, topics_of
 from tests.unit.content.articles import BODY_LINE, Read, Refuse
 
 

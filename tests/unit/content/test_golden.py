@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from markdown_it.token import Token
 
-from newsletter.content import (
+from newsletter.content.model import (
     Audience,
     Bars,
     Block,
@@ -14,9 +14,8 @@ from newsletter.content import (
     Note,
     Prose,
     Study,
-    read_issue,
-    select,
 )
+from newsletter.content.reader import read_issue, select
 from tests.golden import HERE, check_golden
 
 

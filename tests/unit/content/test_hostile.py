@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from newsletter.content import read_issue, select
+from newsletter.content.reader import read_issue, select
 from newsletter.errors import InputError
 from tests.unit.content.articles import HEAD
 

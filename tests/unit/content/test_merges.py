@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.content import PLACEHOLDERS, inlines
-from newsletter.content.merges import mask
+from newsletter.content.blocks import inlines
+from newsletter.content.merge_fields import mask
+from newsletter.content.model import PLACEHOLDERS
 from newsletter.errors import InputError
 from tests.unit.content.articles import BODY_LINE, HEAD, Read, Refuse
 

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.content import Reference, select
 from newsletter.content.blocks import group
 from newsletter.content.citations import number, spell_out_undefined
 from newsletter.content.markdown import parse
+from newsletter.content.model import Reference
+from newsletter.content.reader import select
 from newsletter.content.references import references, take_entries
 from tests.unit.content.articles import BODY_LINE, Read, Refuse
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from newsletter.audience import csv_columns
-from newsletter.check import run_checks
-from newsletter.content import Bars, Issue, inlines, read_issue
-from newsletter.render import compile_issue
-from newsletter.settings import load_settings
+from newsletter.audience.importing.importer import csv_columns
+from newsletter.check.rules import run_checks
+from newsletter.content.blocks import inlines
+from newsletter.content.model import Bars, Issue
+from newsletter.content.reader import read_issue
+from newsletter.render.compile import compile_issue
+from newsletter.settings.load import load_settings
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.content import read_issue
+from newsletter.content.reader import read_issue
 from newsletter.errors import InputError
 from tests.unit.content.articles import HEAD, Read
 

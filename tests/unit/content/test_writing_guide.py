@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from newsletter.check import RULES
-from newsletter.content import Audience, Block, Issue, read_issue
-from newsletter.content.model import CallToAction, FrontMatter, Hero
+from newsletter.check.rules import RULES
+from newsletter.content.model import Audience, Block, CallToAction, FrontMatter, Hero, Issue
+from newsletter.content.reader import read_issue
 from newsletter.errors import InputError
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "writing-an-issue.md").read_text(encoding="utf-8")

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.doctor.dkim import dkim_record, parse_dkim
-from newsletter.doctor.dmarc import is_dmarc, parse_dmarc
-from newsletter.doctor.spf_record import expand, is_spf, parse_spf
-from newsletter.doctor.tags import parse_tags
+from newsletter.dns_checks.dkim import dkim_record, parse_dkim
+from newsletter.dns_checks.dmarc import is_dmarc, parse_dmarc
+from newsletter.dns_checks.spf_record import expand, is_spf, parse_spf
+from newsletter.dns_checks.tags import parse_tags
 from newsletter.errors import InputError
 
 ANYTHING = st.text(st.characters(codec="latin-1"), max_size=80)

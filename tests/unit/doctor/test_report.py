@@ -2,15 +2,9 @@
 
 import pytest
 
-from newsletter.doctor import (
-    Finding,
-    Resolver,
-    Verdict,
-    findings_object,
-    format_findings,
-    is_fine,
-    summary,
-)
+from newsletter.dns_checks.model import Finding, Verdict
+from newsletter.dns_checks.resolver import Resolver
+from newsletter.doctor.report import findings_object, format_findings, is_fine, summary
 from newsletter.errors import UnavailableError, UsageError
 
 FINDINGS = {

@@ -7,7 +7,7 @@ import dns.reversename
 import pytest
 import yaml
 
-from newsletter.doctor.spf import MOST_LOOKUPS, MOST_VOID, SpfWalk
+from newsletter.dns_checks.spf import MOST_LOOKUPS, MOST_VOID, SpfWalk
 from newsletter.errors import InputError, UnavailableError
 
 SUITE = Path(__file__).parent / "rfc7208" / "rfc7208-tests.yml"

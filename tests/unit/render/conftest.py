@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.content import read_issue
-from newsletter.render import CompiledIssue, compile_issue
-from newsletter.settings import Settings, load_settings
+from newsletter.content.reader import read_issue
+from newsletter.render.compile import compile_issue
+from newsletter.render.model import CompiledIssue
+from newsletter.settings.load import load_settings
+from newsletter.settings.model import Settings
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]

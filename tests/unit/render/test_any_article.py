@@ -7,10 +7,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from newsletter.content import read_issue
+from newsletter.content.reader import read_issue
 from newsletter.errors import InputError
-from newsletter.render import compile_issue, deserialize, preview_part, serialize
-from newsletter.settings import Settings
+from newsletter.render.codec import deserialize, serialize
+from newsletter.render.compile import compile_issue
+from newsletter.render.slots import preview_part
+from newsletter.settings.model import Settings
 
 PIECES = [
     *["a", "é", "\n", "\n\n", "- ", "1. ", "> ", "    ", "```\n", "`", "*", "**", "\\", "## "],

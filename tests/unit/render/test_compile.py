@@ -7,21 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.content import read_issue
+from newsletter.content.reader import read_issue
 from newsletter.errors import InputError
-from newsletter.render import (
-    UNSUBSCRIBE_TOKEN,
-    CompiledIssue,
-    Part,
-    SlotKind,
-    compile_issue,
-    deserialize,
-    preview_part,
-    serialize,
-    write_text,
-)
+from newsletter.render.codec import deserialize, serialize
+from newsletter.render.compile import compile_issue, write_text
 from newsletter.render.digest import digest_of
-from newsletter.settings import Join, Settings, Topic
+from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Part, SlotKind
+from newsletter.render.slots import preview_part
+from newsletter.settings.model import Join, Settings, Topic
 from tests.unit.render.conftest import HEAD, Compile
 
 TWO_TOPICS = """\

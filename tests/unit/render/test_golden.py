@@ -1,6 +1,7 @@
 """One small article with every block, as its readers get it."""
 
-from newsletter.render import CompiledIssue, preview_part
+from newsletter.render.model import CompiledIssue
+from newsletter.render.slots import preview_part
 from tests.golden import check_golden
 
 READER = {"first_name": "Maria"}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.render import Part, Slot, SlotKind, encode_value, preview_part
-from newsletter.render.slots import LONGEST
+from newsletter.render.model import Part, Slot, SlotKind
+from newsletter.render.slots import LONGEST, encode_value, preview_part
 
 ANY = st.text(st.characters(), max_size=40)
 BREAKS = "\r\n\x00\x0b\x0c\x85\u2028\u2029"

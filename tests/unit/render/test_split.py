@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import InputError
-from newsletter.render import Part, SlotKind
+from newsletter.render.model import Part, SlotKind
 from newsletter.render.split import Mark, Marks, split_html, split_text
 
 PREFIX = "QZ7F3AM1"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from newsletter.content.blocks import group
 from newsletter.content.markdown import parse
 from newsletter.content.model import Audience
-from newsletter.render import preview_part
+from newsletter.render.slots import preview_part
 from newsletter.render.text_blocks import write_text_blocks
 from newsletter.render.wrap import WIDTH, underline, wrap
 from tests.unit.render.conftest import Compile

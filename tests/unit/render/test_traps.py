@@ -11,8 +11,9 @@ import pytest
 from lxml import html as lxml_html
 from mjml import mjml2html
 
-from newsletter.render import CompiledIssue, preview_part
 from newsletter.render.inline import inline_styles
+from newsletter.render.model import CompiledIssue
+from newsletter.render.slots import preview_part
 from tests.unit.render.conftest import Compile
 
 PAGE = """<!doctype html><html><head><title>t</title>
@@ -191,8 +192,8 @@ def test_article_is_neither_template_nor_markup(build: Compile) -> None:
 
 def test_every_process_makes_the_same_bytes(root: Path, every_block: CompiledIssue) -> None:
     program = (
-        "import sys; from pathlib import Path; from newsletter.content import read_issue\n"
-        "from newsletter.render import compile_issue\n"
+        "import sys; from pathlib import Path; from newsletter.content.reader import read_issue\n"
+        "from newsletter.render.compile import compile_issue\n"
         "from newsletter.settings import load_settings\n"
         "root = Path(sys.argv[1]); issue = read_issue(root / 'every-block.md', root=root)\n"
         "print(compile_issue(issue, load_settings(root / 'newsletter.toml')).digest)"

@@ -8,9 +8,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
+from newsletter.database.migrate import HEAD, alembic_config, current, upgrade
 from newsletter.errors import RefusedError
-from newsletter.store.migrate import HEAD, alembic_config, current, upgrade
-from newsletter.store.schema import metadata
+from newsletter.store.metadata import metadata
 
 
 def test_an_empty_database_becomes_exactly_the_schema(tmp_path: Path) -> None:

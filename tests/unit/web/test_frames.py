@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.web.frames import force_scheme, frame_response, local_pictures
+from newsletter.studio.sandbox_frame import force_scheme, frame_response, local_pictures
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from newsletter.errors import UnavailableError
-from newsletter.web import grouping
-from newsletter.web.grouping import LARGEST, Together
+from newsletter.web.http import group_commit
+from newsletter.web.http.group_commit import LARGEST, Together
 
 
 class Slow:
@@ -92,7 +92,7 @@ def test_who_goes_away_keeps_nobody_from_their_answer() -> None:
 
 
 def test_past_the_limit_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grouping, "MOST_WAITING", 3)
+    monkeypatch.setattr(group_commit, "MOST_WAITING", 3)
     slow = Slow()
     answers = asyncio.run(all_of(Together(slow), slow, range(20)))
     refused = [answer for answer in answers if isinstance(answer, UnavailableError)]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.web.guard import is_loopback_host
+from newsletter.web.http.middleware import is_loopback_host
 
 
 @pytest.mark.parametrize(

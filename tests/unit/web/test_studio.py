@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from newsletter.render.theme import theme_css
-from newsletter.settings import Theme
-from newsletter.web.frames import WIDTHS
-from newsletter.web.studio import READERS, View, read_view
+from newsletter.settings.model import Theme
+from newsletter.studio.page import READERS, View, read_view
+from newsletter.studio.sandbox_frame import WIDTHS
 
 VIEWS = st.builds(
     View,

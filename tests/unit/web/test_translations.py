@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.web.language import LANGUAGES, Languages
+from newsletter.i18n.catalog import LANGUAGES, Languages
 
 ROOT = Path(__file__).parents[3]
 LOCALE = ROOT / "templates" / "locale"

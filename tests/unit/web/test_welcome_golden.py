@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.settings import load_settings
-from newsletter.web.language import LANGUAGES, Languages
-from newsletter.web.letters import Letter, Letters
+from newsletter.i18n.catalog import LANGUAGES, Languages
+from newsletter.settings.load import load_settings
+from newsletter.transactional.letters import Letter, Letters
 from tests.golden import check_golden
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,155 @@
+"""What a reader settles by themselves, with a link from their mail."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from newsletter.audience.address import address_hash, address_key, check_address
+from newsletter.audience.consent.action_links import forget_links
+from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.lists import ensure_list
+from newsletter.audience.model import SubscriptionState, SuppressionReason
+from newsletter.audience.subscribers import Consent, find, record, subscribe
+from newsletter.audience.suppression import lift, reasons
+from newsletter.audience.tables import mailing_list, subscriber, subscription
+
+if TYPE_CHECKING:
+    from newsletter.audience.keys import Keys
+
+
+def reader(connection: Connection, uid: int) -> Row[Any] | None:
+    """The subscriber with this uid."""
+    return connection.execute(select(subscriber).where(subscriber.c.uid == uid)).first()
+
+
+def active_lists(connection: Connection, person: Row[Any]) -> frozenset[str]:
+    """The lists that a reader gets mail of."""
+    return frozenset(active_titles(connection, person))
+
+
+def active_titles(connection: Connection, person: Row[Any]) -> dict[str, str]:
+    """The same, by name, with the title of each; its name where it has none."""
+    query = (
+        select(mailing_list.c.name, mailing_list.c.title)
+        .join(subscription, subscription.c.list_id == mailing_list.c.id)
+        .where(
+            subscription.c.subscriber_id == person.id,
+            subscription.c.state == SubscriptionState.ACTIVE,
+        )
+        .order_by(mailing_list.c.name)
+    )
+    return {row.name: row.title or row.name for row in connection.execute(query)}
+
+
+def gets_mail(connection: Connection, uid: int) -> bool:
+    """Whether a reader is on any list, and nothing keeps mail from their address."""
+    person = reader(connection, uid)
+    return (
+        person is not None
+        and not reasons(connection, person.address_hash)
+        and bool(active_lists(connection, person))
+    )
+
+
+def choose(
+    connection: Connection,
+    person: Row[Any],
+    wanted: Collection[str],
+    offered: Collection[str],
+    consent: Consent,
+) -> None:
+    """Join and leave single lists; each change is written down.
+
+    Args:
+        connection: A write transaction.
+        person: From `reader`.
+        wanted: The lists they ticked.
+        offered: The lists they were shown; others stay as they are.
+        consent: Where the choice comes from.
+    """
+    now = active_lists(connection, person)
+    for name in offered:
+        if name in wanted and name not in now:
+            _reopen(connection, person, name, consent)
+        elif name not in wanted and name in now:
+            _set_state(connection, person, name, SubscriptionState.UNSUBSCRIBED, consent.at)
+            record(connection, person.uid, name, "left-list", consent)
+
+
+def _reopen(connection: Connection, person: Row[Any], name: str, consent: Consent) -> None:
+    """Join a list, left before or not; a suppression of the address stays."""
+    ensure_list(connection, name, consent.at)
+    _set_state(connection, person, name, SubscriptionState.PENDING, consent.at)
+    subscribe(connection, person, name, consent)
+
+
+def _set_state(
+    connection: Connection, person: Row[Any], name: str, state: SubscriptionState, at: float
+) -> None:
+    which = select(mailing_list.c.id).where(mailing_list.c.name == name).scalar_subquery()
+    connection.execute(
+        update(subscription)
+        .where(subscription.c.subscriber_id == person.id, subscription.c.list_id == which)
+        .values(state=state, updated_at=at)
+    )
+
+
+def pause(connection: Connection, person: Row[Any], until: float, consent: Consent) -> None:
+    """Send a reader nothing until then (Unix seconds); 0 ends a pause."""
+    _update(connection, person, {"paused_until": until, "updated_at": consent.at})
+    record(connection, person.uid, "", "paused" if until else "pause-ended", consent)
+
+
+def change_address(
+    connection: Connection, person: Row[Any], email: str, keys: Keys, consent: Consent
+) -> bool | None:
+    """Write to another address from now on, which its reader has confirmed.
+
+    Its reader's yes ends an earlier unsubscribe of it; every other suppression of either address
+    stays with that address. Links that were mailed to the former one run out: whoever reads it
+    now must not move or erase what is somebody else's.
+
+    Leaving locks the same row (`newsletter.audience.consent.unsubscribe.find_readers`): it comes before,
+    and is seen here, or after, and ends mail to the new address.
+
+    Args:
+        connection: A write transaction.
+        person: From `reader`; perhaps out of date.
+
+    Returns:
+        False where another subscriber has that address, None where the reader has left or was
+        erased meanwhile; then nothing changes.
+
+    Raises:
+        InputError: The address is none we can write to.
+        RefusedError: The suppression key is not this database's.
+    """
+    check_suppression_key_within(connection, keys)
+    email = check_address(email)
+    now = _locked(connection, person)
+    # The wish to get nothing would stay behind with the former address.
+    if now is None or SuppressionReason.UNSUBSCRIBED in reasons(connection, now.address_hash):
+        return None
+    holder = find(connection, email)
+    if holder is not None and holder.id != person.id:
+        return False
+    key = address_key(email)
+    hashed = address_hash(key, keys)
+    values = {"email": email, "email_key": key, "address_hash": hashed, "updated_at": consent.at}
+    _update(connection, person, values)
+    lift(connection, hashed, SuppressionReason.UNSUBSCRIBED)
+    forget_links(connection, person.uid)
+    record(connection, person.uid, "", "address-changed", consent)
+    return True
+
+
+def _locked(connection: Connection, person: Row[Any]) -> Row[Any] | None:
+    query = select(subscriber).where(subscriber.c.id == person.id)
+    return connection.execute(query.with_for_update()).first()
+
+
+def _update(connection: Connection, person: Row[Any], values: Mapping[str, Any]) -> None:
+    connection.execute(update(subscriber).where(subscriber.c.id == person.id).values(**values))

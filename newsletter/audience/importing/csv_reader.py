@@ -1,0 +1,177 @@
+"""CSV files as people have them: any of the usual encodings and delimiters (RFC 4180, loosely)."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from newsletter.audience.importing.csv_columns import count_known
+from newsletter.errors import InputError
+
+DELIMITERS = ",;\t|"
+LONGEST_CELL = 10_000
+"""Characters; a longer cell is no name and no attribute, mostly a quote mark left open."""
+_CHUNK = 1 << 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_WORKBOOK = b"PK\x03\x04"
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+Row = tuple[int, list[str], str]
+"""The line a record starts on, its cells, and why it cannot be used (empty: it can).
+
+Usable cells have no blanks around them, and spaces for control characters.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A file whose shape is known. ``digest`` (hex SHA-256) names its content."""
+
+    path: Path
+    encoding: str
+    digest: str
+    delimiter: str
+    header: list[str]
+    header_line: int
+
+    def rows(self) -> Iterator[Row]:
+        """Every record below the header, one at a time; blank ones are left out.
+
+        Raises:
+            InputError: The file cannot be read to its end.
+        """
+        records = _records(self.path, self.encoding, self.delimiter)
+        next(records)
+        return records
+
+
+def open_csv(path: Path) -> CsvFile:
+    """Find out encoding, delimiter and header.
+
+    Raises:
+        InputError: There is no such file, it is empty, or it is no text in lines.
+    """
+    try:
+        encoding, digest = _sniff(path)
+    except OSError as error:
+        raise InputError(f"cannot read the file: {error.strerror}", file=path) from None
+    headers = [(mark, *_header(path, encoding, mark)) for mark in DELIMITERS]
+    delimiter, line, cells = max(headers, key=lambda h: (count_known(h[2]), len(h[2])))
+    return CsvFile(path, encoding, digest, delimiter, cells, line)
+
+
+def _header(path: Path, encoding: str, delimiter: str) -> tuple[int, list[str]]:
+    for line, cells, problem in _records(path, encoding, delimiter):
+        if problem:
+            raise InputError(f"the first row cannot be read: {problem}", file=path, line=line)
+        return line, cells
+    raise InputError("the file is empty", file=path, fix="its first line must name the columns")
+
+
+def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
+    with _opened(path, encoding) as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        line = 1
+        while True:
+            try:
+                for cells in reader:
+                    joined = "".join(cells)
+                    if len(joined) > LONGEST_CELL or not joined.isprintable():
+                        problem = _problem(cells)
+                        if problem or not joined.isspace():
+                            yield line, cells if problem else _clean(cells), problem
+                    elif joined and not joined.isspace():
+                        yield line, list(map(str.strip, cells)), ""
+                    line = reader.line_num + 1
+            except csv.Error:
+                yield line, [], "a cell never ends: is a quote mark left open?"
+                line = reader.line_num + 1
+            except UnicodeDecodeError:
+                raise InputError(f"the file is not {encoding} to its end", file=path) from None
+            else:
+                return
+
+
+def _clean(cells: list[str]) -> list[str]:
+    return [_CONTROL.sub(" ", cell).strip() for cell in cells]
+
+
+def _problem(cells: list[str]) -> str:
+    longest = max(map(len, cells))
+    if longest > LONGEST_CELL:
+        return f"a cell of {longest:,} characters; {LONGEST_CELL:,} are allowed"
+    text = "".join(cells)
+    if "\0" in text:
+        return "it holds a NUL byte"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "its encoding differs from the rest of the file"
+    return ""
+
+
+@contextmanager
+def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
+    errors = "surrogatepass" if encoding.startswith("utf-16") else "surrogateescape"
+    with path.open(encoding=encoding, errors=errors, newline="") as file:
+        yield file
+
+
+def _sniff(path: Path) -> tuple[str, str]:
+    digest = hashlib.sha256()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    encoding = ""
+    valid = True
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            encoding = encoding or _by_mark(path, chunk)
+            if len(chunk) == _CHUNK and not (b"\n" in chunk or b"\r" in chunk):
+                raise InputError("a line of more than a megabyte: this is no CSV file", file=path)
+            digest.update(chunk)
+            valid = valid and _decodes(decoder, chunk)
+        valid = valid and _decodes(decoder, b"", final=True)
+    if encoding in {"", "utf-8"} and not valid:
+        encoding = _windows_or_mixed(path)
+    return encoding or "utf-8", digest.hexdigest()
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _by_mark(path: Path, start: bytes) -> str:
+    if start.startswith(_WORKBOOK):
+        raise InputError("this is a workbook, not CSV", file=path, fix="save it as CSV UTF-8")
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            return encoding
+    few = start[:4096]
+    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if 3 * few[offset::2].count(0) > len(few[offset::2]):
+            return encoding
+    return "utf-8"
+
+
+def _windows_or_mixed(path: Path) -> str:
+    """Whether a file is Windows-1252 throughout, or UTF-8 with some foreign rows."""
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii() and _decodes(
+                codecs.getincrementaldecoder("utf-8")(), line, final=True
+            ):
+                return "utf-8"
+    return "cp1252"

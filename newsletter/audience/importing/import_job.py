@@ -1,0 +1,36 @@
+"""What all batches of one import share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from json.encoder import encode_basestring as _json
+from typing import TYPE_CHECKING, Any
+
+from newsletter.audience.model import SuppressionReason
+
+if TYPE_CHECKING:
+    from newsletter.audience.importing.staging import StagedRow
+    from newsletter.audience.keys import Keys
+
+ASKED_TO_LEAVE = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
+"""Reasons that are the person's own word: they stay off a list even once the reason is lifted."""
+CONSENT_COLUMNS = ("subscriber_uid", "list_name", "action", "source", "evidence", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One file into one list. ``at`` is Unix seconds; ``batch`` names the file's rows."""
+
+    keys: Keys
+    list_name: str
+    source: str
+    file: str
+    batch: str
+    at: float
+
+    def consent(self, uid: int, row: StagedRow) -> tuple[Any, ...]:
+        """The consent event of one row, in the order of `CONSENT_COLUMNS`."""
+        evidence = f'{{"file": {_json(self.file)}, "line": {row.line}}}'
+        if row.evidence != "{}":
+            evidence = evidence[:-1] + ", " + row.evidence[1:]
+        return (uid, self.list_name, "imported", self.source, evidence, self.at)

@@ -1,0 +1,210 @@
+"""CSV file -> subscribers: judged whole, then applied in batches that block nobody for long."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, delete
+
+from newsletter.audience.importing.csv_columns import Columns, map_columns
+from newsletter.audience.importing.csv_reader import CsvFile, open_csv
+from newsletter.audience.importing.import_job import Import
+from newsletter.audience.importing.import_suppressions import suppress_batch
+from newsletter.audience.importing.rejects import Rejects
+from newsletter.audience.importing.staging import StagedRow, Staging
+from newsletter.audience.importing.write_batch import BATCH, apply_batch, prepare
+from newsletter.audience.keys import check_suppression_key
+from newsletter.audience.lists import require_list_name
+from newsletter.audience.model import ImportReport, SuppressionReason
+from newsletter.audience.tables import import_member
+from newsletter.errors import InputError
+
+if TYPE_CHECKING:
+    from newsletter.audience.keys import Keys
+    from newsletter.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+
+def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
+    store: Store,
+    keys: Keys,
+    path: Path,
+    *,
+    list_name: str,
+    source: str,
+    dry_run: bool = False,
+    skip_invalid: bool = False,
+    rejects: Path | None = None,
+    form: str = "",
+    progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Read a CSV file into a list.
+
+    Every row is judged before anything changes. Then each batch has a transaction of its own, so
+    a killed import is completed by running it again, and running it twice changes nothing. Nobody
+    who unsubscribed or is suppressed comes back. Other services' exports are known by their
+    headers (`newsletter.audience.importing.csv_formats`): who left there is suppressed instead.
+
+    Args:
+        store: The database.
+        keys: For the hashes of addresses.
+        path: The file; UTF-8, UTF-16 or Windows-1252; comma, semicolon, tab or bar.
+        list_name: The list to join, made if need be.
+        source: Where the consent comes from, for the record.
+        dry_run: Count what would happen, and change nothing.
+        skip_invalid: Take the good rows of a file that has bad ones.
+        rejects: Where rows that were left out go, with line and reason.
+        form: Name of the file's format; found by its header by default.
+        progress: Called now and then with the number of rows read.
+
+    Raises:
+        InputError: The file or (without ``skip_invalid``) a row of it cannot be used.
+        RefusedError: The suppression key is not this database's.
+        UsageError: The rejects file is the imported one, or the file may be of people who left
+            and ``form`` does not say.
+    """
+    file = open_csv(path)
+    columns = map_columns(file.header, path, file.header_line, form)
+    with (
+        Rejects(rejects, path, file.header) as left_out,
+        Staging(file, columns, left_out) as staging,
+    ):
+        staging.fill(progress or _nobody_watches)
+        _require_rows(staging, path, rejects, skip_invalid=skip_invalid)
+        check_suppression_key(store, keys, dry_run=dry_run)
+        job = _job(store, keys, file, list_name=list_name, source=source)
+        if not dry_run:
+            _forget_older(store, job)
+        counts = _apply(store, job, staging, dry_run=dry_run)
+        staging.write_duplicates()
+        report = _report(job, columns, staging, counts, left_out.written)
+    facts = {"rows": report.rows, "added": report.added, "rejected": report.rejected}
+    log.info("import done", extra={"dry_run": dry_run, **facts})
+    return report
+
+
+def csv_columns(path: Path) -> frozenset[str]:
+    """What merge fields a file can fill: names, and the columns that become attributes.
+
+    Raises:
+        InputError: The file cannot be used.
+    """
+    file = open_csv(path)
+    columns = map_columns(file.header, path, file.header_line)
+    names = {"first_name": columns.first_name, "last_name": columns.last_name}
+    return frozenset(
+        [name for name, index in names.items() if index >= 0]
+        + [name for name, _ in columns.attributes]
+    )
+
+
+def _nobody_watches(_rows: int) -> None:
+    """No progress is shown."""
+
+
+def _require_rows(
+    staging: Staging, path: Path, rejects: Path | None, *, skip_invalid: bool
+) -> None:
+    if not staging.rows:
+        raise InputError("the file names columns and holds no row", file=path)
+    if staging.rejected and not skip_invalid:
+        first = staging.problems[0]
+        raise InputError(
+            f"{staging.rejected:,} of {staging.rows:,} rows cannot be used, so none was imported; "
+            f"the first: {first.reason}",
+            file=path,
+            line=first.line,
+            fix=f"mend them{f' ({rejects} lists all)' if rejects else ''}, or use --skip-invalid",
+        )
+
+
+@contextmanager
+def _transaction(store: Store, *, dry_run: bool) -> Iterator[Connection]:
+    """A write transaction; a dry run's is rolled back, as each batch stands alone."""
+    with store.write() as connection:
+        yield connection
+        if dry_run:
+            connection.get_transaction().rollback()  # type: ignore[union-attr]
+
+
+def _job(store: Store, keys: Keys, file: CsvFile, *, list_name: str, source: str) -> Import:
+    require_list_name(list_name)
+    with store.read() as connection:
+        at = store.now(connection)
+    batch = f"{_scope(list_name)}-{file.digest[:24]}"
+    return Import(keys, list_name, source, file.path.name, batch, at)
+
+
+def _scope(list_name: str) -> str:
+    return hashlib.blake2b(list_name.encode(), digest_size=4).hexdigest()
+
+
+def _forget_older(store: Store, job: Import) -> None:
+    """Drop the rows of files imported into this list before: their campaigns are frozen by now."""
+    batch = import_member.c.batch
+    older = batch.startswith(_scope(job.list_name) + "-", autoescape=True) & (batch != job.batch)
+    with store.write() as connection:
+        connection.execute(delete(import_member).where(older))
+
+
+def _apply(store: Store, job: Import, staging: Staging, *, dry_run: bool) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for staged in staging.batches(BATCH):
+        writers = _writers(job, staged)
+        with _transaction(store, dry_run=dry_run) as connection:
+            for write in writers:
+                counts += write(connection)
+    return counts
+
+
+def _writers(job: Import, staged: list[StagedRow]) -> list[Callable[[Connection], Counter[str]]]:
+    """What to do in the batch's transaction; the work that needs none is done now."""
+    left: dict[str, list[StagedRow]] = defaultdict(list)
+    for row in staged:
+        left[row.left].append(row)
+    staying = left.pop("", [])
+    writers: list[Callable[[Connection], Counter[str]]] = [
+        partial(suppress_batch, job=job, reason=SuppressionReason(reason), staged=rows)
+        for reason, rows in left.items()
+    ]
+    if staying:
+        writers.append(partial(apply_batch, job=job, batch=prepare(staying, job.keys, job.at)))
+    return writers
+
+
+def _report(
+    job: Import, columns: Columns, staging: Staging, counts: Counter[str], rejects: Path | None
+) -> ImportReport:
+    suppressed: dict[SuppressionReason, int] = {
+        reason: counts[reason]
+        for reason in SuppressionReason
+        if counts[reason] and reason is not SuppressionReason.UNSUBSCRIBED
+    }
+    return ImportReport(
+        list_name=job.list_name,
+        batch=job.batch,
+        encoding=staging.file.encoding,
+        format=columns.format.name,
+        rows=staging.rows,
+        added=counts["added"],
+        updated=counts["updated"],
+        unchanged=counts["unchanged"],
+        already_unsubscribed=counts[SuppressionReason.UNSUBSCRIBED],
+        suppressed=suppressed,
+        newly_suppressed=counts["newly_suppressed"],
+        duplicates=staging.duplicates,
+        rejected=staging.rejected,
+        said_left=staging.said_left,
+        undated=staging.undated,
+        rejects=str(rejects or ""),
+        columns=columns.as_read(staging.file.header),
+        problems=tuple(staging.problems),
+    )

@@ -1,0 +1,300 @@
+"""CSV file -> private staging database: every row judged before anything is changed.
+
+SQLite keeps an unnamed database in a file that is deleted as soon as it is opened: a killed import
+leaves no addresses behind, and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from json.encoder import encode_basestring
+from operator import itemgetter
+from types import TracebackType
+from typing import NamedTuple
+
+from newsletter.audience.address import check_address, is_plain
+from newsletter.audience.importing.csv_columns import REASONS, Columns, normalise
+from newsletter.audience.importing.csv_reader import CsvFile
+from newsletter.audience.importing.rejects import Rejects
+from newsletter.audience.model import ImportProblem
+from newsletter.errors import InputError, UnavailableError
+
+FIRST_PROBLEMS = 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+_PROGRESS_EVERY = 5000
+_LEFT = re.compile(
+    r"(?i)(un|non|not)[ -]?subscribed?|opt(ed)?[ -]?out|cleaned|(hard[ -]?)?bounced?|complain(ed|t)"
+    r"|spam([ -]?complaint)?|(block|black)(-?list)?ed|suppressed|removed|deleted|erased|disabled"
+    r"|inactive|pending|unconfirmed"
+)
+_NO = frozenset(["", "0", "f", "false", "n", "no", "none", "null"])
+
+
+class StagedRow(NamedTuple):
+    """One good row. ``attributes`` and ``evidence`` are JSON.
+
+    ``left`` is why nobody may mail them (a `SuppressionReason`; empty: they may be), ``left_at``
+    since when, ``joined_at`` when they joined as the file says, both in Unix seconds.
+    """
+
+    line: int
+    email: str
+    key: str
+    first_name: str
+    last_name: str
+    language: str
+    time_zone: str
+    attributes: str
+    evidence: str
+    left: str
+    left_at: float | None
+    joined_at: float | None
+
+
+class _LeftError(InputError):
+    """A row of a plain file says that they left, or never said yes."""
+
+
+_INSERT = f"INSERT INTO staged VALUES ({', '.join('?' * len(StagedRow._fields))})"  # noqa: S608
+
+
+class Staging:
+    """The good rows of one file, sorted out; a context manager, gone at its end."""
+
+    def __init__(self, file: CsvFile, columns: Columns, rejects: Rejects) -> None:
+        self.file = file
+        self.rows = 0
+        self.rejected = 0
+        self.duplicates = 0
+        self.said_left = 0
+        self.undated = 0
+        self.problems: list[ImportProblem] = []
+        self._now = time.time()
+        self._columns = columns
+        self._rejects = rejects
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=OFF")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute("PRAGMA cache_size=-16000")
+        self._database.execute(f"CREATE TABLE staged ({', '.join(StagedRow._fields)})")
+        self._database.execute("CREATE TABLE duplicate (line INTEGER PRIMARY KEY, first INTEGER)")
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._database.close()
+
+    def fill(self, progress: Callable[[int], None]) -> None:
+        """Judge and keep every row of the file.
+
+        Raises:
+            UnavailableError: The disk is full.
+        """
+        with _needing_room():
+            self._database.execute("BEGIN")
+            self._database.executemany(_INSERT, self._good(progress))
+            self._database.execute("COMMIT")
+
+    def batches(self, size: int) -> Iterator[list[StagedRow]]:
+        """The rows by address key, each key once: one that says they left, else the first.
+
+        Raises:
+            UnavailableError: The disk is full.
+        """
+        with _needing_room():
+            cursor = self._database.execute("SELECT * FROM staged ORDER BY key, left = '', line")
+        key, first = "", 0
+        while found := cursor.fetchmany(size):
+            batch = []
+            for row in found:
+                if row[2] == key:
+                    self._database.execute("INSERT INTO duplicate VALUES (?, ?)", (row[0], first))
+                    self.duplicates += 1
+                else:
+                    first, key = row[0], row[2]
+                    batch.append(row)
+            yield list(map(StagedRow._make, batch))
+
+    def write_duplicates(self) -> None:
+        """Add the left-out repetitions to the rejects file, as they stand in the source."""
+        found = self._database.execute("SELECT line, first FROM duplicate ORDER BY line")
+        line, first = found.fetchone() or (0, 0)
+        for number, cells, _ in self.file.rows() if line else ():
+            if number == line:
+                self._rejects.add(line, f"the same address as in line {first}", cells)
+                line, first = found.fetchone() or (0, 0)
+
+    def _good(self, progress: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
+        read = _row_reader(self._columns, self._joined_at)
+        for number, (line, cells, problem) in enumerate(self.file.rows(), start=1):
+            self.rows = number
+            if number % _PROGRESS_EVERY == 0:
+                progress(number)
+            try:
+                if problem:
+                    raise InputError(problem)
+                yield read(line, cells)
+            except InputError as error:
+                self.said_left += isinstance(error, _LeftError)
+                self._reject(line, error.message, cells)
+
+    def _joined_at(self, cell: str) -> float | None:
+        """When somebody joined; what is no time in the past is counted and says nothing."""
+        at = _seconds(cell)
+        if at is not None and 0 < at <= self._now:
+            return at
+        self.undated += 1
+        return None
+
+    def _reject(self, line: int, reason: str, cells: list[str]) -> None:
+        self.rejected += 1
+        if len(self.problems) < FIRST_PROBLEMS:
+            self.problems.append(ImportProblem(str(self.file.path), line, reason))
+        self._rejects.add(line, reason, cells)
+
+
+@contextmanager
+def _needing_room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UnavailableError(
+            f"no room to sort the file out: {error}",
+            fix="free some disk space, or name another folder in SQLITE_TMPDIR",
+        ) from None
+
+
+def _row_reader(
+    columns: Columns, when: Callable[[str], float | None]
+) -> Callable[[int, list[str]], tuple[object, ...]]:
+    width = columns.width
+    # The cell after the last is blank: it stands in for every column that the file lacks.
+    wanted = (
+        columns.email,
+        columns.first_name,
+        columns.last_name,
+        columns.language,
+        columns.time_zone,
+        columns.left_at,
+        columns.joined,
+    )
+    pick = itemgetter(*(index if index >= 0 else width for index in wanted))
+    attributes = _json_writer(columns.attributes)
+    evidence = _json_writer(columns.evidence)
+    everyone = str(columns.format.everyone or "")
+    special = columns.full_name >= 0 or columns.json >= 0
+
+    def read(line: int, cells: list[str]) -> tuple[object, ...]:
+        cells = [*cells, ""] if len(cells) == width else _fit(cells, width)
+        email, first, last, language, zone, left_at, joined = pick(cells)
+        if not is_plain(email):
+            email = check_address(email) if email else _missing()
+        if columns.status:
+            _refuse_left(columns, cells)
+        left = everyone or (_why_left(columns, cells) if columns.leaving else "")
+        told = attributes(cells)
+        if special:
+            first, _, last = cells[columns.full_name].partition(" ")
+            told = _merged(told, cells[columns.json])
+        since = _seconds(left_at) if left and left_at else None
+        return (
+            line,
+            email,
+            email.lower(),
+            first,
+            last,
+            language,
+            zone,
+            told,
+            evidence(cells),
+            left,
+            since,
+            when(joined) if joined else None,
+        )
+
+    return read
+
+
+def _fit(cells: list[str], width: int) -> list[str]:
+    if any(cell.strip() for cell in cells[width:]):
+        raise InputError(f"{len(cells)} cells under {width} columns: is a quote mark missing?")
+    return cells[:width] + [""] * (width + 1 - len(cells[:width]))
+
+
+def _missing() -> str:
+    raise InputError("no e-mail address")
+
+
+def _refuse_left(columns: Columns, cells: list[str]) -> None:
+    for name, index in columns.status:
+        value = cells[index]
+        # Whatever stands under `suppressed` is a reason: a word, several, a time, or a mere yes.
+        says_so = value.lower() not in _NO if name in REASONS else _LEFT.fullmatch(value)
+        if says_so:
+            raise _LeftError(
+                f"its column {name} says {value!r}: who left, or never said yes, is not imported"
+            )
+
+
+def _why_left(columns: Columns, cells: list[str]) -> str:
+    for rule, index in columns.leaving:
+        if rule.matches(cells[index]):
+            if rule.reason is None:
+                raise InputError(f"its {rule.column} is {cells[index]!r}: that is no yes to mail")
+            return str(rule.reason)
+    return ""
+
+
+def _merged(attributes: str, more: str) -> str:
+    """Attributes with those of a JSON object; what is no plain value in it is left out.
+
+    Raises:
+        InputError: It is no JSON object.
+    """
+    try:
+        found = json.loads(more or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError("its attributes are no JSON object")
+    plain = {
+        normalise(name): _CONTROL.sub(" ", str(value)).strip()
+        for name, value in found.items()
+        if isinstance(value, str | int | float)
+    }
+    known = {**json.loads(attributes), **{n: v for n, v in plain.items() if n and v}}
+    return json.dumps(known, ensure_ascii=False)
+
+
+def _json_writer(places: tuple[tuple[str, int], ...]) -> Callable[[list[str]], str]:
+    """Writes the cells that are not blank as one JSON object."""
+    named = [(json.dumps(name, ensure_ascii=False) + ": ", index) for name, index in places]
+
+    def write(cells: list[str]) -> str:
+        pairs = [name + encode_basestring(cells[i]) for name, i in named if cells[i]]
+        return "{" + ", ".join(pairs) + "}"
+
+    return write if named else lambda _: "{}"
+
+
+def _seconds(text: str) -> float | None:
+    """Unix seconds (SendGrid), or a date and time as ISO 8601 has it, UTC unless it says more."""
+    try:
+        if text.isascii() and text.isdecimal():
+            return float(text) if len(text) < 12 else None
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,175 @@
+"""One batch of a file into the database, within the caller's write transaction.
+
+New people get their uids from one random block, so that everything about them can be written with
+a few statements over a range, and lands together in every index.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+
+from newsletter.audience.address import address_hash
+from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, Import
+from newsletter.audience.importing.staging import StagedRow
+from newsletter.audience.importing.update_existing import meet_known
+from newsletter.audience.lists import ensure_list
+from newsletter.audience.model import SubscriptionState, SuppressionReason
+from newsletter.audience.suppression import weightiest
+from newsletter.audience.tables import (
+    consent_event,
+    import_member,
+    subscriber,
+    subscription,
+    suppression,
+)
+from newsletter.store.upsert import insert_many
+
+if TYPE_CHECKING:
+    from newsletter.audience.keys import Keys
+
+BATCH = 5000
+_BLOCK_BITS = 13
+_NEW = (
+    "uid",
+    "email",
+    "email_key",
+    "address_hash",
+    "first_name",
+    "last_name",
+    "attributes",
+    "language",
+    "time_zone",
+    "created_at",
+    "updated_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch as rows for the database, made before the transaction begins."""
+
+    staged: Sequence[StagedRow]
+    people: Sequence[tuple[Any, ...]]
+    first_uid: int
+
+    @property
+    def block(self) -> ColumnElement[bool]:
+        """The subscribers whose uid is of this batch."""
+        return subscriber.c.uid.between(self.first_uid, self.first_uid + len(self.people) - 1)
+
+
+def prepare(staged: Sequence[StagedRow], keys: Keys, at: float) -> Prepared:
+    """Hash the addresses and number the rows."""
+    first = secrets.randbits(63 - _BLOCK_BITS) << _BLOCK_BITS
+    people = [
+        (
+            uid,
+            row.email,
+            row.key,
+            address_hash(row.key, keys),
+            row.first_name,
+            row.last_name,
+            row.attributes,
+            row.language,
+            row.time_zone,
+            row.joined_at or at,
+            at,
+        )
+        for uid, row in enumerate(staged, start=first)
+    ]
+    return Prepared(staged, people, first)
+
+
+def apply_batch(connection: Connection, job: Import, batch: Prepared) -> Counter[str]:
+    """Write one batch. Nobody who left or is suppressed comes back by it.
+
+    Returns:
+        How many rows came to what: ``added``, ``updated``, ``unchanged``, or the reason why not.
+    """
+    which = ensure_list(connection, job.list_name, job.at)
+    insert_many(connection, subscriber, _NEW, batch.people, unique="email_key")
+    blocked = _suppressed_new(connection, batch)
+    erased = {uid for uid, why in blocked.items() if why is SuppressionReason.ERASED}
+    if erased:
+        connection.execute(delete(subscriber).where(subscriber.c.uid.in_(erased)))
+    known_uids = _missing_uids(connection, batch) - erased
+    _join_new(connection, job, which, batch, blocked)
+    start = batch.first_uid
+    consents = [
+        job.consent(uid, row)
+        for uid, row in enumerate(batch.staged, start=start)
+        if uid not in known_uids and uid not in blocked
+    ]
+    insert_many(connection, consent_event, CONSENT_COLUMNS, consents)
+    counts = Counter(str(why) for why in blocked.values())
+    counts["added"] += len(consents)
+    if known_uids:
+        counts += meet_known(
+            connection, job, which, [batch.staged[uid - start] for uid in known_uids]
+        )
+    return counts
+
+
+def _suppressed_new(connection: Connection, batch: Prepared) -> dict[int, SuppressionReason]:
+    found: dict[int, list[str]] = {}
+    query = (
+        select(subscriber.c.uid, suppression.c.reason)
+        .join(suppression, suppression.c.address_hash == subscriber.c.address_hash)
+        .where(batch.block)
+    )
+    for uid, reason in connection.execute(query):
+        found.setdefault(uid, []).append(reason)
+    return {uid: why for uid, names in found.items() if (why := weightiest(names))}
+
+
+def _missing_uids(connection: Connection, batch: Prepared) -> set[int]:
+    """The numbers nobody got, since their address was known already (or is erased again)."""
+    total = select(func.count()).select_from(subscriber).where(batch.block)
+    expected = range(batch.first_uid, batch.first_uid + len(batch.people))
+    if connection.execute(total).scalar_one() == len(expected):
+        return set()
+    return set(expected) - set(
+        connection.execute(select(subscriber.c.uid).where(batch.block)).scalars()
+    )
+
+
+def _join_new(
+    connection: Connection,
+    job: Import,
+    which: int,
+    batch: Prepared,
+    blocked: dict[int, SuppressionReason],
+) -> None:
+    joined = select(
+        literal(which),
+        subscriber.c.id,
+        literal(str(SubscriptionState.ACTIVE)),
+        literal(job.at),
+        literal(job.at),
+    ).where(batch.block)
+    connection.execute(insert(subscription).from_select([c.name for c in subscription.c], joined))
+    member = select(literal(job.batch), subscriber.c.id).where(batch.block)
+    connection.execute(insert(import_member).from_select(["batch", "subscriber_id"], member))
+    gone = [uid for uid, why in blocked.items() if why in ASKED_TO_LEAVE]
+    if gone:
+        people = select(subscriber.c.id).where(subscriber.c.uid.in_(gone))
+        connection.execute(
+            update(subscription)
+            .where(subscription.c.subscriber_id.in_(people))
+            .values(state=SubscriptionState.UNSUBSCRIBED)
+        )

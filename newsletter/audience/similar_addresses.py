@@ -1,0 +1,49 @@
+"""Addresses that are almost the one somebody typed."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, select
+
+from newsletter.audience.address import address_key, check_address
+from newsletter.audience.tables import subscriber
+
+if TYPE_CHECKING:
+    from newsletter.store.engine import Store
+
+_SAME_START = 1
+_LENGTHS = 2
+_MOST_COMPARED = 50_000
+_ALIKE = 0.93
+_SHOWN = 3
+
+
+def near_addresses(store: Store, email: str) -> list[str]:
+    """The few subscribers' addresses that are most like this one, the nearest first.
+
+    They begin alike or have the same part before the ``@``, and are about as long: with a million
+    subscribers, no more can be compared while somebody waits.
+
+    Raises:
+        InputError: The address is none.
+    """
+    key = address_key(check_address(email))
+    local = key.rpartition("@")[0] + "@"
+    column = subscriber.c.email_key
+    query = (
+        select(column, subscriber.c.email)
+        .where(
+            column != key,
+            func.length(column).between(len(key) - _LENGTHS, len(key) + _LENGTHS),
+            or_(
+                func.substr(column, 1, _SAME_START) == key[:_SAME_START],
+                func.substr(column, 1, len(local)) == local,
+            ),
+        )
+        .limit(_MOST_COMPARED)
+    )
+    with store.read() as connection:
+        found = {row.email_key: row.email for row in connection.execute(query)}
+    return [found[near] for near in get_close_matches(key, found, _SHOWN, _ALIKE)]

@@ -1,0 +1,96 @@
+"""The end of a campaign: whose address was refused as dead is not mailed again.
+
+A refusal at the door says what a bounce says an hour later, so it is taken in as the same event:
+a dead address is suppressed, a full mailbox is counted (`newsletter.feedback.policy`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from newsletter.campaign.context import Desk
+from newsletter.delivery.ledger import states
+from newsletter.delivery.ledger.outcomes import Tally, latest_attempts, tally
+from newsletter.delivery.ledger.tables import campaign, delivery
+from newsletter.delivery.model import Result
+from newsletter.delivery.runner.circuit_breaker import SYSTEM
+from newsletter.feedback.apply import apply
+from newsletter.feedback.event import Event, EventKind
+from newsletter.smtp_replies.classify import ReplyClass, classify
+
+BELIEVED = 0.1
+"""Share of the mailed that may be dead; a relay that finds more than this has lost its own list."""
+FEW = 2
+"""So many are believed in an audience of any size."""
+
+log = logging.getLogger(__name__)
+
+
+def end_done(desk: Desk, campaign_id: int | None = None, *, by: str = SYSTEM) -> list[int]:
+    """End campaigns all of whose deliveries are final. Any number of processes may do so at once.
+
+    Args:
+        campaign_id: Only this one; every campaign that is sending by default.
+
+    Returns:
+        Those that this call ended.
+    """
+    ended = []
+    for each in states.done(desk.store, campaign_id):
+        note = take_in_refusals(desk, each)
+        if states.finish(desk.store, each, by=by, note=note):
+            ended.append(each)
+    return ended
+
+
+def take_in_refusals(desk: Desk, campaign_id: int) -> str:
+    """Suppress who is dead, unless they are too many; gives what a person should know of it.
+
+    Taken in twice, it changes nothing.
+    """
+    with desk.store.read() as connection:
+        refused = list(_refusals(connection, campaign_id))
+        counts = tally(connection, campaign_id) if refused else Tally()
+    mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
+    dead = sum(each.verdict is ReplyClass.HARD for each in refused)
+    if dead > max(FEW, BELIEVED * mailed):
+        log.warning("too many dead addresses", extra={"campaign": campaign_id, "dead": dead})
+        return (
+            f"{dead:,} of {mailed:,} were refused as dead addresses, which is too many to believe: "
+            "nobody was suppressed"
+        )
+    if refused:
+        apply(desk.store, desk.keys, refused, hold_after=0)
+    return ""
+
+
+def _refusals(connection: Connection, campaign_id: int) -> Iterator[Event]:
+    """The failed deliveries whose reply is about the address, as events."""
+    latest = latest_attempts(connection, campaign_id)
+    rows = connection.execute(
+        select(latest, delivery.c.email, campaign.c.transport)
+        .join(delivery, delivery.c.position == latest.c.position)
+        .join(campaign, campaign.c.id == delivery.c.campaign_id)
+        .where(
+            delivery.c.campaign_id == campaign_id,
+            delivery.c.email != "",
+            latest.c.result == Result.FAILED,
+        )
+    )
+    for row in rows:
+        verdict = classify(row.code, row.status, row.reply)
+        if verdict in {ReplyClass.HARD, ReplyClass.TEMPORARY}:
+            yield Event(
+                provider_id=f"refused:{campaign_id}:{row.position}:{row.at:.3f}",
+                kind=EventKind.BOUNCED,
+                source=row.transport,
+                at=row.at,
+                payload=f"{row.code or ''} {row.reply}".encode(),
+                verdict=verdict,
+                email=row.email,
+                campaign_id=campaign_id,
+                position=row.position,
+            )

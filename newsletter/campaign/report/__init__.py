@@ -1,0 +1,1 @@
+"""A report of one campaign: what was sent, who approved it, and the delivery results."""

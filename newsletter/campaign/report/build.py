@@ -1,0 +1,259 @@
+"""What a campaign was, who answers for it, and what became of everyone. No opens, no clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from newsletter.campaign import approval as approvals
+from newsletter.campaign.report.alerts import Alert, alerts
+from newsletter.campaign.report.domains import Domains, domain_figures
+from newsletter.campaign.report.events import Afterwards, afterwards, by_minute
+from newsletter.campaign.status import Status, status
+from newsletter.campaign.tables import approval
+from newsletter.delivery.ledger import statistics
+from newsletter.delivery.ledger.outcomes import Fate
+from newsletter.delivery.ledger.statistics import Refusals, Wait
+from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.smtp_replies.classify import ReplyClass, classify
+
+SLOWEST_DOMAINS = 10
+LISTED_PROBLEMS = 200
+"""Failed and uncertain deliveries that a report lists; the CSV holds every one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who vouched for the digest, and which warnings that person waived for which reason."""
+
+    by: str
+    at: float
+    waivers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of a campaign's state."""
+
+    from_state: str
+    to_state: str
+    by: str
+    note: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A delivery that failed or is uncertain, and what the refusal says."""
+
+    fate: Fate
+    kind: ReplyClass
+
+    @property
+    def said(self) -> str:
+        """The other side's words in one line."""
+        return statistics.said(self.fate.code, self.fate.status, self.fate.reply)
+
+    @property
+    def answer(self) -> str:
+        """Only the codes of what they said: words may name the reader."""
+        return statistics.said(self.fate.code, self.fate.status, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One campaign. Times are Unix seconds; lists are cut at the limits of this module.
+
+    ``minutes`` holds how many were accepted in each minute, by its first second, and ``later`` the
+    same of what came back, by its kind; ``attempts`` how many deliveries took how many attempts.
+    """
+
+    status: Status
+    title: str
+    transport: str
+    created_by: str
+    created_at: float
+    finished_at: float | None
+    again_reason: str
+    approvals: Sequence[Approval]
+    steps: Sequence[Step]
+    after: Afterwards
+    domains: Domains
+    minutes: Mapping[int, int]
+    later: Mapping[str, Mapping[int, int]]
+    attempts: Mapping[int, int]
+    waits: Sequence[Wait]
+    refusals: Refusals
+    problems: Sequence[Problem]
+
+    @property
+    def mailable(self) -> int:
+        """Audience minus skipped."""
+        return self.status.tally.audience - sum(self.status.tally.skipped.values())
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """What must be looked at before the next send."""
+        return alerts(self.steps, self.refusals, self.after, self.status.tally.accepted)
+
+    @property
+    def unreported(self) -> int:
+        """Accepted deliveries about which no report came: neither delivered nor bounced."""
+        return self.status.tally.accepted - self.after.delivered - self.after.all_bounced
+
+    @property
+    def unlisted_problems(self) -> int:
+        """How many failed and uncertain deliveries are not listed."""
+        counts = self.status.tally
+        return counts.failed + counts.uncertain - len(self.problems)
+
+    @property
+    def started_at(self) -> float | None:
+        """When sending began."""
+        return next((step.at for step in self.steps if step.to_state == "sending"), None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``--json`` prints; times are ISO 8601 in UTC."""
+        return {
+            **self.status.as_json(),
+            "title": self.title,
+            "transport": self.transport,
+            "created_by": self.created_by,
+            "created_at": iso(self.created_at),
+            "started_at": iso(self.started_at),
+            "finished_at": iso(self.finished_at),
+            "again_reason": self.again_reason,
+            "approvals": [
+                {"by": each.by, "at": iso(each.at), "waivers": dict(each.waivers)}
+                for each in self.approvals
+            ],
+            "history": [
+                {
+                    "from": step.from_state,
+                    "to": step.to_state,
+                    "by": step.by,
+                    "note": step.note,
+                    "at": iso(step.at),
+                }
+                for step in self.steps
+            ],
+            "alerts": [each.as_json() for each in self.alerts],
+            **self._reported(),
+            **self._figures(),
+        }
+
+    def _reported(self) -> dict[str, Any]:
+        after = self.after
+        return {
+            "delivered": after.delivered,
+            "bounced": {kind.value: after.bounced.get(kind, 0) for kind in ReplyClass},
+            "unreported": self.unreported,
+            "complained": after.complained,
+            "unsubscribed": after.unsubscribed,
+            "unverified_events": after.unverified,
+            "later_by_minute": {
+                kind: {iso(start): count for start, count in sorted(minutes.items())}
+                for kind, minutes in self.later.items()
+            },
+        }
+
+    def _figures(self) -> dict[str, Any]:
+        return {
+            "domains": [each.as_json() for each in self.domains.largest],
+            "other_domains": self.domains.others and self.domains.others.as_json(),
+            "domain_count": self.domains.count,
+            "accepted_by_minute": {iso(start): count for start, count in self.minutes.items()},
+            "attempts": dict(self.attempts),
+            "slowest_domains": [
+                {
+                    "domain": each.domain,
+                    "deliveries": each.deliveries,
+                    "mean_seconds": round(each.mean),
+                    "longest_seconds": round(each.longest),
+                }
+                for each in self.waits
+            ],
+            "refusals": {kind.value: count for kind, count in self.refusals.classes.items()},
+            "policy_reply": self.refusals.policy_reply,
+            "problems": [_problem(each) for each in self.problems],
+            "problems_not_listed": self.unlisted_problems,
+        }
+
+
+def report(connection: Connection, campaign_id: int) -> Report:
+    """Everything a report tells, from one snapshot of the database.
+
+    Raises:
+        InputError: There is no such campaign.
+    """
+    known = status(connection, campaign_id)
+    row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).one()
+    after = afterwards(connection, campaign_id)
+    return Report(
+        status=known,
+        title=approvals.load(connection, row.digest).title,
+        transport=row.transport,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        again_reason=row.again_reason,
+        approvals=_approvals(connection, known),
+        steps=_steps(connection, campaign_id),
+        after=after,
+        domains=domain_figures(connection, campaign_id, known.tally, after),
+        minutes=statistics.accepted_by_minute(connection, campaign_id),
+        later=by_minute(connection, campaign_id),
+        attempts=statistics.by_attempts(connection, campaign_id),
+        waits=statistics.waits(connection, campaign_id, SLOWEST_DOMAINS),
+        refusals=statistics.refusals(connection, campaign_id),
+        problems=[
+            Problem(fate, classify(fate.code, fate.status, fate.reply))
+            for fate in statistics.problems(connection, campaign_id, LISTED_PROBLEMS)
+        ],
+    )
+
+
+def iso(at: float | None) -> str | None:
+    """A time as ISO 8601 in UTC, to the second."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _approvals(connection: Connection, of: Status) -> list[Approval]:
+    rows = connection.execute(
+        select(approval)
+        .where(
+            approval.c.digest == of.digest,
+            approval.c.audience.in_((of.audience, approvals.ANY_AUDIENCE)),
+        )
+        .order_by(approval.c.id)
+    )
+    return [Approval(row.approved_by, row.at, row.waivers) for row in rows]
+
+
+def _steps(connection: Connection, campaign_id: int) -> list[Step]:
+    rows = connection.execute(
+        select(campaign_event)
+        .where(campaign_event.c.campaign_id == campaign_id)
+        .order_by(campaign_event.c.id)
+    )
+    return [Step(row.from_state, row.to_state, row.by, row.note, row.at) for row in rows]
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    fate = problem.fate
+    return {
+        "position": fate.position,
+        "address": fate.email,
+        "state": fate.state,
+        "code": fate.code,
+        "status": fate.status,
+        "reply": fate.reply,
+        "class": problem.kind.value,
+        "at": iso(fate.at),
+    }

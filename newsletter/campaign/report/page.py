@@ -1,0 +1,76 @@
+"""A report as one HTML file that needs nothing beside it: to keep, to print, to pass on.
+
+It holds no personal data: no address, no word of a host that may hold one, no small domain.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+
+from newsletter.campaign.report.build import Report
+from newsletter.campaign.report.domains import FEWEST
+from newsletter.campaign.report.plots import HEIGHT, WIDTH, lanes, over_time, reported, shares
+from newsletter.campaign.report.text import clock, duration
+from newsletter.errors import InputError, UnavailableError
+from newsletter.render.theme import theme_css
+from newsletter.settings.model import Settings
+
+
+def report_page(report: Report, settings: Settings) -> str:
+    """The report as a page in the publication's look.
+
+    Raises:
+        InputError: The template was changed and does not work.
+    """
+    folders = [settings.templates / "studio", settings.templates / "pages"]
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(clock=clock, duration=duration, number=_number)
+    try:
+        return environment.get_template("report.html").render(
+            report=report,
+            publication=settings.publication,
+            theme=theme_css(settings.theme),
+            shares=shares(report.status.tally),
+            plot=over_time(report.minutes),
+            lanes=lanes({"accepted": report.minutes, **report.later}),
+            reported=reported(report.after, report.unreported),
+            fewest=FEWEST,
+            width=WIDTH,
+            height=HEIGHT,
+        )
+    except TemplateError as error:
+        raise InputError(
+            f"the report's template does not work: {error.message or type(error).__name__}",
+            file="templates/studio/report.html",
+            fix="mend the template",
+        ) from None
+
+
+def write_page(html: str, file: Path) -> None:
+    """Write a page that only its owner can read, who decides whom to show it.
+
+    Raises:
+        UnavailableError: It cannot be written.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as out:
+            out.write(html)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot write the report: {error.strerror}", file=file, fix="choose another file"
+        ) from None
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"

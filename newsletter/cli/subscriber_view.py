@@ -1,0 +1,62 @@
+"""What a person sees of one reader: first whether mail goes there, then all that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+_HISTORY = {
+    "consent": "{action} {list_name} ({source})",
+    "deliveries": "issue {issue}: {outcome}",
+    "reports": "{kind}, {verdict} ({source})",
+}
+"""What has a time each, as a line."""
+_SAID_FIRST = {"known", "suppressed"}
+
+
+def describe(known: Mapping[str, Any]) -> Iterator[str]:
+    """What `newsletter.campaign.subscriber_history.show` knows, line by line; its history in order of time."""
+    yield _standing(known)
+    for name, value in known.items():
+        if name not in _HISTORY and name not in _SAID_FIRST:
+            yield f"{name}: {_told(name, value)}"
+    history = sorted(_history(known), key=lambda line: line[0])
+    for at, told in history:
+        yield f"{_day(at)}  {told}"
+
+
+def _standing(known: Mapping[str, Any]) -> str:
+    address = known["email"]
+    active = [name for name, state in known.get("lists", {}).items() if state == "active"]
+    paused = known.get("paused_until")
+    if known["suppressed"]:
+        return f"No mail goes to {address}, suppressed: {', '.join(known['suppressed'])}"
+    if not known["known"]:
+        return f"No mail goes to {address}: no reader here has this address"
+    if not active:
+        return f"No mail goes to {address}: active on no list"
+    if paused and datetime.fromisoformat(paused) > datetime.now(UTC):
+        return f"No mail goes to {address} until {_day(paused)}: paused"
+    return f"Mail goes to {address}: active on {', '.join(active)}"
+
+
+def _told(name: str, value: object) -> str:
+    if name == "lists" and isinstance(value, Mapping):
+        return ", ".join(f"{each} ({state})" for each, state in value.items()) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{each} = {text}" for each, text in value.items()) or "none"
+    if value is None:
+        return "no"
+    return _day(str(value)) if name in {"created_at", "paused_until"} else str(value)
+
+
+def _history(known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, line in _HISTORY.items():
+        for event in known[name]:
+            told = " ".join(line.format_map(event).split())
+            yield event["at"], told.replace("skipped: ", "skipped, ")
+
+
+def _day(at: str) -> str:
+    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,1 @@
+"""All tables together: migrations, backup, copy, restore."""

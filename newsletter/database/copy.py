@@ -1,0 +1,64 @@
+"""Every row of one database into another, empty one: all or nothing, and checked at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, exists, select
+
+from newsletter.database.tables import metadata
+from newsletter.delivery.ledger.tables import campaign, chunk
+from newsletter.errors import InputError, RefusedError
+from newsletter.store.copy import Progress, copy_rows
+
+if TYPE_CHECKING:
+    from newsletter.store.engine import Store
+
+AT_REST = ("approved", "paused", "failed", "finished", "cancelled")
+"""States of a campaign in which nothing leaves before somebody says so."""
+
+
+def copy(source: Store, target: Store, progress: Progress | None = None) -> dict[str, int]:
+    """Copy every row of every table, in one transaction and from one snapshot.
+
+    Args:
+        source: Read only; others may go on writing to it.
+        target: Migrated and empty.
+        progress: Called every few thousand rows.
+
+    Returns:
+        Rows by table.
+
+    Raises:
+        InputError: The source holds nothing, or a row that the target cannot hold.
+        RefusedError: The target holds something, or a campaign is sending; nothing was copied.
+        UnavailableError: A database went away; nothing was copied.
+    """
+    with source.read() as reading, target.write() as writing:
+        _require_rest(source, reading)
+        if not any(
+            reading.execute(select(exists().select_from(table))).scalar_one()
+            for table in metadata.sorted_tables
+        ):
+            raise InputError(f"the database {source.name} holds nothing to copy")
+        rows = copy_rows(source, reading, target, writing, progress)
+        with source.read() as later:
+            _require_rest(source, later)
+    return rows
+
+
+def _require_rest(source: Store, connection: Connection) -> None:
+    """Two databases with one campaign under way would mail its readers twice."""
+    busy = connection.execute(
+        select(campaign.c.id, campaign.c.state).where(campaign.c.state.not_in(AT_REST))
+    ).first()
+    if busy is not None:
+        raise RefusedError(
+            f"campaign {busy.id} is {busy.state}", fix=f"`send.py pause {busy.id}`, then again"
+        )
+    leased = (chunk.c.state == "leased", chunk.c.lease_until > source.now(connection))
+    if connection.execute(select(exists().where(*leased))).scalar_one():
+        raise RefusedError(
+            "a paused campaign may still be handing over its last messages",
+            fix="wait two minutes, then again",
+        )

@@ -1,1 +1,0 @@
-"""The carriers of messages: one file each, all fitting `deliver.model.Transport`."""

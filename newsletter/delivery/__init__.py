@@ -1,0 +1,1 @@
+"""Compose messages, account for each of them in the ledger, and run a campaign's send."""

@@ -1,0 +1,1 @@
+"""Messages from a compiled issue: encoded once, filled in per recipient."""

@@ -1,0 +1,303 @@
+"""Compose: what every reader gets alike is encoded once; per reader only the slots are filled."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import cache, lru_cache
+from typing import Protocol
+
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.delivery.compose.headers import list_phrase, mailbox_header, raw_header, text_header
+from newsletter.delivery.compose.quoted_printable import SOFT_BREAK, encode_slot, encode_text
+from newsletter.delivery.compose.substitutions import Personal, Shared, slot_key, with_keys
+from newsletter.delivery.model import Delivery, Message
+from newsletter.dns_checks.domains import ascii_domain
+from newsletter.errors import InputError
+from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Part, Sender, Slot, Variant
+from newsletter.render.slots import encode_value
+
+_ADDRESS = re.compile(r'[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+@[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+')
+_PART = (
+    b'\r\n--%b\r\nContent-Type: text/%b; charset="utf-8"\r\n'
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+)
+
+Values = Mapping[str, str]
+Fill = Callable[[Values], bytes]
+_TO, _POSITION, _TOKEN = "\0to", "\0position", "\0token"
+REMEMBERED = 1000
+"""Values of one slot whose encoded form is kept."""
+_ONE_CLICK = "List-Unsubscribe=One-Click"
+
+
+class Signer(Protocol):
+    """What composing needs of `newsletter.audience.tokens.TokenSigner`."""
+
+    def sign(self, token: Token) -> str:
+        """The token for a URL."""
+        ...
+
+    def sign_local(self, token: Token) -> str:
+        """The token for the local part of an address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """One variant: static pieces, and between them holes; equal ones are filled as one."""
+
+    pieces: tuple[bytes, ...]
+    fills: tuple[tuple[Fill, tuple[int, ...]], ...]
+
+    def fill(self, values: Values) -> bytes:
+        pieces = list(self.pieces)
+        for fill, places in self.fills:
+            piece = fill(values)
+            for place in places:
+                pieces[place] = piece
+        return b"".join(pieces)
+
+
+class Composer:
+    """Composes the messages of one campaign; callable as `newsletter.delivery.model.Compose`.
+
+    For providers that fill the slots themselves it is `newsletter.delivery.compose.substitutions.Personalize`.
+
+    Args:
+        compiled: The issue.
+        signer: Makes the unsubscribe and bounce tokens.
+        bounce_address: Envelope sender, which gets ``+token`` in its local part (VERP); empty
+            means the From address.
+        proof: Whether tokens are proof tokens, which change nothing.
+        campaign_id: The campaign; 0 where there is none.
+        date: The Date header in Unix seconds; now by default.
+        subject_prefix: Put before every subject.
+
+    Raises:
+        InputError: A sender value cannot stand in a header.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledIssue,
+        *,
+        signer: Signer,
+        bounce_address: str,
+        proof: bool,
+        campaign_id: int,
+        date: float | None = None,
+        subject_prefix: str = "",
+    ) -> None:
+        self._compiled = compiled
+        self._signer = signer
+        self._proof = proof
+        self._campaign_id = campaign_id
+        self._date = time.time() if date is None else date
+        self._subject_prefix = subject_prefix
+        self._mail_from = ascii_domain(compiled.sender.from_address)
+        local, _, domain = ascii_domain(bounce_address).rpartition("@")
+        self._bounce = (f"{local}+", f"@{domain}") if bounce_address else None
+        self._seal = signer.sign(self._token(TokenPurpose.BOUNCE, 0))
+        self._templates = [
+            self._template(compiled, index) for index in range(len(compiled.variants))
+        ]
+
+    def __call__(self, delivery: Delivery) -> Message:
+        """Compose the message of one delivery.
+
+        Raises:
+            InputError: The address cannot stand in a header; nothing but this delivery fails.
+        """
+        values = self._values(delivery)
+        data = self._templates[delivery.variant].fill(values)
+        return Message(self._envelope_sender(delivery.subscriber_uid), values[_TO], data)
+
+    def shared(self, variant: int) -> Shared:
+        """The message of a variant, with keys in place of what differs."""
+        sender = self._compiled.sender
+        parts = self._compiled.variants[variant]
+        return Shared(
+            from_name=sender.from_name,
+            from_address=self._mail_from,
+            reply_to=ascii_domain(sender.reply_to),
+            subject=self._subject_prefix + with_keys(parts.subject, self._seal),
+            html=with_keys(parts.html, self._seal),
+            text=with_keys(parts.text, self._seal),
+        )
+
+    def personal(self, delivery: Delivery) -> Personal:
+        """What differs for one delivery.
+
+        Raises:
+            InputError: The address cannot stand in a header; nothing but this delivery fails.
+        """
+        values = self._values(delivery)
+        parts = self._compiled.variants[delivery.variant]
+        slots = (slot for part in (parts.subject, parts.html, parts.text) for slot in part.slots)
+        substitutions = {slot_key(slot, self._seal): _written(slot, values) for slot in slots}
+        sender = self._compiled.sender
+        headers = {
+            "List-Unsubscribe": f"<{sender.public_url}/u/{values[_TOKEN]}>",
+            "List-Unsubscribe-Post": _ONE_CLICK,
+            "List-Id": _list_id(sender),
+        }
+        return Personal(values[_TO], substitutions, headers)
+
+    def _values(self, delivery: Delivery) -> Values:
+        rcpt_to = ascii_domain(delivery.email)
+        # Letters beyond ASCII would make it a message of another kind (RFC 6532).
+        if not (rcpt_to.isascii() and _ADDRESS.fullmatch(rcpt_to)):
+            raise InputError("the address cannot stand in a header", fix="correct it in the list")
+        token = self._token(TokenPurpose.UNSUBSCRIBE, delivery.subscriber_uid)
+        return {
+            **delivery.values,
+            _TO: rcpt_to,
+            _POSITION: str(delivery.position),
+            _TOKEN: self._signer.sign(token),
+        }
+
+    def _token(self, purpose: TokenPurpose, uid: int) -> Token:
+        return Token(purpose, self._proof, uid, self._campaign_id)
+
+    def _envelope_sender(self, uid: int) -> str:
+        if self._bounce is None:
+            return self._mail_from
+        return self._signer.sign_local(self._token(TokenPurpose.BOUNCE, uid)).join(self._bounce)
+
+    def _template(self, compiled: CompiledIssue, index: int) -> _Template:
+        variant = compiled.variants[index]
+        boundary = f"=_{compiled.digest[:24]}-{index}".encode("ascii")
+        pieces: list[bytes | Fill] = [
+            *self._headers(compiled),
+            *self._subject(variant),
+            b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%b"\r\n'
+            % boundary,
+            _PART % (boundary, b"plain"),
+            *_body(variant.text),
+            _PART % (boundary, b"html"),
+            *_body(variant.html),
+            b"\r\n--%b--\r\n" % boundary,
+        ]
+        return _joined(pieces)
+
+    def _headers(self, compiled: CompiledIssue) -> list[bytes | Fill]:
+        sender = compiled.sender
+        domain = self._mail_from.rpartition("@")[2]
+        campaign_tag = self._campaign_tag(compiled)
+        reply_to = sender.reply_to and mailbox_header("Reply-To", "", sender.reply_to)
+        # Gmail's feedback loop wants 5 to 15 characters that stay the same for one sender.
+        sender_id = hashlib.sha256(sender.list_id.encode()).hexdigest()[:12]
+        url = raw_header("List-Unsubscribe", f"<{sender.public_url}/u/")
+        return [
+            mailbox_header("From", sender.from_name, sender.from_address),
+            reply_to or b"",
+            b"To: ",
+            lambda values: values[_TO].encode(),
+            b"\r\n",
+            raw_header("Date", format_datetime(datetime.fromtimestamp(self._date, UTC))),
+            f"Message-ID: <{campaign_tag}.".encode("ascii"),
+            lambda values: values[_POSITION].encode("ascii"),
+            f"@{domain}>\r\n".encode("ascii"),
+            url.removesuffix(b"\r\n"),
+            lambda values: values[_TOKEN].encode("ascii"),
+            b">\r\n",
+            raw_header("List-Unsubscribe-Post", _ONE_CLICK),
+            raw_header("List-Id", _list_id(sender)),
+            raw_header("Feedback-ID", f"{campaign_tag[:12]}:{compiled.lang}:news:{sender_id}"),
+        ]
+
+    def _campaign_tag(self, compiled: CompiledIssue) -> str:
+        """An opaque name of the campaign: the same on every run, and nobody else can make it.
+
+        Proof messages get another one each run, so that a second test mail is not taken for a
+        repeat of the first.
+        """
+        run = repr(self._date) if self._proof else ""
+        return campaign_tag(compiled.digest, self._seal, run)
+
+    def _subject(self, variant: Variant) -> list[bytes | Fill]:
+        first, *rest = variant.subject.segments
+        segments = (self._subject_prefix + first, *rest)
+        return [_subject_fill(segments, variant.subject.slots)]
+
+
+def campaign_tag(digest: str, seal: str, run: str = "") -> str:
+    """What a campaign's Message-IDs begin with: ``<tag.position@domain>``.
+
+    Args:
+        digest: Of the compiled issue.
+        seal: The bounce token of the campaign and of nobody (uid 0), signed.
+        run: Tells proof messages of one run from those of another.
+    """
+    return hashlib.sha256(f"{digest} {seal} {run}".encode()).hexdigest()[:24]
+
+
+def _list_id(sender: Sender) -> str:
+    return f"{list_phrase(sender.list_name)}<{sender.list_id}>"
+
+
+def _subject_fill(segments: tuple[str, ...], slots: tuple[Slot, ...]) -> bytes | Fill:
+    if not slots:
+        return text_header("Subject", segments[0])
+    names = [_value_name(slot) for slot in slots]
+
+    @lru_cache(maxsize=REMEMBERED)
+    def header(given: tuple[str, ...]) -> bytes:
+        written = [segments[0]]
+        for slot, value, segment in zip(slots, given, segments[1:], strict=True):
+            written += (encode_value(slot.kind, value, slot.default), segment)
+        return text_header("Subject", "".join(written))
+
+    return lambda values: header(tuple([values.get(name, "") for name in names]))
+
+
+def _value_name(slot: Slot) -> str:
+    return _TOKEN if slot.name == UNSUBSCRIBE_TOKEN else slot.name
+
+
+def _written(slot: Slot, values: Values) -> str:
+    return encode_value(slot.kind, values.get(_value_name(slot), ""), slot.default)
+
+
+def _body(part: Part) -> list[bytes | Fill]:
+    """The part's pieces. The last one ends without a soft break: nothing follows that it joins."""
+    pieces: list[bytes | Fill] = [encode_text(part.segments[0])]
+    for slot, segment in zip(part.slots, part.segments[1:], strict=True):
+        pieces += (_slot_fill(slot), encode_text(segment))
+    last = pieces.pop()
+    assert isinstance(last, bytes)  # noqa: S101
+    if not last and part.slots:
+        pieces[-1] = _slot_fill(part.slots[-1], last=True)
+    return [*pieces, last.removesuffix(SOFT_BREAK)]
+
+
+@cache
+def _slot_fill(slot: Slot, *, last: bool = False) -> Fill:
+    """How a slot is filled. Readers share names and towns, never a token."""
+    name = _value_name(slot)
+
+    def coded(value: str) -> bytes:
+        piece = encode_slot(encode_value(slot.kind, value, slot.default))
+        return piece.removesuffix(SOFT_BREAK) if last else piece
+
+    write = coded if name == _TOKEN else lru_cache(maxsize=REMEMBERED)(coded)
+    return lambda values: write(values.get(name, ""))
+
+
+def _joined(pieces: list[bytes | Fill]) -> _Template:
+    """Merge neighbouring static pieces, and note where the holes are."""
+    joined: list[bytes] = [b""]
+    places: dict[Fill, tuple[int, ...]] = {}
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            joined[-1] += piece
+        else:
+            places[piece] = (*places.get(piece, ()), len(joined))
+            joined += (b"", b"")
+    return _Template(tuple(joined), tuple(places.items()))

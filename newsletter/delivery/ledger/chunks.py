@@ -1,0 +1,168 @@
+"""Chunks: an audience divided among however many workers, and which of them are waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from newsletter.delivery.ledger.attempts import MEMBERS
+from newsletter.delivery.ledger.eligibility import LIMITED
+from newsletter.delivery.ledger.retry import DEFAULT_POLICY
+from newsletter.delivery.ledger.tables import campaign, chunk, delivery
+from newsletter.store.engine import Store
+
+LOOK_S = 1.0
+"""How often to look after what another worker has in hand."""
+LONGEST_REST_S = 600.0
+"""A rest for the sake of a rate is shorter, and a retry waits less than twice the longest delay.
+
+What waits for longer was put off before the clock was set back."""
+CHUNKS = 24
+SMALLEST = 500
+_LONGEST = {LIMITED: LONGEST_REST_S, "retry": 2 * DEFAULT_POLICY.longest_delay}
+
+
+def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int = 0) -> None:
+    """Divide a frozen audience into chunks.
+
+    Args:
+        connection: A write transaction, best the one that froze the audience.
+        campaign_id: Whose audience; it must not be planned already.
+        size: Deliveries in one chunk; 0 takes what suits the database and the audience.
+        canary: How many are to have their outcome before anybody else is offered anything.
+    """
+    last = connection.execute(
+        select(func.max(delivery.c.position)).where(delivery.c.campaign_id == campaign_id)
+    ).scalar()
+    size = size or _size(connection, last or 0)
+    ahead = _set_canary(connection, campaign_id, canary) if canary else 0
+    starts = [*([1] if ahead else []), *range(ahead + 1, (last or 0) + 1, size)]
+    ends = [*(start - 1 for start in starts[1:]), last or 0]
+    rows = [
+        {
+            "campaign_id": campaign_id,
+            "kind": "first",
+            "first": first,
+            "last": end,
+            "offered": first - 1,
+            "state": "ready",
+        }
+        for first, end in zip(starts, ends, strict=False)
+    ]
+    if rows:
+        connection.execute(insert(chunk), rows)
+
+
+def _set_canary(connection: Connection, campaign_id: int, number: int) -> int:
+    """The position of the last of the first so many who may be mailed; 0 if there are fewer."""
+    position = connection.execute(
+        select(delivery.c.position)
+        .where(delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
+        .order_by(delivery.c.position)
+        .offset(number - 1)
+        .limit(1)
+    ).scalar()
+    connection.execute(
+        update(campaign).where(campaign.c.id == campaign_id).values(canary=position or 0)
+    )
+    return position or 0
+
+
+def _size(connection: Connection, audience: int) -> int:
+    """On PostgreSQL enough chunks for many workers, each long enough to be worth a lease."""
+    if connection.dialect.name == "sqlite":
+        return MEMBERS
+    return min(max(audience // CHUNKS, SMALLEST), MEMBERS)
+
+
+def claimable(now: float) -> Select[Any]:
+    """The chunks that anybody may claim: retries before what nobody has seen yet.
+
+    Args:
+        now: Unix seconds, by `newsletter.store.engine.Store.now`.
+    """
+    return (
+        select(chunk)
+        .join(campaign, campaign.c.id == chunk.c.campaign_id)
+        .where(
+            chunk.c.state == "ready",
+            _due_at(now) <= now,
+            campaign.c.state == "sending",
+            _behind_no_canary(),
+        )
+        .order_by(case((chunk.c.kind == "first", 1), else_=0), chunk.c.id)
+    )
+
+
+def _due_at(now: float) -> ColumnElement[float]:
+    clock_was_set_back = or_(
+        *(
+            and_(chunk.c.kind == kind, chunk.c.due_at > now + longest)
+            for kind, longest in _LONGEST.items()
+        )
+    )
+    return case((clock_was_set_back, now), else_=chunk.c.due_at)
+
+
+def _behind_no_canary() -> ColumnElement[bool]:
+    ahead = chunk.alias("ahead")
+    return or_(
+        campaign.c.canary == 0,
+        and_(chunk.c.kind == "first", chunk.c.last <= campaign.c.canary),
+        ~exists().where(
+            ahead.c.campaign_id == campaign.c.id,
+            ahead.c.kind == "first",
+            ahead.c.last <= campaign.c.canary,
+            ahead.c.state != "done",
+        ),
+    )
+
+
+def due_chunks(connection: Connection, transport: str, now: float) -> list[int]:
+    """The chunks that anybody may claim, by number.
+
+    Args:
+        connection: Any connection.
+        transport: Only of campaigns that go by it.
+        now: As `claimable`.
+    """
+    query = claimable(now).where(campaign.c.transport == transport)
+    return list(connection.execute(query.with_only_columns(chunk.c.id)).scalars())
+
+
+def seconds_until_due(store: Store, campaign_id: int) -> float | None:
+    """How long until there may be something to do; None when nothing waits or the campaign halts.
+
+    What another worker has in hand may come back at any time: that is looked after every second.
+    """
+    with store.read() as connection:
+        now = store.now(connection)
+        due: float | None = connection.execute(
+            select(func.min(case((chunk.c.state == "leased", now + LOOK_S), else_=_due_at(now))))
+            .join(campaign, campaign.c.id == chunk.c.campaign_id)
+            .where(
+                chunk.c.campaign_id == campaign_id,
+                chunk.c.state != "done",
+                campaign.c.state == "sending",
+            )
+        ).scalar()
+        return None if due is None else max(0.0, due - now)
+
+
+def is_done(connection: Connection, campaign_id: int) -> bool:
+    """Whether every delivery of a planned campaign is final: no chunk is left."""
+    left = exists().where(chunk.c.campaign_id == campaign_id, chunk.c.state != "done")
+    return not connection.execute(select(left)).scalar_one()

@@ -1,0 +1,84 @@
+"""One sending process per SQLite database, proved by a lock that dies with its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsletter.errors import RefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from newsletter.store.engine import Store
+
+# Somebody asking whether the lock is free holds it for a moment.
+PATIENCE_S = 1.0
+
+
+@contextmanager
+def sending_lock(store: Store) -> Iterator[None]:
+    """Hold the right to send from this database; PostgreSQL has leases instead.
+
+    Raises:
+        RefusedError: Another process is sending.
+        UnavailableError: The lock file cannot be made.
+    """
+    path = lock_path(store.engine)
+    if path is None:
+        yield
+        return
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UnavailableError(f"cannot lock the database for sending: {error.strerror}") from None
+    try:
+        _acquire(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_sending(engine: Engine) -> bool:
+    """Whether a process holds the right to send from this SQLite database."""
+    path = lock_path(engine)
+    if path is None or not path.exists():
+        return False
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return not try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def lock_path(engine: Engine) -> Path | None:
+    """The lock file beside a SQLite database; None for other databases."""
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database or database == ":memory:":
+        return None
+    return Path(f"{database}-sending")
+
+
+def try_lock(descriptor: int, kind: int) -> bool:
+    """Take a lock of this kind (``fcntl.LOCK_EX``, ``LOCK_SH``) at once, or not at all."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _acquire(descriptor: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not try_lock(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            raise RefusedError(
+                "another process is sending from this database",
+                fix="let it finish; `send.py status` shows how far it is",
+            )
+        time.sleep(0.05)

@@ -1,0 +1,1 @@
+"""The loop that sends a campaign: claim a chunk, reserve batches, record outcomes."""

@@ -1,0 +1,109 @@
+"""When a campaign stops by itself: too many are refused, or we are refused as a sender."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import insert, update
+
+from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.delivery.model import Outcome, Result
+from newsletter.smtp_replies.classify import ReplyClass, classify
+from newsletter.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+SYSTEM = "system"
+"""Who did it, where no person did."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRule:
+    """When to stop.
+
+    ``failures``: share of those that went out which failed for good, or are uncertain: were these
+    not counted, a server that takes mail and answers nothing would leave a whole list in doubt.
+    0 never stops. ``minimum``: how many must have gone out before a share means anything.
+    ``policy``: replies that refuse the sender and not the reader; 0 never stops.
+    """
+
+    failures: float = 0.0
+    minimum: int = 1
+    policy: int = 0
+
+
+NEVER = HoldRule()
+
+
+class Watch:
+    """Judges the outcomes of one chunk, so that what a person has resumed starts from nothing."""
+
+    def __init__(self, rule: HoldRule) -> None:
+        self._rule = rule
+        self._accepted = 0
+        self._failed = 0
+        self._uncertain = 0
+        self._policy = 0
+        self._last = ""
+
+    def learn(self, outcomes: Iterable[Outcome]) -> None:
+        """Take in outcomes."""
+        for outcome in outcomes:
+            if outcome.result == Result.ACCEPTED:
+                self._accepted += 1
+            elif outcome.result == Result.UNCERTAIN:
+                self._uncertain += 1
+            elif outcome.result in {Result.FAILED, Result.DEFERRED}:
+                self._refused(outcome)
+
+    def _refused(self, outcome: Outcome) -> None:
+        self._failed += outcome.result == Result.FAILED
+        if classify(outcome.code, outcome.status, outcome.reply) == ReplyClass.POLICY:
+            self._policy += 1
+            self._last = f"{outcome.code or ''} {outcome.status}".strip()
+
+    @property
+    def verdict(self) -> str:
+        """Why to stop; empty to go on. It names nobody."""
+        rule, lost = self._rule, self._failed + self._uncertain
+        ended = self._accepted + lost
+        if rule.policy and self._policy >= rule.policy:
+            said = f", the last with {self._last}" if self._last else ""
+            return f"{self._policy} replies refuse us as a sender{said}"
+        if rule.failures and ended >= rule.minimum and lost / ended >= rule.failures:
+            silent = f", and {self._uncertain} got no answer" if self._uncertain else ""
+            return (
+                f"{self._failed} of the last {ended} were refused for good{silent} "
+                f"({lost / ended:.0%}; the limit is {rule.failures:.0%})"
+            )
+        return ""
+
+
+def hold(store: Store, campaign_id: int, reason: str) -> bool:
+    """Pause a campaign that is sending, and write down why.
+
+    Returns:
+        Whether it was sending.
+    """
+    with store.write() as connection:
+        paused = connection.execute(
+            update(campaign)
+            .where(campaign.c.id == campaign_id, campaign.c.state == "sending")
+            .values(state="paused")
+        )
+        if not paused.rowcount:
+            return False
+        connection.execute(
+            insert(campaign_event).values(
+                campaign_id=campaign_id,
+                from_state="sending",
+                to_state="paused",
+                by=SYSTEM,
+                note=reason,
+                at=store.now(connection),
+            )
+        )
+        log.warning("campaign held", extra={"campaign": campaign_id})
+        return True

@@ -1,0 +1,1 @@
+"""Bounces, complaints, unsubscribe requests and provider events: parse, classify, apply."""

@@ -1,0 +1,75 @@
+"""What follows from a report. Pure: the database and the clock stay outside.
+
+The score is a sum that fades: each day with a temporary failure adds 1, and what was added halves
+every 90 days. A reader of a daily or weekly letter is suppressed at the fifth failure in a row, a
+reader of a monthly one at the eighth; a week on holiday with a full mailbox costs nothing lasting.
+The idea is Mailman's bounce score, which also counts one failure a day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.feedback.model import Kind
+from newsletter.smtp_replies.classify import ReplyClass
+
+DAY = 86_400.0
+HALF_LIFE = 90 * DAY
+THRESHOLD = 4.0
+
+
+class Consequence(StrEnum):
+    """What to do about one recipient of one report."""
+
+    SUPPRESS = "suppress"
+    """Mail nothing more to the address, from now on."""
+    COUNT = "count"
+    """Add to its score; suppress past the threshold."""
+    ALERT = "alert"
+    """It is about us: tell somebody and hold the campaign."""
+    KEEP = "keep"
+    """Write it down, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How often mail to an address failed for the time being."""
+
+    value: float = 0.0
+    at: float = 0.0
+    """When it was last added to, in Unix seconds."""
+
+    def faded(self, now: float) -> float:
+        """What is left of it at a time in Unix seconds; a clock set back adds nothing."""
+        return float(self.value * 0.5 ** (max(0.0, now - self.at) / HALF_LIFE))
+
+    def plus(self, now: float) -> Score:
+        """The score after one more failure; a second one within a day changes nothing."""
+        if self.value and now - self.at < DAY:
+            return self
+        return Score(self.faded(now) + 1.0, now)
+
+    @property
+    def is_too_high(self) -> bool:
+        """Whether the address is to be suppressed."""
+        return self.value > THRESHOLD
+
+
+def consequence(kind: Kind, verdict: ReplyClass, *, proven: bool) -> Consequence:
+    """Say what to do about a recipient.
+
+    Args:
+        kind: What the message is.
+        verdict: What it says about the recipient.
+        proven: It carries our own token for that recipient, or the Message-ID of a delivery to
+            them. Anybody can forge the rest, so without proof nothing is done.
+    """
+    if not proven or kind not in {Kind.BOUNCE, Kind.COMPLAINT}:
+        return Consequence.KEEP
+    return {
+        ReplyClass.HARD: Consequence.SUPPRESS,
+        ReplyClass.TEMPORARY: Consequence.COUNT,
+        ReplyClass.POLICY: Consequence.ALERT,
+        ReplyClass.UNKNOWN: Consequence.KEEP,
+    }[verdict]

@@ -1,0 +1,1 @@
+"""Who hands chunks to workers: Procrastinate, or a local loop."""

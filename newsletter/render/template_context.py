@@ -1,0 +1,134 @@
+"""What stands around the article: gathered once, for the HTML and the text part alike."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from newsletter.content.model import PLACEHOLDERS, Audience, Block, CallToAction, Issue
+from newsletter.errors import InputError
+from newsletter.render.images import Gallery
+from newsletter.render.text_blocks import write_text_blocks
+from newsletter.settings.model import Settings
+
+HERO_WIDTH = 552
+"""CSS pixels between the card's sides, where they are closest."""
+
+UNSUBSCRIBE = PLACEHOLDERS - 1
+"""Number of the placeholder of the unsubscribe token."""
+
+WORDS_PER_MINUTE = 220
+"""Silent reading of non-fiction is 238 on average (Brysbaert 2019); ours has terms to take in."""
+
+_WORD = re.compile(r"\S*\w\S*")
+"""Not the marks of boxes, lists and headings."""
+
+_LINK = re.compile(r"(https?://|mailto:|tel:)", re.IGNORECASE)
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One variant's blocks, and the values that every template may use."""
+
+    blocks: tuple[Block, ...]
+    article_text: str
+    disclaimer: str
+    values: dict[str, object]
+
+
+def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
+    """Gather what a mail is made of.
+
+    Raises:
+        InputError: The hero cannot be used, or the disclaimer is not in the settings.
+    """
+    meta = issue.meta
+    blocks = tuple(_flat(issue))
+    text = write_text_blocks(blocks, issue.numbers)
+    line = issue.meta_lines.get("hero.image")
+    values: dict[str, object] = {
+        "publication": settings.publication,
+        "preheader": meta.preheader,
+        "title": meta.title,
+        "standfirst": meta.standfirst,
+        "author": meta.author,
+        "date": long_date(meta.date, meta.lang),
+        "minutes": max(1, -(-len(_WORD.findall(text)) // WORDS_PER_MINUTE)),
+        "hero": gallery.hang(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
+        "hero_alt": meta.hero.alt if meta.hero else "",
+        "action": _action(issue),
+        "phones": settings.publication.phones,
+        **_ways(issue, settings),
+    }
+    return Page(blocks, text, _disclaimer(issue, settings), values)
+
+
+def _ways(issue: Issue, settings: Settings) -> dict[str, str]:
+    """Where the footer leads: the reader's own pages, and those of everybody, empty if not on."""
+    public_url = settings.publication.public_url
+    token = issue.placeholder(UNSUBSCRIBE)
+    on_the_web = f"{public_url}/archive/{issue.meta.slug}" if settings.archive != "off" else ""
+    return {
+        "unsubscribe": f"{public_url}/u/{token}",
+        "preferences": f"{public_url}/p/{token}",
+        "on_the_web": on_the_web,
+        "join_url": settings.join_url,
+    }
+
+
+def long_date(day: datetime.date, lang: str) -> str:
+    """A date as English readers write it; elsewhere ISO 8601, which no one can misread."""
+    if lang.split("-", maxsplit=1)[0].lower() != "en":
+        return day.isoformat()
+    return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+
+
+def _action(issue: Issue) -> CallToAction | None:
+    action = issue.meta.call_to_action
+    if action and not _LINK.match(action.url) and not action.url.startswith(issue.prefix):
+        raise InputError(
+            "the button leads to no web page, mail address or number",
+            file=issue.path,
+            line=issue.meta_lines.get("call_to_action.url"),
+            fix="start its url with https://",
+        )
+    return action
+
+
+def _flat(issue: Issue) -> Iterator[Block]:
+    for block in issue.blocks:
+        if isinstance(block, Audience):
+            yield from block.blocks
+        else:
+            yield block
+
+
+def _disclaimer(issue: Issue, settings: Settings) -> str:
+    name = issue.meta.disclaimer or settings.publication.default_disclaimer
+    if not name:
+        return ""
+    if name not in settings.disclaimers:
+        raise InputError(
+            f"no disclaimer is called {name}",
+            file=issue.path,
+            line=issue.meta_lines.get("disclaimer"),
+            fix="write it under [disclaimers] in the settings",
+        )
+    return settings.disclaimers[name].strip()

@@ -1,0 +1,1 @@
+"""What an SMTP reply means for the recipient: hard, soft, block or unknown."""

@@ -1,0 +1,1 @@
+"""Pages for staff on loopback: the preview and the demonstration."""

@@ -1,0 +1,85 @@
+"""The articles on this machine, as the preview sees them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from newsletter.errors import NewsletterError
+from newsletter.settings.model import Settings
+from newsletter.studio.page import Preview
+
+Load = Callable[[Path], Preview]
+
+
+class Articles:
+    """Each article is compiled again only when something changed.
+
+    Args:
+        settings: Articles lie in `issues/` under its root.
+        issue: The only one to show; None shows all.
+        load: Reads, compiles and checks one article.
+    """
+
+    def __init__(self, settings: Settings, issue: Path | None, load: Load) -> None:
+        self._settings = settings
+        self._only = issue
+        self._load = load
+        self._lock = threading.Lock()
+        self._loaded: dict[str, tuple[str, Preview | NewsletterError]] = {}
+
+    def files(self) -> dict[str, Path]:
+        """Slug to file, by name."""
+        if self._only is not None:
+            return {self._only.stem: self._only}
+        return {file.stem: file for file in sorted((self._settings.root / "issues").glob("*.md"))}
+
+    def version(self, slug: str) -> str:
+        """A digest that changes with the article, what lies beside it, or any template."""
+        # Two levels beside the article and no hidden folder: it may lie in a project's root.
+        beside = self.files()[slug].parent
+        found = (beside.glob("*"), beside.glob("[!.]*/*"), self._settings.templates.rglob("*"))
+        files = sorted(file for places in found for file in places)
+        digest = hashlib.sha256()
+        for file in (*files, self._settings.root / "newsletter.toml"):
+            try:
+                stat = file.stat()
+            except OSError:
+                continue
+            digest.update(f"{file}\0{stat.st_mtime_ns}\0{stat.st_size}\0".encode())
+        return digest.hexdigest()
+
+    def preview(self, slug: str) -> Preview:
+        """The article, compiled.
+
+        Raises:
+            NewsletterError: It cannot be read or compiled just now.
+        """
+        with self._lock:
+            version = self.version(slug)
+            if self._loaded.get(slug, ("",))[0] != version:
+                self._loaded[slug] = version, self._try(slug)
+            result = self._loaded[slug][1]
+        if isinstance(result, NewsletterError):
+            raise result
+        return result
+
+    def _try(self, slug: str) -> Preview | NewsletterError:
+        try:
+            return self._load(self.files()[slug])
+        except NewsletterError as error:
+            return error
+
+    def picture(self, name: str) -> bytes | None:
+        """A picture of an article that is being looked at, if it is still the one compiled."""
+        for _, result in list(self._loaded.values()):
+            if isinstance(result, NewsletterError):
+                continue
+            for image in result.compiled.images:
+                file = self._settings.root / image.path
+                if f"{image.sha256}{image.suffix}" == name and file.is_file():
+                    data = file.read_bytes()
+                    return data if hashlib.sha256(data).hexdigest() == image.sha256 else None
+        return None

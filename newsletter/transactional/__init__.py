@@ -1,0 +1,1 @@
+"""Mail to one person who asked for it: confirmations and welcomes."""

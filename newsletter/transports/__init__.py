@@ -1,0 +1,1 @@
+"""Carriers of messages. To add one: docs/adding-a-transport.md."""

@@ -1,0 +1,1 @@
+"""Everything SendGrid: sending, events, the webhook, domain checks."""

@@ -1,0 +1,1 @@
+"""The `smtp` transport: a pool of pipelined connections to a relay."""

@@ -1,0 +1,1 @@
+"""The public pages: sign-up, confirm, unsubscribe, preferences, archive."""

@@ -1,0 +1,160 @@
+"""The pages that readers reach: leaving the list, pictures, health. No JavaScript, no cookie."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from newsletter.audience.keys import Keys
+from newsletter.audience.tokens import TokenSigner
+from newsletter.campaign.media import media_folder, read_media
+from newsletter.errors import UnavailableError
+from newsletter.settings.model import Settings
+from newsletter.store.engine import Store
+from newsletter.transactional.letters import Letters
+from newsletter.web.http.middleware import (
+    MAX_BODY_BYTES,
+    PAGE_POLICY,
+    AccessLog,
+    SecurityHeaders,
+    TooMuch,
+)
+from newsletter.web.metrics import Metrics
+from newsletter.web.public.archive import Archive
+from newsletter.web.public.confirm import Confirming
+from newsletter.web.public.context import Site
+from newsletter.web.public.media import media_route
+from newsletter.web.public.pages import Pages
+from newsletter.web.public.preferences import Preferences
+from newsletter.web.public.signup import Joining
+from newsletter.web.public.unsubscribe import Leaving
+from newsletter.web.webhook import Webhook
+
+log = logging.getLogger("newsletter.web")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
+    """The application behind ``public_url``.
+
+    Args:
+        store: The open database.
+        keys: Read the tokens in links, and hash addresses.
+        settings: The publication, its colours, and where pictures lie.
+    """
+    base = urlsplit(settings.publication.public_url).path.rstrip("/")
+    pages = Pages(settings, base=base)
+    signer = TokenSigner(keys)
+    letters = Letters(settings, pages.languages)
+    site = Site(settings, store, keys, signer, pages, letters)
+    metrics = Metrics(store)
+    leaving = Leaving(store, signer, pages, metrics)
+    confirming = Confirming(site)
+    preferences = Preferences(site)
+    media = media_folder(settings)
+    home = _home(settings, pages)
+    routes: list[BaseRoute] = [
+        Route("/", home),
+        Route("/u/{token}", leaving.ask, methods=["GET"]),
+        Route("/u/{token}", leaving.leave, methods=["POST"]),
+        Route("/u/{token}/undo", leaving.undo, methods=["POST"]),
+        Route("/u/{token}/reason", leaving.reason, methods=["POST"]),
+        Route("/p/{token}", preferences.show, methods=["GET"]),
+        Route("/p/{token}", preferences.change, methods=["POST"]),
+        *(_joining(site) if settings.join.topics else ()),
+        *(_archive(site) if settings.archive != "off" else ()),
+        Route("/confirm/{token}", confirming.ask, methods=["GET"]),
+        Route("/confirm/{token}", confirming.act, methods=["POST"]),
+        *([Webhook(store, keys, settings).route()] if settings.sendgrid.webhook_key else ()),
+        Route("/health", _health(store)),
+        metrics.route(public=settings.metrics),
+        media_route(lambda name: read_media(media / name)),
+        pages.route(),
+    ]
+    # Some proxies pass the path of `public_url` on, some take it off.
+    app = Starlette(
+        routes=[*routes, Route(base, home), Mount(base, routes=routes)] if base else routes,
+        middleware=[
+            Middleware(AccessLog, observe=metrics.request),
+            Middleware(SecurityHeaders, policy=PAGE_POLICY),
+            Middleware(TooMuch, explain=pages.explain),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
+        ],
+        exception_handlers={
+            HTTPException: pages.explain,
+            UnavailableError: _unavailable(pages),
+            500: pages.explain,
+        },
+        lifespan=site.retries.lifespan,
+    )
+    # It would lead to whatever host the request names.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _home(settings: Settings, pages: Pages) -> Handler:
+    """Where a person lands who typed the address alone: at what there is to see."""
+    to = "/archive" if settings.archive == "public" else "/join" if settings.join.topics else ""
+
+    async def home(request: Request) -> Response:
+        if to:
+            return RedirectResponse(f"{pages.base}{to}", 303)
+        return pages.respond("home.html", lang=pages.language(request))
+
+    return home
+
+
+def _joining(site: Site) -> list[BaseRoute]:
+    joining = Joining(site)
+    return [
+        Route("/join", joining.form, methods=["GET"]),
+        Route("/join", joining.join, methods=["POST"]),
+        Route("/join/sent", joining.sent),
+        Route("/api/join", joining.preflight, methods=["OPTIONS"]),
+        Route("/api/join", joining.join_by_json, methods=["POST"]),
+    ]
+
+
+def _archive(site: Site) -> list[BaseRoute]:
+    archive = Archive(site)
+    return [
+        Route("/archive", archive.index),
+        Route("/archive/feed.xml", archive.feed),
+        Route("/archive/{slug}", archive.article),
+    ]
+
+
+def _health(store: Store) -> Handler:
+    def ask_database() -> bool:
+        try:
+            with store.read() as connection:
+                connection.execute(text("SELECT 1"))
+        except UnavailableError:
+            return False
+        return True
+
+    async def health(_request: Request) -> Response:
+        answers = await run_in_threadpool(ask_database)
+        return PlainTextResponse(*("ok", 200) if answers else ("database unavailable", 503))
+
+    return health
+
+
+def _unavailable(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def explain(request: Request, error: Exception) -> Response:
+        log.error("unavailable", extra={"reason": str(error)})
+        return await pages.explain(request, HTTPException(503, headers={"Retry-After": "60"}))
+
+    return explain

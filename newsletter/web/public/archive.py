@@ -1,0 +1,143 @@
+"""Past issues on the web: what was sent, to be read, printed, linked to. Nothing of any reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+from markupsafe import Markup
+from sqlalchemy import Subquery, func, select
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.campaign.tables import compiled_issue
+from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.i18n.catalog import long_date
+from newsletter.render.codec import deserialize
+from newsletter.render.slots import preview_part
+from newsletter.web.public.context import Site
+
+IN_FEED = 20
+PUBLISHED = ("sending", "paused", "failed", "finished")
+"""States of a campaign whose readers may have its link. Cancelling takes an issue back."""
+_HEADERS = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language"}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One issue as it was sent last; times are RFC 3339."""
+
+    slug: str
+    lang: str
+    date: str
+    title: str
+    summary: str
+    html: str
+    author: str = ""
+    published: str = ""
+    updated: str = ""
+
+    def long_date(self, language: str) -> str:
+        """Its date in words."""
+        return long_date(date.fromisoformat(self.date), language)
+
+
+class Archive:
+    """``/archive``: the list, the articles, the feed."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def index(self, request: Request) -> Response:
+        """All of them, the newest first."""
+        issues = await run_in_threadpool(self._all)
+        pages = self._site.pages
+        answer = pages.respond("archive.html", lang=pages.language(request), issues=issues)
+        answer.headers.update(_HEADERS)
+        return answer
+
+    async def article(self, request: Request) -> Response:
+        """One of them."""
+        found = await run_in_threadpool(self._sent, request.path_params["slug"])
+        if not found:
+            raise HTTPException(404)
+        issue = found[0]
+        pages = self._site.pages
+        public_url = self._site.settings.publication.public_url
+        html = issue.html.replace(f"{public_url}/media/", f"{self._site.base}/media/")
+        answer = pages.respond(
+            "article.html",
+            lang=pages.language(request, issue.lang),
+            issue=issue,
+            html=Markup(html),  # noqa: S704 -- compiled, raw HTML off, and approved
+        )
+        answer.headers.update(_HEADERS)
+        return answer
+
+    async def feed(self, _request: Request) -> Response:
+        """The newest as an Atom feed (RFC 4287)."""
+        issues = (await run_in_threadpool(self._all))[:IN_FEED]
+        lang = self._site.settings.publication.language
+        updated = max((issue.updated for issue in issues), default=_rfc3339(0.0))
+        xml = self._site.pages.render("feed.xml", lang, issues=issues, updated=updated)
+        return Response(xml, media_type="application/atom+xml", headers=_HEADERS)
+
+    def _all(self) -> list[Past]:
+        return sorted(self._sent(), key=lambda issue: (issue.date, issue.published), reverse=True)
+
+    def _sent(self, slug: str = "") -> Sequence[Past]:
+        """Every issue, or that of one slug, as the latest campaign has it."""
+        began = _began()
+        at = func.coalesce(began.c.at, campaign.c.created_at)
+        sent = (
+            select(func.max(campaign.c.id).label("last"), func.min(at).label("published"))
+            .outerjoin(began, began.c.campaign_id == campaign.c.id)
+            .where(campaign.c.state.in_(PUBLISHED))
+            .group_by(campaign.c.slug)
+        )
+        if slug:
+            sent = sent.where(campaign.c.slug == slug)
+        latest = sent.subquery()
+        query = (
+            select(compiled_issue.c.payload, at.label("updated"), latest.c.published)
+            .join(campaign, campaign.c.digest == compiled_issue.c.digest)
+            .join(latest, latest.c.last == campaign.c.id)
+            .outerjoin(began, began.c.campaign_id == campaign.c.id)
+        )
+        with self._site.store.read() as connection:
+            rows = connection.execute(query).all()
+        return [_past(row.payload, row.published, row.updated) for row in rows]
+
+
+def _began() -> Subquery:
+    """When each campaign first sent: it may have been confirmed days before."""
+    return (
+        select(campaign_event.c.campaign_id, func.min(campaign_event.c.at).label("at"))
+        .where(campaign_event.c.to_state == "sending")
+        .group_by(campaign_event.c.campaign_id)
+        .subquery()
+    )
+
+
+@lru_cache(maxsize=256)
+def _past(payload: bytes, published: float, updated: float) -> Past:
+    compiled = deserialize(payload)
+    return Past(
+        slug=compiled.slug,
+        lang=compiled.lang,
+        date=compiled.date,
+        title=compiled.title,
+        summary=preview_part(compiled.variants[0].preheader, {}),
+        html=compiled.archive_html,
+        author=compiled.author,
+        published=_rfc3339(published),
+        updated=_rfc3339(updated),
+    )
+
+
+def _rfc3339(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

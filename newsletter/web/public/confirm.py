@@ -1,0 +1,269 @@
+"""Behind a mailed link: GET shows one button, POST does what the link is for, once."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.audience.address import address_hash, address_key, check_address
+from newsletter.audience.consent.action_links import find_link, spend
+from newsletter.audience.consent.double_opt_in import confirm_join, is_joined
+from newsletter.audience.consent.preferences import active_lists, change_address, gets_mail, reader
+from newsletter.audience.model import LinkAction, MailedLink, SuppressionReason, Token, TokenPurpose
+from newsletter.audience.subscribers import Consent, find
+from newsletter.audience.suppression import reasons
+from newsletter.campaign.subscriber_history import show
+from newsletter.database.erasure import erase
+from newsletter.errors import InputError
+from newsletter.transactional.texts import not_an_address, page_words
+from newsletter.web.http.middleware import from_own_page
+from newsletter.web.public.context import Site
+
+SOURCE = "mailed-link"
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One request to a link that is still good."""
+
+    request: Request
+    link: MailedLink
+    lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """What a press of the button did.
+
+    ``mailed``: they get mail now; ``new``: and did not get all of it before.
+    """
+
+    uid: int
+    mailed: bool
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a request stands that was not forgotten yet; ``blocked``: no mail may go."""
+
+    link: MailedLink
+    used: bool
+    joined: bool
+    blocked: bool
+
+
+class Confirming:
+    """``/confirm/{token}``."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def ask(self, request: Request) -> Response:
+        """The page with the one button. Changes nothing: scanners follow links."""
+        visit = await self._visit(request)
+        return visit if isinstance(visit, Response) else self._page(visit, {}, 200)
+
+    async def act(self, request: Request) -> Response:
+        """Do it."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        visit = await self._visit(request)
+        if isinstance(visit, Response):
+            return visit
+        match visit.link.action:
+            case LinkAction.JOIN:
+                return await self._join(visit)
+            case LinkAction.MOVE:
+                return await self._move(visit)
+            case LinkAction.ADDRESS:
+                return await self._change_address(visit)
+            case LinkAction.DATA:
+                return await self._give_data(visit)
+            case LinkAction.ERASE:
+                return await self._erase(visit)
+
+    async def _visit(self, request: Request) -> _Visit | Response:
+        pages = self._site.pages
+        ticket = self._site.signer.verify_ticket(request.path_params["token"])
+        if ticket is None:
+            return pages.respond("unknown_link.html", 404, lang=pages.language(request))
+
+        found = await run_in_threadpool(self._look, ticket.link_id)
+        if found is None:
+            return self._expired(pages.language(request))
+        link = found.link
+        lang = pages.language(request, link.details.get("language", ""))
+        visit = _Visit(request, link, lang)
+        if found.blocked:
+            return self._blocked(lang)
+        if found.joined:
+            # Who presses twice must not read that it did not work.
+            return self._done(visit)
+        if found.used or ticket.expires_at < time.time():
+            return self._expired(lang, link, used=found.used)
+        return visit
+
+    def _look(self, link_id: int) -> _Found | None:
+        with self._site.store.read() as connection:
+            unused = find_link(connection, link_id)
+            link = unused or find_link(connection, link_id, used=True)
+            if link is None:
+                return None
+            return _Found(
+                link,
+                used=unused is None,
+                joined=is_joined(connection, link_id) is not None,
+                blocked=link.action is LinkAction.JOIN and self._is_blocked(connection, link.email),
+            )
+
+    def _is_blocked(self, connection: Connection, email: str) -> bool:
+        """Whether a reason keeps mail from an address that joining does not end."""
+        found = reasons(connection, address_hash(address_key(email), self._site.keys))
+        return bool(found - {SuppressionReason.UNSUBSCRIBED})
+
+    async def _join(self, visit: _Visit) -> Response:
+        joined = await run_in_threadpool(self._confirm, visit.link)
+        if joined is None:
+            again = await self._visit(visit.request)
+            return again if isinstance(again, Response) else self._used(visit)
+        if not joined.mailed:
+            return self._blocked(visit.lang)
+        token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined.uid, 0))
+        answer = self._done(visit, preferences=f"{self._site.base}/p/{token}")
+        if joined.new and self._site.settings.join.welcome:
+            link = visit.link
+            answer.background = BackgroundTask(
+                self._site.welcome, joined.uid, link.email, link.details["lists"], visit.lang
+            )
+        return answer
+
+    def _confirm(self, link: MailedLink) -> _Joined | None:
+        """Put them on the lists; None when the link was used meanwhile."""
+        before = self._gets(link)
+        confirmed = confirm_join(self._site.store, link.id, self._site.keys)
+        if confirmed is None:
+            return None
+        with self._site.store.read() as connection:
+            mailed = gets_mail(connection, confirmed[1])
+        return _Joined(confirmed[1], mailed, new=mailed and not before)
+
+    def _gets(self, link: MailedLink) -> bool:
+        """Whether they get all already that they ask for."""
+        with self._site.store.read() as connection:
+            person = find(connection, link.email)
+            if person is None or reasons(connection, person.address_hash):
+                return False
+            return set(link.details["lists"]) <= active_lists(connection, person)
+
+    async def _move(self, visit: _Visit) -> Response:
+        fields = await visit.request.form(max_files=0, max_fields=10)
+        given = str(fields.get("email", ""))[:320].strip()
+        _ = self._site.pages.languages.plain(visit.lang)
+        try:
+            email = check_address(given)
+        except InputError:
+            message = not_an_address(_)
+            return self._page(visit, {"email": message}, 422, email=given)
+        if await self._spend(visit) is None:
+            return self._used(visit)
+        answer = self._done(visit)
+        answer.background = BackgroundTask(
+            self._site.mail_stranger,
+            LinkAction.ADDRESS,
+            email,
+            visit.lang,
+            uid=visit.link.subscriber_uid,
+            details={"language": visit.lang},
+        )
+        return answer
+
+    async def _change_address(self, visit: _Visit) -> Response:
+        def change() -> bool | None:
+            with self._site.store.write() as connection:
+                at = self._site.store.now(connection)
+                person = reader(connection, visit.link.subscriber_uid)
+                if spend(connection, visit.link.id, at) is None or person is None:
+                    return None
+                # The wish to get nothing would stay behind with the former address.
+                if SuppressionReason.UNSUBSCRIBED in reasons(connection, person.address_hash):
+                    return None
+                consent = Consent(SOURCE, at, evidence={"asked_at": visit.link.created_at})
+                return change_address(
+                    connection, person, visit.link.email, self._site.keys, consent
+                )
+
+        changed = await run_in_threadpool(change)
+        if changed is None:
+            return self._used(visit)
+        if not changed:
+            return self._site.pages.respond("address_taken.html", 409, lang=visit.lang)
+        return self._done(visit)
+
+    async def _give_data(self, visit: _Visit) -> Response:
+        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
+        if await self._spend(visit) is None:
+            return self._used(visit)
+        headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
+        text = json.dumps(known, ensure_ascii=False, indent=2)
+        return Response(text, media_type="application/json", headers=headers)
+
+    async def _erase(self, visit: _Visit) -> Response:
+        # Erasing takes the link away with all else: spent before, it would be lost if that failed.
+        await run_in_threadpool(
+            erase, self._site.store, visit.link.email, self._site.keys, by=SOURCE
+        )
+        return self._done(visit)
+
+    async def _spend(self, visit: _Visit) -> MailedLink | None:
+        def use() -> MailedLink | None:
+            with self._site.store.write() as connection:
+                return spend(connection, visit.link.id, self._site.store.now(connection))
+
+        return await run_in_threadpool(use)
+
+    def _page(
+        self, visit: _Visit, errors: dict[str, str], status: int, email: str = ""
+    ) -> Response:
+        return self._site.pages.respond(
+            "confirm.html",
+            status,
+            lang=visit.lang,
+            words=self._words(visit),
+            path=f"{self._site.base}/confirm/{visit.request.path_params['token']}",
+            asks=visit.link.action is LinkAction.MOVE,
+            email=email,
+            errors=errors,
+        )
+
+    def _done(self, visit: _Visit, preferences: str = "") -> Response:
+        words = self._words(visit)
+        return self._site.pages.respond(
+            "done.html", lang=visit.lang, words=words, preferences=preferences
+        )
+
+    def _words(self, visit: _Visit) -> dict[str, str]:
+        translate = self._site.pages.languages.markup(visit.lang)
+        return page_words(visit.link.action, translate, self._site.settings.publication.name)
+
+    def _blocked(self, lang: str) -> Response:
+        """To who has the mailbox the truth may be said: no mail comes, though they ask for it."""
+        return self._site.pages.respond("blocked.html", 409, lang=lang)
+
+    def _used(self, visit: _Visit) -> Response:
+        return self._expired(visit.lang, visit.link, used=True)
+
+    def _expired(
+        self, lang: str, link: MailedLink | None = None, *, used: bool = False
+    ) -> Response:
+        """Without ``link``, which is forgotten then, nobody knows what it was for."""
+        action = str(link.action) if link else ""
+        return self._site.pages.respond("expired.html", 410, lang=lang, action=action, used=used)

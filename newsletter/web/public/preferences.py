@@ -1,0 +1,205 @@
+"""What readers settle by themselves, from the link in every mail.
+
+Mail gets forwarded, so this link does only what is easily undone: topics, a pause. What shows or
+moves a reader's data goes by a fresh link to the address itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Row
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from newsletter.audience.consent.action_links import make_link
+from newsletter.audience.consent.preferences import (
+    active_lists,
+    active_titles,
+    choose,
+    pause,
+    reader,
+)
+from newsletter.audience.model import LinkAction, MailedLink, SuppressionReason, TokenPurpose
+from newsletter.audience.subscribers import Consent
+from newsletter.audience.suppression import reasons
+from newsletter.i18n.catalog import long_date
+from newsletter.settings.model import Topic
+from newsletter.web.http.middleware import from_own_page
+from newsletter.web.http.rate_limits import LINK_BY_READER, take
+from newsletter.web.public.context import LINK_LIFETIME_S, Site
+
+PAUSE_S = 30 * 86_400.0
+SOURCE = "preferences"
+_BY_MAIL = {
+    "move": LinkAction.MOVE,
+    "data": LinkAction.DATA,
+    "erase": LinkAction.ERASE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause.
+
+    ``active`` has the lists they get mail of, with their titles. ``left`` can be taken back by
+    joining again, what else is ``blocked`` cannot.
+    """
+
+    language: str
+    active: Mapping[str, str]
+    left: bool
+    blocked: bool
+    paused_until: float
+
+
+class Preferences:
+    """``/p/{token}``, with the token that unsubscribes."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def show(self, request: Request) -> Response:
+        """The page. Changes nothing."""
+        token = self._site.signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
+        pages = self._site.pages
+        if token and token.proof:
+            return pages.respond("proof.html", lang=pages.language(request))
+        found = await run_in_threadpool(self._standing, token.subscriber_uid) if token else None
+        if found is None:
+            return pages.respond("unknown_link.html", 404, lang=pages.language(request))
+        return self._page(request, found)
+
+    async def change(self, request: Request) -> Response:
+        """Do what one button says."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        text = request.path_params["token"]
+        token = self._site.signer.verify(text, TokenPurpose.UNSUBSCRIBE)
+        fields = await request.form(max_files=0, max_fields=100)
+        if token is None or token.proof:
+            return await self.show(request)
+        what = str(fields.get("do", ""))
+        if what in _BY_MAIL:
+            return await self._mail(request, token.subscriber_uid, _BY_MAIL[what])
+        topics = frozenset(str(name) for name in fields.getlist("topic"))
+        others = frozenset(str(name) for name in fields.getlist("other"))
+        saved = await run_in_threadpool(self._apply, token.subscriber_uid, what, topics, others)
+        return self._back(request, "saved" if saved else "")
+
+    def _apply(self, uid: int, what: str, topics: frozenset[str], others: frozenset[str]) -> bool:
+        """Do it; ``others`` are lists that nobody joins by themselves and this reader was shown.
+
+        Gives False where nothing may change, as on a page that was opened before they left."""
+        store = self._site.store
+        with store.write() as connection:
+            person = reader(connection, uid)
+            if person is None or reasons(connection, person.address_hash):
+                return False
+            now = store.now(connection)
+            consent = Consent(SOURCE, now)
+            if what == "topics":
+                offered = [topic.list for topic in self._site.settings.join.topics]
+                offered += sorted((others & active_lists(connection, person)) - set(offered))
+                choose(connection, person, topics, offered, consent)
+            elif what in {"pause", "resume"}:
+                until = now + PAUSE_S if what == "pause" else 0.0
+                pause(connection, person, until, consent)
+            else:
+                raise HTTPException(400)
+            return True
+
+    async def _mail(self, request: Request, uid: int, action: LinkAction) -> Response:
+        def make() -> tuple[MailedLink, str] | float | None:
+            store = self._site.store
+            with store.write() as connection:
+                person = reader(connection, uid)
+                if person is None:
+                    return None
+                now = store.now(connection)
+                who = str(uid)
+                if wait := take(connection, LINK_BY_READER, who, self._site.keys, now):
+                    return wait
+                return self._link(connection, person, action, now), person.language
+
+        await self._site.require_letter(action, self._site.pages.language(request))
+        made = await run_in_threadpool(make)
+        if made is None:
+            return await self.show(request)
+        if isinstance(made, float):
+            raise HTTPException(429, headers={"Retry-After": str(int(made) + 1)})
+        link, known = made
+        answer = self._back(request, "mailed")
+        lang = self._site.pages.language(request, known)
+        answer.background = BackgroundTask(self._site.send, link, lang)
+        return answer
+
+    def _link(
+        self,
+        connection: Connection,
+        person: Row[tuple[object, ...]],
+        action: LinkAction,
+        now: float,
+    ) -> MailedLink:
+        return make_link(
+            connection,
+            action,
+            str(person.email),
+            at=now,
+            lifetime=LINK_LIFETIME_S,
+            uid=int(person.uid),
+            details={"language": person.language},
+        )
+
+    def _standing(self, uid: int) -> Standing | None:
+        with self._site.store.read() as connection:
+            person = reader(connection, uid)
+            if person is None:
+                return None
+            now = self._site.store.now(connection)
+            found = reasons(connection, person.address_hash)
+            return Standing(
+                language=person.language,
+                active=active_titles(connection, person),
+                left=SuppressionReason.UNSUBSCRIBED in found,
+                blocked=bool(found - {SuppressionReason.UNSUBSCRIBED}),
+                paused_until=person.paused_until if person.paused_until > now else 0.0,
+            )
+
+    def _page(self, request: Request, standing: Standing) -> Response:
+        pages = self._site.pages
+        lang = pages.language(request, standing.language)
+        until = standing.paused_until
+        day = long_date(datetime.fromtimestamp(until, UTC).date(), lang) if until else ""
+        text = request.path_params["token"]
+        return pages.respond(
+            "preferences.html",
+            lang=lang,
+            topics=self._site.settings.join.topics,
+            others=self._others(standing),
+            active=standing.active,
+            left=standing.left,
+            blocked=standing.blocked,
+            paused_until=day,
+            notice=request.query_params.get("notice", ""),
+            path=f"{self._site.base}/p/{text}",
+            leave=f"{self._site.base}/u/{text}",
+        )
+
+    def _others(self, standing: Standing) -> list[Topic]:
+        """Lists that can be left here and not joined."""
+        joinable = {topic.list for topic in self._site.settings.join.topics}
+        return [
+            Topic(list=name, title=title)
+            for name, title in standing.active.items()
+            if name not in joinable
+        ]
+
+    def _back(self, request: Request, notice: str) -> Response:
+        path = f"{self._site.base}/p/{request.path_params['token']}"
+        return RedirectResponse(f"{path}?notice={notice}" if notice else path, 303)

@@ -1,0 +1,194 @@
+"""Joining the list: a form, a mail, and the same answer whoever's address it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from newsletter.audience.address import check_address
+from newsletter.audience.model import LinkAction
+from newsletter.errors import InputError
+from newsletter.i18n.catalog import Translate
+from newsletter.transactional.texts import not_an_address
+from newsletter.web.http.middleware import from_own_page
+from newsletter.web.http.rate_limits import FORM_BY_NETWORK, network_of, take
+from newsletter.web.public.context import Site
+
+MOST_FIELDS = 100
+LONGEST_ADDRESS = 320
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a visitor typed: an address, judged or not, and the lists."""
+
+    email: str
+    lists: tuple[str, ...]
+
+
+class Joining:
+    """``/join`` for people, ``/api/join`` for other web sites."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._topics = site.settings.join.topics
+
+    async def form(self, request: Request) -> Response:
+        """The empty form."""
+        return self._form(request, Wish("", ()), {}, 200)
+
+    async def join(self, request: Request) -> Response:
+        """Take the form; after it, a page that says the same to everybody."""
+        if not (from_own_page(request) or self._from_friend(request)):
+            raise HTTPException(403)
+        fields = await request.form(max_files=0, max_fields=MOST_FIELDS)
+        wish = self._wish(str(fields.get("email", "")), [str(t) for t in fields.getlist("topic")])
+        sent = RedirectResponse(f"{self._site.base}/join/sent", 303)
+        if fields.get("website"):
+            return sent
+        lang = self._site.pages.language(request)
+        errors = self._errors(wish, self._site.pages.languages.plain(lang))
+        if errors:
+            return self._form(request, wish, errors, 422)
+        await self._site.require_letter(LinkAction.JOIN, lang)
+        await self._count(request)
+        sent.background = self._invitation(wish, lang, "page")
+        return sent
+
+    async def sent(self, request: Request) -> Response:
+        """The page after the form."""
+        return self._site.pages.respond("join_sent.html", lang=self._site.pages.language(request))
+
+    async def preflight(self, request: Request) -> Response:
+        """CORS (Fetch Standard): which web sites may post JSON."""
+        if not self._from_friend(request):
+            raise HTTPException(403)
+        return Response(status_code=204, headers=self._cors(request))
+
+    async def join_by_json(self, request: Request) -> Response:
+        """The same for programs: ``{"email": …, "topics": […], "language": …}``."""
+        if not (from_own_page(request) or self._from_friend(request)):
+            raise HTTPException(403)
+        try:
+            return await self._take_json(request)
+        except HTTPException as refusal:
+            # Without CORS a script of the other site could not even see that it has to wait.
+            headers = self._cors(request) | dict(refusal.headers or {})
+            return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
+
+    async def _take_json(self, request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise HTTPException(415)
+        data = await _json_object(request)
+        topics = data.get("topics", [])
+        wish = self._wish(
+            str(data.get("email", "")), [str(t) for t in topics] if isinstance(topics, list) else []
+        )
+        lang = self._site.pages.language(request, str(data.get("language", "")))
+        errors = self._errors(wish, self._site.pages.languages.plain(lang))
+        headers = self._cors(request)
+        if errors:
+            return JSONResponse({"errors": errors}, 422, headers)
+        await self._site.require_letter(LinkAction.JOIN, lang)
+        await self._count(request)
+        background = self._invitation(wish, lang, "api")
+        return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
+
+    def _wish(self, email: str, lists: Sequence[str]) -> Wish:
+        offered = [topic.list for topic in self._topics]
+        if len(offered) == 1:
+            lists = offered
+        return Wish(email.strip()[:LONGEST_ADDRESS], tuple(n for n in offered if n in lists))
+
+    def _errors(self, wish: Wish, translate: Translate) -> dict[str, str]:
+        _ = translate
+        errors = {}
+        if not wish.email:
+            errors["email"] = _("Please enter your e-mail address.")
+        else:
+            try:
+                check_address(wish.email)
+            except InputError:
+                errors["email"] = not_an_address(_)
+        if not wish.lists:
+            errors["topics"] = _("Please choose at least one.")
+        return errors
+
+    def _form(self, request: Request, wish: Wish, errors: dict[str, str], status: int) -> Response:
+        lang = self._site.pages.language(request)
+        return self._site.pages.respond(
+            "join.html",
+            status,
+            lang=lang,
+            email=wish.email,
+            chosen=wish.lists,
+            errors=errors,
+            topics=self._topics,
+            wording=self._wording(lang),
+        )
+
+    def _wording(self, lang: str) -> str:
+        _ = self._site.pages.languages.plain(lang)
+        return _(
+            "With the button I ask for %(name)s by e-mail. I can leave at any time with one click.",
+            name=self._site.settings.publication.name,
+        )
+
+    def _invitation(self, wish: Wish, lang: str, source: str) -> BackgroundTask:
+        wording = self._wording(lang)
+        details = {
+            "lists": list(wish.lists),
+            "language": lang,
+            "source": source,
+            "wording": wording,
+            "wording_version": hashlib.sha256(wording.encode()).hexdigest()[:12],
+        }
+        email = check_address(wish.email)
+        mail = self._site.mail_stranger
+        return BackgroundTask(mail, LinkAction.JOIN, email, lang, uid=0, details=details)
+
+    async def _count(self, request: Request) -> None:
+        host = network_of(request.client.host if request.client else "")
+
+        def count() -> float:
+            with self._site.store.write() as connection:
+                now = self._site.store.now(connection)
+                return take(connection, FORM_BY_NETWORK, host, self._site.keys, now)
+
+        if wait := await run_in_threadpool(count):
+            raise HTTPException(429, headers={"Retry-After": str(math.ceil(wait))})
+
+    def _from_friend(self, request: Request) -> bool:
+        return request.headers.get("origin") in self._site.settings.join.allowed_origins
+
+    def _cors(self, request: Request) -> dict[str, str]:
+        if not self._from_friend(request):
+            return {}
+        return {
+            "Access-Control-Allow-Origin": request.headers["origin"],
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": "Content-Type",
+            "Access-Control-Expose-Headers": "Retry-After",
+            "Access-Control-Max-Age": "600",
+            "Vary": "Origin",
+        }
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    try:
+        data = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise HTTPException(400) from None
+    if not isinstance(data, dict):
+        raise HTTPException(400)
+    return data

@@ -1,0 +1,132 @@
+"""Leaving the list: one click for machines (RFC 8058), one button for people, and the way back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from newsletter.audience.consent.preferences import gets_mail, reader
+from newsletter.audience.consent.unsubscribe import (
+    LEAVING_REASONS,
+    Click,
+    note_reason,
+    resubscribe,
+    unsubscribe_all,
+)
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tokens import TokenSigner
+from newsletter.store.engine import Store
+from newsletter.web.http.group_commit import Together
+from newsletter.web.http.middleware import from_own_page
+from newsletter.web.metrics import Metrics
+from newsletter.web.public.pages import Pages
+
+MACHINE = "one-click"
+
+
+class Leaving:
+    """Unsubscribing and its undoing.
+
+    A token that does not verify gets one neutral page with status 404, for a GET and a POST alike:
+    it says nothing about anybody, and a self-test or a mail provider is never told "done" where
+    nothing was done.
+    """
+
+    def __init__(self, store: Store, signer: TokenSigner, pages: Pages, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._store = store
+        self._signer = signer
+        self._pages = pages
+        self._clicks = Together(partial(unsubscribe_all, store))
+
+    async def ask(self, request: Request) -> Response:
+        """The page with the one button. Changes nothing: scanners follow links."""
+        token = self._token(request)
+        return await self._answer(request, token, "unsubscribe.html", path=self._path(request))
+
+    async def leave(self, request: Request) -> Response:
+        """Unsubscribe at once (RFC 8058 section 3.2).
+
+        The URL alone says all: the body is read to the end, bounded, and not looked at. There is
+        no check of origin, no cookie, no redirect and no second question. Only a
+        browser gets a page to look at.
+        """
+        await _read_past(request)
+        token = self._token(request)
+        if token and not token.proof:
+            source = _source(request)
+            result = await self._clicks.do(Click(token, source))
+            if result.changed:
+                self._metrics.unsubscribed(source)
+            if source == MACHINE and "text/html" not in request.headers.get("accept", ""):
+                return PlainTextResponse("You are unsubscribed.\n")
+        return await self._answer(request, token, "unsubscribed.html", path=self._path(request))
+
+    async def undo(self, request: Request) -> Response:
+        """Take an unsubscribe back, from our own page only."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        await _read_past(request)
+        token = self._token(request)
+        if token:
+            result = await run_in_threadpool(resubscribe, self._store, token, "page")
+            token = token if result.known or result.proof else None
+        if token and not token.proof and not await run_in_threadpool(self._gets_mail, token):
+            # The page of preferences says where they stand, and how they come back.
+            path = f"{self._pages.base}/p/{request.path_params['token']}"
+            return RedirectResponse(path, 303)
+        return await self._answer(request, token, "undone.html", path=self._path(request))
+
+    async def reason(self, request: Request) -> Response:
+        """Write down why, for who likes to say."""
+        if not from_own_page(request):
+            raise HTTPException(403)
+        fields = await request.form(max_files=0, max_fields=10)
+        given = str(fields.get("reason", ""))
+        token = self._token(request)
+        if token and given in LEAVING_REASONS:
+            await run_in_threadpool(note_reason, self._store, token, given)
+        return await self._answer(request, token, "thanks.html", path=self._path(request))
+
+    def _gets_mail(self, token: Token) -> bool:
+        with self._store.read() as connection:
+            return gets_mail(connection, token.subscriber_uid)
+
+    def _path(self, request: Request) -> str:
+        return f"{self._pages.base}/u/{request.path_params['token']}"
+
+    def _token(self, request: Request) -> Token | None:
+        return self._signer.verify(request.path_params["token"], TokenPurpose.UNSUBSCRIBE)
+
+    async def _answer(
+        self, request: Request, token: Token | None, page: str, **values: Any
+    ) -> Response:
+        known = await run_in_threadpool(self._language, token) if token else ""
+        lang = self._pages.language(request, known)
+        if token is None:
+            return self._pages.respond("unknown_link.html", 404, lang=lang)
+        return self._pages.respond("proof.html" if token.proof else page, lang=lang, **values)
+
+    def _language(self, token: Token) -> str:
+        with self._store.read() as connection:
+            person = reader(connection, token.subscriber_uid)
+            return person.language if person else ""
+
+
+def _source(request: Request) -> str:
+    """Browsers send Fetch Metadata with our own button, mail providers' machines do not."""
+    return "page" if "sec-fetch-site" in request.headers else MACHINE
+
+
+async def _read_past(request: Request) -> None:
+    try:
+        async for _ in request.stream():
+            pass
+    except ClientDisconnect:
+        # Who hangs up after asking to leave has asked all the same.
+        return

@@ -1,0 +1,148 @@
+"""Mail that came back, from wherever it lies: what proves itself has its consequence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.audience.keys import Keys
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tokens import TokenSigner
+from newsletter.delivery.compose.composer import campaign_tag
+from newsletter.feedback.intake import Reader, Taken
+from newsletter.feedback.mailbox_files import read_messages
+from tests.integration.feedback.conftest import DIGEST, HOLD_AFTER, KEYS, SIGNER, Sent
+from tests.unit.delivery.issues import compiled, composer, reader
+
+OLD = Keys(b"the signing key before, 32 bytes", KEYS.suppression)
+NOW = Keys(KEYS.signing, KEYS.suppression, (OLD.signing,))
+
+
+def notice(
+    to: str = "bounces@news.clinic.example",
+    about: str = "reader2@mail.example",
+    said: str = "550 5.1.1 unknown user",
+    message_id: str = "",
+) -> bytes:
+    returned = f"Received: x\nMessage-ID: {message_id}\nSubject: News\n" if message_id else ""
+    return (
+        f"Delivered-To: {to}\nFrom: MAILER-DAEMON@mta.example\nSubject: failure notice\n\n"
+        f"Hi. This is the mail program at mta.example.\n\n<{about}>:\n"
+        f"Remote host said: {said}\n\n--- Below this line is a copy of the message.\n\n{returned}"
+    ).encode()
+
+
+def verp(sent: Sent, position: int, *, proof: bool = False, signer: TokenSigner = SIGNER) -> str:
+    token = Token(TokenPurpose.BOUNCE, proof, sent.row(position).subscriber_uid, 1)
+    return f"bounces+{signer.sign_local(token)}@news.clinic.example"
+
+
+def message_id(position: int, keys: Keys = KEYS) -> str:
+    seal = TokenSigner(keys).sign(Token(TokenPurpose.BOUNCE, False, 0, 1))
+    return f"<{campaign_tag(DIGEST, seal)}.{position}@clinic.example>"
+
+
+def read(sent: Sent, *messages: bytes, keys: Keys = NOW) -> Taken:
+    return Reader(sent.store, keys, hold_after=HOLD_AFTER).read(messages)
+
+
+def test_a_token_is_proof_whatever_address_the_notice_names(sent):
+    taken = read(sent, notice(verp(sent, 2), about="forwarded@elsewhere.example"))
+    assert (taken.events, taken.suppressed, taken.unverified) == ({"bounced": 1}, 1, 0)
+    assert sent.suppressed(2) == {"bounced"}
+
+
+@pytest.mark.parametrize("keys", [KEYS, OLD], ids=["this key", "a former key"])
+def test_so_is_the_message_id_of_a_delivery_to_that_address(sent, keys):
+    read(sent, notice(message_id=message_id(2, keys)))
+    assert sent.suppressed(2) == {"bounced"}
+
+
+def test_message_ids_are_what_the_composer_writes():
+    data = composer(compiled(), campaign_id=1, signer=SIGNER)(reader(3)).data
+    seal = SIGNER.sign(Token(TokenPurpose.BOUNCE, False, 0, 1))
+    expected = f"Message-ID: <{campaign_tag(compiled().digest, seal)}.3@clinic.example>\r\n"
+    assert expected.encode() in data
+
+
+def test_everything_else_is_kept_and_changes_nothing(sent):
+    stranger = TokenSigner(Keys(b"x" * 32, KEYS.suppression))
+    taken = read(
+        sent,
+        notice(),
+        notice(verp(sent, 2, proof=True)),
+        notice(verp(sent, 2, signer=stranger)),
+        notice(message_id=message_id(3)),
+        notice(message_id="<aaaaaaaaaaaaaaaaaaaaaaaa.2@clinic.example>"),
+    )
+    assert (taken.messages, taken.unverified, taken.suppressed) == (5, 5, 0)
+    assert not any(sent.suppressed(position) for position in (1, 2, 3))
+
+
+def test_a_complaint_and_a_wish_to_leave(sent):
+    arf = (
+        "From: fbl@provider.example\nSubject: complaint\nMIME-Version: 1.0\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
+        "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n"
+        "User-Agent: x\nOriginal-Rcpt-To: reader1@mail.example\n\n"
+        f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {message_id(1)}\n\nx\n--b--\n"
+    )
+    wish = (
+        "From: reader4@mail.example\nSubject: unsubscribe\n"
+        f"In-Reply-To: {message_id(4)}\n\nplease\n"
+    )
+    taken = read(sent, arf.encode(), wish.encode(), b"Subject: Hello\n\nA letter.\n")
+    assert taken.kinds == {"complaint": 2, "other": 1}
+    assert (sent.suppressed(1), sent.suppressed(4)) == ({"complained"}, {"unsubscribed"})
+
+
+def test_five_full_days_in_one_mailbox_count_as_five(sent):
+    full = [
+        f"Date: {day:02} Jan 2026 10:00:00 +0000\n".encode()
+        + notice(verp(sent, 2), said="452 4.2.2 mailbox full")
+        for day in range(1, 6)
+    ]
+    read(sent, *full[:4])
+    assert not sent.suppressed(2)
+    read(sent, *full)
+    assert sent.suppressed(2) == {"bounced"}
+
+
+def test_a_run_that_is_broken_off_is_made_whole_by_the_next(sent):
+    mails = [b"X-Number: %d\n" % n + notice(verp(sent, 1 + n % 4)) for n in range(150)]
+
+    def broken():
+        yield from mails[:120]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Reader(sent.store, KEYS, hold_after=0).read(broken())
+    assert sent.count() == 100
+    taken = read(sent, *mails)
+    assert (taken.repeated, sent.count()) == (100, 150)
+
+
+def test_a_message_is_the_same_wherever_it_lies(sent, tmp_path: Path):
+    mails = [notice(verp(sent, position)) for position in (1, 2, 3)]
+    mails[0] += b"\nFrom here on it is text\n"
+    maildir = tmp_path / "Maildir"
+    for folder in ("new", "cur", "tmp"):
+        (maildir / folder).mkdir(parents=True)
+    (maildir / "new" / "1.host").write_bytes(mails[0].replace(b"\n", b"\r\n"))
+    (maildir / "cur" / "2.host:2,S").write_bytes(mails[1])
+    (maildir / "cur" / "3.host:2,S").write_bytes(mails[2])
+    (maildir / "tmp" / "4.host").write_bytes(b"half a mess")
+    mbox = tmp_path / "mbox"
+    stamp = b"From MAILER-DAEMON Mon Jan  5 10:00:00 2026\n"
+    escaped = [mail.replace(b"\nFrom here", b"\n>From here") for mail in mails]
+    mbox.write_bytes(b"".join(stamp + mail + b"\n" for mail in escaped))
+    single = tmp_path / "one.eml"
+    single.write_bytes(mails[2])
+    before = sorted(path.name for path in maildir.rglob("*"))
+
+    assert read(sent, *read_messages(str(maildir))).suppressed == 3
+    again = read(sent, *read_messages(str(mbox)))
+    assert (again.messages, again.suppressed) == (3, 0)
+    assert read(sent, *read_messages(str(single))).repeated == 1
+    assert sorted(path.name for path in maildir.rglob("*")) == before

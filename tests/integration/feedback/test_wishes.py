@@ -1,0 +1,104 @@
+"""Readers who ask by mail to leave: taken at their word where they prove themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.audience.keys import Keys
+from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.tokens import TokenSigner
+from newsletter.feedback.open_requests import open_wishes
+from tests.integration.feedback.conftest import KEYS, SIGNER, Sent
+from tests.integration.feedback.test_mail import message_id, notice, read, verp
+
+STRANGER = TokenSigner(Keys(b"x" * 32, KEYS.suppression))
+
+
+def wish(
+    *, to: str = "news@clinic.example", subject: str = "Re: News", text: str = "", of: int = 9
+) -> bytes:
+    return (
+        f"Delivered-To: {to}\nFrom: Reader <reader{of}@mail.example>\nSubject: {subject}\n"
+        f"Date: Mon, 05 Jan 2026 10:00:00 +0000\n\n{text}\n"
+    ).encode()
+
+
+def token(sent: Sent, position: int, *, proof: bool = False, signer: TokenSigner = SIGNER) -> Token:
+    return Token(TokenPurpose.UNSUBSCRIBE, proof, sent.row(position).subscriber_uid, 1)
+
+
+def test_a_token_in_the_address_or_the_subject_is_enough(sent):
+    local, plain = SIGNER.sign_local(token(sent, 1)), SIGNER.sign(token(sent, 2))
+    taken = read(
+        sent,
+        wish(to=f"leave+{local.upper()}@clinic.example"),
+        wish(subject=f"unsubscribe {plain}"),
+        wish(subject=f"Unsubscribe: {SIGNER.sign_local(token(sent, 3))}"),
+    )
+    assert (taken.suppressed, taken.unverified, taken.asked_to_leave) == (3, 0, 0)
+    assert all(sent.suppressed(position) == {"unsubscribed"} for position in (1, 2, 3))
+
+
+def test_a_word_is_enough_at_the_readers_own_bounce_address_or_as_an_answer(sent):
+    answer = f"In-Reply-To: {message_id(2)}\n".encode() + wish(text="STOP\n\n> News", of=2)
+    taken = read(sent, wish(to=verp(sent, 1), text="please remove me"), answer)
+    assert taken.suppressed == 2
+    assert sent.suppressed(2) == {"unsubscribed"}
+
+
+def test_what_anybody_could_have_written_is_kept_counted_and_listed(sent):
+    forged = STRANGER.sign(token(sent, 1))
+    taken = read(
+        sent,
+        wish(subject="unsubscribe", of=1),
+        wish(subject=f"unsubscribe {forged}", of=2),
+        wish(subject=f"unsubscribe {SIGNER.sign(token(sent, 3, proof=True))}", of=3),
+        wish(text="Unsubscribe me from this list please.", of=4),
+        f"In-Reply-To: {message_id(5)}\n".encode() + wish(text="unsubscribe", of=6),
+    )
+    assert (taken.suppressed, taken.unverified, taken.asked_to_leave) == (0, 4, 4)
+    assert [each.email for each in open_wishes(sent.store)] == [
+        f"reader{of}@mail.example" for of in (1, 3, 4, 6)
+    ]
+    assert taken.kinds["other"] == 1, "a forged token is no wish that is recognised: a letter"
+
+
+def test_a_wish_is_off_the_list_once_its_address_is_suppressed(sent):
+    read(sent, wish(subject="unsubscribe", of=1))
+    read(sent, notice(verp(sent, 1)))
+    assert open_wishes(sent.store) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unsubscribe",
+        "Please unsubscribe.",
+        "Unsubscribe me from your mailing list, please",
+        "please remove me from this list",
+        "take me off the list",
+        "opt out",
+        "Bitte abmelden",
+        "Baja, por favor",
+        "me désabonner, merci",
+    ],
+)
+def test_a_wish_is_known_by_its_first_line(sent, text):
+    assert read(sent, wish(text=text)).asked_to_leave == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I unsubscribe my mother from the other list?",
+        "Please do not unsubscribe me.",
+        "I stopped the tablets after two weeks, was that right?",
+        "Please cancel, thanks",
+        "Quiero la baja por favor",
+        "Remove the appointment on Friday please",
+        "Thank you!\n\n> unsubscribe",
+        "",
+    ],
+)
+def test_a_letter_that_only_has_the_word_in_it_is_for_a_person(sent, text):
+    assert read(sent, wish(text=text)).kinds == {"other": 1}

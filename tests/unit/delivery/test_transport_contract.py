@@ -1,0 +1,125 @@
+"""What every transport promises to the runner, whatever it carries messages with."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from tests.unit.delivery.issues import compiled, composer, reader
+
+from newsletter.delivery.model import Delivery, Message, Outcome, Result, Transport
+from newsletter.errors import InputError
+from newsletter.settings.model import Sendgrid
+from newsletter.transports.file import OutboxTransport
+from newsletter.transports.memory import MemoryTransport
+from newsletter.transports.sendgrid.transport import SendgridTransport
+from tests.sendgrid_fake import KEY, sendgrid
+
+
+@contextmanager
+def over_sendgrid(_: Path) -> Iterator[Transport]:
+    with sendgrid() as server:
+        yield SendgridTransport(Sendgrid(host=server.url), SecretStr(KEY))
+
+
+Factory = Callable[[Path], AbstractContextManager[Transport]]
+TRANSPORTS: dict[str, Factory] = {
+    "memory": lambda _: nullcontext(MemoryTransport()),
+    "outbox": lambda folder: nullcontext(OutboxTransport(folder / "outbox")),
+    "sendgrid": over_sendgrid,
+}
+
+
+class Notes:
+    """A journal that remembers the order of its calls."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, int]] = []
+
+    def begun(self, position: int) -> None:
+        self.lines.append(("begun", position))
+
+    def replied(self, outcome: Outcome) -> None:
+        self.lines.append((outcome.result.value, outcome.position))
+
+
+class Broken(Notes):
+    """A journal on a full disk."""
+
+    def begun(self, position: int) -> None:
+        if position == 3:
+            raise OSError("no room for the sending journal")
+        super().begun(position)
+
+
+@pytest.fixture(params=sorted(TRANSPORTS))
+def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transport]:
+    with TRANSPORTS[request.param](tmp_path) as made:
+        yield made
+
+
+def deliver(transport: Transport, batch: list[Delivery], notes: Notes) -> list[Outcome]:
+    async def main() -> list[Outcome]:
+        outcomes = await transport.deliver(batch, composer(compiled()), notes)
+        await transport.close()
+        return outcomes
+
+    return asyncio.run(main())
+
+
+def test_one_outcome_for_each(transport: Transport) -> None:
+    outcomes = deliver(transport, [reader(n) for n in range(1, 21)], Notes())
+    assert sorted(outcome.position for outcome in outcomes) == list(range(1, 21))
+    assert {outcome.result for outcome in outcomes} == {Result.ACCEPTED}
+
+
+def test_each_body_is_announced_before_and_answered_after(transport: Transport) -> None:
+    notes = Notes()
+    deliver(transport, [reader(n) for n in range(1, 6)], notes)
+    for position in range(1, 6):
+        mine = [word for word, at in notes.lines if at == position]
+        assert mine == ["begun", "accepted"]
+
+
+def test_one_that_cannot_be_composed_fails_alone(transport: Transport) -> None:
+    bad = Delivery(7, 2, 1002, "two\r\n@mail.example", 0, {})
+    notes = Notes()
+    outcomes = deliver(transport, [reader(1), bad, reader(3)], notes)
+    results = {outcome.position: outcome.result for outcome in outcomes}
+    assert results == {1: Result.ACCEPTED, 2: Result.FAILED, 3: Result.ACCEPTED}
+    assert ("begun", 2) not in notes.lines
+
+
+def test_a_broken_journal_stops_it(transport: Transport) -> None:
+    with pytest.raises(OSError, match="no room"):
+        deliver(transport, [reader(n) for n in range(1, 6)], Broken())
+
+
+def test_an_empty_batch_is_no_work(transport: Transport) -> None:
+    assert deliver(transport, [], Notes()) == []
+
+
+def test_two_batches_may_be_under_way(transport: Transport) -> None:
+    async def main() -> list[list[Outcome]]:
+        compose = composer(compiled())
+        batches = ([reader(n) for n in range(1, 4)], [reader(n) for n in range(4, 7)])
+        calls = (transport.deliver(batch, compose, Notes()) for batch in batches)
+        found = await asyncio.gather(*calls)
+        await transport.close()
+        return list(found)
+
+    first, second = asyncio.run(main())
+    assert sorted(outcome.position for outcome in first) == [1, 2, 3]
+    assert sorted(outcome.position for outcome in second) == [4, 5, 6]
+
+
+def test_the_memory_transport_raises_what_it_is_told_to() -> None:
+    def refuse(_delivery: Delivery) -> Message:
+        raise InputError("no")
+
+    async def main() -> list[Outcome]:
+        return await MemoryTransport().deliver([reader()], refuse, Notes())
+
+    assert [outcome.result for outcome in asyncio.run(main())] == [Result.FAILED]

@@ -1,0 +1,92 @@
+"""Complaints, wishes to leave, and answers that no person wrote."""
+
+import pytest
+
+from newsletter.feedback.classify import classify
+from newsletter.feedback.model import Kind
+
+
+def feedback(kind: str) -> bytes:
+    return (
+        "From: feedback@provider.example\nContent-Type: multipart/report;"
+        " report-type=feedback-report; boundary=f\n\n--f\nContent-Type: message/feedback-report\n\n"
+        f"Feedback-Type: {kind}\nVersion: 1\nOriginal-Rcpt-To: anna@reader.example\n\n--f--\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("abuse", "hard"),
+        ("fraud", "hard"),
+        ("Opt-Out", "hard"),
+        ("auth-failure", "policy"),
+        ("virus", "policy"),
+        ("not-spam", "unknown"),
+        ("something-new", "unknown"),
+    ],
+)
+def test_only_a_readers_wish_suppresses(kind, verdict):
+    report = classify(feedback(kind))
+    assert report.kind is Kind.COMPLAINT
+    assert report.feedback_type == kind.lower()
+    assert [(r.address, r.verdict) for r in report.recipients] == [("anna@reader.example", verdict)]
+
+
+def test_a_feedback_report_sent_as_plain_text_is_read():
+    raw = feedback("abuse").replace(b"message/feedback-report", b"text/plain")
+    assert classify(raw).recipients == classify(feedback("abuse")).recipients
+
+
+def test_a_redacted_complaint_still_counts():
+    raw = feedback("abuse").replace(b"Original-Rcpt-To: anna@reader.example\n", b"")
+    report = classify(raw)
+    assert (report.kind, report.recipients) == (Kind.COMPLAINT, ())
+
+
+def test_a_complaint_without_the_format_names_its_reader():
+    raw = (
+        b"From: staff@provider.example\nSubject: complaint about message from 192.0.2.1\n"
+        b"Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: message/rfc822\n\n"
+        b"X-HmXmrOriginalRecipient: anna@reader.example\nSubject: Spring news\n\n--m--\n"
+    )
+    report = classify(raw)
+    assert report.kind is Kind.COMPLAINT
+    assert [r.address for r in report.recipients] == ["anna@reader.example"]
+
+
+def letter(*headers: str) -> bytes:
+    return "\n".join(("From: Anna <anna@reader.example>", *headers, "", "I am away.")).encode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Auto-Submitted: auto-replied",
+        "Auto-Submitted: auto-replied (vacation)",
+        "Precedence: auto_reply",
+        "X-Autoreply: yes",
+        "Subject: Automatic reply: Spring news",
+        "Subject: Re: Out of the office",
+        "Subject: =?utf-8?q?R=C3=A9ponse_automatique?= : absent",
+        "Subject: Abwesenheitsnotiz: Spring news",
+    ],
+)
+def test_responders_are_known(header):
+    assert classify(letter(header)).kind is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Subject: Spring news", "Auto-Submitted: no", "Auto-Submitted: auto-generated",
+     "Precedence: bulk", "Subject: Re: Automatic doors"],
+)  # fmt: skip
+def test_letters_are_none(header):
+    assert classify(letter(header)).kind is Kind.OTHER
+
+
+@pytest.mark.parametrize("subject", ["unsubscribe", "UNSUBSCRIBE ", "Unsubscribe"])
+def test_who_asks_to_leave_by_mail_is_heard(subject):
+    report = classify(letter(f"Subject: {subject}"))
+    assert (report.kind, report.feedback_type) == (Kind.COMPLAINT, "opt-out")
+    assert [r.address for r in report.recipients] == ["anna@reader.example"]

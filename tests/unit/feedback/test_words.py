@@ -1,0 +1,41 @@
+"""The words of servers, by what they mean. Said at RCPT, so that only the words decide.
+
+``words/dead.txt``: the reader is gone. ``words/full.txt``: their mailbox takes nothing just now.
+``words/alive.txt``: it is about us, a machine on the way, or says nothing about the reader.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.feedback.diagnostics import find_reply, judge
+
+WORDS = Path(__file__).parent / "words"
+DEAD, FULL, ALIVE = (
+    (WORDS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    for name in ("dead", "full", "alive")
+)
+
+
+def verdict(words: str) -> str:
+    return judge(find_reply(f"host said: {words} (in reply to RCPT TO command)"))
+
+
+@pytest.mark.parametrize("words", DEAD)
+def test_the_reader_is_gone(words):
+    assert verdict(words) == "hard"
+
+
+@pytest.mark.parametrize("words", FULL)
+def test_the_mailbox_takes_nothing_just_now(words):
+    assert verdict(words) == "temporary"
+
+
+@pytest.mark.parametrize("words", ALIVE)
+def test_nobody_is_gone(words):
+    assert verdict(words) != "hard"
+
+
+@pytest.mark.parametrize("words", [*DEAD, *FULL, *ALIVE])
+def test_before_the_recipient_was_named_nobody_is_gone(words):
+    assert judge(find_reply(f"{words} (in reply to MAIL FROM command)")) != "hard"
