@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sendgrid.helpers.eventwebhook import EventWebhook
-from tests.integration.feedback.conftest import KEYS, fill
 
 from newsletter.database.open import migrate
 from newsletter.settings.load import load_settings
@@ -27,6 +26,7 @@ from newsletter.settings.model import Sendgrid
 from newsletter.store.engine import sqlite_store
 from newsletter.transports.sendgrid.events import read_events
 from newsletter.web.public.app import public_app
+from tests.integration.feedback.conftest import KEYS, fill
 from tests.integration.web.conftest import Browser
 
 PEOPLE = 2000

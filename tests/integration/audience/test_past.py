@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
-from tests.integration.feedback.conftest import KEYS, Sent, fill
 
 from newsletter.audience.consent.preferences import change_address, pause
 from newsletter.audience.subscribers import Consent, find
@@ -17,6 +16,7 @@ from newsletter.delivery.ledger.tables import attempt, chunk, delivery
 from newsletter.feedback.event import EventKind
 from newsletter.smtp_replies.classify import ReplyClass
 from newsletter.store.engine import Store
+from tests.integration.feedback.conftest import KEYS, Sent, fill
 
 
 @pytest.fixture

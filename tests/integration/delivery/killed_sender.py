@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import make_url
-from tests.integration.delivery.campaigns import compose
 
 from newsletter.database.open import open_url
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result
 from newsletter.delivery.runner.runner import Limits, run_campaign
+from tests.integration.delivery.campaigns import compose
 
 CONNECTIONS = 3
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from tests.integration.delivery.campaigns import compose, counts, freeze, owner_died, set_state
 
 from newsletter.delivery.ledger import leases
 from newsletter.delivery.ledger.chunks import due_chunks, is_done, plan
@@ -22,6 +21,7 @@ from newsletter.delivery.runner.runner import Sending, claim_chunk, run_chunk
 from newsletter.errors import UnavailableError
 from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport
+from tests.integration.delivery.campaigns import compose, counts, freeze, owner_died, set_state
 
 POSTGRES = pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
-from tests.integration.delivery.campaigns import counts, freeze, run
 
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger import leases
@@ -15,6 +14,7 @@ from newsletter.delivery.ledger.tables import chunk
 from newsletter.delivery.model import Outcome, Result
 from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport
+from tests.integration.delivery.campaigns import counts, freeze, run
 
 HOUR, DAY = 3600, 86400
 MOVABLE = """

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select, update
-from tests.integration.delivery.campaigns import EAGER, freeze, run
 
 from newsletter.campaign.report.csv_rows import COLUMNS, write_csv
 from newsletter.delivery.ledger import statistics
@@ -17,6 +16,7 @@ from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.smtp_replies.classify import ReplyClass
 from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport, accept
+from tests.integration.delivery.campaigns import EAGER, freeze, run
 
 PEOPLE, SKIPPED = 120, 5
 NO_SUCH_USER = (550, "5.1.1", '5.1.1 =SUM(A1) says "no such user"')

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.integration.delivery.campaigns import counts, freeze, owner_died
-from tests.integration.delivery.killed_sender import CONNECTIONS
 
 from newsletter.store.engine import Store
+from tests.integration.delivery.campaigns import counts, freeze, owner_died
+from tests.integration.delivery.killed_sender import CONNECTIONS
 
 PEOPLE = 900
 ROOT = Path(__file__).parents[3]

@@ -4,16 +4,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, make_url, select, update
-from tests.integration.delivery.campaigns import (
-    chunk_states,
-    counts,
-    due_now,
-    freeze,
-    owner_died,
-    set_state,
-    suppress,
-    unsubscribe,
-)
 
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger import leases
@@ -28,6 +18,16 @@ from newsletter.delivery.ledger.tables import campaign, campaign_event, delivery
 from newsletter.delivery.model import Outcome, Result
 from newsletter.errors import RefusedError
 from newsletter.store.engine import Store
+from tests.integration.delivery.campaigns import (
+    chunk_states,
+    counts,
+    due_now,
+    freeze,
+    owner_died,
+    set_state,
+    suppress,
+    unsubscribe,
+)
 
 
 def claimed(store: Store, campaign_id: int) -> Lease:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import make_url
-from tests.integration.delivery.campaigns import counts, freeze, set_state, suppress, unsubscribe
 
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger.leases import claim, finish, offer, release
@@ -17,6 +16,7 @@ from newsletter.delivery.ledger.recover import recover, resolve
 from newsletter.delivery.ledger.retry import RetryPolicy
 from newsletter.delivery.model import Outcome, Result
 from newsletter.store.engine import Store, sqlite_store
+from tests.integration.delivery.campaigns import counts, freeze, set_state, suppress, unsubscribe
 
 PEOPLE = 8
 AGAIN_AT_ONCE = RetryPolicy(first_delay=0.0, longest_delay=0.0)

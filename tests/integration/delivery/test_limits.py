@@ -6,14 +6,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, make_url, select, update
-from tests.integration.delivery.campaigns import (
-    chunk_states,
-    compose,
-    counts,
-    freeze,
-    run,
-    set_state,
-)
 
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger.chunks import plan
@@ -32,6 +24,14 @@ from newsletter.delivery.runner.circuit_breaker import HoldRule
 from newsletter.delivery.runner.runner import Limits, run_campaign
 from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport, accept
+from tests.integration.delivery.campaigns import (
+    chunk_states,
+    compose,
+    counts,
+    freeze,
+    run,
+    set_state,
+)
 
 
 def limited(**rates: object) -> Limits:

@@ -7,18 +7,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import make_url, update
-from tests.integration.delivery.campaigns import (
-    AT_ONCE,
-    EAGER,
-    compose,
-    counts,
-    due_now,
-    freeze,
-    owner_died,
-    run,
-    set_state,
-    suppress,
-)
 
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger.journal import FileJournal
@@ -31,6 +19,18 @@ from newsletter.delivery.runner.runner import Limits, run_campaign
 from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport, accept
+from tests.integration.delivery.campaigns import (
+    AT_ONCE,
+    EAGER,
+    compose,
+    counts,
+    due_now,
+    freeze,
+    owner_died,
+    run,
+    set_state,
+    suppress,
+)
 
 
 def sent(transport: MemoryTransport) -> list[int]:

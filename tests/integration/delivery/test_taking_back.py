@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from tests.integration.delivery.campaigns import NOW, counts, freeze, owner_died
 
 from newsletter.delivery.ledger import leases
 from newsletter.delivery.ledger.journal import FileJournal
@@ -12,6 +11,7 @@ from newsletter.delivery.ledger.recover import recover
 from newsletter.delivery.ledger.tables import chunk
 from newsletter.delivery.model import Outcome, Result
 from newsletter.store.engine import Store
+from tests.integration.delivery.campaigns import NOW, counts, freeze, owner_died
 
 
 @pytest.mark.parametrize("store_url", ["postgres"], indirect=True)

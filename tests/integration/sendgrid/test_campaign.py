@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.integration.delivery.campaigns import EAGER, counts, freeze
 
 from newsletter.delivery.runner.runner import run_campaign
 from newsletter.errors import UnavailableError
 from newsletter.store.engine import Store
+from tests.integration.delivery.campaigns import EAGER, counts, freeze
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Bench
 from tests.sendgrid_fake import FakeSendGrid, Fault, refusal

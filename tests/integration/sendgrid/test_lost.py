@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.delivery.issues import compiled, composer
 
 from newsletter.delivery.ledger.journal import Evidence, FileJournal, own_evidence
 from newsletter.delivery.model import Origin, Outcome, Result
@@ -16,6 +15,7 @@ from newsletter.settings.model import Sendgrid
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Bench, Log, readers, results
 from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
+from tests.unit.delivery.issues import compiled, composer
 
 
 @pytest.mark.parametrize("taken", [False, True])

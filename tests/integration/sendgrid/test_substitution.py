@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.unit.delivery.issues import SIGNER, UNSUBSCRIBE, compiled, composer, name
 
 from newsletter.audience.keys import Keys
 from newsletter.audience.model import Token, TokenPurpose
@@ -17,6 +16,7 @@ from newsletter.render.slots import preview_part
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import readers
 from tests.sendgrid_fake import FakeSendGrid
+from tests.unit.delivery.issues import SIGNER, UNSUBSCRIBE, compiled, composer, name
 
 SITE = Slot("site", SlotKind.URL, "https://clinic.example/")
 SITE_TEXT = Slot("site", SlotKind.TEXT_URL, "https://clinic.example/")

@@ -1,10 +1,10 @@
 """What a person is shown before a send."""
 
 import pytest
-from tests.unit.delivery.issues import SENDER, CompiledIssue, compiled
 
 from newsletter.cli.campaign_view import show_variants
 from newsletter.render.model import Part, Variant
+from tests.unit.delivery.issues import SENDER, CompiledIssue, compiled
 
 
 def test_each_text_says_how_many_get_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,6 @@ import fast_mail_parser
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.unit.delivery.issues import SENDER, SIGNER, UNSUBSCRIBE, compiled, composer, name, reader
 
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.delivery.model import Delivery
@@ -19,6 +18,7 @@ from newsletter.errors import InputError
 from newsletter.render.model import UNSUBSCRIBE_TOKEN, Part, Sender, SlotKind
 from newsletter.render.slots import preview_part
 from tests.golden import check_golden
+from tests.unit.delivery.issues import SENDER, SIGNER, UNSUBSCRIBE, compiled, composer, name, reader
 
 HOSTILE = [*"\"'<>=.,&\\\n\0é😀", "=?utf-8?q?", "?=", "\r\n", "From ", "  ", "\u202eمرحبا"]
 HOSTILE += ["\r\n.\r\n", "\nBcc: x@y.example", "=?utf-8?b?eA==?=", "a" * 80]

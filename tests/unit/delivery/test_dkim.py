@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.delivery.issues import SENDER, compiled, composer, name, reader
 
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result
 from newsletter.errors import InputError
 from newsletter.render.model import Part, SlotKind
 from newsletter.settings.model import Dkim
 from newsletter.transports.dkim import DkimSigner, SigningTransport, load_signer
+from tests.unit.delivery.issues import SENDER, compiled, composer, name, reader
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ED25519 = ed25519.Ed25519PrivateKey.generate()

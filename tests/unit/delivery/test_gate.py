@@ -4,13 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.unit.delivery.issues import compiled, composer, reader
 
 from newsletter.delivery.compose.substitutions import Personalize
 from newsletter.delivery.model import Delivery, Message, Outcome, Result, Transport
 from newsletter.delivery.runner.gate import gate
 from newsletter.transports.file import OutboxTransport
 from newsletter.transports.memory import MemoryTransport
+from tests.unit.delivery.issues import compiled, composer, reader
 
 
 class Notes:

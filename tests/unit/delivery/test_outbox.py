@@ -7,13 +7,13 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from tests.unit.delivery.issues import compiled, composer, reader
-from tests.unit.delivery.test_transport_contract import Notes
 
 from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.errors import UnavailableError
 from newsletter.transports.file import OutboxTransport
 from tests.golden import check_golden
+from tests.unit.delivery.issues import compiled, composer, reader
+from tests.unit.delivery.test_transport_contract import Notes
 
 
 def write(folder: Path, batch: list[Delivery], *, fresh: bool = False) -> list[Outcome]:

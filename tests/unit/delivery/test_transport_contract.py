@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from tests.unit.delivery.issues import compiled, composer, reader
 
 from newsletter.delivery.model import Delivery, Message, Outcome, Result, Transport
 from newsletter.errors import InputError
@@ -16,6 +15,7 @@ from newsletter.transports.file import OutboxTransport
 from newsletter.transports.memory import MemoryTransport
 from newsletter.transports.sendgrid.transport import SendgridTransport
 from tests.sendgrid_fake import KEY, sendgrid
+from tests.unit.delivery.issues import compiled, composer, reader
 
 
 @contextmanager
