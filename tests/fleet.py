@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger.chunks import plan
-from newsletter.delivery.ledger.outcomes import Fate, outcomes
+from newsletter.delivery.ledger.outcomes import DeliveryOutcome, delivery_outcomes
 from newsletter.delivery.ledger.tables import chunk
 from newsletter.store.engine import Store, connect
 from tests.receiver import Receiver
@@ -153,10 +153,10 @@ class Fleet:
         finally:
             opened.close()
 
-    def fates(self) -> list[Fate]:
+    def fates(self) -> list[DeliveryOutcome]:
         """What the ledger says of each reader."""
         with self.store() as store, store.read() as connection:
-            return list(outcomes(connection, 1))
+            return list(delivery_outcomes(connection, 1))
 
     def check(self, *, kills: int = 0) -> None:
         """Hold the ledger against the receiver, reader by reader.

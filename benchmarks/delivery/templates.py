@@ -8,7 +8,7 @@ from benchmarks.delivery.people import person
 from benchmarks.delivery.project import Project
 from newsletter.audience.keys import Keys
 from newsletter.audience.tokens import TokenSigner
-from newsletter.campaign.build import prepare
+from newsletter.campaign.build import build
 from newsletter.delivery.compose.composer import Composer
 from newsletter.delivery.model import Delivery
 from newsletter.render.model import Part
@@ -22,7 +22,7 @@ def write_templates(project: Project, folder: Path) -> tuple[int, int]:
         Octets of the HTML part, and of the whole message as it goes over the wire.
     """
     settings = load_settings(project.folder / "newsletter.toml")
-    compiled = prepare(project.issue, settings).compiled
+    compiled = build(project.issue, settings).compiled
     variant = compiled.variants[0]
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("subject", "text", "html"):

@@ -48,7 +48,7 @@ class Token(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class LinkToken:
     """What a link says that was mailed to prove an address: ``expires_at`` is in Unix seconds."""
 
     link_id: int
@@ -68,7 +68,7 @@ class LinkAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MailedLink:
+class ActionLink:
     """A request that waits for its reader's button.
 
     ``email`` is where the link went, ``subscriber_uid`` whom it changes (0: nobody yet), times are

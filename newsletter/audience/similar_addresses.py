@@ -20,7 +20,7 @@ _ALIKE = 0.93
 _SHOWN = 3
 
 
-def near_addresses(store: Store, email: str) -> list[str]:
+def similar_addresses(store: Store, email: str) -> list[str]:
     """The few subscribers' addresses that are most like this one, the nearest first.
 
     They begin alike or have the same part before the ``@``, and are about as long: with a million

@@ -16,7 +16,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from newsletter.audience.keys import derive
-from newsletter.audience.model import Ticket, Token, TokenPurpose
+from newsletter.audience.model import LinkToken, Token, TokenPurpose
 
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
@@ -74,16 +74,16 @@ class TokenSigner:
             return None
         return Token(*meaning, subscriber_uid, campaign_id)
 
-    def sign_ticket(self, ticket: Ticket) -> str:
+    def sign_ticket(self, ticket: LinkToken) -> str:
         """The token of a mailed link, as 32 URL-safe characters. Raises: as `sign`."""
         return self.sign(Token(TokenPurpose.CONFIRM, False, ticket.link_id, ticket.expires_at))
 
-    def verify_ticket(self, text: str) -> Ticket | None:
+    def verify_ticket(self, text: str) -> LinkToken | None:
         """What a mailed link says, expired or not; None for a wrong, forged or foreign one."""
         token = self.verify(text, TokenPurpose.CONFIRM)
         if token is None or token.proof:
             return None
-        return Ticket(token.subscriber_uid, token.campaign_id)
+        return LinkToken(token.subscriber_uid, token.campaign_id)
 
     def _signed(self, token: Token) -> bytes:
         kind = _KINDS[token.purpose, token.proof]

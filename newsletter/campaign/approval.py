@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, insert, or_, select
 
-from newsletter.campaign.build import Prepared
-from newsletter.campaign.context import Desk
+from newsletter.campaign.build import BuiltIssue
+from newsletter.campaign.context import AppContext
 from newsletter.campaign.media import save_media
 from newsletter.campaign.tables import approval, compiled_issue
 from newsletter.check.model import Severity
@@ -15,14 +15,14 @@ from newsletter.errors import InputError, RefusedError
 from newsletter.render.codec import deserialize, serialize
 from newsletter.render.model import CompiledIssue
 from newsletter.settings.model import Settings
-from newsletter.store.engine import serialise
+from newsletter.store.engine import advisory_lock
 
 ANY_AUDIENCE = "*"
 
 
 def approve(
-    desk: Desk,
-    prepared: Prepared,
+    desk: AppContext,
+    prepared: BuiltIssue,
     *,
     audience: str = ANY_AUDIENCE,
     waivers: Mapping[str, str] | None = None,
@@ -68,7 +68,7 @@ def approve(
         return len(approvers(connection, prepared.compiled.digest, audience))
 
 
-def _check_waivers(prepared: Prepared, waivers: Mapping[str, str]) -> None:
+def _check_waivers(prepared: BuiltIssue, waivers: Mapping[str, str]) -> None:
     warnings = {f.rule for f in prepared.findings if f.severity is Severity.WARNING}
     for rule, reason in waivers.items():
         if rule not in warnings:
@@ -126,7 +126,7 @@ def require(
 
 def keep(connection: Connection, compiled: CompiledIssue, now: float) -> None:
     """Store a compiled issue under its digest, once."""
-    serialise(connection, f"issue {compiled.slug}")
+    advisory_lock(connection, f"issue {compiled.slug}")
     known = connection.execute(
         select(compiled_issue.c.digest).where(compiled_issue.c.digest == compiled.digest)
     ).first()

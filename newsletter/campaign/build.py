@@ -15,7 +15,7 @@ from newsletter.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class BuiltIssue:
     """An article with what it compiled to and what the checks say of it."""
 
     issue: Issue
@@ -28,14 +28,14 @@ class Prepared:
         return [f for f in self.findings if f.severity is Severity.BLOCKER]
 
 
-def prepare(
+def build(
     path: Path,
     settings: Settings,
     *,
     columns: frozenset[str] | None = None,
     live: bool = False,
     lists: frozenset[str] | None = None,
-) -> Prepared:
+) -> BuiltIssue:
     """Read, compile and check one article.
 
     Args:
@@ -50,4 +50,4 @@ def prepare(
     issue = read_issue(path, root=settings.root)
     compiled = compile_issue(issue, settings)
     findings = run_checks(issue, compiled, settings, columns=columns, live=live, lists=lists)
-    return Prepared(issue, compiled, findings)
+    return BuiltIssue(issue, compiled, findings)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from newsletter.campaign.context import Desk
+from newsletter.campaign.context import AppContext
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.outcomes import Tally, latest_attempts, tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes, latest_attempts
 from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.delivery.model import Result
 from newsletter.delivery.runner.circuit_breaker import SYSTEM
@@ -29,7 +29,9 @@ FEW = 2
 log = logging.getLogger(__name__)
 
 
-def end_done(desk: Desk, campaign_id: int | None = None, *, by: str = SYSTEM) -> list[int]:
+def complete_finished(
+    desk: AppContext, campaign_id: int | None = None, *, by: str = SYSTEM
+) -> list[int]:
     """End campaigns all of whose deliveries are final. Any number of processes may do so at once.
 
     Args:
@@ -40,20 +42,20 @@ def end_done(desk: Desk, campaign_id: int | None = None, *, by: str = SYSTEM) ->
     """
     ended = []
     for each in states.done(desk.store, campaign_id):
-        note = take_in_refusals(desk, each)
+        note = suppress_refused(desk, each)
         if states.finish(desk.store, each, by=by, note=note):
             ended.append(each)
     return ended
 
 
-def take_in_refusals(desk: Desk, campaign_id: int) -> str:
+def suppress_refused(desk: AppContext, campaign_id: int) -> str:
     """Suppress who is dead, unless they are too many; gives what a person should know of it.
 
     Taken in twice, it changes nothing.
     """
     with desk.store.read() as connection:
         refused = list(_refusals(connection, campaign_id))
-        counts = tally(connection, campaign_id) if refused else Tally()
+        counts = count_outcomes(connection, campaign_id) if refused else OutcomeCounts()
     mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
     dead = sum(each.verdict is ReplyClass.HARD for each in refused)
     if dead > max(FEW, BELIEVED * mailed):

@@ -11,7 +11,7 @@ from newsletter.store.engine import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AppContext:
     """Settings, an open database, the keys, and who is working."""
 
     settings: Settings

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from newsletter.campaign.completion import take_in_refusals
-from newsletter.campaign.context import Desk
-from newsletter.campaign.launch import look_after_the_dead
+from newsletter.campaign.completion import suppress_refused
+from newsletter.campaign.context import AppContext
+from newsletter.campaign.launch import recover_dead_senders
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.outcomes import CANCELLED, under_way
 from newsletter.delivery.ledger.recover import resolve
 from newsletter.delivery.ledger.requeue import due_now, put_back
-from newsletter.delivery.ledger.uncertain import Doubt, doubts
+from newsletter.delivery.ledger.uncertain import UncertainDelivery, uncertain_deliveries
 from newsletter.delivery.model import Result
 from newsletter.errors import InputError, RefusedError
 from newsletter.feedback.apply import settle_known
@@ -30,7 +30,7 @@ ANSWERS = {
 """What a person can say of an uncertain delivery."""
 
 
-def halt(desk: Desk, campaign_id: int, to: str) -> tuple[Status, int]:
+def halt(desk: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
     """Pause or cancel a campaign: nothing more is offered from now on.
 
     Args:
@@ -45,7 +45,7 @@ def halt(desk: Desk, campaign_id: int, to: str) -> tuple[Status, int]:
         RefusedError: It is in no state from which it could.
     """
     with desk.store.write() as connection:
-        states.move(connection, campaign_id, to, by=desk.by, now=desk.store.now(connection))
+        states.transition(connection, campaign_id, to, by=desk.by, now=desk.store.now(connection))
     give_up = time.monotonic() + SETTLED_S
     while True:
         with desk.store.read() as connection:
@@ -55,11 +55,11 @@ def halt(desk: Desk, campaign_id: int, to: str) -> tuple[Status, int]:
             break
         time.sleep(LOOK_S)
     if to == CANCELLED:
-        take_in_refusals(desk, campaign_id)
+        suppress_refused(desk, campaign_id)
     return found, left
 
 
-def retry(desk: Desk, campaign_id: int) -> Status:
+def retry(desk: AppContext, campaign_id: int) -> Status:
     """Let every deferred delivery be due at once.
 
     Raises:
@@ -74,7 +74,7 @@ def retry(desk: Desk, campaign_id: int) -> Status:
         return found
 
 
-def retry_failed(desk: Desk, campaign_id: int, reason: str) -> int:
+def retry_failed(desk: AppContext, campaign_id: int, reason: str) -> int:
     """Put every failed delivery back into the queue, because a person says so.
 
     Returns:
@@ -93,7 +93,7 @@ def retry_failed(desk: Desk, campaign_id: int, reason: str) -> int:
         return put_back(connection, campaign_id, now, note=note)
 
 
-def uncertain(desk: Desk, campaign_id: int) -> list[Doubt]:
+def uncertain(desk: AppContext, campaign_id: int) -> list[UncertainDelivery]:
     """The uncertain deliveries, after whatever a dead sender left was looked at.
 
     Raises:
@@ -103,11 +103,11 @@ def uncertain(desk: Desk, campaign_id: int) -> list[Doubt]:
         status(connection, campaign_id)
     _look(desk, campaign_id)
     with desk.store.read() as connection:
-        return doubts(connection, campaign_id)
+        return uncertain_deliveries(connection, campaign_id)
 
 
-def settle(
-    desk: Desk, campaign_id: int, answer: str, positions: Sequence[int], reason: str
+def resolve_uncertain(
+    desk: AppContext, campaign_id: int, answer: str, positions: Sequence[int], reason: str
 ) -> list[int]:
     """Say what became of uncertain deliveries, because a person knows.
 
@@ -136,20 +136,20 @@ def settle(
     return [position for position in positions if position not in known]
 
 
-def _reopen(desk: Desk, campaign_id: int, reason: str) -> None:
+def _reopen(desk: AppContext, campaign_id: int, reason: str) -> None:
     """Before, so that nothing is put back where it would stay; after, if it finished between."""
     with desk.store.write() as connection:
         now = desk.store.now(connection)
         states.reopen(connection, campaign_id, by=desk.by, now=now, note=f"again: {reason}")
 
 
-def _look(desk: Desk, campaign_id: int) -> None:
+def _look(desk: AppContext, campaign_id: int) -> None:
     """Settle what dead senders left; then what is reported."""
-    look_after_the_dead(desk)
+    recover_dead_senders(desk)
     settle_known(desk.store, campaign_id)
 
 
-def _note(desk: Desk, reason: str) -> str:
+def _note(desk: AppContext, reason: str) -> str:
     if not reason.strip():
         raise InputError("why?", fix="--reason TEXT: it is kept with each of them")
     return f"{desk.by}: {reason.strip()}"

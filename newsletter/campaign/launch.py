@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from newsletter.audience.keys import check_suppression_key
 from newsletter.campaign import approval, preflight, schedule
-from newsletter.campaign.context import Desk
-from newsletter.campaign.snapshot import Audience, freeze
+from newsletter.campaign.context import AppContext
+from newsletter.campaign.snapshot import AudienceSelection, take_snapshot
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.chunks import plan
@@ -30,7 +30,7 @@ from newsletter.store.engine import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class PendingCampaign:
     """A campaign whose audience is frozen and whose preflight passed.
 
     ``created_at`` (Unix seconds) tells it from one that took its number after it was discarded.
@@ -48,14 +48,14 @@ class Opened:
 
 
 def open_campaign(
-    desk: Desk,
+    desk: AppContext,
     compiled: CompiledIssue,
-    audience: Audience,
+    audience: AudienceSelection,
     *,
     again_reason: str = "",
     not_before: float = 0.0,
     live: bool,
-) -> Opened:
+) -> PendingCampaign:
     """Find the campaign of this issue, list and segment, or freeze its audience in a new one.
 
     Args:
@@ -70,13 +70,13 @@ def open_campaign(
     """
     check_suppression_key(desk.store, desk.keys)
     if live:
-        look_after_the_dead(desk)
+        recover_dead_senders(desk)
     with desk.store.write() as connection:
-        states.one_at_a_time(connection, compiled.slug)
+        states.lock_issue(connection, compiled.slug)
         _forget_unconfirmed(connection, compiled, audience)
         found = _existing(connection, compiled, audience, again_reason, live=live)
         if found is not None:
-            return Opened(
+            return PendingCampaign(
                 status(connection, found.id),
                 approval.load(connection, found.digest),
                 continuing=True,
@@ -88,12 +88,14 @@ def open_campaign(
         now = desk.store.now(connection)
         campaign_id = _create(connection, desk, compiled, audience, again_reason, now)
         again = bool(again_reason)
-        freeze(connection, campaign_id, audience, compiled, again=again, at=not_before)
+        take_snapshot(connection, campaign_id, audience, compiled, again=again, at=not_before)
         preflight.require_merge_values(connection, compiled, campaign_id)
-        return Opened(status(connection, campaign_id), compiled, continuing=False, created_at=now)
+        return PendingCampaign(
+            status(connection, campaign_id), compiled, continuing=False, created_at=now
+        )
 
 
-def look_after_the_dead(desk: Desk) -> None:
+def recover_dead_senders(desk: AppContext) -> None:
     """Settle what dead senders left; one that is at work settles its own.
 
     Before an audience is frozen: whom a journal proves not begun does not have the issue.
@@ -102,7 +104,9 @@ def look_after_the_dead(desk: Desk) -> None:
         recover(desk.store, desk.journal_folder)
 
 
-def begin(desk: Desk, opened: Opened, *, not_before: float = 0.0, canary: int = 0) -> None:
+def begin(
+    desk: AppContext, opened: PendingCampaign, *, not_before: float = 0.0, canary: int = 0
+) -> None:
     """Let an opened campaign send, at once or later, if it still is what was opened.
 
     Args:
@@ -115,7 +119,7 @@ def begin(desk: Desk, opened: Opened, *, not_before: float = 0.0, canary: int = 
     """
     campaign_id = opened.status.campaign_id
     with desk.store.write() as connection:
-        states.one_at_a_time(connection, opened.compiled.slug)
+        states.lock_issue(connection, opened.compiled.slug)
         state = connection.execute(
             select(campaign.c.state).where(
                 campaign.c.id == campaign_id, campaign.c.created_at == opened.created_at
@@ -135,11 +139,11 @@ def begin(desk: Desk, opened: Opened, *, not_before: float = 0.0, canary: int = 
         if not_before:
             schedule.put_off(connection, campaign_id, not_before, by=desk.by, now=now)
         else:
-            states.move(connection, campaign_id, "sending", by=desk.by, now=now)
+            states.transition(connection, campaign_id, "sending", by=desk.by, now=now)
         plan(connection, campaign_id, canary=canary)
 
 
-def discard(store: Store, opened: Opened) -> None:
+def discard(store: Store, opened: PendingCampaign) -> None:
     """Forget a campaign that was frozen and then not confirmed: nothing of it left."""
     with store.write() as connection:
         connection.execute(
@@ -152,7 +156,7 @@ def discard(store: Store, opened: Opened) -> None:
 
 
 def _forget_unconfirmed(
-    connection: Connection, compiled: CompiledIssue, audience: Audience
+    connection: Connection, compiled: CompiledIssue, audience: AudienceSelection
 ) -> None:
     """Whoever was asked before is refused when they answer; most were killed at the question."""
     connection.execute(
@@ -167,7 +171,7 @@ def _forget_unconfirmed(
 def _existing(
     connection: Connection,
     compiled: CompiledIssue,
-    audience: Audience,
+    audience: AudienceSelection,
     again_reason: str,
     *,
     live: bool,
@@ -216,7 +220,7 @@ def _require_landed(connection: Connection, slug: str) -> None:
             )
 
 
-def _refuse_segment(row: Row[Any], audience: Audience, *, live: bool) -> None:
+def _refuse_segment(row: Row[Any], audience: AudienceSelection, *, live: bool) -> None:
     if live:
         same = f"with --segment {shlex.quote(row.segment)}" if row.segment else "without --segment"
         raise RefusedError(
@@ -256,9 +260,9 @@ def _require_running(campaign_id: int, state: str | None) -> None:
 
 def _create(
     connection: Connection,
-    desk: Desk,
+    desk: AppContext,
     compiled: CompiledIssue,
-    audience: Audience,
+    audience: AudienceSelection,
     again_reason: str,
     now: float,
 ) -> int:
@@ -279,7 +283,7 @@ def _create(
     return int(result.inserted_primary_key[0])  # type: ignore[index]
 
 
-def _begun_since(connection: Connection, opened: Opened) -> bool:
+def _begun_since(connection: Connection, opened: PendingCampaign) -> bool:
     """Whether another campaign of this issue went out after this one's audience was frozen."""
     query = (
         select(campaign.c.id)

@@ -120,7 +120,7 @@ def _reserved() -> ColumnElement[bool]:
     )
 
 
-def require_way_back(public_url: str, proof_token: str) -> None:
+def require_one_click(public_url: str, proof_token: str) -> None:
     """Prove that one-click unsubscribing answers where the mail will point (RFC 8058 section 3).
 
     Posts once with a proof token, which changes nothing.

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from newsletter.delivery.ledger.chunks import LOOK_S, seconds_until_due
-from newsletter.delivery.ledger.outcomes import Tally, tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes
 from newsletter.errors import UnavailableError
 from newsletter.store.engine import Store
 
-Progress = Callable[[Tally], None]
+Progress = Callable[[OutcomeCounts], None]
 
 SHARE = 0.1
 """Of the time at most is spent on counting: with many readers it takes a while."""
@@ -37,7 +37,7 @@ async def is_under_way(store: Store, campaign_id: int, patience: float) -> bool:
     return wait is not None and wait <= patience
 
 
-def count(store: Store, campaign_id: int) -> Tally:
+def count(store: Store, campaign_id: int) -> OutcomeCounts:
     """The counts as they are now."""
     with store.read() as connection:
-        return tally(connection, campaign_id)
+        return count_outcomes(connection, campaign_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from newsletter.audience.tokens import TokenSigner
-from newsletter.campaign.context import Desk
+from newsletter.campaign.context import AppContext
 from newsletter.delivery.compose.composer import Composer
 from newsletter.delivery.model import Delivery
 from newsletter.render.model import CompiledIssue
@@ -21,7 +21,7 @@ def sample_values(settings: Settings) -> dict[str, str]:
     return {name: field.sample for name, field in settings.merge_fields.items()}
 
 
-def export(compiled: CompiledIssue, desk: Desk, out: Path) -> dict[str, Any]:
+def render_files(compiled: CompiledIssue, desk: AppContext, out: Path) -> dict[str, Any]:
     """Write index.html, text.txt, message.eml, archive.html, compiled.json and the images.
 
     Returns:

@@ -15,9 +15,9 @@ from newsletter.audience.keys import check_signing_key
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.campaign import preflight, schedule
-from newsletter.campaign.completion import end_done
-from newsletter.campaign.context import Desk
-from newsletter.campaign.launch import Opened, begin
+from newsletter.campaign.completion import complete_finished
+from newsletter.campaign.context import AppContext
+from newsletter.campaign.launch import PendingCampaign, begin
 from newsletter.campaign.media import save_media
 from newsletter.campaign.progress import Progress, follow, is_under_way
 from newsletter.campaign.status import Status, status
@@ -26,13 +26,13 @@ from newsletter.delivery.ledger.chunks import LOOK_S
 from newsletter.delivery.ledger.rate import Rates
 from newsletter.delivery.ledger.sending_lock import is_sending
 from newsletter.delivery.model import Transport
-from newsletter.delivery.runner.circuit_breaker import HoldRule
-from newsletter.delivery.runner.runner import Limits, run_campaign
+from newsletter.delivery.runner.circuit_breaker import BreakerRule
+from newsletter.delivery.runner.runner import SendLimits, run_campaign
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
 
 
-def require_way_out(desk: Desk, opened: Opened) -> bool:
+def require_unsubscribe_works(desk: AppContext, opened: PendingCampaign) -> bool:
     """Refuse a live send whose readers could not get out again.
 
     Returns:
@@ -47,13 +47,13 @@ def require_way_out(desk: Desk, opened: Opened) -> bool:
         sheltered = preflight.require_reach(connection, desk.settings, opened.status.campaign_id)
     if not sheltered:
         proof = TokenSigner(desk.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
-        preflight.require_way_back(desk.settings.publication.public_url, proof)
+        preflight.require_one_click(desk.settings.publication.public_url, proof)
     return sheltered
 
 
 def run(
-    desk: Desk,
-    opened: Opened,
+    desk: AppContext,
+    opened: PendingCampaign,
     transport: Transport,
     *,
     proof: bool,
@@ -69,8 +69,8 @@ def run(
 
 
 def go_on(
-    desk: Desk,
-    opened: Opened,
+    desk: AppContext,
+    opened: PendingCampaign,
     transport: Transport,
     *,
     proof: bool,
@@ -97,14 +97,16 @@ def go_on(
         campaign_id=campaign_id,
     )
     with event_loop() as runner:
-        limits = Limits() if proof else limits_of(desk.settings)
+        limits = SendLimits() if proof else limits_of(desk.settings)
         runner.run(_until_stopped(desk, campaign_id, transport, composer, progress, limits))
-    end_done(desk, campaign_id, by=desk.by)
+    complete_finished(desk, campaign_id, by=desk.by)
     with desk.store.read() as connection:
         return status(connection, campaign_id)
 
 
-def start(desk: Desk, opened: Opened, *, proof: bool = False, not_before: float = 0.0) -> None:
+def start(
+    desk: AppContext, opened: PendingCampaign, *, proof: bool = False, not_before: float = 0.0
+) -> None:
     """Let an opened campaign begin at its time, whoever sends it then.
 
     Args:
@@ -131,22 +133,22 @@ def start(desk: Desk, opened: Opened, *, proof: bool = False, not_before: float 
     begin(desk, opened, not_before=not_before, canary=canary)
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> SendLimits:
     """How fast a live campaign goes out, and when it pauses by itself."""
     limits, hold = settings.limits, settings.hold
-    return Limits(
+    return SendLimits(
         rates=Rates(settings.transport, limits.per_second, limits.per_domain),
-        hold=HoldRule(hold.failures, hold.minimum, hold.policy),
+        hold=BreakerRule(hold.failures, hold.minimum, hold.policy),
     )
 
 
 async def _until_stopped(
-    desk: Desk,
+    desk: AppContext,
     campaign_id: int,
     transport: Transport,
     composer: Composer,
     progress: Progress | None,
-    limits: Limits,
+    limits: SendLimits,
 ) -> None:
     stop = stop_on_signals()
     store = desk.store

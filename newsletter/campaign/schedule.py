@@ -88,7 +88,7 @@ def put_off(
             )
         )
     else:
-        states.move(connection, campaign_id, "scheduled", by=by, now=now, note=note)
+        states.transition(connection, campaign_id, "scheduled", by=by, now=now, note=note)
     connection.execute(
         update(campaign).where(campaign.c.id == campaign_id).values(not_before=not_before)
     )
@@ -126,7 +126,7 @@ def _start(store: Store, campaign_id: int, grace: float) -> bool:
         late = now - row.not_before
         to = "sending" if late <= grace else "paused"
         note = "" if to == "sending" else f"{late / 3600:.1f} hours late: nothing was sent"
-        states.move(connection, campaign_id, to, by=SYSTEM, now=now, note=note)
+        states.transition(connection, campaign_id, to, by=SYSTEM, now=now, note=note)
         return to == "sending"
 
 

@@ -34,7 +34,7 @@ from newsletter.delivery.ledger.outcomes import taken_or_uncertain
 from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.errors import InputError
 from newsletter.render.model import CompiledIssue
-from newsletter.store.engine import count_anew
+from newsletter.store.engine import analyze
 
 SUPPRESSED_FIRST = (
     SuppressionReason.COMPLAINED,
@@ -46,7 +46,7 @@ SUPPRESSED_FIRST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class AudienceSelection:
     """Whom a campaign is for: a list, or the rows of one file imported into it.
 
     ``batch`` names the import whose rows they are; empty means the whole list. ``condition`` is
@@ -63,10 +63,10 @@ class Audience:
         return "" if self.condition is None else str(self.condition)
 
 
-def freeze(
+def take_snapshot(
     connection: Connection,
     campaign_id: int,
-    audience: Audience,
+    audience: AudienceSelection,
     compiled: CompiledIssue,
     *,
     again: bool,
@@ -92,7 +92,7 @@ def freeze(
     skipped = _reason(max(at, time.time()), sent)
     people = _people(connection, campaign_id, audience, compiled, skipped)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
-    count_anew(connection, delivery)
+    analyze(connection, delivery)
     count = connection.execute(
         select(func.count()).where(delivery.c.campaign_id == campaign_id)
     ).scalar_one()
@@ -102,7 +102,7 @@ def freeze(
     return int(count)
 
 
-def skips(connection: Connection, audience: Audience) -> dict[str, int]:
+def skips(connection: Connection, audience: AudienceSelection) -> dict[str, int]:
     """How many of an audience there are by why they would be skipped; ``""``: they would not.
 
     Raises:
@@ -124,7 +124,9 @@ def by_variant(connection: Connection, campaign_id: int) -> dict[int, int]:
     return {row.variant: row[1] for row in rows}
 
 
-def joined_since(connection: Connection, campaign_id: int, audience: Audience) -> int:
+def joined_since_snapshot(
+    connection: Connection, campaign_id: int, audience: AudienceSelection
+) -> int:
     """How many are active in an audience and not in a campaign's frozen one."""
     frozen = exists().where(
         delivery.c.campaign_id == campaign_id, delivery.c.email_key == subscriber.c.email_key
@@ -136,7 +138,7 @@ def joined_since(connection: Connection, campaign_id: int, audience: Audience) -
     return int(connection.execute(query).scalar_one())
 
 
-def _list_id(connection: Connection, audience: Audience) -> int:
+def _list_id(connection: Connection, audience: AudienceSelection) -> int:
     found = connection.execute(
         select(mailing_list.c.id).where(mailing_list.c.name == audience.list_name)
     ).scalar()
@@ -151,7 +153,7 @@ def _list_id(connection: Connection, audience: Audience) -> int:
 def _people(
     connection: Connection,
     campaign_id: int,
-    audience: Audience,
+    audience: AudienceSelection,
     compiled: CompiledIssue,
     skipped: ColumnElement[str],
 ) -> Select[Any]:
@@ -167,7 +169,7 @@ def _people(
     return _of(chosen, audience, _list_id(connection, audience))
 
 
-def _of(query: Select[Any], audience: Audience, list_id: int) -> Select[Any]:
+def _of(query: Select[Any], audience: AudienceSelection, list_id: int) -> Select[Any]:
     query = query.join_from(
         subscriber, subscription, subscription.c.subscriber_id == subscriber.c.id
     ).where(subscription.c.list_id == list_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from newsletter.delivery.ledger.outcomes import Tally, tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes
 from newsletter.delivery.ledger.tables import campaign, campaign_event, chunk
 from newsletter.delivery.runner.circuit_breaker import SYSTEM
 from newsletter.errors import InputError
@@ -29,7 +29,7 @@ class Status:
     audience: str
     state: str
     digest: str
-    tally: Tally
+    tally: OutcomeCounts
     note: str = ""
     held: bool = False
     not_before: float | None = None
@@ -95,7 +95,7 @@ def status(connection: Connection, campaign_id: int) -> Status:
         row.audience,
         row.state,
         row.digest,
-        tally(connection, campaign_id),
+        count_outcomes(connection, campaign_id),
         note=last.note if last else "",
         held=bool(last and last.by == SYSTEM and row.state == "paused"),
         not_before=row.not_before if row.state == "scheduled" else None,

@@ -10,7 +10,7 @@ from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.keys import check_suppression_key
 from newsletter.audience.suppression import reasons
 from newsletter.audience.tokens import TokenSigner
-from newsletter.campaign.context import Desk
+from newsletter.campaign.context import AppContext
 from newsletter.campaign.render_files import sample_values
 from newsletter.delivery.compose.composer import Composer
 from newsletter.delivery.model import Delivery, Outcome
@@ -33,7 +33,7 @@ class _NoJournal:
 
 
 def send_test(
-    desk: Desk, compiled: CompiledIssue, addresses: Sequence[str], folder: Path
+    desk: AppContext, compiled: CompiledIssue, addresses: Sequence[str], folder: Path
 ) -> list[Outcome]:
     """Send one message to each address, with sample values and proof links.
 
@@ -68,7 +68,7 @@ def send_test(
 
 
 async def _deliver(
-    desk: Desk, batch: list[Delivery], composer: Composer, folder: Path
+    desk: AppContext, batch: list[Delivery], composer: Composer, folder: Path
 ) -> list[Outcome]:
     transport = open_transport(desk.settings, folder)
     try:
@@ -78,7 +78,7 @@ async def _deliver(
     return sorted(outcomes, key=lambda outcome: outcome.position)
 
 
-def _refuse_suppressed(desk: Desk, addresses: Sequence[str]) -> None:
+def _refuse_suppressed(desk: AppContext, addresses: Sequence[str]) -> None:
     check_suppression_key(desk.store, desk.keys, dry_run=True)
     with desk.store.read() as connection:
         for address in addresses:

@@ -16,17 +16,17 @@ from sqlalchemy import select
 from newsletter.audience.keys import check_signing_key, check_suppression_key
 from newsletter.audience.tokens import TokenSigner
 from newsletter.campaign import approval, preflight, schedule
-from newsletter.campaign.completion import end_done
-from newsletter.campaign.context import Desk
+from newsletter.campaign.completion import complete_finished
+from newsletter.campaign.context import AppContext
 from newsletter.campaign.run import limits_of, sender_name
 from newsletter.delivery.compose.composer import Composer
 from newsletter.delivery.ledger.chunks import due_chunks
-from newsletter.delivery.ledger.outcomes import Tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.recover import recover
 from newsletter.delivery.ledger.sending_lock import sending_lock
 from newsletter.delivery.ledger.tables import campaign, chunk
-from newsletter.delivery.runner.batch_sizer import Pace
-from newsletter.delivery.runner.live_counts import Counts
+from newsletter.delivery.runner.batch_sizer import BatchSizer
+from newsletter.delivery.runner.live_counts import LiveCounts
 from newsletter.delivery.runner.runner import Sending, claim_chunk, run_chunk
 from newsletter.errors import NewsletterError, RefusedError, UnavailableError
 from newsletter.jobs.setup import open_dispatcher, prepare
@@ -65,7 +65,7 @@ class Worker:
     """
 
     def __init__(
-        self, desk: Desk, *, tell: Tell, stop: asyncio.Event, patience: float = PATIENCE_S
+        self, desk: AppContext, *, tell: Tell, stop: asyncio.Event, patience: float = PATIENCE_S
     ) -> None:
         check_suppression_key(desk.store, desk.keys)
         with desk.store.write() as connection:
@@ -150,7 +150,7 @@ class Worker:
         recover(store, self._desk.journal_folder)
         for campaign_id in schedule.start_due(store, settings):
             self._tell(f"campaign {campaign_id} begins")
-        for campaign_id in end_done(self._desk):
+        for campaign_id in complete_finished(self._desk):
             self._tell(f"campaign {campaign_id} is finished")
         with store.read() as connection:
             return due_chunks(connection, settings.transport, store.now(connection))
@@ -227,8 +227,8 @@ class Worker:
             composer,
             desk.journal_folder,
             self._stop,
-            Pace(limits.batch, transport.batch),
-            Counts(Tally(), None),
+            BatchSizer(limits.batch, transport.batch),
+            LiveCounts(OutcomeCounts(), None),
             limits,
         )
 

@@ -9,10 +9,10 @@ from math import floor
 from lxml.html import HtmlElement
 
 from newsletter.check.contrast import READABLE, too_faint
-from newsletter.check.lint_context import SETTINGS_FILE, Case
+from newsletter.check.lint_context import SETTINGS_FILE, LintContext
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import is_blank, squeeze
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 
 SMALLEST_PX = 14.0
 LAYOUT_ROLES = frozenset({"presentation", "none"})
@@ -20,19 +20,19 @@ _SHOWN = 40
 
 
 @rule("accessibility/language", Severity.WARNING)
-def language(case: Case) -> Iterator[Hit]:
+def language(case: LintContext) -> Iterator[Problem]:
     """No right ``lang`` on ``html`` and on a wrapper in ``body`` (webmail drops ``html``)."""
     yield from _wrapped(case, "lang", {case.compiled.lang})
 
 
 @rule("accessibility/direction", Severity.WARNING)
-def direction(case: Case) -> Iterator[Hit]:
+def direction(case: LintContext) -> Iterator[Problem]:
     """No ``dir`` on ``html`` and on a wrapper in ``body``."""
     yield from _wrapped(case, "dir", {case.issue.meta.dir})
 
 
 @rule("accessibility/heading-order", Severity.WARNING)
-def heading_order(case: Case) -> Iterator[Hit]:
+def heading_order(case: LintContext) -> Iterator[Problem]:
     """A heading that skips a level, or a second title (WCAG 1.3.1)."""
     for reading in case.readings:
         headings = reading.headings
@@ -50,7 +50,7 @@ def heading_order(case: Case) -> Iterator[Hit]:
 
 
 @rule("accessibility/empty-heading", Severity.WARNING)
-def empty_heading(case: Case) -> Iterator[Hit]:
+def empty_heading(case: LintContext) -> Iterator[Problem]:
     """A heading without words."""
     for reading in case.readings:
         for heading in reading.headings:
@@ -59,13 +59,13 @@ def empty_heading(case: Case) -> Iterator[Hit]:
 
 
 @rule("accessibility/table-role", Severity.WARNING)
-def table_role(case: Case) -> Iterator[Hit]:
+def table_role(case: LintContext) -> Iterator[Problem]:
     """A layout table read out as data, or a data table without header cells."""
     for reading in case.readings:
         for table in reading.tree.iter("table"):
             if table.get("role") not in LAYOUT_ROLES and table.find(".//th") is None:
                 text = squeeze(str(table.text_content()))
-                yield Hit(
+                yield Problem(
                     1,
                     f"the table “{_short(text)}” has neither a role nor header cells",
                     'add role="presentation" if it is layout, <th> if it is data',
@@ -74,7 +74,7 @@ def table_role(case: Case) -> Iterator[Hit]:
 
 
 @rule("accessibility/small-text", Severity.WARNING)
-def small_text(case: Case) -> Iterator[Hit]:
+def small_text(case: LintContext) -> Iterator[Problem]:
     """Words smaller than 14 px; superscripts excepted."""
     small: dict[str, float] = {}
     for reading in case.readings:
@@ -83,7 +83,7 @@ def small_text(case: Case) -> Iterator[Hit]:
                 small.setdefault(squeeze(run.text), run.size)
     for text, size in small.items():
         line = case.line_of(text)
-        yield Hit(
+        yield Problem(
             line,
             f"“{_short(text)}” is {size:g} px tall",
             f"set {SMALLEST_PX:g} px or more",
@@ -92,7 +92,7 @@ def small_text(case: Case) -> Iterator[Hit]:
 
 
 @rule("accessibility/contrast", Severity.BLOCKER)
-def low_contrast(case: Case) -> Iterator[Hit]:
+def low_contrast(case: LintContext) -> Iterator[Problem]:
     """Colours of the settings that cannot be told apart by everybody, light or dark."""
     theme = case.settings.theme
     for scheme, palette in (("light", theme.light), ("dark", theme.dark)):
@@ -100,7 +100,7 @@ def low_contrast(case: Case) -> Iterator[Hit]:
             colours = getattr(palette, words), getattr(palette, ground)
             places = filter(None, map(case.setting_of, colours))
             file, line = next(places, (SETTINGS_FILE, 1))
-            yield Hit(
+            yield Problem(
                 line,
                 f"{scheme}: {words} {colours[0]} on {ground} {colours[1]} has a contrast of"
                 f" {floor(ratio * 100) / 100}:1",
@@ -110,28 +110,28 @@ def low_contrast(case: Case) -> Iterator[Hit]:
 
 
 @rule("accessibility/ambiguous-links", Severity.NOTE)
-def ambiguous_links(case: Case) -> Iterator[Hit]:
+def ambiguous_links(case: LintContext) -> Iterator[Problem]:
     """The same words leading to different places."""
     for reading in case.readings:
         targets: dict[str, str] = {}
         for link in reading.links:
             key = link.text.casefold()
             if key and targets.setdefault(key, link.href) != link.href:
-                yield Hit(
+                yield Problem(
                     case.line_of(link.href),
                     f"the link words “{_short(link.text)}” lead to two places",
                     "say what differs",
                 )
 
 
-def _wrapped(case: Case, name: str, right: set[str]) -> Iterator[Hit]:
+def _wrapped(case: LintContext, name: str, right: set[str]) -> Iterator[Problem]:
     fix = f'write {name}="{next(iter(right))}" on <mjml> or in the layout'
     for reading in case.readings:
         tree = reading.tree
         if tree.get(name) not in right:
-            yield Hit(1, f"<html> has no {name} of the article's", fix, case.template)
+            yield Problem(1, f"<html> has no {name} of the article's", fix, case.template)
         if not any(_all_words_in(child, tree) for child in _bearing(tree, name, right)):
-            yield Hit(1, f"no wrapper in <body> has the article's {name}", fix, case.template)
+            yield Problem(1, f"no wrapper in <body> has the article's {name}", fix, case.template)
 
 
 def _bearing(tree: HtmlElement, name: str, right: set[str]) -> Iterator[HtmlElement]:
@@ -146,11 +146,11 @@ def _all_words_in(wrapper: HtmlElement, tree: HtmlElement) -> bool:
     return all(wrapper in heading.iterancestors() for heading in headings)
 
 
-def _heading(case: Case, heading: tuple[int, str], message: str, fix: str) -> Hit:
+def _heading(case: LintContext, heading: tuple[int, str], message: str, fix: str) -> Problem:
     """A hit at the heading's line, or in the template if the article has no such heading."""
     level, text = heading
     lines = case.lines_of(f"{'#' * level} {text}") or case.lines_of(text)
-    return Hit(lines[0], message, fix) if lines else Hit(1, message, fix, case.template)
+    return Problem(lines[0], message, fix) if lines else Problem(1, message, fix, case.template)
 
 
 def _short(text: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from newsletter.check.claims import Claim, find_claims
-from newsletter.check.lint_context import SETTINGS_FILE, Case
+from newsletter.check.lint_context import SETTINGS_FILE, LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 from newsletter.check.wordlists import CONDITIONS, FREEMAIL
 from newsletter.loopback import is_loopback
 
@@ -21,7 +21,7 @@ _SUBJECT_LIKE = re.compile(
 
 
 @rule("compliance/postal-address", Severity.BLOCKER)
-def postal_address(case: Case) -> Iterator[Hit]:
+def postal_address(case: LintContext) -> Iterator[Problem]:
     """The postal address does not stand in a part (CAN-SPAM, 15 U.S.C. 7704(a)(5)(A)(iii))."""
     address = _words(case.publication.postal_address)
     if not address:
@@ -30,7 +30,7 @@ def postal_address(case: Case) -> Iterator[Hit]:
     for part, words, _ in case.parts:
         if address not in _words(words):
             file = case.template if part == "HTML" else case.text_template
-            yield Hit(
+            yield Problem(
                 1,
                 f"the postal address does not stand in the {part} part",
                 "show publication.postal_address in the footer",
@@ -39,7 +39,7 @@ def postal_address(case: Case) -> Iterator[Hit]:
 
 
 @rule("compliance/sample-address", Severity.BLOCKER, live=True)
-def sample_address(case: Case) -> Iterator[Hit]:
+def sample_address(case: LintContext) -> Iterator[Problem]:
     """The postal address is still the sample one."""
     if _SAMPLE.search(case.publication.postal_address):
         yield _setting(
@@ -51,19 +51,19 @@ def sample_address(case: Case) -> Iterator[Hit]:
 
 
 @rule("compliance/unsubscribe", Severity.BLOCKER)
-def unsubscribe(case: Case) -> Iterator[Hit]:
+def unsubscribe(case: LintContext) -> Iterator[Problem]:
     """No visible way out in a part (RFC 8058 is for programs, the link is for people)."""
     for reading in case.readings:
         url = reading.unsubscribe_url
         fix = "link to {{ unsubscribe }} in the footer"
         if not any(link.href.startswith(url) and link.text for link in reading.links):
-            yield Hit(1, "the HTML part has no visible unsubscribe link", fix, case.template)
+            yield Problem(1, "the HTML part has no visible unsubscribe link", fix, case.template)
         if url not in reading.text:
-            yield Hit(1, "the text part has no unsubscribe link", fix, case.text_template)
+            yield Problem(1, "the text part has no unsubscribe link", fix, case.text_template)
 
 
 @rule("compliance/public-url", Severity.BLOCKER)
-def public_url(case: Case) -> Iterator[Hit]:
+def public_url(case: LintContext) -> Iterator[Problem]:
     """Unsubscribe links must be https; plain http is for this machine, and not for a live send."""
     parts = urlsplit(case.publication.public_url)
     if parts.scheme == "https" and parts.hostname:
@@ -78,7 +78,7 @@ def public_url(case: Case) -> Iterator[Hit]:
 
 
 @rule("compliance/freemail-sender", Severity.BLOCKER)
-def freemail_sender(case: Case) -> Iterator[Hit]:
+def freemail_sender(case: LintContext) -> Iterator[Problem]:
     """A From address at a freemail provider fails DMARC alignment everywhere."""
     domain = case.compiled.sender.from_address.rpartition("@")[2].casefold().rstrip(".")
     if domain in FREEMAIL:
@@ -91,7 +91,7 @@ def freemail_sender(case: Case) -> Iterator[Hit]:
 
 
 @rule("compliance/sender-name", Severity.WARNING)
-def sender_name(case: Case) -> Iterator[Hit]:
+def sender_name(case: LintContext) -> Iterator[Problem]:
     """A display name with "Re:", an emoji or an @ (Google's sender guidelines forbid these)."""
     if found := _SUBJECT_LIKE.search(case.compiled.sender.from_name):
         yield _setting(
@@ -103,7 +103,7 @@ def sender_name(case: Case) -> Iterator[Hit]:
 
 
 @rule("compliance/condition-list", Severity.WARNING)
-def condition_list(case: Case) -> Iterator[Hit]:
+def condition_list(case: LintContext) -> Iterator[Problem]:
     """A list or sender named after a condition tells bystanders what its readers may have."""
     sender = case.compiled.sender
     names = {"list_id": sender.list_id, "name": sender.list_name, "from_name": sender.from_name}
@@ -118,17 +118,17 @@ def condition_list(case: Case) -> Iterator[Hit]:
 
 
 @rule("compliance/claim", Severity.WARNING)
-def claim(case: Case) -> Iterator[Hit]:
+def claim(case: LintContext) -> Iterator[Problem]:
     """A promise of the claims lexicon with no citation in its sentence (FTC, 16 CFR 255)."""
     for found in _claims(case):
-        yield Hit(
+        yield Problem(
             found.line,
             f"“{found.words}” is a claim without a citation",
             "say what was found, in whom, and cite it; or drop the word",
         )
 
 
-def _claims(case: Case) -> Iterator[Claim]:
+def _claims(case: LintContext) -> Iterator[Claim]:
     for text, line in _heads(case):
         yield from find_claims(text, line)
     for passage in case.passages:
@@ -137,7 +137,7 @@ def _claims(case: Case) -> Iterator[Claim]:
                 yield from find_claims(sentence.text, sentence.line)
 
 
-def _heads(case: Case) -> Iterator[tuple[str, int]]:
+def _heads(case: LintContext) -> Iterator[tuple[str, int]]:
     """What stands above the article, each with its line."""
     meta = case.issue.meta
     for key in ("subject", "preheader", "standfirst"):
@@ -150,8 +150,8 @@ def _heads(case: Case) -> Iterator[tuple[str, int]]:
         yield meta.call_to_action.label, case.meta_line("call_to_action.label")
 
 
-def _setting(case: Case, key: str, message: str, fix: str) -> Hit:
-    return Hit(case.setting_line(key), message, fix, SETTINGS_FILE)
+def _setting(case: LintContext, key: str, message: str, fix: str) -> Problem:
+    return Problem(case.setting_line(key), message, fix, SETTINGS_FILE)
 
 
 def _words(text: str) -> str:

@@ -4,46 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newsletter.check.lint_context import SETTINGS_FILE, Case, straight
+from newsletter.check.lint_context import SETTINGS_FILE, LintContext, straight
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import squeeze
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 
 
 @rule("disclaimer/missing", Severity.BLOCKER)
-def missing(case: Case) -> Iterator[Hit]:
+def missing(case: LintContext) -> Iterator[Problem]:
     """No disclaimer is named, or the one named does not exist or is empty."""
     name = disclaimer_name(case)
     line = case.meta_line("disclaimer")
     if not name:
-        yield Hit(line, "the issue has no disclaimer", "name one: disclaimer: NAME")
+        yield Problem(line, "the issue has no disclaimer", "name one: disclaimer: NAME")
     elif name not in case.settings.disclaimers:
         known = ", ".join(sorted(case.settings.disclaimers)) or "none yet"
-        yield Hit(
+        yield Problem(
             line,
             f"there is no disclaimer named {name}",
             f"write it under [disclaimers] in {SETTINGS_FILE} (there: {known})",
         )
     elif not case.settings.disclaimers[name].strip():
         line = case.setting_line(name)
-        yield Hit(line, f"the disclaimer {name} is empty", "write it out", SETTINGS_FILE)
+        yield Problem(line, f"the disclaimer {name} is empty", "write it out", SETTINGS_FILE)
 
 
 @rule("disclaimer/altered", Severity.BLOCKER)
-def altered(case: Case) -> Iterator[Hit]:
+def altered(case: LintContext) -> Iterator[Problem]:
     """The disclaimer does not stand word for word in a part of the mail."""
     name = disclaimer_name(case)
     text = _words(case.settings.disclaimers.get(name, ""))
     for part, words, _ in case.parts:
         if text and text not in _words(words):
-            yield Hit(
+            yield Problem(
                 case.meta_line("disclaimer"),
                 f"the disclaimer {name} does not stand word for word in the {part} part",
                 f"let {case.template if part == 'HTML' else case.text_template} show it whole",
             )
 
 
-def disclaimer_name(case: Case) -> str:
+def disclaimer_name(case: LintContext) -> str:
     """The disclaimer an issue bears: its own, or the publication's."""
     return case.issue.meta.disclaimer or case.publication.default_disclaimer
 

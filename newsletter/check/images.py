@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 from newsletter.content.blocks import inlines
 from newsletter.render.model import Image
 
@@ -24,7 +24,7 @@ _FILE_NAME = re.compile(r"[\w-]*\.(?:png|jpe?g|gif|webp)|(?:img|dsc|image)[_-]?\
 
 
 @rule("images/alt", Severity.BLOCKER)
-def alt(case: Case) -> Iterator[Hit]:
+def alt(case: LintContext) -> Iterator[Problem]:
     """A picture without alternative text (WCAG 1.1.1).
 
     A picture that only adorns is declared so by its title, ``![](leaf.png "decorative")``; an
@@ -32,25 +32,27 @@ def alt(case: Case) -> Iterator[Hit]:
     """
     for text, title, line in _pictures(case):
         if not text.strip() and title.casefold() != DECORATIVE:
-            yield Hit(
+            yield Problem(
                 line,
                 "a picture has no alternative text",
                 'say what it shows: ![text](…), or declare it: ![](… "decorative")',
             )
     if any(i.get("alt") is None for reading in case.readings for i in reading.tree.iter("img")):
-        yield Hit(1, "a picture has no alt attribute", 'add alt="…"', case.template)
+        yield Problem(1, "a picture has no alt attribute", 'add alt="…"', case.template)
 
 
 @rule("images/alt-file-name", Severity.WARNING)
-def alt_file_name(case: Case) -> Iterator[Hit]:
+def alt_file_name(case: LintContext) -> Iterator[Problem]:
     """An alternative text that only repeats the file's name."""
     for text, _, line in _pictures(case):
         if _FILE_NAME.fullmatch(text.strip()):
-            yield Hit(line, f"the alternative text “{text}” is a file name", "say what it shows")
+            yield Problem(
+                line, f"the alternative text “{text}” is a file name", "say what it shows"
+            )
 
 
 @rule("images/too-heavy", Severity.BLOCKER)
-def too_heavy(case: Case) -> Iterator[Hit]:
+def too_heavy(case: LintContext) -> Iterator[Problem]:
     """A picture that many readers would wait for or pay for."""
     for image in case.compiled.images:
         if image.size > TOO_HEAVY:
@@ -58,7 +60,7 @@ def too_heavy(case: Case) -> Iterator[Hit]:
 
 
 @rule("images/heavy", Severity.WARNING)
-def heavy(case: Case) -> Iterator[Hit]:
+def heavy(case: LintContext) -> Iterator[Problem]:
     """A picture that is slow on a phone."""
     for image in case.compiled.images:
         if HEAVY < image.size <= TOO_HEAVY:
@@ -66,11 +68,11 @@ def heavy(case: Case) -> Iterator[Hit]:
 
 
 @rule("images/wide", Severity.NOTE)
-def wide(case: Case) -> Iterator[Hit]:
+def wide(case: LintContext) -> Iterator[Problem]:
     """A picture with far more pixels than any screen shows of it."""
     for image in case.compiled.images:
         if image.width > WIDEST_PX:
-            yield Hit(
+            yield Problem(
                 _line(case, image),
                 f"{image.path.name} is {image.width} pixels wide; the column is 600",
                 "scale it down to 1,200",
@@ -78,16 +80,16 @@ def wide(case: Case) -> Iterator[Hit]:
 
 
 @rule("images/no-width", Severity.WARNING)
-def no_width(case: Case) -> Iterator[Hit]:
+def no_width(case: LintContext) -> Iterator[Problem]:
     """An ``img`` without a width in pixels: Outlook shows it in the file's own size."""
     for reading in case.readings:
         for image in reading.tree.iter("img"):
             if not (image.get("width") or "").isdigit():
                 source = PurePosixPath(image.get("src") or "").name
-                yield Hit(1, f"picture {source} has no width", 'add width="…"', case.template)
+                yield Problem(1, f"picture {source} has no width", 'add width="…"', case.template)
 
 
-def _pictures(case: Case) -> Iterator[tuple[str, str, int]]:
+def _pictures(case: LintContext) -> Iterator[tuple[str, str, int]]:
     """Alternative text, title and line of each picture of the article."""
     if hero := case.issue.meta.hero:
         yield hero.alt, "", case.meta_line("hero.alt" if hero.alt else "hero")
@@ -99,15 +101,15 @@ def _pictures(case: Case) -> Iterator[tuple[str, str, int]]:
                 yield text, str(token.attrs.get("title", "")), line
 
 
-def _weight(case: Case, image: Image) -> Hit:
-    return Hit(
+def _weight(case: LintContext, image: Image) -> Problem:
+    return Problem(
         _line(case, image),
         f"{image.path.name} weighs {image.size / 1024:,.0f} KB",
         f"make it smaller than {HEAVY // 1024} KB: fewer pixels, or JPEG for photographs",
     )
 
 
-def _line(case: Case, image: Image) -> int:
+def _line(case: LintContext, image: Image) -> int:
     path = (case.settings.root / image.path).resolve()
     for use in case.issue.images:
         if (case.issue.folder / unquote(use.src)).resolve() == path:

@@ -19,7 +19,7 @@ from newsletter.check import (
     subject,
     text_part,
 )
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Finding, Severity
 from newsletter.check.rule import Rule
 from newsletter.content.model import FrontMatter, Issue
@@ -72,7 +72,7 @@ _NO_PLACEHOLDER = "\0"
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenLetter:
+class WrittenMail:
     """A letter as it leaves.
 
     ``template`` is its name below ``templates/email/``, without suffix. ``headers`` are those of
@@ -89,9 +89,9 @@ class WrittenLetter:
     can_leave: bool
 
 
-def check_letter(letter: WrittenLetter, settings: Settings) -> list[Finding]:
+def check_letter(letter: WrittenMail, settings: Settings) -> list[Finding]:
     """Ask every rule that fits about one letter; each finding once."""
-    case = Case(_article(letter, settings), _compiled(letter, settings), settings)
+    case = LintContext(_article(letter, settings), _compiled(letter, settings), settings)
     rules = (*LETTER_RULES, compliance.unsubscribe) if letter.can_leave else LETTER_RULES
     found = [finding for rule in rules for finding in rule.findings(case)]
     if letter.can_leave:
@@ -99,7 +99,7 @@ def check_letter(letter: WrittenLetter, settings: Settings) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _one_click(letter: WrittenLetter, case: Case) -> Iterator[Finding]:
+def _one_click(letter: WrittenMail, case: LintContext) -> Iterator[Finding]:
     """Mail programs need one URI and the word for it (RFC 8058 section 3.1), people the same."""
     url = letter.headers.get("List-Unsubscribe", "").strip("<>")
     own = {
@@ -120,7 +120,7 @@ def _one_click(letter: WrittenLetter, case: Case) -> Iterator[Finding]:
         )
 
 
-def _article(letter: WrittenLetter, settings: Settings) -> Issue:
+def _article(letter: WrittenMail, settings: Settings) -> Issue:
     path = settings.templates / "email" / f"{letter.template}.mjml"
     meta = FrontMatter(
         subject=letter.subject,
@@ -135,7 +135,7 @@ def _article(letter: WrittenLetter, settings: Settings) -> Issue:
     return Issue(path, source, meta, {}, (), (), (), (), _NO_PLACEHOLDER)
 
 
-def _compiled(letter: WrittenLetter, settings: Settings) -> CompiledIssue:
+def _compiled(letter: WrittenMail, settings: Settings) -> CompiledIssue:
     """What the rules read. It is never approved or sent, and so has no digest."""
     parts = (letter.subject, letter.preheader, letter.html, letter.text)
     return CompiledIssue(

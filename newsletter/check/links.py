@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import Link
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 from newsletter.check.wordlists import SHORTENERS, VAGUE
 from newsletter.loopback import is_loopback
 from newsletter.render.model import SlotKind
@@ -30,7 +30,7 @@ _MERGE = re.compile(r"\{\{.*?\}\}")
 
 
 @rule("links/empty", Severity.BLOCKER)
-def empty(case: Case) -> Iterator[Hit]:
+def empty(case: LintContext) -> Iterator[Problem]:
     """A link to nothing."""
     for link in _links(case):
         if link.href in {"", "#"}:
@@ -38,7 +38,7 @@ def empty(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/relative", Severity.BLOCKER)
-def relative(case: Case) -> Iterator[Hit]:
+def relative(case: LintContext) -> Iterator[Problem]:
     """An address that means something on a web page only: a mail has no folder to start from."""
     for link in _links(case):
         parts = split_url(link.href)
@@ -57,7 +57,7 @@ def relative(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/scheme", Severity.BLOCKER)
-def scheme(case: Case) -> Iterator[Hit]:
+def scheme(case: LintContext) -> Iterator[Problem]:
     """An address that mail programs refuse or that runs something, like ``javascript:``."""
     for link in _links(case):
         parts = split_url(link.href)
@@ -68,7 +68,7 @@ def scheme(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/insecure", Severity.WARNING)
-def insecure(case: Case) -> Iterator[Hit]:
+def insecure(case: LintContext) -> Iterator[Problem]:
     """A plain http address: anyone on the way can read and change the page."""
     yield from _by_host(
         case,
@@ -79,7 +79,7 @@ def insecure(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/local", Severity.BLOCKER)
-def local(case: Case) -> Iterator[Hit]:
+def local(case: LintContext) -> Iterator[Problem]:
     """An address that only exists on the writer's machine or network."""
     yield from _by_host(
         case,
@@ -90,7 +90,7 @@ def local(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/bare-ip", Severity.WARNING)
-def bare_ip(case: Case) -> Iterator[Hit]:
+def bare_ip(case: LintContext) -> Iterator[Problem]:
     """A number for a host: spam filters count it against the mail."""
     yield from _by_host(
         case,
@@ -101,7 +101,7 @@ def bare_ip(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/shortener", Severity.WARNING)
-def shortener(case: Case) -> Iterator[Hit]:
+def shortener(case: LintContext) -> Iterator[Problem]:
     """A shortened address hides where it leads, from readers and spam filters alike."""
     yield from _by_host(
         case,
@@ -112,7 +112,7 @@ def shortener(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/example-domain", Severity.WARNING, live=True)
-def example_domain(case: Case) -> Iterator[Hit]:
+def example_domain(case: LintContext) -> Iterator[Problem]:
     """An address on a reserved domain (RFC 2606) leads nowhere."""
     yield from _by_host(
         case,
@@ -123,7 +123,7 @@ def example_domain(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/vague-text", Severity.WARNING)
-def vague_text(case: Case) -> Iterator[Hit]:
+def vague_text(case: LintContext) -> Iterator[Problem]:
     """Words that say nothing when a screen reader lists the links (WCAG 2.4.4)."""
     for link in _links(case):
         if link.text.casefold().strip(" .:!>»→…") in VAGUE:
@@ -134,11 +134,11 @@ def vague_text(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/personal-data", Severity.BLOCKER)
-def personal_data(case: Case) -> Iterator[Hit]:
+def personal_data(case: LintContext) -> Iterator[Problem]:
     """A reader's address, name or health in a URL: it ends in logs of machines we do not know."""
     for name, line in _merged(case):
         if PERSONAL.search(name):
-            yield Hit(
+            yield Problem(
                 line,
                 f"{{{{ {name} }}}} puts personal data in a URL",
                 "take it out: the page can ask, or know the reader by its own means",
@@ -152,11 +152,11 @@ def personal_data(case: Case) -> Iterator[Hit]:
 
 
 @rule("links/merge-field", Severity.WARNING)
-def merge_field(case: Case) -> Iterator[Hit]:
+def merge_field(case: LintContext) -> Iterator[Problem]:
     """Any other merge field in a URL may still tell readers apart."""
     for name, line in _merged(case):
         if not PERSONAL.search(name):
-            yield Hit(
+            yield Problem(
                 line,
                 f"{{{{ {name} }}}} in a URL tells its host something about the reader",
                 "take it out, unless the page cannot do without",
@@ -173,7 +173,7 @@ def split_url(href: str) -> SplitResult | None:
     return parts
 
 
-def _links(case: Case) -> list[Link]:
+def _links(case: LintContext) -> list[Link]:
     """Every link of every variant once, our own (unsubscribe, media) left out."""
     own = case.publication.public_url.rstrip("/") + "/"
     links = dict.fromkeys(link for reading in case.readings for link in reading.links)
@@ -181,27 +181,27 @@ def _links(case: Case) -> list[Link]:
 
 
 def _by_host(
-    case: Case, wrong: Callable[[SplitResult], bool], message: str, fix: str
-) -> Iterator[Hit]:
+    case: LintContext, wrong: Callable[[SplitResult], bool], message: str, fix: str
+) -> Iterator[Problem]:
     for link in _links(case):
         parts = split_url(link.href)
         if parts and parts.scheme in {"http", "https"} and wrong(parts):
             yield from _hits(case, link, message.format(href=link.href), fix)
 
 
-def _hits(case: Case, link: Link, message: str, fix: str) -> Iterator[Hit]:
+def _hits(case: LintContext, link: Link, message: str, fix: str) -> Iterator[Problem]:
     """A hit wherever the article has this link; else where its address or its words stand."""
     written = dict.fromkeys((link.href, unquote(link.href)))
     for href in written:
         if lines := case.lines_of(f"[{link.text}]({href}"):
-            yield from (Hit(line, message, fix) for line in lines)
+            yield from (Problem(line, message, fix) for line in lines)
             return
     for text in (*written, link.text):
         file, line = case.place_of(text)
         if (file, line) != (case.file, 1):
-            yield Hit(line, message, fix, file)
+            yield Problem(line, message, fix, file)
             return
-    yield Hit(1, message, fix)
+    yield Problem(1, message, fix)
 
 
 def _leads_somewhere(parts: SplitResult) -> bool:
@@ -223,7 +223,7 @@ def _is_here(parts: SplitResult) -> bool:
     return inner or is_loopback(host)
 
 
-def _merged(case: Case) -> Iterator[tuple[str, int]]:
+def _merged(case: LintContext) -> Iterator[tuple[str, int]]:
     """Each merge field in a URL with its lines."""
     for name in sorted(_names_in_urls(case)):
         uses = [use.line for use in case.issue.merges if use.name == name]
@@ -231,7 +231,7 @@ def _merged(case: Case) -> Iterator[tuple[str, int]]:
         yield from ((name, line) for line in dict.fromkeys(in_urls or uses[:1] or [1]))
 
 
-def _names_in_urls(case: Case) -> set[str]:
+def _names_in_urls(case: LintContext) -> set[str]:
     whole_or_part = {SlotKind.URL, SlotKind.URL_PART, SlotKind.TEXT_URL}
     return {
         slot.name
@@ -241,7 +241,7 @@ def _names_in_urls(case: Case) -> set[str]:
     }
 
 
-def _stands_in_url(case: Case, name: str, line: int) -> bool:
+def _stands_in_url(case: LintContext, name: str, line: int) -> bool:
     text = case.issue.source.split("\n")[line - 1]
     return any(
         _IN_URL.search(_MERGE.sub("M", text[: found.start()])) is not None

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from newsletter.check.rendered_mail import Reading, read_variant
-from newsletter.check.sentences import Passage, passages
+from newsletter.check.rendered_mail import RenderedMail, read_mail
+from newsletter.check.sentences import Passage, sentences
 from newsletter.content.model import Issue
 from newsletter.render.model import CompiledIssue
 from newsletter.settings.model import Publication, Settings
@@ -20,7 +20,7 @@ _STRAIGHT = str.maketrans("‘’“”\u00a0\u202f", "''\"\"  ")
 
 
 @dataclass(frozen=True)
-class Case:
+class LintContext:
     """One article before the rules.
 
     ``columns`` are the audience's columns and attributes, and ``lists`` the lists there are, if
@@ -57,15 +57,15 @@ class Case:
     @cached_property
     def passages(self) -> tuple[Passage, ...]:
         """The article's own words, run by run."""
-        return tuple(passages(self.issue.blocks))
+        return tuple(sentences(self.issue.blocks))
 
     @cached_property
-    def readings(self) -> tuple[Reading, ...]:
+    def readings(self) -> tuple[RenderedMail, ...]:
         """Each variant as its readers see it."""
-        return tuple(read_variant(v, self.publication.public_url) for v in self.compiled.variants)
+        return tuple(read_mail(v, self.publication.public_url) for v in self.compiled.variants)
 
     @property
-    def parts(self) -> Iterator[tuple[str, str, Reading]]:
+    def parts(self) -> Iterator[tuple[str, str, RenderedMail]]:
         """The words of both parts of each variant: the part's name, its words, its reading."""
         for reading in self.readings:
             yield "HTML", reading.words, reading

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 from newsletter.check.sentences import Sentence
 from newsletter.check.statistics import find_statistic
 from newsletter.content.model import Reference
@@ -17,11 +17,11 @@ _WELL_FORMED = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
 
 
 @rule("references/missing", Severity.BLOCKER)
-def missing(case: Case) -> Iterator[Hit]:
+def missing(case: LintContext) -> Iterator[Problem]:
     """A citation whose key no entry has."""
     for citation in case.issue.citations:
         if citation.number is None:
-            yield Hit(
+            yield Problem(
                 citation.line,
                 f"[^{citation.key}] has no entry",
                 f"add a line that starts with [^{citation.key}]:",
@@ -29,11 +29,11 @@ def missing(case: Case) -> Iterator[Hit]:
 
 
 @rule("references/duplicate-key", Severity.BLOCKER)
-def duplicate_key(case: Case) -> Iterator[Hit]:
+def duplicate_key(case: LintContext) -> Iterator[Problem]:
     """Two entries under one key: readers would get the first, whichever was meant."""
     for key, lines in case.issue.duplicate_keys.items():
         for line in lines[1:]:
-            yield Hit(
+            yield Problem(
                 line,
                 f"[^{key}] is defined already on line {lines[0]}",
                 "give this entry a key of its own, or remove it",
@@ -41,11 +41,11 @@ def duplicate_key(case: Case) -> Iterator[Hit]:
 
 
 @rule("references/malformed-doi", Severity.BLOCKER)
-def malformed_doi(case: Case) -> Iterator[Hit]:
+def malformed_doi(case: LintContext) -> Iterator[Problem]:
     """A DOI that leads nowhere: ``10.``, four to nine digits, a slash and a suffix."""
     for reference in case.issue.references:
         for doi in _malformed(reference):
-            yield Hit(
+            yield Problem(
                 reference.line,
                 f"[^{reference.key}] has a malformed DOI: {doi or 'nothing after doi:'}",
                 "copy it whole from doi.org, like doi:10.1186/s10194-017-0753-y",
@@ -53,19 +53,21 @@ def malformed_doi(case: Case) -> Iterator[Hit]:
 
 
 @rule("references/unused", Severity.WARNING)
-def unused(case: Case) -> Iterator[Hit]:
+def unused(case: LintContext) -> Iterator[Problem]:
     """An entry that is never cited."""
     for reference in case.issue.references:
         if reference.number is None:
-            yield Hit(reference.line, f"[^{reference.key}] is never cited", "remove it, or cite it")
+            yield Problem(
+                reference.line, f"[^{reference.key}] is never cited", "remove it, or cite it"
+            )
 
 
 @rule("references/no-locator", Severity.WARNING)
-def no_locator(case: Case) -> Iterator[Hit]:
+def no_locator(case: LintContext) -> Iterator[Problem]:
     """An entry that gives a reader no way to look it up."""
     for r in case.issue.references:
         if not (r.doi or r.pmid or r.pmcid or r.urls or _malformed(r)):
-            yield Hit(
+            yield Problem(
                 r.line,
                 f"[^{r.key}] has no DOI, PMID or URL",
                 "add doi:…, PMID: … or a link",
@@ -73,14 +75,14 @@ def no_locator(case: Case) -> Iterator[Hit]:
 
 
 @rule("references/duplicate", Severity.WARNING)
-def duplicate(case: Case) -> Iterator[Hit]:
+def duplicate(case: LintContext) -> Iterator[Problem]:
     """Two entries for one source: same DOI, same PMID or same words."""
     seen: dict[str, Reference] = {}
     for reference in sorted(case.issue.references, key=lambda r: r.line):
         marks = _identities(reference)
         twin = next((seen[mark] for mark in marks if mark in seen), None)
         if twin:
-            yield Hit(
+            yield Problem(
                 reference.line,
                 f"[^{reference.key}] is the same source as [^{twin.key}] on line {twin.line}",
                 f"cite [^{twin.key}] instead, and remove this entry",
@@ -90,18 +92,18 @@ def duplicate(case: Case) -> Iterator[Hit]:
 
 
 @rule("references/uncited-statistic", Severity.WARNING)
-def uncited_statistic(case: Case) -> Iterator[Hit]:
+def uncited_statistic(case: LintContext) -> Iterator[Problem]:
     """A figure whose sentence has no citation, nor the paragraph or block it belongs to."""
     for sentence, figure in _statistics(case):
         if not sentence.covered:
-            yield Hit(
+            yield Problem(
                 sentence.line,
                 f"“{figure}” has no citation",
                 "cite its source in the same sentence: [^key]",
             )
 
 
-def _statistics(case: Case) -> Iterator[tuple[Sentence, str]]:
+def _statistics(case: LintContext) -> Iterator[tuple[Sentence, str]]:
     for passage in case.passages:
         if not passage.heading:
             for sentence in passage.sentences:

@@ -42,7 +42,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RenderedMail:
     """One variant with its slots filled: defaults, or the field's name where there is none."""
 
     subject: str
@@ -91,12 +91,12 @@ class Reading:
         return tuple(column for table in tables for column in _named_columns(table))
 
 
-def read_variant(variant: Variant, public_url: str) -> Reading:
+def read_mail(variant: Variant, public_url: str) -> RenderedMail:
     """Fill a variant's slots and get ready to read it."""
     filled = {
         name: _fill(getattr(variant, name)) for name in ("subject", "preheader", "html", "text")
     }
-    return Reading(unsubscribe_url=f"{public_url}/u/", **filled)
+    return RenderedMail(unsubscribe_url=f"{public_url}/u/", **filled)
 
 
 def squeeze(text: str) -> str:

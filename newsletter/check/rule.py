@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Finding, Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class Problem:
     """What a rule's function yields. Without ``file`` it stands in the article."""
 
     line: int
@@ -19,7 +19,7 @@ class Hit:
     file: str = ""
 
 
-Look = Callable[[Case], Iterator[Hit]]
+CheckFunction = Callable[[LintContext], Iterator[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Rule:
 
     name: str
     severity: Severity
-    look: Look
+    look: CheckFunction
     live: bool = False
 
     @property
@@ -36,13 +36,13 @@ class Rule:
         """The part of the name before the slash."""
         return self.name.partition("/")[0]
 
-    def findings(self, case: Case) -> Iterator[Finding]:
+    def findings(self, case: LintContext) -> Iterator[Finding]:
         """What this rule says of a case."""
         for hit in self.look(case):
             file = hit.file or case.file
             yield Finding(self.name, self.severity, file, hit.line, hit.message, hit.fix)
 
 
-def rule(name: str, severity: Severity, *, live: bool = False) -> Callable[[Look], Rule]:
+def rule(name: str, severity: Severity, *, live: bool = False) -> Callable[[CheckFunction], Rule]:
     """Make a rule of the function below."""
     return lambda look: Rule(name, severity, look, live)

@@ -16,7 +16,7 @@ from newsletter.check import (
     subject,
     text_part,
 )
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Finding, Severity
 from newsletter.check.rule import Rule
 from newsletter.content.model import Issue
@@ -113,7 +113,7 @@ def run_checks(
     Returns:
         The findings by file, line and severity, each once.
     """
-    case = Case(issue, compiled, settings, columns, live, lists)
+    case = LintContext(issue, compiled, settings, columns, live, lists)
     rules = (rule for rule in RULES if live or not rule.live)
     found = dict.fromkeys(finding for rule in rules for finding in rule.findings(case))
     return sorted(found, key=lambda f: (f.file, f.line, _WEIGHT[f.severity]))

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-from newsletter.content.model import Audience, Bars, Block, DataTable, Glance, Note, Prose, Study
+from newsletter.content.model import (
+    AudienceBlock,
+    Bars,
+    Block,
+    DataTable,
+    Glance,
+    Note,
+    Prose,
+    Study,
+)
 
 CITED = "\ue000"
 """Stands in a passage's text where a citation stands (a private-use character)."""
@@ -56,12 +65,12 @@ class Passage:
                 yield Sentence(text, line, cited, cited or covered)
 
 
-def passages(blocks: Iterable[Block | Audience]) -> Iterator[Passage]:
+def sentences(blocks: Iterable[Block | AudienceBlock]) -> Iterator[Passage]:
     """Take an article's blocks apart, in order; references are not among them."""
     for block in blocks:
         match block:
-            case Audience():
-                yield from passages(block.blocks)
+            case AudienceBlock():
+                yield from sentences(block.blocks)
             case Prose():
                 yield from _prose(block.tokens, block.line)
             case Note():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import quopri
 from collections.abc import Iterator
 
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 
 LARGE = 90 * 1024
 CLIPPED = 102 * 1024
@@ -15,22 +15,22 @@ CLIPPED = 102 * 1024
 
 
 @rule("size/clipped", Severity.BLOCKER)
-def clipped(case: Case) -> Iterator[Hit]:
+def clipped(case: LintContext) -> Iterator[Problem]:
     """HTML that Gmail cuts off."""
     size = html_size(case)
     if size > CLIPPED:
-        yield Hit(1, f"the HTML part has {size / 1024:.0f} KB; Gmail cuts at 102", _FIX)
+        yield Problem(1, f"the HTML part has {size / 1024:.0f} KB; Gmail cuts at 102", _FIX)
 
 
 @rule("size/large", Severity.WARNING)
-def large(case: Case) -> Iterator[Hit]:
+def large(case: LintContext) -> Iterator[Problem]:
     """HTML that is close to being cut off."""
     size = html_size(case)
     if LARGE < size <= CLIPPED:
-        yield Hit(1, f"the HTML part has {size / 1024:.0f} KB; keep it under 90", _FIX)
+        yield Problem(1, f"the HTML part has {size / 1024:.0f} KB; keep it under 90", _FIX)
 
 
-def html_size(case: Case) -> int:
+def html_size(case: LintContext) -> int:
     """Bytes of the largest variant's HTML part as it travels (RFC 2045 section 6.7)."""
     return max((_travelling(reading.html) for reading in case.readings), default=0)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rule import Problem, rule
 
 LONGEST_SUBJECT = 78
 """Characters: the line length that RFC 5322 section 2.1.1 recommends."""
@@ -18,10 +18,10 @@ _REPLY = re.compile(r"\s*(?:re|fwd?|aw|wg)\s*(?:\[\d+\]\s*)?:", re.IGNORECASE)
 
 
 @rule("subject/reply", Severity.BLOCKER)
-def reply(case: Case) -> Iterator[Hit]:
+def reply(case: LintContext) -> Iterator[Problem]:
     """A subject that pretends to answer or to forward (CAN-SPAM: no deceptive subjects)."""
     if found := _REPLY.match(case.issue.meta.subject):
-        yield Hit(
+        yield Problem(
             case.meta_line("subject"),
             f"the subject starts with “{found[0].strip()}”, as if it were an answer",
             "start with what the issue is about",
@@ -29,24 +29,24 @@ def reply(case: Case) -> Iterator[Hit]:
 
 
 @rule("subject/shouting", Severity.WARNING)
-def shouting(case: Case) -> Iterator[Hit]:
+def shouting(case: LintContext) -> Iterator[Problem]:
     """A subject in capitals, or with several exclamation marks."""
     subject = case.issue.meta.subject
     for merge in case.issue.merges:
         subject = subject.replace(merge.placeholder, "")
     line, fix = case.meta_line("subject"), "write it as you would say it"
     if subject.isupper() and sum(map(str.isalpha, subject)) >= 8:
-        yield Hit(line, "the subject is all capitals", fix)
+        yield Problem(line, "the subject is all capitals", fix)
     if subject.count("!") >= 2:
-        yield Hit(line, f"the subject has {subject.count('!')} exclamation marks", fix)
+        yield Problem(line, f"the subject has {subject.count('!')} exclamation marks", fix)
 
 
 @rule("subject/long", Severity.WARNING)
-def long(case: Case) -> Iterator[Hit]:
+def long(case: LintContext) -> Iterator[Problem]:
     """A subject that is cut off everywhere."""
     length = max((len(reading.subject) for reading in case.readings), default=0)
     if length > LONGEST_SUBJECT:
-        yield Hit(
+        yield Problem(
             case.meta_line("subject"),
             f"the subject has {length} characters; phones show about 40",
             f"say it in at most {LONGEST_SUBJECT}",
@@ -54,13 +54,13 @@ def long(case: Case) -> Iterator[Hit]:
 
 
 @rule("subject/preheader", Severity.NOTE)
-def preheader(case: Case) -> Iterator[Hit]:
+def preheader(case: LintContext) -> Iterator[Problem]:
     """A preheader that adds nothing to the subject."""
     meta, line = case.issue.meta, case.meta_line("preheader")
     if meta.preheader.casefold().startswith(meta.subject.casefold()):
-        yield Hit(line, "the preheader repeats the subject", "say what comes next")
+        yield Problem(line, "the preheader repeats the subject", "say what comes next")
     elif len(meta.preheader) < SHORTEST_PREHEADER:
-        yield Hit(
+        yield Problem(
             line,
             f"the preheader has only {len(meta.preheader)} of {SHORTEST_PREHEADER} characters",
             "write more, or mail programs add what comes next",

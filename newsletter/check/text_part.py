@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from newsletter.check.lint_context import Case
+from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rendered_mail import Link, Reading, is_blank, squeeze
-from newsletter.check.rule import Hit, rule
+from newsletter.check.rendered_mail import Link, RenderedMail, is_blank, squeeze
+from newsletter.check.rule import Problem, rule
 from newsletter.check.sentences import CITED
 from newsletter.content.model import Reference
 
@@ -25,20 +25,20 @@ _PUBMED = "ncbi.nlm.nih.gov"
 
 
 @rule("text-part/empty", Severity.BLOCKER)
-def empty(case: Case) -> Iterator[Hit]:
+def empty(case: LintContext) -> Iterator[Problem]:
     """No words in the text part."""
     if any(not reading.text.strip() for reading in case.readings):
-        yield Hit(1, "the text part is empty", "write the article out", case.text_template)
+        yield Problem(1, "the text part is empty", "write the article out", case.text_template)
 
 
 @rule("text-part/long-line", Severity.BLOCKER)
-def long_line(case: Case) -> Iterator[Hit]:
+def long_line(case: LintContext) -> Iterator[Problem]:
     """A line that mail servers may break or refuse."""
     for reading in case.readings:
         for line in reading.text.split("\n"):
             length = len(line.encode("utf-8", "surrogatepass"))
             if length > LONGEST_LINE:
-                yield Hit(
+                yield Problem(
                     case.line_of(max(line.split(), key=len).strip("<>().,")),
                     f"a line of the text part has {length} octets; {LONGEST_LINE} is the most",
                     "shorten the address or word that cannot be wrapped",
@@ -46,13 +46,13 @@ def long_line(case: Case) -> Iterator[Hit]:
 
 
 @rule("text-part/missing-link", Severity.BLOCKER)
-def missing_link(case: Case) -> Iterator[Hit]:
+def missing_link(case: LintContext) -> Iterator[Problem]:
     """A link that readers of the text part do not get."""
     for reading in _with_text(case):
         for link in reading.links:
             if not _has_link(reading.text, link):
                 file, line = case.place_of(link.href)
-                yield Hit(
+                yield Problem(
                     line,
                     f"the text part lacks the link {link.href}",
                     f"write it out in {case.text_template}",
@@ -61,13 +61,13 @@ def missing_link(case: Case) -> Iterator[Hit]:
 
 
 @rule("text-part/missing-heading", Severity.WARNING)
-def missing_heading(case: Case) -> Iterator[Hit]:
+def missing_heading(case: LintContext) -> Iterator[Problem]:
     """A heading that the text part does not have."""
     for reading in _with_text(case):
         text = _plain(reading.text)
         for _, heading in reading.headings:
             if _plain(heading) not in text:
-                yield Hit(
+                yield Problem(
                     case.line_of(heading),
                     f"the text part lacks the heading “{heading}”",
                     f"write it out in {case.text_template}",
@@ -75,13 +75,13 @@ def missing_heading(case: Case) -> Iterator[Hit]:
 
 
 @rule("text-part/missing-column", Severity.WARNING)
-def missing_column(case: Case) -> Iterator[Hit]:
+def missing_column(case: LintContext) -> Iterator[Problem]:
     """A table whose values stand in the text part without the name of their column."""
     for reading in _with_text(case):
         text = _plain(reading.text)
         for name, times in _columns(reading).items():
             if len(re.findall(rf"{re.escape(_plain(name))} ?:", text)) < times:
-                yield Hit(
+                yield Problem(
                     case.line_of(name),
                     f"the text part lacks the column name “{name}” before a value",
                     f"say “{name}: …” in each row, or mend {case.text_template}",
@@ -89,14 +89,14 @@ def missing_column(case: Case) -> Iterator[Hit]:
 
 
 @rule("text-part/missing-figure", Severity.BLOCKER)
-def missing_figure(case: Case) -> Iterator[Hit]:
+def missing_figure(case: LintContext) -> Iterator[Problem]:
     """A number of the article that stands in the HTML part only."""
     written = _written_figures(case)
     for reading in _with_text(case):
         there = set(_FIGURE.findall(reading.text))
         for figure in dict.fromkeys(_FIGURE.findall(reading.words)):
             if figure in written and figure not in there:
-                yield Hit(
+                yield Problem(
                     written[figure],
                     f"the text part lacks the figure {figure}",
                     f"say it in a sentence, or mend {case.text_template}",
@@ -104,25 +104,25 @@ def missing_figure(case: Case) -> Iterator[Hit]:
 
 
 @rule("text-part/missing-reference", Severity.BLOCKER)
-def missing_reference(case: Case) -> Iterator[Hit]:
+def missing_reference(case: LintContext) -> Iterator[Problem]:
     """A reference that the HTML part lists and the text part does not."""
     for reading in _with_text(case):
         text = _plain(reading.text)
         for reference in case.issue.cited:
             start = _opening(reference)
             if start and start in _plain(reading.words) and start not in text:
-                yield Hit(
+                yield Problem(
                     reference.line,
                     f"the text part lacks reference [^{reference.key}]",
                     f"list the references in {case.text_template}",
                 )
 
 
-def _with_text(case: Case) -> Iterator[Reading]:
+def _with_text(case: LintContext) -> Iterator[RenderedMail]:
     return (reading for reading in case.readings if reading.text.strip())
 
 
-def _columns(reading: Reading) -> Counter[str]:
+def _columns(reading: RenderedMail) -> Counter[str]:
     """Each name of a table's column, and how many values stand below it."""
     columns: Counter[str] = Counter()
     for name, values in reading.columns:
@@ -141,7 +141,7 @@ def _has_link(text: str, link: Link) -> bool:
     return _PUBMED in link.href and link.text in text
 
 
-def _written_figures(case: Case) -> dict[str, int]:
+def _written_figures(case: LintContext) -> dict[str, int]:
     """The numbers that the article's own words hold, with their first lines."""
     figures: dict[str, int] = {}
     for passage in case.passages:

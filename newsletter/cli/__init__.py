@@ -14,7 +14,7 @@ import click
 from newsletter import __version__
 from newsletter.cli.bounces import bounces
 from newsletter.cli.campaigns import cancel, pause, resume, status
-from newsletter.cli.context import CommandLine
+from newsletter.cli.context import CliContext
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
 from newsletter.cli.doctor import doctor
@@ -76,7 +76,7 @@ def cli(context: click.Context, config: Path) -> None:
 
     Nothing leaves this machine without --live and an approval.
     """
-    context.obj = CommandLine(config)
+    context.obj = CliContext(config)
 
 
 for command in (

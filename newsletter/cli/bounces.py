@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.context import CommandLine, json_option, pass_line, print_json, say
+from newsletter.cli.context import CliContext, json_option, pass_context, print_json, say
 from newsletter.cli.counted import counted
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.feedback.imap_intake import Collected
-    from newsletter.feedback.intake import Taken
-    from newsletter.feedback.model import Report
+    from newsletter.feedback.imap_intake import MailboxSummary
+    from newsletter.feedback.intake import IntakeSummary
+    from newsletter.feedback.model import FeedbackReport
 
 
 @click.group()
@@ -66,8 +66,8 @@ Examples:
 @click.argument("source", required=False)
 @click.option("--imap", is_flag=True, help="Empty the mailbox of the settings (imap.host …).")
 @json_option
-@pass_line
-def read(line: CommandLine, source: str | None, imap: bool, as_json: bool) -> None:
+@pass_context
+def read(line: CliContext, source: str | None, imap: bool, as_json: bool) -> None:
     """Take in what came back: a Maildir, an mbox, one message, or - for standard input.
 
     SOURCE is read and left as it is; with --imap, mail is moved once its outcome is kept. Whatever
@@ -75,20 +75,20 @@ def read(line: CommandLine, source: str | None, imap: bool, as_json: bool) -> No
     to answer ours has consequences.
     """
     from newsletter.feedback.imap import open_mailbox
-    from newsletter.feedback.imap_intake import Collected, collect
-    from newsletter.feedback.intake import Reader
+    from newsletter.feedback.imap_intake import MailboxSummary, collect
+    from newsletter.feedback.intake import MailIntake
     from newsletter.feedback.mailbox_files import read_messages
 
     if imap is bool(source):
         raise UsageError("name a SOURCE, or give --imap")
     with line.desk() as desk:
         settings = desk.settings.imap
-        reader = Reader(desk.store, desk.keys, hold_after=desk.settings.hold.policy)
+        reader = MailIntake(desk.store, desk.keys, hold_after=desk.settings.hold.policy)
         if imap:
             with open_mailbox(settings) as mailbox:
                 done = collect(mailbox, reader, settings)
         else:
-            done = Collected(reader.read(read_messages(source or "")))
+            done = MailboxSummary(reader.read(read_messages(source or "")))
     if as_json:
         where = {"moved": done.moved, "left": done.left} if imap else {}
         print_json(done.taken.as_json() | where)
@@ -100,18 +100,18 @@ def read(line: CommandLine, source: str | None, imap: bool, as_json: bool) -> No
     short_help="List who asked by mail to leave.", epilog="Example: send.py bounces wishes --json"
 )
 @json_option
-@pass_line
-def wishes(line: CommandLine, as_json: bool) -> None:
+@pass_context
+def wishes(line: CliContext, as_json: bool) -> None:
     """List who asked by mail to leave, without a token that proves who they are.
 
     Anybody can write in another's name, so a person decides: `subscribers suppress` does
     what is asked, and takes the wish off this list.
     """
     from newsletter.audience.times import iso
-    from newsletter.feedback.open_requests import open_wishes
+    from newsletter.feedback.open_requests import open_requests
 
     with line.desk() as desk:
-        found = open_wishes(desk.store)
+        found = open_requests(desk.store)
     if as_json:
         rows = [
             {"email": each.email, "at": iso(each.at), "subject": each.subject} for each in found
@@ -127,7 +127,7 @@ def wishes(line: CommandLine, as_json: bool) -> None:
 _ASKED = "of these asked to leave (see `bounces wishes`)"
 
 
-def as_summary(taken: Taken) -> str:
+def as_summary(taken: IntakeSummary) -> str:
     """What was done, in one line a person reads."""
     counts = [
         *((n, str(kind), str(kind)) for kind, n in sorted(taken.kinds.items())),
@@ -142,7 +142,7 @@ def as_summary(taken: Taken) -> str:
     return f"{counted(taken.messages, 'message')}{': ' if told else ''}{told}{held}"
 
 
-def as_places(done: Collected) -> str:
+def as_places(done: MailboxSummary) -> str:
     """Where mail is now that was read over IMAP."""
     moved = "".join(f"; {n:,} moved to {folder}" for folder, n in done.moved.items())
     left = (
@@ -153,7 +153,7 @@ def as_places(done: Collected) -> str:
     return moved + left
 
 
-def as_object(file: Path, report: Report) -> dict[str, Any]:
+def as_object(file: Path, report: FeedbackReport) -> dict[str, Any]:
     """A report for scripts."""
     return {
         "file": str(file),
@@ -171,7 +171,7 @@ def as_object(file: Path, report: Report) -> dict[str, Any]:
     }
 
 
-def as_lines(file: Path, report: Report) -> str:
+def as_lines(file: Path, report: FeedbackReport) -> str:
     """A report for people."""
     lines = [f"{click.format_filename(file)}: {report.kind}"]
     for found in report.recipients:

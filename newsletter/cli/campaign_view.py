@@ -13,12 +13,12 @@ from newsletter.cli.schedule import show_what_waits
 
 if TYPE_CHECKING:
     from newsletter.audience.model import ImportReport
-    from newsletter.campaign.launch import Opened
+    from newsletter.campaign.launch import PendingCampaign
     from newsletter.campaign.status import Status
     from newsletter.render.model import CompiledIssue
 
 
-def show_plan(opened: Opened, where_to: str, variants: Mapping[int, int]) -> None:
+def show_plan(opened: PendingCampaign, where_to: str, variants: Mapping[int, int]) -> None:
     """Who is about to get what; ``variants`` as `show_variants` takes them."""
     counts, compiled = opened.status.tally, opened.compiled
     sender = compiled.sender

@@ -11,19 +11,19 @@ import click
 
 from newsletter.cli.context import (
     NUMBER,
-    CommandLine,
+    CliContext,
     by_option,
     campaign_argument,
     json_option,
-    pass_line,
+    pass_context,
     print_json,
     say,
 )
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.campaign.context import Desk
-    from newsletter.delivery.ledger.outcomes import Tally
+    from newsletter.campaign.context import AppContext
+    from newsletter.delivery.ledger.outcomes import OutcomeCounts
 
 LOOK_S = 1.0
 
@@ -41,8 +41,8 @@ Examples:
 @click.option(
     "--watch", is_flag=True, help="Follow it until it ends or rests. Ctrl-C stops looking."
 )
-@pass_line
-def status(line: CommandLine, campaign: int | None, as_json: bool, watch: bool) -> None:
+@pass_context
+def status(line: CliContext, campaign: int | None, as_json: bool, watch: bool) -> None:
     """What became of everyone: counts that add up to the audience.
 
     Exits 1 when a delivery failed or is uncertain.
@@ -69,7 +69,7 @@ def status(line: CommandLine, campaign: int | None, as_json: bool, watch: bool) 
     sys.exit(1 if campaign is not None and found[0].has_problems else 0)
 
 
-def _watch(desk: Desk, campaign_id: int) -> None:
+def _watch(desk: AppContext, campaign_id: int) -> None:
     """Look again and again, and rest between for longer than looking took."""
     from newsletter.campaign.status import status as one
     from newsletter.cli.sending_view import sending_view
@@ -90,8 +90,8 @@ def _watch(desk: Desk, campaign_id: int) -> None:
 )
 @campaign_argument
 @by_option
-@pass_line
-def pause(line: CommandLine, campaign: int, by: str) -> None:
+@pass_context
+def pause(line: CliContext, campaign: int, by: str) -> None:
     """Hold a campaign: what was offered finishes, the rest stays queued."""
     _halt(line, campaign, "paused", by)
     say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
@@ -100,8 +100,8 @@ def pause(line: CommandLine, campaign: int, by: str) -> None:
 @click.command(short_help="Let a paused campaign go on.", epilog="Example: send.py resume 3")
 @campaign_argument
 @by_option
-@pass_line
-def resume(line: CommandLine, campaign: int, by: str) -> None:
+@pass_context
+def resume(line: CliContext, campaign: int, by: str) -> None:
     """Let a paused campaign go on; run its `send --live` again to send.
 
     One that was paused before its time is scheduled again.
@@ -120,13 +120,13 @@ def resume(line: CommandLine, campaign: int, by: str) -> None:
 @click.command(short_help="End a campaign for good.", epilog="Example: send.py cancel 3")
 @campaign_argument
 @by_option
-@pass_line
-def cancel(line: CommandLine, campaign: int, by: str) -> None:
+@pass_context
+def cancel(line: CliContext, campaign: int, by: str) -> None:
     """End a campaign for good: who has it keeps it, nobody else gets it."""
     _halt(line, campaign, "cancelled", by)
 
 
-def _halt(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
+def _halt(line: CliContext, campaign_id: int, to: str, by: str) -> None:
     from newsletter.campaign.control import halt
 
     with line.desk(by=by) as desk:
@@ -137,7 +137,7 @@ def _halt(line: CommandLine, campaign_id: int, to: str, by: str) -> None:
         say(f"{on_the_way} of those queued are on their way this moment: see `send.py status`.")
 
 
-def _where_it_stands(counts: Tally) -> str:
+def _where_it_stands(counts: OutcomeCounts) -> str:
     """What had gone out, and what had not."""
     from newsletter.delivery.ledger.outcomes import CANCELLED
 

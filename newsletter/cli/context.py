@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from newsletter.campaign.context import Desk
+    from newsletter.campaign.context import AppContext
     from newsletter.settings.model import Settings
 
 
-class CommandLine:
+class CliContext:
     """The options that stand before the command."""
 
     def __init__(self, config: Path) -> None:
@@ -34,7 +34,7 @@ class CommandLine:
         return self._settings
 
     @contextmanager
-    def desk(self, *, by: str = "", live: bool = False) -> Iterator[Desk]:
+    def desk(self, *, by: str = "", live: bool = False) -> Iterator[AppContext]:
         """The open database and the keys; closed at the end.
 
         Args:
@@ -42,7 +42,7 @@ class CommandLine:
             live: Whether made-up keys are refused.
         """
         from newsletter.audience.keys import load_keys
-        from newsletter.campaign.context import Desk
+        from newsletter.campaign.context import AppContext
         from newsletter.database.open import open_store
 
         make_private(self.settings.var)
@@ -50,7 +50,7 @@ class CommandLine:
         with private_files():
             store = open_store(self.settings)
         try:
-            yield Desk(self.settings, store, keys, by or whoami())
+            yield AppContext(self.settings, store, keys, by or whoami())
         finally:
             store.close()
 
@@ -72,7 +72,7 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
-pass_line = click.make_pass_decorator(CommandLine)
+pass_context = click.make_pass_decorator(CliContext)
 
 
 def whoami() -> str:

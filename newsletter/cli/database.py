@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.context import CommandLine, json_option, pass_line, print_json, say
+from newsletter.cli.context import CliContext, json_option, pass_context, print_json, say
 from newsletter.cli.progress import rows_bar
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def db() -> None:
 
 @db.command(epilog="Example: send.py db upgrade")
 @json_option
-@pass_line
-def upgrade(line: CommandLine, as_json: bool) -> None:
+@pass_context
+def upgrade(line: CliContext, as_json: bool) -> None:
     """Bring the database up to date, and say from where to where.
 
     Every command does so by itself; this one is for deploying.
@@ -61,8 +61,8 @@ Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can se
 )
 @click.option("--to", "target", required=True, metavar="URL", help="An empty database.")
 @json_option
-@pass_line
-def copy(line: CommandLine, target: str, as_json: bool) -> None:
+@pass_context
+def copy(line: CliContext, target: str, as_json: bool) -> None:
     """Copy everything into another, empty database, and check every row of it.
 
     Refused while a campaign is sending. The database in use is not changed.
@@ -91,8 +91,8 @@ def copy(line: CommandLine, target: str, as_json: bool) -> None:
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
-@pass_line
-def backup(line: CommandLine, file: Path, as_json: bool) -> None:
+@pass_context
+def backup(line: CliContext, file: Path, as_json: bool) -> None:
     """Write everything into one new file, as it is at this moment; sending may go on.
 
     The keys are not in it: without NEWSLETTER_SUPPRESSION_KEY nothing can be sent after a restore.
@@ -119,8 +119,8 @@ Examples:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--to", "target", default="", metavar="URL", help="[the configured database]")
 @json_option
-@pass_line
-def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
+@pass_context
+def restore(line: CliContext, file: Path, target: str, as_json: bool) -> None:
     """Bring a backup into an empty database of either kind; nothing is overwritten.
 
     A campaign that was sending comes back paused.
@@ -147,7 +147,7 @@ def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _existing(line: CommandLine) -> Iterator[Store]:
+def _existing(line: CliContext) -> Iterator[Store]:
     """The configured database, which is not made here: an empty one has nothing to copy."""
     from newsletter.database.open import open_url
     from newsletter.errors import InputError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli.context import CommandLine, make_private, pass_line, relative, say
+from newsletter.cli.context import CliContext, make_private, pass_context, relative, say
 
 
 @click.command(
@@ -14,8 +14,8 @@ from newsletter.cli.context import CommandLine, make_private, pass_line, relativ
 @click.option("--no-serve", is_flag=True, help="Do it all, say where it lies, and end.")
 @click.option("--port", type=int, default=0, help="Of the page at the end. [a free one]")
 @click.option("--no-open", is_flag=True, help="Print the address; open no browser.")
-@pass_line
-def demo(line: CommandLine, no_serve: bool, port: int, no_open: bool) -> None:
+@pass_context
+def demo(line: CliContext, no_serve: bool, port: int, no_open: bool) -> None:
     """The main job on the sample issue, ending in a mailbox on this machine.
 
     Checks, renders, approves and sends over a real SMTP conversation on loopback; lets one reader

@@ -16,24 +16,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from newsletter.audience.importing.importer import import_csv
 from newsletter.audience.keys import load_keys
 from newsletter.campaign import approval, launch, run
-from newsletter.campaign.build import prepare
-from newsletter.campaign.context import Desk
-from newsletter.campaign.render_files import export, sample_values
-from newsletter.campaign.snapshot import Audience
+from newsletter.campaign.build import build
+from newsletter.campaign.context import AppContext
+from newsletter.campaign.render_files import render_files, sample_values
+from newsletter.campaign.snapshot import AudienceSelection
 from newsletter.check.model import Severity
 from newsletter.database.open import open_store
 from newsletter.render.slots import preview_part
 from newsletter.settings.model import Settings
-from newsletter.studio.demo import Demo, Step, demo_app
+from newsletter.studio.demo import Demo, DemoStep, demo_app
 from newsletter.transports.registry import open_transport
-from newsletter.transports.smtp.local_mailbox import Mailbox
+from newsletter.transports.smtp.local_mailbox import LocalMailbox
 from newsletter.web.http.server import background
 from newsletter.web.public.app import public_app
 
 T = TypeVar("T")
 
 ISSUE = "neck-muscles-and-migraine"
-READERS = Audience("demo-readers")
+READERS = AudienceSelection("demo-readers")
 PUBLIC = ("/u/", "/p/", "/join", "/api/join", "/confirm/", "/archive")
 
 
@@ -52,11 +52,11 @@ class Demonstration:
         self._mailbox = _MailboxThread(self._folder / "mailbox")
         self._settings = _on_loopback(settings, self._folder, port, self._mailbox.port)
         keys = load_keys(self._settings, live=False)
-        self._desk = Desk(self._settings, open_store(self._settings), keys, "demo")
-        self._steps: list[Step] = []
-        self._prepared = prepare(settings.root / "issues" / f"{ISSUE}.md", self._settings)
+        self._desk = AppContext(self._settings, open_store(self._settings), keys, "demo")
+        self._steps: list[DemoStep] = []
+        self._prepared = build(settings.root / "issues" / f"{ISSUE}.md", self._settings)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[DemoStep]:
         """Do one thing after the other, and tell of each."""
         acts = (
             self._check,
@@ -109,18 +109,18 @@ class Demonstration:
         self._mailbox.stop()
         self._desk.store.close()
 
-    def _check(self) -> Step:
+    def _check(self) -> DemoStep:
         found = self._prepared.findings
         counts = ((sum(f.severity is s for f in found), s) for s in Severity)
         words = [f"{number} {s}{'' if number == 1 else 's'}" for number, s in counts]
-        return Step("Checked the sample issue", ", ".join(words))
+        return DemoStep("Checked the sample issue", ", ".join(words))
 
-    def _render(self) -> Step:
-        summary = export(self._prepared.compiled, self._desk, self._folder / "rendered")
+    def _render(self) -> DemoStep:
+        summary = render_files(self._prepared.compiled, self._desk, self._folder / "rendered")
         size = f"{summary['html_bytes'] / 1024:.0f} KB of HTML, {summary['text_bytes'] / 1024:.0f}"
-        return Step("Rendered it", f"{size} KB of text; digest {summary['digest'][:12]}")
+        return DemoStep("Rendered it", f"{size} KB of text; digest {summary['digest'][:12]}")
 
-    def _import(self) -> Step:
+    def _import(self) -> DemoStep:
         report = import_csv(
             self._desk.store,
             self._desk.keys,
@@ -128,13 +128,13 @@ class Demonstration:
             list_name=READERS.list_name,
             source="demo",
         )
-        return Step("Imported subscribers.example.csv", report.summary())
+        return DemoStep("Imported subscribers.example.csv", report.summary())
 
-    def _approve(self) -> Step:
+    def _approve(self) -> DemoStep:
         approval.approve(self._desk, self._prepared, audience=READERS.list_name)
-        return Step("Approved exactly this content", "change a comma and the approval is gone")
+        return DemoStep("Approved exactly this content", "change a comma and the approval is gone")
 
-    def _send(self) -> Step:
+    def _send(self) -> DemoStep:
         sent = run.run(
             self._desk,
             self._open(),
@@ -142,29 +142,31 @@ class Demonstration:
             proof=False,
         )
         counts = sent.tally
-        return Step(
+        return DemoStep(
             "Sent it over SMTP to a mailbox on this machine",
             f"{counts.accepted} of {counts.audience} accepted, {counts.failed} failed, "
             f"{counts.uncertain} uncertain",
         )
 
-    def _leave(self) -> Step:
+    def _leave(self) -> DemoStep:
         url = _one_click_url(self._folder / "mailbox")
         public = public_app(self._desk.store, self._desk.keys, self._settings)
         with background(public, self._port):
             status = _post(url)
-        return Step("One reader left with one click", f"POST to the List-Unsubscribe URL: {status}")
+        return DemoStep(
+            "One reader left with one click", f"POST to the List-Unsubscribe URL: {status}"
+        )
 
-    def _send_again(self) -> Step:
+    def _send_again(self) -> DemoStep:
         opened = self._open(again="to show who is skipped")
         launch.discard(self._desk.store, opened)
         skipped = ", ".join(f"{n} {reason}" for reason, n in opened.status.tally.skipped.items())
-        return Step(
+        return DemoStep(
             "Counted whom the next issue would reach",
             f"{opened.mailable} of {opened.status.tally.audience}; skipped: {skipped}",
         )
 
-    def _open(self, again: str = "") -> launch.Opened:
+    def _open(self, again: str = "") -> launch.PendingCampaign:
         return launch.open_campaign(
             self._desk, self._prepared.compiled, READERS, again_reason=again, live=True
         )
@@ -206,7 +208,7 @@ class _MailboxThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._mailbox = Mailbox(folder)
+        self._mailbox = LocalMailbox(folder)
         self.port = self._wait(self._mailbox.start())
 
     def stop(self) -> None:

@@ -8,10 +8,10 @@ from ipaddress import IPv4Address, IPv6Address
 import click
 
 from newsletter.cli.context import (
-    CommandLine,
+    CliContext,
     json_option,
     make_private,
-    pass_line,
+    pass_context,
     print_json,
     say,
 )
@@ -37,8 +37,8 @@ Examples:
     help="Whom to ask. [the system's nameserver]",
 )
 @json_option
-@pass_line
-def doctor(line: CommandLine, ip: str, helo: str, nameserver: str, as_json: bool) -> None:
+@pass_context
+def doctor(line: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) -> None:
     """Check what receivers check: SPF, DKIM, DMARC, names, and the public address.
 
     Asks DNS and the public address only; nothing is sent or changed. Exits 1 on a problem, and
@@ -47,16 +47,18 @@ def doctor(line: CommandLine, ip: str, helo: str, nameserver: str, as_json: bool
     from newsletter.audience.keys import load_keys
     from newsletter.audience.model import Token, TokenPurpose
     from newsletter.audience.tokens import TokenSigner
-    from newsletter.dns_checks.model import Sender
+    from newsletter.dns_checks.model import SenderProfile
     from newsletter.dns_checks.resolver import Resolver
     from newsletter.doctor import report
-    from newsletter.doctor.checks import examine
+    from newsletter.doctor.checks import run_checks
 
     address, resolver = _address(ip), Resolver(nameserver)
     make_private(line.settings.var)
     keys = load_keys(line.settings, live=False)
     proof = TokenSigner(keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
-    findings = examine(Sender(line.settings, resolver, proof, address, helo.rstrip(".").lower()))
+    findings = run_checks(
+        SenderProfile(line.settings, resolver, proof, address, helo.rstrip(".").lower())
+    )
     if as_json:
         print_json(report.findings_object(findings))
     else:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import (
-    CommandLine,
+    CliContext,
     by_option,
     issue_argument,
     json_option,
-    pass_line,
+    pass_context,
     print_json,
     relative,
     say,
@@ -52,8 +52,8 @@ A paragraph.
 
 @click.command(epilog="Example: send.py new spring-news")
 @click.argument("slug")
-@pass_line
-def new(line: CommandLine, slug: str) -> None:
+@pass_context
+def new(line: CliContext, slug: str) -> None:
     """Start an issue: issues/SLUG.md from a scaffold."""
     import datetime
     import re
@@ -96,9 +96,9 @@ Examples:
     "--letters", is_flag=True, help="Check the confirmation and welcome letters, in place of one."
 )
 @json_option
-@pass_line
+@pass_context
 def check(
-    line: CommandLine, issue: Path | None, csv_file: Path | None, letters: bool, as_json: bool
+    line: CliContext, issue: Path | None, csv_file: Path | None, letters: bool, as_json: bool
 ) -> None:
     """Find what would embarrass, with file and line. Exits 1 on a blocker."""
     from newsletter.check.model import Severity
@@ -113,25 +113,25 @@ def check(
 
 
 def _found(
-    line: CommandLine, issue: Path | None, csv_file: Path | None, letters: bool
+    line: CliContext, issue: Path | None, csv_file: Path | None, letters: bool
 ) -> Sequence[Finding]:
     from newsletter.errors import UsageError
 
     if issue is None and letters and csv_file is None:
-        from newsletter.i18n.catalog import Languages
+        from newsletter.i18n.catalog import Catalogs
         from newsletter.transactional.letters import Letters
 
         settings = line.settings
-        languages = Languages(settings.templates / "locale", settings.publication.language)
+        languages = Catalogs(settings.templates / "locale", settings.publication.language)
         return Letters(settings, languages).check()
     if issue is None or letters:
         raise UsageError("check takes one ISSUE, or --letters alone")
 
     from newsletter.audience.importing.importer import csv_columns
-    from newsletter.campaign.build import prepare
+    from newsletter.campaign.build import build
 
     columns = csv_columns(csv_file) if csv_file else None
-    return prepare(issue, line.settings, columns=columns).findings
+    return build(issue, line.settings, columns=columns).findings
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -162,17 +162,17 @@ def show_findings(findings: Sequence[Finding]) -> None:
     help="Folder to write to.",
 )
 @json_option
-@pass_line
-def render(line: CommandLine, issue: Path, out: Path, as_json: bool) -> None:
+@pass_context
+def render(line: CliContext, issue: Path, out: Path, as_json: bool) -> None:
     """Write the issue as readers will get it, for one sample reader.
 
     OUT/index.html, text.txt, message.eml, archive.html, compiled.json and the images.
     """
-    from newsletter.campaign.build import prepare
-    from newsletter.campaign.render_files import export
+    from newsletter.campaign.build import build
+    from newsletter.campaign.render_files import render_files
 
     with line.desk() as desk:
-        summary = export(prepare(issue, desk.settings).compiled, desk, out)
+        summary = render_files(build(issue, desk.settings).compiled, desk, out)
     if as_json:
         print_json(summary)
     else:
@@ -198,21 +198,21 @@ Examples:
 )
 @by_option
 @json_option
-@pass_line
+@pass_context
 def approve(
-    line: CommandLine, issue: Path, list_name: str, waive: tuple[str, ...], by: str, as_json: bool
+    line: CliContext, issue: Path, list_name: str, waive: tuple[str, ...], by: str, as_json: bool
 ) -> None:
     """Vouch for exactly this content: change a comma and the approval is gone."""
     from newsletter.audience.lists import list_names
     from newsletter.campaign import approval
-    from newsletter.campaign.build import prepare
+    from newsletter.campaign.build import build
     from newsletter.errors import UsageError
 
     waivers = dict(pair.partition("=")[::2] for pair in waive)
     if "" in waivers:
         raise UsageError("--waive takes RULE=REASON")
     with line.desk(by=by) as desk:
-        prepared = prepare(issue, desk.settings, lists=list_names(desk.store))
+        prepared = build(issue, desk.settings, lists=list_names(desk.store))
         if not as_json:
             show_findings(prepared.findings)
         count = approval.approve(desk, prepared, audience=list_name, waivers=waivers)

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from newsletter.cli.context import (
-    CommandLine,
+    CliContext,
     campaign_argument,
     json_option,
-    pass_line,
+    pass_context,
     print_json,
     say,
 )
@@ -37,9 +37,9 @@ Examples:
     metavar="FILE",
     help="Write one self-contained page to look at, print and keep.",
 )
-@pass_line
+@pass_context
 def report(
-    line: CommandLine, campaign: int, as_json: bool, as_csv: bool, html_file: Path | None
+    line: CliContext, campaign: int, as_json: bool, as_csv: bool, html_file: Path | None
 ) -> None:
     """Who approved and sent a campaign, and what became of everyone.
 
@@ -56,7 +56,7 @@ def report(
 
             write_csv(connection, campaign, sys.stdout)
             return
-        from newsletter.campaign.report.build import report as look_up
+        from newsletter.campaign.report.build import build_report as look_up
 
         found = look_up(connection, campaign)
     if as_json:

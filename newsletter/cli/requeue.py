@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import (
-    CommandLine,
+    CliContext,
     by_option,
     campaign_argument,
     json_option,
-    pass_line,
+    pass_context,
     print_json,
     say,
 )
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.delivery.ledger.uncertain import Doubt
+    from newsletter.delivery.ledger.uncertain import UncertainDelivery
 
 reason_option = click.option("--reason", default="", help="Why; kept in the record.")
 
@@ -36,8 +36,8 @@ Examples:
 @click.option("--failed", is_flag=True, help="Put those that failed for good back, once more.")
 @by_option
 @reason_option
-@pass_line
-def retry(line: CommandLine, campaign: int, failed: bool, by: str, reason: str) -> None:
+@pass_context
+def retry(line: CliContext, campaign: int, failed: bool, by: str, reason: str) -> None:
     """Try deferred deliveries now instead of when they are due.
 
     Nobody is mailed by this command: the campaign's `send --live`, run again, or a worker does it.
@@ -82,9 +82,9 @@ Examples:
 @by_option
 @reason_option
 @json_option
-@pass_line
+@pass_context
 def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
-    line: CommandLine,
+    line: CliContext,
     campaign: int,
     answer: str | None,
     positions: tuple[int, ...],
@@ -109,7 +109,9 @@ def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
     with line.desk(by=by) as desk:
         if all_of_them:
             positions = tuple(each.position for each in control.uncertain(desk, campaign))
-        unknown = control.settle(desk, campaign, answer, positions, reason) if answer else ()
+        unknown = (
+            control.resolve_uncertain(desk, campaign, answer, positions, reason) if answer else ()
+        )
         left = control.uncertain(desk, campaign)
     if unknown:
         say(f"Not uncertain, so left as they are: {', '.join(map(str, unknown))}")
@@ -122,7 +124,7 @@ def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
     sys.exit(1 if left or unknown else 0)
 
 
-def _show(campaign: int, left: list[Doubt]) -> None:
+def _show(campaign: int, left: list[UncertainDelivery]) -> None:
     if not left:
         click.echo(f"Campaign {campaign}: nothing is uncertain.")
         return
@@ -133,7 +135,7 @@ def _show(campaign: int, left: list[Doubt]) -> None:
         click.echo(f"           {_known(each)}")
 
 
-def _as_json(doubt: Doubt) -> dict[str, object]:
+def _as_json(doubt: UncertainDelivery) -> dict[str, object]:
     return {
         "position": doubt.position,
         "address": doubt.email,
@@ -143,5 +145,5 @@ def _as_json(doubt: Doubt) -> dict[str, object]:
     }
 
 
-def _known(doubt: Doubt) -> str:
+def _known(doubt: UncertainDelivery) -> str:
     return doubt.known or "it was begun, or may have been; no reply is on record"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from newsletter.cli.context import say
 
 if TYPE_CHECKING:
-    from newsletter.campaign.context import Desk
-    from newsletter.campaign.launch import Opened
+    from newsletter.campaign.context import AppContext
+    from newsletter.campaign.launch import PendingCampaign
     from newsletter.campaign.status import Status
 
 
@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def called_off(desk: Desk, opened: Opened, not_before: float) -> Iterator[None]:
+def called_off(desk: AppContext, opened: PendingCampaign, not_before: float) -> Iterator[None]:
     """Ctrl-C while a campaign waits: one with a time stays scheduled, in the undo window it pauses.
 
     Args:
@@ -58,7 +58,7 @@ def called_off(desk: Desk, opened: Opened, not_before: float) -> Iterator[None]:
         raise
 
 
-def _call_off(desk: Desk, campaign_id: int, *, undo: bool) -> None:
+def _call_off(desk: AppContext, campaign_id: int, *, undo: bool) -> None:
     from newsletter.campaign.status import status
     from newsletter.delivery.ledger import states
 
@@ -67,7 +67,9 @@ def _call_off(desk: Desk, campaign_id: int, *, undo: bool) -> None:
             return
         if undo:
             now = desk.store.now(connection)
-            states.move(connection, campaign_id, "paused", by=desk.by, now=now, note="called off")
+            states.transition(
+                connection, campaign_id, "paused", by=desk.by, now=now, note="called off"
+            )
     if undo:
         say(f"\nCalled off in time: campaign {campaign_id} is paused, and nobody was mailed.")
         say(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.context import CommandLine, json_option, pass_line, print_json
+from newsletter.cli.context import CliContext, json_option, pass_context, print_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from newsletter.campaign.snapshot import Audience
+    from newsletter.campaign.snapshot import AudienceSelection
     from newsletter.store.engine import Store
 
 
@@ -34,7 +34,9 @@ def require_readable(segment: str | None) -> None:
         parse_segment(segment)
 
 
-def audience_of(store: Store, list_name: str, segment: str | None, batch: str = "") -> Audience:
+def audience_of(
+    store: Store, list_name: str, segment: str | None, batch: str = ""
+) -> AudienceSelection:
     """The audience that ``--list`` and ``--segment`` name.
 
     Args:
@@ -46,18 +48,18 @@ def audience_of(store: Store, list_name: str, segment: str | None, batch: str = 
     """
     from newsletter.audience.segments.parse import parse_segment
     from newsletter.audience.segments.relative_dates import require_clear
-    from newsletter.audience.segments.validate import check_names
-    from newsletter.campaign.snapshot import Audience
+    from newsletter.audience.segments.validate import validate
+    from newsletter.campaign.snapshot import AudienceSelection
 
     if segment is None:
-        return Audience(list_name, batch)
+        return AudienceSelection(list_name, batch)
     condition = parse_segment(segment)
     with store.read() as connection:
-        check_names(connection, segment, condition, list_name)
+        validate(connection, segment, condition, list_name)
         # What was frozen before must be found again by its own words.
         if not _is_under_way(connection, list_name, str(condition)):
             require_clear(segment, condition)
-    return Audience(list_name, batch, condition)
+    return AudienceSelection(list_name, batch, condition)
 
 
 def _is_under_way(connection: Connection, list_name: str, segment: str) -> bool:
@@ -86,8 +88,8 @@ Examples:
 @click.option("--list", "list_name", required=True, help="The list.")
 @segment_option
 @json_option
-@pass_line
-def count(line: CommandLine, list_name: str, segment: str | None, as_json: bool) -> None:
+@pass_context
+def count(line: CliContext, list_name: str, segment: str | None, as_json: bool) -> None:
     """How many are on a list or in a segment of it, and how many of these can be mailed.
 
     Everybody on the list counts, also who left it or awaits confirmation; `subscribers lists`
@@ -126,10 +128,12 @@ def count(line: CommandLine, list_name: str, segment: str | None, as_json: bool)
     click.echo(f"  can be mailed: {mailable:,}")
 
 
-def _dated(audience: Audience) -> str:
+def _dated(audience: AudienceSelection) -> str:
     """The segment with dates for days that are counted from today."""
     import time
 
-    from newsletter.audience.segments.relative_dates import dated
+    from newsletter.audience.segments.relative_dates import relative_dates
 
-    return "" if audience.condition is None else str(dated(audience.condition, time.time()))
+    return (
+        "" if audience.condition is None else str(relative_dates(audience.condition, time.time()))
+    )

@@ -10,11 +10,11 @@ import click
 
 from newsletter.cli.campaign_view import show_plan, show_status, show_variants
 from newsletter.cli.context import (
-    CommandLine,
+    CliContext,
     by_option,
     issue_argument,
     json_option,
-    pass_line,
+    pass_context,
     print_json,
     say,
 )
@@ -25,9 +25,9 @@ from newsletter.cli.sending_view import sending_view
 from newsletter.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from newsletter.campaign.context import Desk
-    from newsletter.campaign.launch import Opened
-    from newsletter.campaign.snapshot import Audience
+    from newsletter.campaign.context import AppContext
+    from newsletter.campaign.launch import PendingCampaign
+    from newsletter.campaign.snapshot import AudienceSelection
     from newsletter.campaign.status import Status
 
 
@@ -67,9 +67,9 @@ Running a live send again continues it; nobody gets the issue twice.
 )
 @by_option
 @json_option
-@pass_line
+@pass_context
 def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
-    line: CommandLine,
+    line: CliContext,
     issue: Path,
     list_name: str,
     csv_file: Path | None,
@@ -108,14 +108,14 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     sys.exit(1 if result.has_problems or left else 0)
 
 
-def _dry_run(desk: Desk, job: Job, out: Path | None, not_before: float) -> Status:
+def _dry_run(desk: AppContext, job: Job, out: Path | None, not_before: float) -> Status:
     """The same code as a live send, on a private copy of the database, into a folder."""
     from dataclasses import replace
 
     from newsletter.campaign import launch, run
     from newsletter.campaign.snapshot import by_variant
     from newsletter.store.snapshot import private_copy
-    from newsletter.transports.file import OutboxTransport
+    from newsletter.transports.file import FileTransport
 
     folder = out or desk.settings.var / "outbox" / job.issue.stem
     with private_copy(desk.store, desk.settings.var) as store:
@@ -137,7 +137,7 @@ def _dry_run(desk: Desk, job: Job, out: Path | None, not_before: float) -> Statu
             variants = by_variant(connection, opened.status.campaign_id)
         with sending_view() as progress:
             result = run.run(
-                copy, opened, OutboxTransport(folder, fresh=True), proof=True, progress=progress
+                copy, opened, FileTransport(folder, fresh=True), proof=True, progress=progress
             )
     say(f"Dry run: nothing left this machine. {result.tally.accepted:,} messages in {folder}")
     show_variants(opened.compiled, variants)
@@ -160,12 +160,12 @@ def _when(at: str, *, live: bool) -> float:
     return wanted
 
 
-def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Status:
+def _live(desk: AppContext, job: Job, confirm: int | None, not_before: float) -> Status:
     from newsletter.campaign import approval, launch, run, schedule
-    from newsletter.campaign.snapshot import Audience
+    from newsletter.campaign.snapshot import AudienceSelection
     from newsletter.transports.registry import open_transport
 
-    prepared = job.prepare(desk, Audience(job.list_name), live=False)
+    prepared = job.prepare(desk, AudienceSelection(job.list_name), live=False)
     refuse_blockers(prepared)
     with desk.store.read() as connection:
         approval.require(connection, desk.settings, prepared.compiled, job.list_name)
@@ -198,7 +198,7 @@ def _live(desk: Desk, job: Job, confirm: int | None, not_before: float) -> Statu
     return result
 
 
-def _detach(desk: Desk, opened: Opened, not_before: float) -> Status:
+def _detach(desk: AppContext, opened: PendingCampaign, not_before: float) -> Status:
     from newsletter.campaign import run
     from newsletter.campaign.status import status
 
@@ -209,15 +209,19 @@ def _detach(desk: Desk, opened: Opened, not_before: float) -> Status:
         return status(connection, campaign_id)
 
 
-def _say_who_joined_since(desk: Desk, audience: Audience, opened: Opened) -> None:
+def _say_who_joined_since(
+    desk: AppContext, audience: AudienceSelection, opened: PendingCampaign
+) -> None:
     from dataclasses import replace
 
-    from newsletter.campaign.snapshot import joined_since
+    from newsletter.campaign.snapshot import joined_since_snapshot
 
     if not opened.continuing:
         return
     with desk.store.read() as connection:
-        number = joined_since(connection, opened.status.campaign_id, replace(audience, batch=""))
+        number = joined_since_snapshot(
+            connection, opened.status.campaign_id, replace(audience, batch="")
+        )
     if number:
         who = f"on the list {audience.list_name}"
         who += " and in the segment" if audience.segment else ""
@@ -227,11 +231,13 @@ def _say_who_joined_since(desk: Desk, audience: Audience, opened: Opened) -> Non
         )
 
 
-def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | None) -> None:
+def _confirm_or_discard(
+    desk: AppContext, job: Job, opened: PendingCampaign, confirm: int | None
+) -> None:
     from newsletter.campaign import launch, run
 
     try:
-        sheltered = run.require_way_out(desk, opened)
+        sheltered = run.require_unsubscribe_works(desk, opened)
         if not sheltered:
             refuse_blockers(job.prepare(desk, None, live=True))
         if opened.continuing:
@@ -243,7 +249,7 @@ def _confirm_or_discard(desk: Desk, job: Job, opened: Opened, confirm: int | Non
         raise
 
 
-def _confirm(desk: Desk, opened: Opened, confirm: int | None) -> None:
+def _confirm(desk: AppContext, opened: PendingCampaign, confirm: int | None) -> None:
     """Show who will get it, and go on only when the number is right."""
     from newsletter.campaign.snapshot import by_variant
     from newsletter.transports.registry import where_to

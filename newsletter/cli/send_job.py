@@ -14,9 +14,9 @@ from newsletter.cli.segment import audience_of
 from newsletter.errors import RefusedError
 
 if TYPE_CHECKING:
-    from newsletter.campaign.build import Prepared
-    from newsletter.campaign.context import Desk
-    from newsletter.campaign.snapshot import Audience
+    from newsletter.campaign.build import BuiltIssue
+    from newsletter.campaign.context import AppContext
+    from newsletter.campaign.snapshot import AudienceSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,23 @@ class Job:
     again: str
     detach: bool
 
-    def prepare(self, desk: Desk, audience: Audience | None, *, live: bool) -> Prepared:
+    def prepare(
+        self, desk: AppContext, audience: AudienceSelection | None, *, live: bool
+    ) -> BuiltIssue:
         """Read, compile and check the issue, against the columns of a list if one is given."""
         from newsletter.audience.lists import columns, list_names
-        from newsletter.campaign.build import prepare
+        from newsletter.campaign.build import build
 
         known = columns(desk.store, audience.list_name) if audience else None
         lists = list_names(desk.store)
-        return prepare(self.issue, desk.settings, columns=known, live=live, lists=lists)
+        return build(self.issue, desk.settings, columns=known, live=live, lists=lists)
 
-    def audience(self, desk: Desk) -> Audience:
+    def audience(self, desk: AppContext) -> AudienceSelection:
         """Import the file, if there is one, and say who is meant."""
         batch = self._import(desk, self.csv_file) if self.csv_file else ""
         return audience_of(desk.store, self.list_name, self.segment, batch)
 
-    def _import(self, desk: Desk, csv_file: Path) -> str:
+    def _import(self, desk: AppContext, csv_file: Path) -> str:
         from newsletter.audience.importing.importer import import_csv
 
         with import_bar(csv_file) as progress:
@@ -63,7 +65,7 @@ class Job:
         return report.batch
 
 
-def refuse_blockers(prepared: Prepared) -> None:
+def refuse_blockers(prepared: BuiltIssue) -> None:
     """Show what stands in the way of a live send.
 
     Raises:

@@ -14,9 +14,9 @@ from newsletter.cli.context import say
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from newsletter.delivery.ledger.outcomes import Tally
+    from newsletter.delivery.ledger.outcomes import OutcomeCounts
 
-Show = Callable[["Tally"], None]
+Show = Callable[["OutcomeCounts"], None]
 
 RECENT_S = 30.0
 """The rate is that of so many seconds: long enough to be calm, short enough to be true."""
@@ -35,7 +35,7 @@ class Meter:
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque()
 
-    def line(self, counts: Tally) -> str:
+    def line(self, counts: OutcomeCounts) -> str:
         """Say where things stand."""
         done, total = progress_of(counts)
         rate = self._rate(done)
@@ -58,7 +58,7 @@ class Meter:
         return max(0.0, (done - before) / (now - since)) if now > since else 0.0
 
 
-def progress_of(counts: Tally) -> tuple[int, int]:
+def progress_of(counts: OutcomeCounts) -> tuple[int, int]:
     """How many deliveries have an outcome, of how many that may be mailed."""
     done = counts.accepted + counts.deferred + counts.failed + counts.uncertain
     return done, done + counts.queued
@@ -82,7 +82,7 @@ def _plain() -> Show:
     meter = Meter()
     told = time.monotonic()
 
-    def show(counts: Tally) -> None:
+    def show(counts: OutcomeCounts) -> None:
         nonlocal told
         line = meter.line(counts)
         if time.monotonic() - told >= PLAIN_EVERY_S:
@@ -92,7 +92,7 @@ def _plain() -> Show:
     return show
 
 
-def _bar(counts: Tally, line: str) -> Table:
+def _bar(counts: OutcomeCounts, line: str) -> Table:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.context import CommandLine, pass_line, say
+from newsletter.cli.context import CliContext, pass_context, say
 
 if TYPE_CHECKING:
     from newsletter.settings.model import Settings
@@ -24,14 +24,14 @@ Examples:
 @click.argument("issue", type=click.Path(path_type=Path), required=False)
 @click.option("--port", type=int, default=0, help="[a free one]")
 @click.option("--no-open", is_flag=True, help="Print the address; open no browser.")
-@pass_line
-def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> None:
+@pass_context
+def preview(line: CliContext, issue: Path | None, port: int, no_open: bool) -> None:
     """Look at an issue as readers get it: wide, narrow, dark, without images, as text.
 
     The page follows the files: save, and it shows the new state. Its address opens in one browser
     only, the first: for another one, start the preview again.
     """
-    from newsletter.campaign.build import prepare
+    from newsletter.campaign.build import build
     from newsletter.errors import InputError
     from newsletter.studio.preview import new_token, preview_app
     from newsletter.web.http.server import serve as run
@@ -40,7 +40,7 @@ def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> 
     if issue is not None and not issue.is_file():
         raise InputError("no such article", file=issue, fix="`ls issues` shows what there is")
     token = new_token()
-    app = preview_app(settings, issue, lambda path: prepare(path, settings), token)
+    app = preview_app(settings, issue, lambda path: build(path, settings), token)
     say("The address opens in one browser; for another, start this again.")
     run(app, port=port, path=f"/?token={token}", browser=not no_open)
 
@@ -51,8 +51,8 @@ def preview(line: CommandLine, issue: Path | None, port: int, no_open: bool) -> 
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8025, show_default=True)
-@pass_line
-def serve(line: CommandLine, host: str, port: int) -> None:
+@pass_context
+def serve(line: CliContext, host: str, port: int) -> None:
     """Answer unsubscribe links and host the pictures, for as long as mail points here.
 
     Put a reverse proxy with https in front of it; see docs/operating.md.
@@ -73,10 +73,10 @@ def _try_letters(settings: Settings) -> None:
     from newsletter.check.model import Severity
     from newsletter.check.report import format_findings
     from newsletter.errors import InputError
-    from newsletter.i18n.catalog import Languages
+    from newsletter.i18n.catalog import Catalogs
     from newsletter.transactional.letters import Letters
 
-    languages = Languages(settings.templates / "locale", settings.publication.language)
+    languages = Catalogs(settings.templates / "locale", settings.publication.language)
     try:
         found = Letters(settings, languages).check()
     except InputError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.context import CommandLine, by_option, json_option, pass_line, print_json, say
+from newsletter.cli.context import CliContext, by_option, json_option, pass_context, print_json, say
 from newsletter.cli.counted import counted
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import count
@@ -45,9 +45,9 @@ Examples:
     "--format", "form", default="", metavar="NAME", help="Whose export it is. [as its header says]"
 )
 @json_option
-@pass_line
+@pass_context
 def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
-    line: CommandLine,
+    line: CliContext,
     file: Path,
     list_name: str,
     dry_run: bool,
@@ -95,8 +95,8 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     epilog="Example: send.py subscribers export --list readers > readers.csv",
 )
 @click.option("--list", "list_name", required=True, help="The list to write out.")
-@pass_line
-def export(line: CommandLine, list_name: str) -> None:
+@pass_context
+def export(line: CliContext, list_name: str) -> None:
     """Write a list as CSV to standard output, states and suppressions included.
 
     Cells that a spreadsheet would run as formulas get a ' in front.
@@ -113,8 +113,8 @@ def export(line: CommandLine, list_name: str) -> None:
 )
 @click.argument("address")
 @json_option
-@pass_line
-def show(line: CommandLine, address: str, as_json: bool) -> None:
+@pass_context
+def show(line: CliContext, address: str, as_json: bool) -> None:
     """Whether mail goes to an address, and everything that is known of it.
 
     Times are UTC.
@@ -133,8 +133,8 @@ def show(line: CommandLine, address: str, as_json: bool) -> None:
 
 @subscribers.command(short_help="Every list, and how many are on it.")
 @json_option
-@pass_line
-def lists(line: CommandLine, as_json: bool) -> None:
+@pass_context
+def lists(line: CliContext, as_json: bool) -> None:
     """Every list, with how many people are on it, and how many of these are active.
 
     `subscribers count` says how many of a list can be mailed: who is active may have bounced, say.
@@ -160,8 +160,8 @@ def lists(line: CommandLine, as_json: bool) -> None:
 @click.argument("address")
 @click.option("--reason", required=True, help="Why, for the record.")
 @by_option
-@pass_line
-def suppress(line: CommandLine, address: str, reason: str, by: str) -> None:
+@pass_context
+def suppress(line: CliContext, address: str, reason: str, by: str) -> None:
     """Never mail an address again. `unsuppress` takes it back."""
     from newsletter.audience.subscribers import find
     from newsletter.audience.suppression import suppress_address
@@ -183,8 +183,8 @@ Example:
 @click.argument("address")
 @click.option("--reason", required=True, help="Why, for the record.")
 @by_option
-@pass_line
-def unsuppress(line: CommandLine, address: str, reason: str, by: str) -> None:
+@pass_context
+def unsuppress(line: CliContext, address: str, reason: str, by: str) -> None:
     """Take back what `suppress` or a bounce did.
 
     No reader's own wish is lifted: who unsubscribed, complained or was erased stays away. Exits 1
@@ -211,8 +211,8 @@ def unsuppress(line: CommandLine, address: str, reason: str, by: str) -> None:
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @by_option
-@pass_line
-def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
+@pass_context
+def erase(line: CliContext, address: str, yes: bool, by: str) -> None:
     """Delete what is known of a person; a keyed hash stays, so that no import brings them back.
 
     Exits 1 when nothing was known of the address. It is suppressed all the same, but the person
@@ -232,9 +232,9 @@ def erase(line: CommandLine, address: str, yes: bool, by: str) -> None:
 
 
 def _is_it_right(store: Store, address: str) -> str:
-    from newsletter.audience.similar_addresses import near_addresses
+    from newsletter.audience.similar_addresses import similar_addresses
 
-    near = near_addresses(store, address)
+    near = similar_addresses(store, address)
     return " Is the address right?" + (f" There is {' and '.join(near)}." if near else "")
 
 

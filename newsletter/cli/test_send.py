@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from newsletter.cli.context import CommandLine, issue_argument, pass_line, say
+from newsletter.cli.context import CliContext, issue_argument, pass_context, say
 
 
 @click.command(
@@ -21,17 +21,17 @@ from newsletter.cli.context import CommandLine, issue_argument, pass_line, say
 @click.option(
     "--out", type=click.Path(path_type=Path), help="With the outbox: where to. [var/outbox/test]"
 )
-@pass_line
-def test(line: CommandLine, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
+@pass_context
+def test(line: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
     """Send one [TEST] message to addresses named here, never to a list.
 
     It goes by the configured transport; its links are proof links, which change nothing.
     """
-    from newsletter.campaign.build import prepare
+    from newsletter.campaign.build import build
     from newsletter.campaign.test_send import send_test
 
     with line.desk() as desk:
-        prepared = prepare(issue, desk.settings)
+        prepared = build(issue, desk.settings)
         folder = out or desk.settings.var / "outbox" / "test"
         outcomes = send_test(desk, prepared.compiled, addresses, folder)
     for address, outcome in zip(addresses, outcomes, strict=True):

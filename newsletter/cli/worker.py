@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli.context import CommandLine, pass_line, say
+from newsletter.cli.context import CliContext, pass_context, say
 
 
 @click.command(
@@ -27,8 +27,8 @@ one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
     show_default=True,
     help="Chunks at once, for many small campaigns; one keeps every connection busy.",
 )
-@pass_line
-def worker(line: CommandLine, once: bool, concurrency: int) -> None:
+@pass_context
+def worker(line: CliContext, once: bool, concurrency: int) -> None:
     """Send campaigns that were confirmed with --detach or --at, and their retries."""
     from newsletter.campaign.run import event_loop, stop_on_signals
     from newsletter.campaign.worker import Worker

@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from newsletter.content.markdown import place
 from newsletter.content.model import (
-    Audience,
+    AudienceBlock,
     Bar,
     Bars,
     Block,
@@ -31,13 +31,13 @@ _LIST = frozenset(
 _ROWS = {"bars": "- 67 % | words", "study": "- Label | words", "glance": "- words"}
 
 
-def group(tokens: Sequence[Token]) -> tuple[Block | Audience, ...]:
+def group(tokens: Sequence[Token]) -> tuple[Block | AudienceBlock, ...]:
     """Group top-level tokens into blocks, in order.
 
     Raises:
         InputError: A box holds something other than it should.
     """
-    found: list[Block | Audience] = []
+    found: list[Block | AudienceBlock] = []
     prose: list[Token] = []
     for element in _elements(tokens):
         kind = element[0].type
@@ -50,7 +50,7 @@ def group(tokens: Sequence[Token]) -> tuple[Block | Audience, ...]:
     return (*found, *_prose(prose))
 
 
-def inlines(blocks: Iterable[Block | Audience]) -> Iterator[Token]:
+def inlines(blocks: Iterable[Block | AudienceBlock]) -> Iterator[Token]:
     """Give every inline token of these blocks, in reading order."""
     for block in blocks:
         match block:
@@ -72,7 +72,7 @@ def inlines(blocks: Iterable[Block | Audience]) -> Iterator[Token]:
             case Note(title=title, tokens=tokens):
                 yield title
                 yield from (t for t in tokens if t.type == "inline")
-            case Audience(blocks=inner):
+            case AudienceBlock(blocks=inner):
                 yield from inlines(inner)
 
 
@@ -106,7 +106,7 @@ def _table(element: list[Token]) -> DataTable:
     return DataTable(rows[0], tuple(rows[1:]), place(element[0]), tuple(align))
 
 
-def _box(element: list[Token]) -> Block | Audience:
+def _box(element: list[Token]) -> Block | AudienceBlock:
     opening, title, *inside, _ = element
     line = place(opening)
     if not inside:
@@ -125,7 +125,7 @@ def _box(element: list[Token]) -> Block | Audience:
             return Glance(title, tuple(_items(inside, "glance")), line)
 
 
-def _audience(opening: Token, inside: list[Token]) -> Audience:
+def _audience(opening: Token, inside: list[Token]) -> AudienceBlock:
     title = opening.meta["title"]
     found = _TOPIC.fullmatch(title)
     if not found or len(found[1]) > 80:
@@ -134,8 +134,8 @@ def _audience(opening: Token, inside: list[Token]) -> Audience:
             line=place(opening),
             fix="write ::: audience topic=NAME, in small letters, digits and hyphens",
         )
-    blocks = tuple(b for b in group(inside) if not isinstance(b, Audience))
-    return Audience(found[1], blocks, place(opening))
+    blocks = tuple(b for b in group(inside) if not isinstance(b, AudienceBlock))
+    return AudienceBlock(found[1], blocks, place(opening))
 
 
 def _items(inside: list[Token], kind: str) -> list[Token]:

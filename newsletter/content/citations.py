@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from newsletter.content.blocks import inlines
 from newsletter.content.markdown import place, plain
-from newsletter.content.model import Audience, Block, Citation, ImageUse, Reference
+from newsletter.content.model import AudienceBlock, Block, Citation, ImageUse, Reference
 
 _UNKNOWN = re.compile(r"\[\^([^\]\n]*)\]")
 
@@ -25,7 +25,7 @@ def spell_out_undefined(tokens: Iterable[Token], keys: Collection[str]) -> None:
 
 
 def number(
-    blocks: tuple[Block | Audience, ...], references: Iterable[Reference]
+    blocks: tuple[Block | AudienceBlock, ...], references: Iterable[Reference]
 ) -> tuple[tuple[Reference, ...], tuple[Citation, ...]]:
     """Number references by first citation in reading order.
 
@@ -45,7 +45,7 @@ def number(
     return tuple(numbered), tuple(citations)
 
 
-def images(blocks: tuple[Block | Audience, ...]) -> Iterator[ImageUse]:
+def images(blocks: tuple[Block | AudienceBlock, ...]) -> Iterator[ImageUse]:
     """Give every picture in these blocks, in reading order."""
     for inline in inlines(blocks):
         for child in inline.children or ():
@@ -53,7 +53,7 @@ def images(blocks: tuple[Block | Audience, ...]) -> Iterator[ImageUse]:
                 yield ImageUse(str(child.attrs["src"]), plain(child.children), place(child))
 
 
-def _cited(blocks: tuple[Block | Audience, ...]) -> Iterator[tuple[str, int]]:
+def _cited(blocks: tuple[Block | AudienceBlock, ...]) -> Iterator[tuple[str, int]]:
     for inline in inlines(blocks):
         for child in inline.children or ():
             if child.type == "footnote_ref":

@@ -47,7 +47,7 @@ class Head:
     lines: Mapping[str, int]
 
 
-class _Loader(yaml.SafeLoader):
+class _YamlLoader(yaml.SafeLoader):
     """Composes plain trees: no anchors, aliases or tags, no guessing of types, little depth.
 
     Untyped scalars keep ``lang: no`` Norwegian; without aliases nothing can grow.
@@ -123,7 +123,7 @@ def validate(head: Head, stem: str, prefix: str) -> FrontMatter:
 
 def _compose(front: str) -> yaml.Node | None:
     try:
-        return _Loader(front).get_single_node()
+        return _YamlLoader(front).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1

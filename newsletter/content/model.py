@@ -15,25 +15,25 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n]+$", strip_whitespace=True)]
 
 
-class _Table(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Hero(_Table):
+class Hero(_Frozen):
     """The picture under the title; ``image`` is relative to the article."""
 
     image: str
     alt: str
 
 
-class CallToAction(_Table):
+class CallToAction(_Frozen):
     """The one button: ``label`` starts with a verb."""
 
     label: Line
     url: str
 
 
-class FrontMatter(_Table):
+class FrontMatter(_Frozen):
     """The YAML head of an article. Unknown keys are errors."""
 
     subject: Line
@@ -123,7 +123,7 @@ Block = Prose | DataTable | Bars | Study | Glance | Note
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class AudienceBlock:
     """``::: audience topic=NAME``: blocks for readers of one topic only."""
 
     topic: str
@@ -206,7 +206,7 @@ class Issue:
     source: str
     meta: FrontMatter
     meta_lines: Mapping[str, int]
-    blocks: tuple[Block | Audience, ...]
+    blocks: tuple[Block | AudienceBlock, ...]
     references: tuple[Reference, ...]
     citations: tuple[Citation, ...]
     merges: tuple[MergeUse, ...]

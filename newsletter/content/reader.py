@@ -14,7 +14,7 @@ from newsletter.content.citations import images, number, spell_out_undefined
 from newsletter.content.frontmatter import Head, read_head, validate
 from newsletter.content.markdown import parse, place, plain
 from newsletter.content.merge_fields import Masked, mask
-from newsletter.content.model import Audience, Block, FrontMatter, ImageUse, Issue
+from newsletter.content.model import AudienceBlock, Block, FrontMatter, ImageUse, Issue
 from newsletter.content.references import duplicates, references, take_entries
 from newsletter.content.source import read_source, split
 from newsletter.errors import InputError
@@ -51,7 +51,7 @@ def select(issue: Issue, topics: frozenset[str]) -> Issue:
 
 def topics_of(issue: Issue) -> tuple[str, ...]:
     """The topics that audience blocks distinguish, sorted."""
-    return tuple(sorted({b.topic for b in issue.blocks if isinstance(b, Audience)}))
+    return tuple(sorted({b.topic for b in issue.blocks if isinstance(b, AudienceBlock)}))
 
 
 def _build(path: Path, source: str, masked: Masked) -> Issue:
@@ -120,9 +120,9 @@ def _hero(meta: FrontMatter, line: int) -> tuple[ImageUse, ...]:
     return (ImageUse(meta.hero.image, meta.hero.alt, line),) if meta.hero else ()
 
 
-def _kept(blocks: tuple[Block | Audience, ...], topics: frozenset[str]) -> Iterator[Block]:
+def _kept(blocks: tuple[Block | AudienceBlock, ...], topics: frozenset[str]) -> Iterator[Block]:
     for block in blocks:
-        if not isinstance(block, Audience):
+        if not isinstance(block, AudienceBlock):
             yield block
         elif block.topic in topics:
             yield from block.blocks

@@ -35,7 +35,7 @@ _PARAGRAPH = ("paragraph_open", "inline", "paragraph_close")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReferenceEntry:
     """One ``[^key]: …`` as it stands in the file."""
 
     key: str
@@ -43,14 +43,14 @@ class Entry:
     line: int
 
 
-def take_entries(tokens: list[Token]) -> tuple[list[Token], list[Entry]]:
+def take_entries(tokens: list[Token]) -> tuple[list[Token], list[ReferenceEntry]]:
     """Separate the article from its reference entries.
 
     Raises:
         InputError: An entry holds something other than paragraphs, or cites.
     """
     rest: list[Token] = []
-    entries: list[Entry] = []
+    entries: list[ReferenceEntry] = []
     inside: list[Token] = []
     opening: Token | None = None
     for token in tokens:
@@ -66,7 +66,7 @@ def take_entries(tokens: list[Token]) -> tuple[list[Token], list[Entry]]:
     return rest, entries
 
 
-def references(entries: list[Entry]) -> tuple[Reference, ...]:
+def references(entries: list[ReferenceEntry]) -> tuple[Reference, ...]:
     """Make references of entries, not yet numbered; of several with one key, the first."""
     first: dict[str, Reference] = {}
     for entry in entries:
@@ -75,7 +75,7 @@ def references(entries: list[Entry]) -> tuple[Reference, ...]:
     return tuple(first.values())
 
 
-def duplicates(entries: list[Entry]) -> dict[str, tuple[int, ...]]:
+def duplicates(entries: list[ReferenceEntry]) -> dict[str, tuple[int, ...]]:
     """Name the keys that several entries have, with the lines of all of them."""
     lines: dict[str, list[int]] = {}
     for entry in entries:
@@ -98,7 +98,7 @@ def _ordinary(token: Token) -> Token:
     return token
 
 
-def _entry(opening: Token, inside: list[Token]) -> Entry:
+def _entry(opening: Token, inside: list[Token]) -> ReferenceEntry:
     children: list[Token] = []
     for token in inside:
         if token.type == "inline":
@@ -108,10 +108,10 @@ def _entry(opening: Token, inside: list[Token]) -> Entry:
     inline = _token("inline", "", 0, opening)
     inline.content = "\n".join(t.content for t in inside if t.type == "inline")
     inline.children = children
-    return Entry(opening.meta["label"], inline, place(opening))
+    return ReferenceEntry(opening.meta["label"], inline, place(opening))
 
 
-def _reference(entry: Entry) -> Reference:
+def _reference(entry: ReferenceEntry) -> Reference:
     text = plain(entry.inline.children)
     entry.inline.children = list(_linked(entry.inline.children or []))
     found: dict[str, str] = {}

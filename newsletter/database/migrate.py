@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from newsletter.errors import RefusedError
-from newsletter.store.engine import serialise
+from newsletter.store.engine import advisory_lock
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -42,7 +42,7 @@ def upgrade(engine: Engine) -> str | None:
     with engine.connect() as connection:
         connection.execution_options(write=True)
         with connection.begin():
-            serialise(connection, "newsletter migrations")
+            advisory_lock(connection, "newsletter migrations")
             _require_utf8(connection)
             config = alembic_config()
             config.attributes["connection"] = connection

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from newsletter.dns_checks.dkim_key import SHORTEST_RSA, load_key
-from newsletter.dns_checks.model import Finding, Sender, Verdict
+from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.dns_checks.resolver import Resolver
 from newsletter.dns_checks.tags import parse_tags
 from newsletter.errors import InputError
@@ -62,25 +62,31 @@ def dkim_record(private: Ed25519PrivateKey | RSAPrivateKey) -> str:
     return f"v=DKIM1; k={kind}; p={base64.b64encode(data).decode()}"
 
 
-def check_key(sender: Sender) -> Finding:
+def check_key(sender: SenderProfile) -> CheckResult:
     """The record at the selector is there, and holds the public half of our key."""
     dkim = sender.settings.dkim
     if sender.over_sendgrid:
-        return Finding(Verdict.SKIPPED, "SendGrid signs: see the check sendgrid")
+        return CheckResult(CheckStatus.SKIPPED, "SendGrid signs: see the check sendgrid")
     if not dkim.domain:
         seen = "the relay signs, if anybody does: under which selector is not known here"
-        return Finding(Verdict.SKIPPED, seen, "have it sign as the From domain, or set [dkim]")
+        return CheckResult(
+            CheckStatus.SKIPPED, seen, "have it sign as the From domain, or set [dkim]"
+        )
     name = f"{dkim.selector}._domainkey.{dkim.domain}".lower()
     private = load_key(dkim, sender.settings.root)
     publish = f'publish: {name}. TXT "{dkim_record(private)}"'
     try:
         record = look_up(sender.resolver, name)
     except InputError as error:
-        return Finding(Verdict.PROBLEM, error.message, publish)
+        return CheckResult(CheckStatus.PROBLEM, error.message, publish)
     if record.key is None:
-        return Finding(Verdict.PROBLEM, f"the key at {name} is revoked (p= is empty)", publish)
+        return CheckResult(
+            CheckStatus.PROBLEM, f"the key at {name} is revoked (p= is empty)", publish
+        )
     if _der(record.key) != _der(private.public_key()):
-        return Finding(Verdict.PROBLEM, f"the key at {name} is not that of our key file", publish)
+        return CheckResult(
+            CheckStatus.PROBLEM, f"the key at {name} is not that of our key file", publish
+        )
     return judge_key(record, name)
 
 
@@ -100,23 +106,25 @@ def look_up(resolver: Resolver, name: str) -> DkimRecord:
         raise InputError(f"{name}: {error.message}") from None
 
 
-def judge_key(record: DkimRecord, name: str) -> Finding:
+def judge_key(record: DkimRecord, name: str) -> CheckResult:
     """Whether a published key is strong enough, and meant in earnest."""
     if isinstance(record.key, RSAPublicKey):
         size = record.key.key_size
         if size < SHORTEST_RSA:
-            verdict = Verdict.PROBLEM if size < 1024 else Verdict.WARNING
+            verdict = CheckStatus.PROBLEM if size < 1024 else CheckStatus.WARNING
             fix = f"make one of {SHORTEST_RSA} bits (RFC 8301)"
-            return Finding(verdict, f"the key at {name} is of {size} bits", fix)
+            return CheckResult(verdict, f"the key at {name} is of {size} bits", fix)
         seen = f"{name}: RSA, {size} bits"
     else:
         seen = f"{name}: {'Ed25519' if record.key else 'revoked'}"
     if record.key is None:
-        return Finding(Verdict.PROBLEM, seen, "publish the key again, or take another selector")
+        return CheckResult(
+            CheckStatus.PROBLEM, seen, "publish the key again, or take another selector"
+        )
     if record.testing:
         fix = "take t=y out of the record: it tells receivers to treat us as if we did not sign"
-        return Finding(Verdict.WARNING, f"{seen}, in testing mode (t=y)", fix)
-    return Finding(Verdict.OK, seen)
+        return CheckResult(CheckStatus.WARNING, f"{seen}, in testing mode (t=y)", fix)
+    return CheckResult(CheckStatus.OK, seen)
 
 
 def _key(kind: str, data: str) -> PublicKey:

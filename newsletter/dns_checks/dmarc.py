@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newsletter.dns_checks.model import Finding, Sender, Verdict
+from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.dns_checks.resolver import Resolver
 from newsletter.dns_checks.tags import parse_tags
 from newsletter.errors import InputError
@@ -58,33 +58,35 @@ def parse_dmarc(text: str) -> DmarcRecord:
     )
 
 
-def check_policy(sender: Sender) -> Finding:
+def check_policy(sender: SenderProfile) -> CheckResult:
     """A policy for the From domain, that can be read and says where reports go."""
     domain = sender.from_domain
     try:
         found = find_policy(sender.resolver, domain)
     except InputError as error:
-        return Finding(Verdict.PROBLEM, error.message, _publish(domain))
+        return CheckResult(CheckStatus.PROBLEM, error.message, _publish(domain))
     if found is None:
-        return Finding(Verdict.PROBLEM, f"no DMARC record for {domain}", _publish(domain))
+        return CheckResult(CheckStatus.PROBLEM, f"no DMARC record for {domain}", _publish(domain))
     at, record = found
     policy = record.policy if at == domain else record.subdomains
     seen = f"p={policy}, from _dmarc.{at}"
     if not record.reports:
         fix = f"add rua=mailto:dmarc@{at} to hear who sends in your name"
-        return Finding(Verdict.WARNING, f"{seen}, and reports go nowhere", fix)
-    return Finding(Verdict.OK, seen)
+        return CheckResult(CheckStatus.WARNING, f"{seen}, and reports go nowhere", fix)
+    return CheckResult(CheckStatus.OK, seen)
 
 
-def check_alignment(sender: Sender) -> Finding:
+def check_alignment(sender: SenderProfile) -> CheckResult:
     """The domain of SPF or that of DKIM belongs to the From domain, as the policy wants it."""
     if sender.over_sendgrid:
-        return Finding(Verdict.SKIPPED, "SendGrid signs and bounces: see the check sendgrid")
+        return CheckResult(
+            CheckStatus.SKIPPED, "SendGrid signs and bounces: see the check sendgrid"
+        )
     domain, signed = sender.from_domain, sender.settings.dkim.domain.lower()
     try:
         found = find_policy(sender.resolver, domain)
     except InputError as error:
-        return Finding(Verdict.PROBLEM, error.message, "mend the DMARC record first")
+        return CheckResult(CheckStatus.PROBLEM, error.message, "mend the DMARC record first")
     strict = (found[1].strict_spf, found[1].strict_dkim) if found else (False, False)
     spf = aligned(sender.resolver, sender.bounce_domain, domain, strict=strict[0])
     dkim = bool(signed) and aligned(sender.resolver, signed, domain, strict=strict[1])
@@ -148,17 +150,21 @@ def _record(resolver: Resolver, domain: str) -> DmarcRecord | None:
         raise InputError(f"_dmarc.{domain}: {error.message}") from None
 
 
-def _judge(seen: str, domain: str, *, spf: bool, dkim: bool, signed: bool) -> Finding:
+def _judge(seen: str, domain: str, *, spf: bool, dkim: bool, signed: bool) -> CheckResult:
     if spf and dkim:
-        return Finding(Verdict.OK, seen)
+        return CheckResult(CheckStatus.OK, seen)
     if not spf and not dkim:
         fix = f"sign as {domain} ([dkim] domain), and set bounce_address to an address below it"
-        verdict = Verdict.PROBLEM if signed else Verdict.WARNING
-        return Finding(verdict, seen, fix if signed else f"have the relay sign as {domain}")
+        verdict = CheckStatus.PROBLEM if signed else CheckStatus.WARNING
+        return CheckResult(verdict, seen, fix if signed else f"have the relay sign as {domain}")
     if not signed:
-        return Finding(Verdict.OK, seen, f"have the relay sign as {domain}: SPF ends at forwarders")
+        return CheckResult(
+            CheckStatus.OK, seen, f"have the relay sign as {domain}: SPF ends at forwarders"
+        )
     fix = f"sign as {domain}" if spf else f"set bounce_address to an address at or below {domain}"
-    return Finding(Verdict.WARNING, seen, f"{fix}: Microsoft wants SPF and DKIM, one is not enough")
+    return CheckResult(
+        CheckStatus.WARNING, seen, f"{fix}: Microsoft wants SPF and DKIM, one is not enough"
+    )
 
 
 def _is(yes: bool) -> str:

@@ -2,78 +2,88 @@
 
 from __future__ import annotations
 
-from newsletter.dns_checks.model import Finding, Sender, Verdict
+from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.dns_checks.resolver import Resolver
 
 
-def check_from_mx(sender: Sender) -> Finding:
+def check_from_mx(sender: SenderProfile) -> CheckResult:
     """Somebody takes mail for the From domain: receivers refuse senders that cannot be answered."""
     return takes_mail(sender.resolver, sender.from_domain)
 
 
-def check_bounce_mx(sender: Sender) -> Finding:
+def check_bounce_mx(sender: SenderProfile) -> CheckResult:
     """Somebody takes mail for the bounce domain."""
     if sender.over_sendgrid:
-        return Finding(Verdict.SKIPPED, "bounces go to SendGrid: see the check sendgrid")
+        return CheckResult(CheckStatus.SKIPPED, "bounces go to SendGrid: see the check sendgrid")
     if not sender.settings.bounce_address:
         seen = (
             "bounces go to the From address, without a token: one that does not quote our "
             "Message-ID proves nothing, and nobody is taken off for it"
         )
-        return Finding(
-            Verdict.WARNING, seen, f"set bounce_address, like bounces@bounces.{sender.from_domain}"
+        return CheckResult(
+            CheckStatus.WARNING,
+            seen,
+            f"set bounce_address, like bounces@bounces.{sender.from_domain}",
         )
     if sender.bounce_domain == sender.from_domain:
-        return Finding(Verdict.SKIPPED, "bounces go to the From domain: see the check mx-from")
+        return CheckResult(
+            CheckStatus.SKIPPED, "bounces go to the From domain: see the check mx-from"
+        )
     return takes_mail(sender.resolver, sender.bounce_domain)
 
 
-def takes_mail(resolver: Resolver, domain: str) -> Finding:
+def takes_mail(resolver: Resolver, domain: str) -> CheckResult:
     """Whether a domain has mail exchangers with addresses (RFC 5321 section 5.1, RFC 7505)."""
     hosts = resolver.mx(domain)
     publish = f"publish: {domain}. MX 10 THE-HOST-THAT-TAKES-YOUR-MAIL."
     if hosts == [""]:
-        return Finding(Verdict.PROBLEM, f"{domain} says that it takes no mail (null MX)", publish)
+        return CheckResult(
+            CheckStatus.PROBLEM, f"{domain} says that it takes no mail (null MX)", publish
+        )
     if not hosts:
         if resolver.addresses(domain):
             seen = f"{domain} has no MX: mail goes to its address, as RFC 5321 allows"
-            return Finding(Verdict.WARNING, seen, publish)
-        return Finding(Verdict.PROBLEM, f"{domain} has no MX and no address", publish)
+            return CheckResult(CheckStatus.WARNING, seen, publish)
+        return CheckResult(CheckStatus.PROBLEM, f"{domain} has no MX and no address", publish)
     lost = [host for host in hosts if not host or not resolver.addresses(host)]
     if lost:
         seen = f"no address for {', '.join(host or '.' for host in lost)}, an MX of {domain}"
-        verdict = Verdict.PROBLEM if len(lost) == len(hosts) else Verdict.WARNING
-        return Finding(verdict, seen, "publish its A or AAAA record, or take the MX out")
-    return Finding(Verdict.OK, f"{domain}: {', '.join(hosts)}")
+        verdict = CheckStatus.PROBLEM if len(lost) == len(hosts) else CheckStatus.WARNING
+        return CheckResult(verdict, seen, "publish its A or AAAA record, or take the MX out")
+    return CheckResult(CheckStatus.OK, f"{domain}: {', '.join(hosts)}")
 
 
-def check_ptr(sender: Sender) -> Finding:
+def check_ptr(sender: SenderProfile) -> CheckResult:
     """The sending address has a name, and the name has that address (forward-confirmed)."""
     if sender.over_sendgrid:
-        return Finding(Verdict.SKIPPED, "the sending address is SendGrid's")
+        return CheckResult(CheckStatus.SKIPPED, "the sending address is SendGrid's")
     if sender.ip is None:
-        return Finding(Verdict.SKIPPED, "the sending address is not known", "give it with --ip")
+        return CheckResult(
+            CheckStatus.SKIPPED, "the sending address is not known", "give it with --ip"
+        )
     names = sender.resolver.ptr(sender.ip)
     wanted = sender.helo or f"mail.{sender.from_domain}"
     publish = f"have its provider publish: {sender.ip.reverse_pointer}. PTR {wanted}."
     if not names:
-        return Finding(Verdict.PROBLEM, f"{sender.ip} has no name (PTR)", publish)
+        return CheckResult(CheckStatus.PROBLEM, f"{sender.ip} has no name (PTR)", publish)
     good = [name for name in names if sender.ip in sender.resolver.addresses(name)]
     if not good:
         seen = f"{sender.ip} is named {', '.join(names)}, which has another address or none"
         kind = "A" if sender.ip.version == 4 else "AAAA"
-        return Finding(Verdict.PROBLEM, seen, f"publish: {names[0]}. {kind} {sender.ip}")
-    return Finding(Verdict.OK, f"{sender.ip} is named {good[0]}, and back")
+        return CheckResult(CheckStatus.PROBLEM, seen, f"publish: {names[0]}. {kind} {sender.ip}")
+    return CheckResult(CheckStatus.OK, f"{sender.ip} is named {good[0]}, and back")
 
 
-def check_helo(sender: Sender) -> Finding:
+def check_helo(sender: SenderProfile) -> CheckResult:
     """The name by which the sending server greets has its address (RFC 5321 section 4.1.4)."""
     if not sender.helo or sender.ip is None:
         seen = "the name that the sending server greets with is not known"
-        return Finding(Verdict.SKIPPED, seen, "give it with --helo, and its address with --ip")
+        return CheckResult(
+            CheckStatus.SKIPPED, seen, "give it with --helo, and its address with --ip"
+        )
     found = sender.resolver.addresses(sender.helo)
     if sender.ip in found:
-        return Finding(Verdict.OK, f"{sender.helo} has the address {sender.ip}")
+        return CheckResult(CheckStatus.OK, f"{sender.helo} has the address {sender.ip}")
     seen = f"{sender.helo} has {', '.join(sorted(map(str, found))) or 'no address'}"
     kind = "A" if sender.ip.version == 4 else "AAAA"
-    return Finding(Verdict.PROBLEM, seen, f"publish: {sender.helo}. {kind} {sender.ip}")
+    return CheckResult(CheckStatus.PROBLEM, seen, f"publish: {sender.helo}. {kind} {sender.ip}")

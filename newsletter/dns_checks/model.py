@@ -13,7 +13,7 @@ from newsletter.settings.model import Settings
 Address = IPv4Address | IPv6Address
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """How something stands."""
 
     OK = "ok"
@@ -28,16 +28,16 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """How one thing stands: what was seen, and the next step where one is needed."""
 
-    verdict: Verdict
+    verdict: CheckStatus
     seen: str
     fix: str = ""
 
 
 @dataclass(frozen=True)
-class Sender:
+class SenderProfile:
     """Who sends, as the outside world sees it.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TypeVar
 
-from newsletter.dns_checks.model import Address, Finding, Sender, Verdict
+from newsletter.dns_checks.model import Address, CheckResult, CheckStatus, SenderProfile
 from newsletter.dns_checks.resolver import Resolver
 from newsletter.dns_checks.spf_record import SpfRecord, Term, expand, is_spf, parse_spf
 from newsletter.errors import InputError
@@ -154,7 +154,7 @@ def one_record(resolver: Resolver, domain: str) -> str:
     return found[0] if found else ""
 
 
-def check_record(sender: Sender) -> Finding:
+def check_record(sender: SenderProfile) -> CheckResult:
     """One record that can be read, within the limits, that does not let everybody send."""
     if sender.over_sendgrid:
         return _left_to_sendgrid()
@@ -163,41 +163,47 @@ def check_record(sender: Sender) -> Finding:
     try:
         everybody = walk.walk(domain)
     except InputError as error:
-        return Finding(Verdict.PROBLEM, error.message, "mend it: receivers make nothing of it")
+        return CheckResult(
+            CheckStatus.PROBLEM, error.message, "mend it: receivers make nothing of it"
+        )
     if everybody == "none":
-        return Finding(Verdict.PROBLEM, f"{domain} has no SPF record", _publish(sender))
+        return CheckResult(CheckStatus.PROBLEM, f"{domain} has no SPF record", _publish(sender))
     return _judge(one_record(sender.resolver, domain), walk, everybody, domain)
 
 
-def check_address(sender: Sender) -> Finding:
+def check_address(sender: SenderProfile) -> CheckResult:
     """The sending address passes."""
     if sender.over_sendgrid:
         return _left_to_sendgrid()
     if sender.ip is None:
-        return Finding(Verdict.SKIPPED, "the sending address is not known", "give it with --ip")
+        return CheckResult(
+            CheckStatus.SKIPPED, "the sending address is not known", "give it with --ip"
+        )
     try:
         walk = SpfWalk(sender.resolver, sender.envelope_sender, sender.ip)
         result = walk.walk(sender.bounce_domain)
     except InputError as error:
-        return Finding(Verdict.PROBLEM, f"permerror: {error.message}", "mend the SPF record first")
+        return CheckResult(
+            CheckStatus.PROBLEM, f"permerror: {error.message}", "mend the SPF record first"
+        )
     seen = f"{sender.ip} as {sender.bounce_domain}: {result}"
     if result == "pass":
-        return Finding(Verdict.OK, seen)
-    return Finding(Verdict.PROBLEM, seen, f"add {_mechanism(sender.ip)} to the SPF record")
+        return CheckResult(CheckStatus.OK, seen)
+    return CheckResult(CheckStatus.PROBLEM, seen, f"add {_mechanism(sender.ip)} to the SPF record")
 
 
-def _judge(text: str, walk: SpfWalk, everybody: str, domain: str) -> Finding:
+def _judge(text: str, walk: SpfWalk, everybody: str, domain: str) -> CheckResult:
     cost = f"{walk.lookups} of {MOST_LOOKUPS} lookups, {walk.void} of {MOST_VOID} without an answer"
     seen = f"{text} ({cost})"
     if walk.lookups > MOST_LOOKUPS or walk.void > MOST_VOID:
         fix = "receivers give up at the limit (RFC 7208, 4.6.4): take out what is no longer used"
-        return Finding(Verdict.PROBLEM, seen, fix)
+        return CheckResult(CheckStatus.PROBLEM, seen, fix)
     if everybody in _ADVICE:
-        return Finding(Verdict.WARNING, seen, _ADVICE[everybody].format(domain=domain))
+        return CheckResult(CheckStatus.WARNING, seen, _ADVICE[everybody].format(domain=domain))
     if walk.uses_ptr:
         fix = "ptr is not to be used (RFC 7208, 5.5): name addresses with ip4, ip6 or a"
-        return Finding(Verdict.WARNING, seen, fix)
-    return Finding(Verdict.OK, seen)
+        return CheckResult(CheckStatus.WARNING, seen, fix)
+    return CheckResult(CheckStatus.OK, seen)
 
 
 def _parsed(text: str, domain: str) -> SpfRecord:
@@ -207,7 +213,7 @@ def _parsed(text: str, domain: str) -> SpfRecord:
         raise InputError(f"the record of {domain}: {error.message}") from None
 
 
-def _publish(sender: Sender) -> str:
+def _publish(sender: SenderProfile) -> str:
     mechanism = _mechanism(sender.ip) if sender.ip else "include:THE-DOMAIN-YOUR-RELAY-NAMES"
     return f'publish: {sender.bounce_domain}. TXT "v=spf1 {mechanism} -all"'
 
@@ -220,5 +226,7 @@ def _in_dots(ip: Address) -> str:
     return str(ip) if ip.version == 4 else ".".join(ip.exploded.replace(":", ""))
 
 
-def _left_to_sendgrid() -> Finding:
-    return Finding(Verdict.SKIPPED, "the envelope sender is SendGrid's: see the check sendgrid")
+def _left_to_sendgrid() -> CheckResult:
+    return CheckResult(
+        CheckStatus.SKIPPED, "the envelope sender is SendGrid's: see the check sendgrid"
+    )

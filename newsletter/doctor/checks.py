@@ -6,12 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from newsletter.dns_checks import dkim, dmarc, hosts, spf
-from newsletter.dns_checks.model import Finding, Sender, Verdict
+from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.doctor import public_url
 from newsletter.errors import InputError, UnavailableError
 from newsletter.transports.sendgrid import doctor
 
-Check = Callable[[Sender], Finding]
+Check = Callable[[SenderProfile], CheckResult]
 
 CHECKS: dict[str, Check] = {
     "mx-from": hosts.check_from_mx,
@@ -31,7 +31,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def examine(sender: Sender) -> dict[str, Finding]:
+def run_checks(sender: SenderProfile) -> dict[str, CheckResult]:
     """Make every check; what is out of reach is unknown, and never fine.
 
     All run at once: they do little but wait.
@@ -44,11 +44,11 @@ def examine(sender: Sender) -> dict[str, Finding]:
         return dict(zip(CHECKS, made, strict=True))
 
 
-def _made(check: Check, sender: Sender) -> Finding:
+def _made(check: Check, sender: SenderProfile) -> CheckResult:
     try:
         return check(sender)
     except UnavailableError as error:
-        return Finding(Verdict.UNKNOWN, error.message, error.fix)
+        return CheckResult(CheckStatus.UNKNOWN, error.message, error.fix)
     except InputError as error:
         place = f"{error.file}: " if error.file else ""
-        return Finding(Verdict.PROBLEM, f"{place}{error.message}", error.fix)
+        return CheckResult(CheckStatus.PROBLEM, f"{place}{error.message}", error.fix)

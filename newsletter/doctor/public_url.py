@@ -9,69 +9,69 @@ import ssl
 import time
 from urllib.parse import SplitResult, urlsplit
 
-from newsletter.campaign.preflight import require_way_back
-from newsletter.dns_checks.model import Finding, Sender, Verdict
+from newsletter.campaign.preflight import require_one_click
+from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.errors import InputError, RefusedError, UnavailableError
 
 TIMEOUT_S = 10
 LEAST_DAYS = 14
 _DAY_S = 86_400
 _HTTPS, _HTTP = 443, 80
-_SAID_BEFORE = Finding(Verdict.SKIPPED, "nothing to ask: see the check certificate")
+_SAID_BEFORE = CheckResult(CheckStatus.SKIPPED, "nothing to ask: see the check certificate")
 
 
-def check_certificate(sender: Sender) -> Finding:
+def check_certificate(sender: SenderProfile) -> CheckResult:
     """The certificate is trusted and lasts a while. ``SSL_CERT_FILE`` names other authorities."""
     parts = _https(sender)
     try:
         days = _days_left(parts.hostname or "", parts.port or _HTTPS)
     except ssl.SSLCertVerificationError as error:
         seen = f"the certificate of {parts.hostname} is not trusted: {error.verify_message}"
-        return Finding(Verdict.PROBLEM, seen, "renew it, and serve it with its whole chain")
+        return CheckResult(CheckStatus.PROBLEM, seen, "renew it, and serve it with its whole chain")
     except OSError as error:
         return _silent(sender, error)
     seen = f"the certificate of {parts.hostname} is good for {days} days"
     if days < LEAST_DAYS:
         fix = "renew it now, and see why that did not happen by itself"
-        return Finding(Verdict.WARNING, seen, fix)
-    return Finding(Verdict.OK, seen)
+        return CheckResult(CheckStatus.WARNING, seen, fix)
+    return CheckResult(CheckStatus.OK, seen)
 
 
-def check_plain_http(sender: Sender) -> Finding:
+def check_plain_http(sender: SenderProfile) -> CheckResult:
     """http:// leads to https://, or nobody answers there."""
     parts = _reachable(sender)
     if parts is None:
         return _SAID_BEFORE
     if parts.port not in {None, _HTTPS}:
-        return Finding(Verdict.SKIPPED, f"{_url(sender)} has a port of its own")
+        return CheckResult(CheckStatus.SKIPPED, f"{_url(sender)} has a port of its own")
     return plain_http(parts.hostname or "", _HTTP)
 
 
-def plain_http(host: str, port: int) -> Finding:
+def plain_http(host: str, port: int) -> CheckResult:
     """Whether what answers at a host's http port leads on to https."""
     try:
         status, headers = _get(http.client.HTTPConnection(host, port, timeout=TIMEOUT_S), "/")
     except (OSError, http.client.HTTPException):
-        return Finding(Verdict.OK, f"nobody answers at http://{host}")
+        return CheckResult(CheckStatus.OK, f"nobody answers at http://{host}")
     target = headers.get("Location") or ""
     if status in {301, 302, 307, 308} and target.startswith("https://"):
-        return Finding(Verdict.OK, f"http://{host} leads to {target}")
+        return CheckResult(CheckStatus.OK, f"http://{host} leads to {target}")
     seen = f"http://{host} answers {status} and does not lead to https"
-    return Finding(Verdict.WARNING, seen, "redirect http:// to https:// in the web server")
+    return CheckResult(CheckStatus.WARNING, seen, "redirect http:// to https:// in the web server")
 
 
-def check_one_click(sender: Sender) -> Finding:
+def check_one_click(sender: SenderProfile) -> CheckResult:
     """A one-click POST is answered at once: the test that a live send makes, too."""
     if _reachable(sender) is None:
         return _SAID_BEFORE
     try:
-        require_way_back(_url(sender), sender.proof_token)
+        require_one_click(_url(sender), sender.proof_token)
     except (RefusedError, UnavailableError) as error:
-        return Finding(Verdict.PROBLEM, error.message, error.fix)
-    return Finding(Verdict.OK, "a one-click POST gets a 2xx: no redirect, no cookie")
+        return CheckResult(CheckStatus.PROBLEM, error.message, error.fix)
+    return CheckResult(CheckStatus.OK, "a one-click POST gets a 2xx: no redirect, no cookie")
 
 
-def check_page(sender: Sender) -> Finding:
+def check_page(sender: SenderProfile) -> CheckResult:
     """A GET of the unsubscribe address shows a page, and the same page again.
 
     That a GET changes nothing cannot be seen from outside; that the answer stays the same can.
@@ -90,13 +90,13 @@ def check_page(sender: Sender) -> Finding:
         seen = f"the unsubscribe page answers {statuses[0]}, then {statuses[1]}" + (
             ", and sets a cookie" if cookie else ""
         )
-        return Finding(
-            Verdict.PROBLEM, seen, "it must answer 200 itself: no redirect, no cookie, no login"
+        return CheckResult(
+            CheckStatus.PROBLEM, seen, "it must answer 200 itself: no redirect, no cookie, no login"
         )
-    return Finding(Verdict.OK, "a GET shows a page, twice the same: no redirect, no cookie")
+    return CheckResult(CheckStatus.OK, "a GET shows a page, twice the same: no redirect, no cookie")
 
 
-def _reachable(sender: Sender) -> SplitResult | None:
+def _reachable(sender: SenderProfile) -> SplitResult | None:
     """The public address; None where `check_certificate` says why nothing can be looked at."""
     try:
         return _https(sender)
@@ -104,7 +104,7 @@ def _reachable(sender: Sender) -> SplitResult | None:
         return None
 
 
-def _https(sender: Sender) -> SplitResult:
+def _https(sender: SenderProfile) -> SplitResult:
     parts = urlsplit(_url(sender))
     host = parts.hostname or ""
     if parts.scheme != "https" or not host:
@@ -116,7 +116,7 @@ def _https(sender: Sender) -> SplitResult:
     return parts
 
 
-def _url(sender: Sender) -> str:
+def _url(sender: SenderProfile) -> str:
     return sender.settings.publication.public_url
 
 
@@ -144,6 +144,6 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, http.c
         connection.close()
 
 
-def _silent(sender: Sender, error: Exception) -> Finding:
+def _silent(sender: SenderProfile, error: Exception) -> CheckResult:
     fix = "start `send.py serve` behind it"
-    return Finding(Verdict.PROBLEM, f"{_url(sender)} does not answer ({error})", fix)
+    return CheckResult(CheckStatus.PROBLEM, f"{_url(sender)} does not answer ({error})", fix)

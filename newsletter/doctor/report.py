@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from newsletter.dns_checks.model import Finding, Verdict
+from newsletter.dns_checks.model import CheckResult, CheckStatus
 
 _COLOUR = {
-    Verdict.OK: "32",
-    Verdict.WARNING: "33",
-    Verdict.PROBLEM: "31",
-    Verdict.UNKNOWN: "35",
-    Verdict.SKIPPED: "2",
+    CheckStatus.OK: "32",
+    CheckStatus.WARNING: "33",
+    CheckStatus.PROBLEM: "31",
+    CheckStatus.UNKNOWN: "35",
+    CheckStatus.SKIPPED: "2",
 }
-_BAD = {Verdict.PROBLEM, Verdict.UNKNOWN}
-_WIDTH = max(map(len, Verdict))
+_BAD = {CheckStatus.PROBLEM, CheckStatus.UNKNOWN}
+_WIDTH = max(map(len, CheckStatus))
 
 
-def is_fine(findings: Mapping[str, Finding]) -> bool:
+def is_fine(findings: Mapping[str, CheckResult]) -> bool:
     """Whether there is no problem and nothing unknown."""
     return not any(finding.verdict in _BAD for finding in findings.values())
 
 
-def format_findings(findings: Mapping[str, Finding], *, colour: bool) -> str:
+def format_findings(findings: Mapping[str, CheckResult], *, colour: bool) -> str:
     """A table of verdict, check and what was seen, with the next step below where there is one.
 
     Args:
@@ -36,19 +36,19 @@ def format_findings(findings: Mapping[str, Finding], *, colour: bool) -> str:
     return "\n".join(_entry(name, found, width, colour) for name, found in findings.items())
 
 
-def summary(findings: Mapping[str, Finding]) -> str:
+def summary(findings: Mapping[str, CheckResult]) -> str:
     """How many of each verdict."""
     counts = Counter(finding.verdict for finding in findings.values())
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in CheckStatus if counts[verdict])
 
 
-def findings_object(findings: Mapping[str, Finding]) -> dict[str, Any]:
+def findings_object(findings: Mapping[str, CheckResult]) -> dict[str, Any]:
     """``{"fine": …, "checks": [{check, verdict, seen, fix}]}``, to be written as JSON."""
     checks = [{"check": name, **asdict(found)} for name, found in findings.items()]
     return {"fine": is_fine(findings), "checks": checks}
 
 
-def _entry(name: str, found: Finding, width: int, colour: bool) -> str:
+def _entry(name: str, found: CheckResult, width: int, colour: bool) -> str:
     verdict = f"{found.verdict:<{_WIDTH}}"
     if colour:
         verdict = f"\x1b[{_COLOUR[found.verdict]}m{verdict}\x1b[0m"

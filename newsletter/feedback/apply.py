@@ -19,14 +19,14 @@ from newsletter.audience.suppression import suppress_all
 from newsletter.delivery.ledger.recover import resolve_within
 from newsletter.delivery.ledger.tables import attempt, campaign_event
 from newsletter.delivery.model import Result
-from newsletter.delivery.runner.circuit_breaker import hold
+from newsletter.delivery.runner.circuit_breaker import trip
 from newsletter.feedback.attribution import AT_ONCE, find_deliveries, hash_of, is_about_letter
 from newsletter.feedback.event import Event, EventKind
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 from newsletter.feedback.policy import Consequence, Score, consequence
 from newsletter.feedback.tables import event
 from newsletter.smtp_replies.classify import ReplyClass
-from newsletter.store.engine import Store, serialise
+from newsletter.store.engine import Store, advisory_lock
 from newsletter.store.upsert import insert_many
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ PER = 5000
 """Deliveries for which the number of refusals counts that pauses a campaign."""
 
 _AS_REPORTED = {
-    EventKind.BOUNCED: Kind.BOUNCE,
-    EventKind.DROPPED: Kind.BOUNCE,
-    EventKind.COMPLAINED: Kind.COMPLAINT,
-    EventKind.UNSUBSCRIBED: Kind.COMPLAINT,
+    EventKind.BOUNCED: FeedbackKind.BOUNCE,
+    EventKind.DROPPED: FeedbackKind.BOUNCE,
+    EventKind.COMPLAINED: FeedbackKind.COMPLAINT,
+    EventKind.UNSUBSCRIBED: FeedbackKind.COMPLAINT,
 }
 _REASONS = {
     EventKind.BOUNCED: SuppressionReason.BOUNCED,
@@ -87,7 +87,7 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
     """
     distinct = list({each.provider_id: each for each in events}.values())
     with store.write() as connection:
-        serialise(connection, "events")
+        advisory_lock(connection, "events")
         check_suppression_key_within(connection, keys)
         now = store.now(connection)
         found = list(zip(distinct, find_deliveries(connection, distinct, keys), strict=True))
@@ -329,7 +329,7 @@ def _hold(store: Store, campaign_id: int, hold_after: int) -> int:
     log.warning("reports refuse us as a sender", extra=facts)
     reason = f"{refusals} reports that came back refuse us as a sender"
     many = 0 < hold_after * max(1.0, mailed / PER) <= refusals
-    return campaign_id if many and hold(store, campaign_id, reason) else 0
+    return campaign_id if many and trip(store, campaign_id, reason) else 0
 
 
 def _since_last_change(connection: Connection, campaign_id: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import re
 
 from newsletter.feedback.addresses import ADDRESS, clean
 from newsletter.feedback.message import FEEDBACK, Fields, Mail, parse_fields
-from newsletter.feedback.model import Kind, Recipient, Report
+from newsletter.feedback.model import FeedbackKind, FeedbackReport, ReportedRecipient
 from newsletter.smtp_replies.classify import ReplyClass
 
 _WISHES = frozenset(["abuse", "fraud", "opt-out", "opt-out-list", "dismiss", "miscategorized"])
@@ -20,7 +20,7 @@ _WITNESS = re.compile(r"(?im)^(?:User-Agent|Version|Source-IP|Original-Mail-From
 _TYPE = re.compile(r"(?im)^Feedback-Type:[ \t]*([a-z-]{1,40})")
 
 
-def read_feedback(mail: Mail) -> Report | None:
+def read_feedback(mail: Mail) -> FeedbackReport | None:
     """The complaint that a message brings; None if it is none."""
     texts = mail.texts(FEEDBACK)
     declared = "feedback-report" in mail.fields.get("Content-Type").lower() or _inline(mail)
@@ -42,16 +42,16 @@ def _fields(text: str) -> Fields:
     return parse_fields(text[start.start() :] if start else text.lstrip("\n"))[0]
 
 
-def _report(mail: Mail, fields: Fields) -> Report:
+def _report(mail: Mail, fields: Fields) -> FeedbackReport:
     kind = fields.get("Feedback-Type").strip().lower()
     verdict = _verdict(kind)
     addresses = [clean(value) for name in _RECIPIENTS for value in fields.all(name)]
     found = [address for address in addresses if address] or re.findall(
         ADDRESS, mail.returned.get("To")[:2000]
     )
-    return Report(
-        kind=Kind.COMPLAINT,
-        recipients=tuple(Recipient(a, verdict, reason=kind) for a in dict.fromkeys(found)),
+    return FeedbackReport(
+        kind=FeedbackKind.COMPLAINT,
+        recipients=tuple(ReportedRecipient(a, verdict, reason=kind) for a in dict.fromkeys(found)),
         feedback_type=kind,
     )
 

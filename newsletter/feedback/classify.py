@@ -13,11 +13,16 @@ from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.feedback import arf, auto_reply, flufl, free_text
 from newsletter.feedback.delivery_status import StatusEntry, read_status
-from newsletter.feedback.diagnostics import Said, find_phase, find_reply, judge
+from newsletter.feedback.diagnostics import Diagnostic, find_phase, find_reply, judge
 from newsletter.feedback.message import STATUS, Mail, read, read_text
-from newsletter.feedback.model import Kind, Recipient, Report
-from newsletter.feedback.ses import read_provider_notice
-from newsletter.feedback.unsubscribe_request import WISH, read_wish, report_wish, wish_token
+from newsletter.feedback.model import FeedbackKind, FeedbackReport, ReportedRecipient
+from newsletter.feedback.ses import read_ses_notification
+from newsletter.feedback.unsubscribe_request import (
+    WISH,
+    read_unsubscribe_request,
+    report_unsubscribe_request,
+    request_token,
+)
 from newsletter.smtp_replies.classify import ReplyClass
 
 MOST_RECIPIENTS = 200
@@ -39,7 +44,7 @@ _SAYS_LATE = re.compile(
 )
 
 
-def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
+def classify(raw: bytes, signer: TokenSigner | None = None) -> FeedbackReport:
     """Say what a message is, whom it is about and what follows.
 
     Never raises, whatever the bytes; reads at most the first 512 KB.
@@ -52,15 +57,15 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
     addressed = _addressed(outer)
     mail = _innermost(outer)
     report = (
-        read_provider_notice(mail)
+        read_ses_notification(mail)
         or arf.read_feedback(mail)
         or _from_status(mail)
         or _from_notice(mail, raw)
         or _letter(mail)
     )
-    is_letter = report.kind is Kind.OTHER or report.feedback_type == WISH
-    if signer and is_letter and (token := wish_token(outer, addressed, signer)):
-        return report_wish(outer, token)
+    is_letter = report.kind is FeedbackKind.OTHER or report.feedback_type == WISH
+    if signer and is_letter and (token := request_token(outer, addressed, signer)):
+        return report_unsubscribe_request(outer, token)
     return replace(
         report,
         recipients=_distinct(report.recipients)[:MOST_RECIPIENTS],
@@ -69,9 +74,9 @@ def classify(raw: bytes, signer: TokenSigner | None = None) -> Report:
     )
 
 
-def _distinct(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+def _distinct(recipients: tuple[ReportedRecipient, ...]) -> tuple[ReportedRecipient, ...]:
     """Each address once; that it is dead outweighs what else was said of it."""
-    kept: dict[str, Recipient] = {}
+    kept: dict[str, ReportedRecipient] = {}
     for found in recipients:
         known = kept.setdefault(found.address.lower(), found)
         if found.verdict is ReplyClass.HARD and known.verdict is not ReplyClass.HARD:
@@ -85,26 +90,29 @@ def _innermost(mail: Mail) -> Mail:
     return read_text(mail.returned_text) if passed_on else mail
 
 
-def _from_status(mail: Mail) -> Report | None:
+def _from_status(mail: Mail) -> FeedbackReport | None:
     entries = read_status(mail, anywhere=free_text.looks_like_notice(mail))
     if not entries:
         return None
     failures = [entry for entry in entries[:MOST_RECIPIENTS] if not entry.succeeded]
     if not failures:
-        return Report(
-            Kind.DELIVERED, tuple(_recipient(e, Said(), ReplyClass.UNKNOWN) for e in entries)
+        return FeedbackReport(
+            FeedbackKind.DELIVERED,
+            tuple(_recipient(e, Diagnostic(), ReplyClass.UNKNOWN) for e in entries),
         )
     text = mail.notice[: free_text.LONGEST_NOTICE]
     nameless = not any(entry.address for entry in failures)
     if nameless:
         named = free_text.find_recipients(mail, text) or free_text.addressed(mail)
         failures = [replace(failures[0], address=address) for address in named] or failures
-    return Report(Kind.BOUNCE, tuple(_judged(e, text, alone=len(failures) == 1) for e in failures))
+    return FeedbackReport(
+        FeedbackKind.BOUNCE, tuple(_judged(e, text, alone=len(failures) == 1) for e in failures)
+    )
 
 
-def _judged(entry: StatusEntry, text: str, *, alone: bool) -> Recipient:
+def _judged(entry: StatusEntry, text: str, *, alone: bool) -> ReportedRecipient:
     said = find_reply(entry.diagnostic)
-    told = free_text.said_about(entry.address, text, alone=alone) if entry.address else Said()
+    told = free_text.said_about(entry.address, text, alone=alone) if entry.address else Diagnostic()
     if not (said.reply or said.status) and (told.reply or told.status or not said.text):
         said = told
     said = replace(said, phase=find_phase(entry.diagnostic) or told.phase)
@@ -112,12 +120,12 @@ def _judged(entry: StatusEntry, text: str, *, alone: bool) -> Recipient:
     return _recipient(entry, said, verdict)
 
 
-def _recipient(entry: StatusEntry, said: Said, verdict: ReplyClass) -> Recipient:
+def _recipient(entry: StatusEntry, said: Diagnostic, verdict: ReplyClass) -> ReportedRecipient:
     status = said.status or entry.status
-    return Recipient(entry.address, verdict, status, said.reply, said.text)
+    return ReportedRecipient(entry.address, verdict, status, said.reply, said.text)
 
 
-def _from_notice(mail: Mail, raw: bytes) -> Report | None:
+def _from_notice(mail: Mail, raw: bytes) -> FeedbackReport | None:
     if auto_reply.is_certain(mail) or not free_text.looks_like_notice(mail):
         return None
     late = bool(_SAYS_LATE.search(mail.fields.decoded("Subject") + "\n" + mail.notice[:2000]))
@@ -136,23 +144,27 @@ def _from_notice(mail: Mail, raw: bytes) -> Report | None:
     return None
 
 
-def _bounce(addresses: list[str], text: str, *, late: bool) -> Report:
+def _bounce(addresses: list[str], text: str, *, late: bool) -> FeedbackReport:
     alone = len(addresses) == 1
     told = [(a, free_text.said_about(a, text, alone=alone)) for a in addresses[:MOST_RECIPIENTS]]
     if not alone and all(judge(said) is ReplyClass.UNKNOWN for _, said in told):
         told = [(address, find_reply(text)) for address, _ in told]
-    return Report(Kind.BOUNCE, tuple(_named(address, said, late=late) for address, said in told))
+    return FeedbackReport(
+        FeedbackKind.BOUNCE, tuple(_named(address, said, late=late) for address, said in told)
+    )
 
 
-def _named(address: str, said: Said, *, late: bool) -> Recipient:
+def _named(address: str, said: Diagnostic, *, late: bool) -> ReportedRecipient:
     verdict = judge(said, delayed=late)
-    return Recipient(address, verdict, said.status, said.reply, said.text)
+    return ReportedRecipient(address, verdict, said.status, said.reply, said.text)
 
 
-def _letter(mail: Mail) -> Report:
-    if not auto_reply.is_certain(mail) and (wish := read_wish(mail)):
+def _letter(mail: Mail) -> FeedbackReport:
+    if not auto_reply.is_certain(mail) and (wish := read_unsubscribe_request(mail)):
         return wish
-    return Report(Kind.AUTO_REPLY if auto_reply.is_auto_reply(mail) else Kind.OTHER)
+    return FeedbackReport(
+        FeedbackKind.AUTO_REPLY if auto_reply.is_auto_reply(mail) else FeedbackKind.OTHER
+    )
 
 
 def _addressed(mail: Mail) -> str:

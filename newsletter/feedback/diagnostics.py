@@ -102,7 +102,7 @@ _GROUP = re.compile(
 
 
 @dataclass(frozen=True)
-class Said:
+class Diagnostic:
     """A refusal as quoted in a notice."""
 
     reply: str = ""
@@ -111,7 +111,7 @@ class Said:
     phase: Phase = Phase.UNSAID
 
 
-def find_reply(text: str) -> Said:
+def find_reply(text: str) -> Diagnostic:
     """Take the first SMTP reply out of a text, or else the first enhanced status code.
 
     Args:
@@ -123,12 +123,12 @@ def find_reply(text: str) -> Said:
         start = before.start() if before else code.start()
         said = _line(text[start:])
         status = code[2] or (before and before[1]) or _first_status(said)
-        return Said(code[1], status, said, find_phase(text))
+        return Diagnostic(code[1], status, said, find_phase(text))
     over = _RETURNED.search(text)
     text = text[: over.start()] if over else text
     status = _STATUS.search(text)
     words = _plain(text[: LONGEST_REASON * 4])
-    return Said("", status[1] if status else "", words, find_phase(text))
+    return Diagnostic("", status[1] if status else "", words, find_phase(text))
 
 
 def find_phase(text: str) -> Phase:
@@ -136,7 +136,7 @@ def find_phase(text: str) -> Phase:
     return next((phase for phase, words in _PHASES if words.search(text)), Phase.UNSAID)
 
 
-def judge(said: Said, *, status: str = "", delayed: bool = False) -> ReplyClass:
+def judge(said: Diagnostic, *, status: str = "", delayed: bool = False) -> ReplyClass:
     """Say what follows from a refusal that a notice reports.
 
     The other server's own words and code come before the status field, which the reporting server
@@ -161,7 +161,7 @@ def judge(said: Said, *, status: str = "", delayed: bool = False) -> ReplyClass:
     return _believed(said, status) if verdict is ReplyClass.HARD else verdict
 
 
-def _believed(said: Said, status: str) -> ReplyClass:
+def _believed(said: Diagnostic, status: str) -> ReplyClass:
     vague = not said.status or said.status.endswith(".0.0")
     if _exact(status if vague else said.status):
         return ReplyClass.HARD

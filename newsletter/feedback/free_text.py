@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from newsletter.feedback.addresses import ADDRESS, clean, is_machine
-from newsletter.feedback.diagnostics import Said, find_phase, find_reply, judge
+from newsletter.feedback.diagnostics import Diagnostic, find_phase, find_reply, judge
 from newsletter.feedback.message import Fields, Mail
 from newsletter.smtp_replies.classify import ReplyClass
 
@@ -123,7 +123,7 @@ def addressed(mail: Mail) -> list[str]:
     return found if len(found) == 1 else []
 
 
-def said_about(address: str, text: str, *, alone: bool) -> Said:
+def said_about(address: str, text: str, *, alone: bool) -> Diagnostic:
     """What a notice says about one recipient.
 
     Args:

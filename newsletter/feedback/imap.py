@@ -41,7 +41,7 @@ class Fetched:
 
 
 @contextmanager
-def open_mailbox(settings: Imap) -> Iterator[Mailbox]:
+def open_mailbox(settings: Imap) -> Iterator[ImapMailbox]:
     """Connect, log in and open the folder; logs out at the end.
 
     Raises:
@@ -56,12 +56,12 @@ def open_mailbox(settings: Imap) -> Iterator[Mailbox]:
         connection = _connect(settings, tls)
         try:
             _log_in(connection, settings)
-            yield Mailbox(connection, settings)
+            yield ImapMailbox(connection, settings)
         finally:
             _leave(connection)
 
 
-class Mailbox:
+class ImapMailbox:
     """The open folder. UIDs are used in the session that gave them and nowhere else."""
 
     def __init__(self, connection: imaplib.IMAP4, settings: Imap) -> None:

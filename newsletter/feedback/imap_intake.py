@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from newsletter.feedback.imap import Fetched, Mailbox
-from newsletter.feedback.intake import Reader, Taken
+from newsletter.feedback.imap import Fetched, ImapMailbox
+from newsletter.feedback.intake import IntakeSummary, MailIntake
 from newsletter.feedback.mailbox_files import as_read
 from newsletter.settings.model import Imap
 
 
 @dataclass(slots=True)
-class Collected:
+class MailboxSummary:
     """What became of a mailbox. ``moved``: messages by folder; ``left``: marked, not moved."""
 
-    taken: Taken = field(default_factory=Taken)
+    taken: IntakeSummary = field(default_factory=IntakeSummary)
     moved: dict[str, int] = field(default_factory=dict)
     left: int = 0
 
 
-def collect(mailbox: Mailbox, reader: Reader, settings: Imap) -> Collected:
+def collect(mailbox: ImapMailbox, reader: MailIntake, settings: Imap) -> MailboxSummary:
     """Take in all that waits in a mailbox.
 
     Killed at any moment, it leaves each message either where it was or put away with its outcome
@@ -28,7 +28,7 @@ def collect(mailbox: Mailbox, reader: Reader, settings: Imap) -> Collected:
     Raises:
         RefusedError, UnavailableError: As `Reader.take_in` and `Mailbox.file`.
     """
-    done = Collected()
+    done = MailboxSummary()
     for batch in mailbox.batches():
         look = reader.take_in([as_read(each.raw) for each in batch], done.taken)
         _put_away(mailbox, batch, look, settings, done)
@@ -36,7 +36,11 @@ def collect(mailbox: Mailbox, reader: Reader, settings: Imap) -> Collected:
 
 
 def _put_away(
-    mailbox: Mailbox, batch: list[Fetched], look: list[bool], settings: Imap, done: Collected
+    mailbox: ImapMailbox,
+    batch: list[Fetched],
+    look: list[bool],
+    settings: Imap,
+    done: MailboxSummary,
 ) -> None:
     for wanted, folder in ((False, settings.processed), (True, settings.unverified)):
         uids = [

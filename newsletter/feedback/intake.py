@@ -23,7 +23,7 @@ from newsletter.feedback.apply import apply
 from newsletter.feedback.classify import classify
 from newsletter.feedback.event import Event, EventKind
 from newsletter.feedback.message import parse_fields
-from newsletter.feedback.model import Kind, Recipient, Report
+from newsletter.feedback.model import FeedbackKind, FeedbackReport, ReportedRecipient
 from newsletter.smtp_replies.classify import ReplyClass
 from newsletter.store.engine import Store
 
@@ -32,16 +32,16 @@ BATCH = 100
 LONGEST_HEADER = 64 * 1024
 
 _KINDS = {
-    Kind.BOUNCE: EventKind.BOUNCED,
-    Kind.COMPLAINT: EventKind.COMPLAINED,
-    Kind.DELIVERED: EventKind.DELIVERED,
+    FeedbackKind.BOUNCE: EventKind.BOUNCED,
+    FeedbackKind.COMPLAINT: EventKind.COMPLAINED,
+    FeedbackKind.DELIVERED: EventKind.DELIVERED,
 }
 _WISHES = frozenset(["opt-out", "opt-out-list"])
 _OUR_ID = re.compile(r"<([0-9a-f]{24})\.([1-9][0-9]{0,8})@")
 
 
 @dataclass(slots=True)
-class Taken:
+class IntakeSummary:
     """What became of a heap of mail.
 
     ``messages`` is the sum of ``kinds``, which counts messages as they were understood. ``events``
@@ -67,7 +67,7 @@ class Taken:
         }
 
 
-class Reader:
+class MailIntake:
     """Understands mail about this database's campaigns."""
 
     def __init__(self, store: Store, keys: Keys, *, hold_after: int) -> None:
@@ -77,7 +77,7 @@ class Reader:
         self._signer = TokenSigner(keys)
         self._campaigns = _tags(store, keys)
 
-    def read(self, messages: Iterable[bytes]) -> Taken:
+    def read(self, messages: Iterable[bytes]) -> IntakeSummary:
         """Take in every message; what was taken in before changes nothing.
 
         Broken off, it has taken in whole batches; the same mail again does the rest.
@@ -85,13 +85,13 @@ class Reader:
         Raises:
             RefusedError, UnavailableError: As `apply`.
         """
-        taken = Taken()
+        taken = IntakeSummary()
         left = iter(messages)
         while batch := list(islice(left, BATCH)):
             self.take_in(batch, taken)
         return taken
 
-    def take_in(self, batch: Sequence[bytes], taken: Taken) -> list[bool]:
+    def take_in(self, batch: Sequence[bytes], taken: IntakeSummary) -> list[bool]:
         """Take in a few messages, in one transaction, and add to the counts.
 
         Returns:
@@ -114,17 +114,17 @@ class Reader:
         taken.settled += done.settled
         taken.held += done.held
         return [
-            report.kind is Kind.OTHER or any(e.provider_id in done.unproved for e in some)
+            report.kind is FeedbackKind.OTHER or any(e.provider_id in done.unproved for e in some)
             for (_, report), some in zip(understood, of_each, strict=True)
         ]
 
-    def _events(self, raw: bytes, report: Report) -> list[Event]:
+    def _events(self, raw: bytes, report: FeedbackReport) -> list[Event]:
         kind = _KINDS.get(report.kind)
         if kind is None:
             return []
         if report.feedback_type in _WISHES:
             kind = EventKind.UNSUBSCRIBED
-        people = report.recipients or (Recipient("", ReplyClass.UNKNOWN),)
+        people = report.recipients or (ReportedRecipient("", ReplyClass.UNKNOWN),)
         name = hashlib.sha256(raw).hexdigest()
         return [
             self._proved(
@@ -143,7 +143,7 @@ class Reader:
             for number, person in enumerate(people)
         ]
 
-    def _proved(self, event: Event, report: Report, *, alone: bool) -> Event:
+    def _proved(self, event: Event, report: FeedbackReport, *, alone: bool) -> Event:
         """With what names a delivery: a token, which of one recipient needs no address, or an id.
 
         A token from a test mail names none.

@@ -81,7 +81,7 @@ class Fields:
 
 
 @dataclass(frozen=True)
-class Part:
+class MimePart:
     """One leaf: its type in lower case, its fields, its text."""
 
     type: str
@@ -94,7 +94,7 @@ class Mail:
     """A message as far as a notice needs it."""
 
     fields: Fields
-    parts: tuple[Part, ...]
+    parts: tuple[MimePart, ...]
 
     @cached_property
     def type(self) -> str:
@@ -199,12 +199,12 @@ def _parameter(pattern: re.Pattern[str], fields: Fields) -> str:
     return (found[1] or found[2]).strip() if found else ""
 
 
-def _leaves(fields: Fields, body: str, depth: int) -> Iterator[Part]:
+def _leaves(fields: Fields, body: str, depth: int) -> Iterator[MimePart]:
     kind = _content_type(fields)
     pieces = _pieces(body, _parameter(_BOUNDARY, fields)) if kind.startswith("multipart/") else []
     if not pieces or depth == MAX_DEPTH:
         kind = "text/plain" if kind.startswith("multipart/") else kind
-        yield Part(kind, fields, _decoded(fields, body))
+        yield MimePart(kind, fields, _decoded(fields, body))
         return
     for piece in pieces[:MAX_PARTS]:
         yield from _leaves(*parse_fields(piece), depth + 1)

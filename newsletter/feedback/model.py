@@ -9,7 +9,7 @@ from newsletter.audience.model import Token
 from newsletter.smtp_replies.classify import ReplyClass
 
 
-class Kind(StrEnum):
+class FeedbackKind(StrEnum):
     """What a message that came back is."""
 
     BOUNCE = "bounce"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Recipient:
+class ReportedRecipient:
     """One recipient that a report speaks of."""
 
     address: str
@@ -40,11 +40,11 @@ class Recipient:
 
 
 @dataclass(frozen=True)
-class Report:
+class FeedbackReport:
     """One message, understood."""
 
-    kind: Kind
-    recipients: tuple[Recipient, ...] = ()
+    kind: FeedbackKind
+    recipients: tuple[ReportedRecipient, ...] = ()
     token: Token | None = None
     """Our own signed token in the address it came to (VERP): proof that it answers our mail."""
     message_id: str = ""

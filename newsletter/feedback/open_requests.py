@@ -18,7 +18,7 @@ MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class OpenRequest:
     """One letter. ``at``: when it was written, in Unix seconds."""
 
     email: str
@@ -26,7 +26,7 @@ class Wish:
     subject: str
 
 
-def open_wishes(store: Store) -> list[Wish]:
+def open_requests(store: Store) -> list[OpenRequest]:
     """The wishes without proof whose address may still be mailed; the oldest first, 1,000 at most.
 
     One is done once its address is suppressed, whoever did it.
@@ -48,7 +48,7 @@ def open_wishes(store: Store) -> list[Wish]:
     return [_wish(zlib.decompress(row.payload), row.at) for row in rows if row.payload]
 
 
-def _wish(raw: bytes, at: float) -> Wish:
+def _wish(raw: bytes, at: float) -> OpenRequest:
     mail = read(raw)
     shown = "".join(c if c.isprintable() else " " for c in mail.fields.decoded("Subject"))
-    return Wish(author(mail), at, shown[:200])
+    return OpenRequest(author(mail), at, shown[:200])

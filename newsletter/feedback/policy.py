@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 from newsletter.smtp_replies.classify import ReplyClass
 
 DAY = 86_400.0
@@ -56,7 +56,7 @@ class Score:
         return self.value > THRESHOLD
 
 
-def consequence(kind: Kind, verdict: ReplyClass, *, proven: bool) -> Consequence:
+def consequence(kind: FeedbackKind, verdict: ReplyClass, *, proven: bool) -> Consequence:
     """Say what to do about a recipient.
 
     Args:
@@ -65,7 +65,7 @@ def consequence(kind: Kind, verdict: ReplyClass, *, proven: bool) -> Consequence
         proven: It carries our own token for that recipient, or the Message-ID of a delivery to
             them. Anybody can forge the rest, so without proof nothing is done.
     """
-    if not proven or kind not in {Kind.BOUNCE, Kind.COMPLAINT}:
+    if not proven or kind not in {FeedbackKind.BOUNCE, FeedbackKind.COMPLAINT}:
         return Consequence.KEEP
     return {
         ReplyClass.HARD: Consequence.SUPPRESS,

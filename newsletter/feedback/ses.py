@@ -12,13 +12,13 @@ from newsletter.feedback.addresses import clean
 from newsletter.feedback.delivery_status import StatusEntry
 from newsletter.feedback.diagnostics import find_reply, judge
 from newsletter.feedback.message import Mail
-from newsletter.feedback.model import Kind, Recipient, Report
+from newsletter.feedback.model import FeedbackKind, FeedbackReport, ReportedRecipient
 from newsletter.smtp_replies.classify import ReplyClass
 
 _MARK = '{"notificationType"'
 
 
-def read_provider_notice(mail: Mail) -> Report | None:
+def read_ses_notification(mail: Mail) -> FeedbackReport | None:
     """The report in a notification; None if the message is none."""
     text = mail.notice.lstrip()
     if not text.startswith(_MARK):
@@ -30,14 +30,16 @@ def read_provider_notice(mail: Mail) -> Report | None:
         return None
     kind = told.get("notificationType")
     if kind == "Bounce":
-        return Report(
-            Kind.BOUNCE, tuple(map(_bounced, _people(told, "bounce", "bouncedRecipients")))
+        return FeedbackReport(
+            FeedbackKind.BOUNCE, tuple(map(_bounced, _people(told, "bounce", "bouncedRecipients")))
         )
     if kind == "Complaint":
         people = _people(told, "complaint", "complainedRecipients")
-        found = tuple(Recipient(_address(p), ReplyClass.HARD, reason="abuse") for p in people)
-        return Report(Kind.COMPLAINT, found, feedback_type="abuse")
-    return Report(Kind.DELIVERED) if kind == "Delivery" else None
+        found = tuple(
+            ReportedRecipient(_address(p), ReplyClass.HARD, reason="abuse") for p in people
+        )
+        return FeedbackReport(FeedbackKind.COMPLAINT, found, feedback_type="abuse")
+    return FeedbackReport(FeedbackKind.DELIVERED) if kind == "Delivery" else None
 
 
 def _people(told: dict[str, Any], part: str, name: str) -> list[dict[str, Any]]:
@@ -50,7 +52,7 @@ def _address(person: dict[str, Any]) -> str:
     return clean(str(person.get("emailAddress", "")))
 
 
-def _bounced(person: dict[str, Any]) -> Recipient:
+def _bounced(person: dict[str, Any]) -> ReportedRecipient:
     entry = StatusEntry.from_fields(
         {
             "final-recipient": str(person.get("emailAddress", "")),
@@ -61,4 +63,6 @@ def _bounced(person: dict[str, Any]) -> Recipient:
     )
     said = find_reply(entry.diagnostic)
     verdict = judge(said, status=entry.status, delayed=entry.action == "delayed")
-    return Recipient(entry.address, verdict, said.status or entry.status, said.reply, said.text)
+    return ReportedRecipient(
+        entry.address, verdict, said.status or entry.status, said.reply, said.text
+    )

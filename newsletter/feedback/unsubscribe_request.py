@@ -8,7 +8,7 @@ from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.feedback.addresses import ADDRESS
 from newsletter.feedback.message import Mail
-from newsletter.feedback.model import Kind, Recipient, Report
+from newsletter.feedback.model import FeedbackKind, FeedbackReport, ReportedRecipient
 from newsletter.smtp_replies.classify import ReplyClass
 
 WISH = "opt-out"
@@ -36,22 +36,22 @@ _SUBJECT_TOKEN = re.compile(r"unsubscribe[\s:=_-]+([A-Za-z0-9_-]{32,39})\s*", re
 _TOKEN_TO = re.compile(r"\+([A-Za-z0-9_-]{32,39})@")
 
 
-def read_wish(mail: Mail) -> Report | None:
+def read_unsubscribe_request(mail: Mail) -> FeedbackReport | None:
     """The wish to leave that a letter is; None if it is none.
 
     The subject, or the first line that its author wrote, says so and nothing else: a sentence
     that only contains the word is for a person to read.
     """
     said = (mail.fields.decoded("Subject"), _first_line(mail))
-    return report_wish(mail) if any(map(_is_wish, said)) else None
+    return report_unsubscribe_request(mail) if any(map(_is_wish, said)) else None
 
 
-def report_wish(mail: Mail, token: Token | None = None) -> Report:
+def report_unsubscribe_request(mail: Mail, token: Token | None = None) -> FeedbackReport:
     """What is to be done for the author of a message."""
     address = author(mail)
-    return Report(
-        kind=Kind.COMPLAINT,
-        recipients=(Recipient(address, ReplyClass.HARD, reason=WISH),) if address else (),
+    return FeedbackReport(
+        kind=FeedbackKind.COMPLAINT,
+        recipients=(ReportedRecipient(address, ReplyClass.HARD, reason=WISH),) if address else (),
         token=token,
         feedback_type=WISH,
     )
@@ -63,7 +63,7 @@ def author(mail: Mail) -> str:
     return found[0] if found else ""
 
 
-def wish_token(mail: Mail, addressed: str, signer: TokenSigner) -> Token | None:
+def request_token(mail: Mail, addressed: str, signer: TokenSigner) -> Token | None:
     """The unsubscribe token that a message was sent to, or that its subject names.
 
     Args:

@@ -19,7 +19,7 @@ DOMAIN = "newsletter"
 Translate = Callable[..., str]
 
 
-class Languages:
+class Catalogs:
     """The catalogs of one project.
 
     Args:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from newsletter.errors import RefusedError
-from newsletter.store.engine import Store, serialise
+from newsletter.store.engine import Store, advisory_lock
 
 SCHEMA = "newsletter_engine"
 
@@ -29,7 +29,7 @@ def prepare_tables(store: Store) -> None:
     definition = SchemaManager.get_schema()
     version = hashlib.sha256(definition.encode()).hexdigest()[:16]
     with store.write() as connection:
-        serialise(connection, SCHEMA)
+        advisory_lock(connection, SCHEMA)
         if _version(connection) == version:
             return
         connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))

@@ -22,8 +22,8 @@ from newsletter.content.model import (
 )
 from newsletter.render.blocks_html import write_cells, write_plain
 from newsletter.render.html import Writer, write_blocks, write_picture
-from newsletter.render.images import Gallery, Picture
-from newsletter.render.template_context import Page
+from newsletter.render.images import ImageCollector, Picture
+from newsletter.render.template_context import TemplateContext
 from newsletter.settings.model import Settings
 
 WIDEST = 1200
@@ -36,7 +36,7 @@ _ARROW = "\u21a9\ufe0e"
 class _ArchiveWriter(Writer):
     """Gives each citation an id, so that its reference can link back to it."""
 
-    def __init__(self, numbers: Mapping[str, int], gallery: Gallery, width: int) -> None:
+    def __init__(self, numbers: Mapping[str, int], gallery: ImageCollector, width: int) -> None:
         super().__init__(numbers, gallery, width)
         self.cited: dict[int, int] = {}
 
@@ -48,7 +48,9 @@ class _ArchiveWriter(Writer):
         return write_picture(picture, alt)
 
 
-def write_archive(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -> str:
+def write_archive(
+    page: TemplateContext, issue: Issue, settings: Settings, gallery: ImageCollector
+) -> str:
     """The article below its page's ``<h1>``, from the standfirst to the disclaimer.
 
     Placeholders of merge fields still stand in it.
@@ -79,7 +81,7 @@ def _byline(issue: Issue) -> str:
     return f'<p class="small">By {escape(author, quote=False)}</p>' if author else ""
 
 
-def _hero(page: Page) -> str:
+def _hero(page: TemplateContext) -> str:
     hero = page.values["hero"]
     if not isinstance(hero, Picture):
         return ""

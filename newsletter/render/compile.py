@@ -13,11 +13,11 @@ from newsletter.content.reader import select, topics_of
 from newsletter.errors import InputError
 from newsletter.render.archive import write_archive
 from newsletter.render.digest import digest_of
-from newsletter.render.images import Gallery
+from newsletter.render.images import ImageCollector
 from newsletter.render.mail import write_mail
 from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Sender, SlotKind, Variant
-from newsletter.render.split import Mark, Marks, split_html, split_text, without_slots
-from newsletter.render.template_context import UNSUBSCRIBE, Page, lay_out
+from newsletter.render.split import Placeholder, Placeholders, split_html, split_text, without_slots
+from newsletter.render.template_context import UNSUBSCRIBE, TemplateContext, template_context
 from newsletter.render.templates import render_template
 from newsletter.render.text_blocks import write_text_references
 from newsletter.settings.model import Settings
@@ -46,11 +46,13 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
             file=issue.path,
             fix="join some of its audience blocks",
         )
-    gallery = Gallery(issue.folder, settings.root, issue.path, settings.publication.public_url)
+    gallery = ImageCollector(
+        issue.folder, settings.root, issue.path, settings.publication.public_url
+    )
     marks = _marks(issue)
     variants = tuple(_variant(issue, some, settings, gallery, marks) for some in _subsets(topics))
     whole = select(issue, frozenset(topics))
-    archive = write_archive(lay_out(whole, settings, gallery), whole, settings, gallery)
+    archive = write_archive(template_context(whole, settings, gallery), whole, settings, gallery)
     compiled = CompiledIssue(
         slug=issue.meta.slug,
         lang=issue.meta.lang,
@@ -72,15 +74,21 @@ def write_text(issue: Issue, settings: Settings) -> str:
     Raises:
         InputError: A template or a setting is wrong.
     """
-    gallery = Gallery(issue.folder, settings.root, issue.path, settings.publication.public_url)
-    return _text(lay_out(issue, settings, gallery), issue, settings)
+    gallery = ImageCollector(
+        issue.folder, settings.root, issue.path, settings.publication.public_url
+    )
+    return _text(template_context(issue, settings, gallery), issue, settings)
 
 
 def _variant(
-    issue: Issue, topics: frozenset[str], settings: Settings, gallery: Gallery, marks: Marks
+    issue: Issue,
+    topics: frozenset[str],
+    settings: Settings,
+    gallery: ImageCollector,
+    marks: Placeholders,
 ) -> Variant:
     chosen = select(issue, topics)
-    page = lay_out(chosen, settings, gallery)
+    page = template_context(chosen, settings, gallery)
     return Variant(
         topics=topics,
         subject=split_text(issue.meta.subject, marks),
@@ -90,7 +98,7 @@ def _variant(
     )
 
 
-def _text(page: Page, issue: Issue, settings: Settings) -> str:
+def _text(page: TemplateContext, issue: Issue, settings: Settings) -> str:
     values = {
         **page.values,
         "article": page.article_text,
@@ -107,10 +115,12 @@ def _subsets(topics: tuple[str, ...]) -> Iterator[frozenset[str]]:
         yield from map(frozenset, combinations(topics, size))
 
 
-def _marks(issue: Issue) -> Marks:
-    known = {use.placeholder: Mark(use.name, use.default or "", use.line) for use in issue.merges}
-    token = Mark(UNSUBSCRIBE_TOKEN, "", None, SlotKind.TOKEN)
-    return Marks(issue.prefix, issue.path, {**known, issue.placeholder(UNSUBSCRIBE): token})
+def _marks(issue: Issue) -> Placeholders:
+    known = {
+        use.placeholder: Placeholder(use.name, use.default or "", use.line) for use in issue.merges
+    }
+    token = Placeholder(UNSUBSCRIBE_TOKEN, "", None, SlotKind.TOKEN)
+    return Placeholders(issue.prefix, issue.path, {**known, issue.placeholder(UNSUBSCRIBE): token})
 
 
 def sender_of(settings: Settings) -> Sender:

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from newsletter.content.model import Block, Prose
-from newsletter.render.images import Gallery, Picture
+from newsletter.render.images import ImageCollector, Picture
 
 _OPTIONS = MarkdownIt("commonmark", {"xhtmlOut": False}).options
 
@@ -29,7 +29,7 @@ class Writer(RendererHTML):
         width: The widest picture, in CSS pixels.
     """
 
-    def __init__(self, numbers: Mapping[str, int], gallery: Gallery, width: int) -> None:
+    def __init__(self, numbers: Mapping[str, int], gallery: ImageCollector, width: int) -> None:
         super().__init__()
         self._numbers = numbers
         self._gallery = gallery
@@ -75,7 +75,7 @@ class Writer(RendererHTML):
         """A picture, hosted under its content's name."""
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children, options, env)
-        picture = self._gallery.hang(str(token.attrs["src"]), self._width, self._line)
+        picture = self._gallery.add(str(token.attrs["src"]), self._width, self._line)
         return self._picture(picture, alt)
 
     def _anchor(self, number: int) -> str:

@@ -32,7 +32,7 @@ class Picture:
 
 
 @dataclass(slots=True)
-class Gallery:
+class ImageCollector:
     """The pictures of one issue, in the order in which they first appear.
 
     ``folder`` is where relative paths start, ``root`` the project's folder, ``article`` the file
@@ -45,7 +45,7 @@ class Gallery:
     public_url: str
     images: dict[str, Image] = field(default_factory=dict)
 
-    def hang(self, source: str, limit: int, line: int | None) -> Picture:
+    def add(self, source: str, limit: int, line: int | None) -> Picture:
         """Take a picture in.
 
         Args:

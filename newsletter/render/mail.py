@@ -11,9 +11,9 @@ from newsletter.content.model import PLACEHOLDERS, Issue
 from newsletter.errors import InputError
 from newsletter.render.blocks_html import write_block, write_plain, write_references
 from newsletter.render.html import Writer, write_blocks
-from newsletter.render.images import Gallery
+from newsletter.render.images import ImageCollector
 from newsletter.render.inline import inline_styles
-from newsletter.render.template_context import Page
+from newsletter.render.template_context import TemplateContext
 from newsletter.render.templates import render_template
 from newsletter.settings.model import Settings
 
@@ -27,7 +27,9 @@ FONTS = {
 _FIRST_PIECE = PLACEHOLDERS - 2
 
 
-def write_mail(page: Page, issue: Issue, settings: Settings, gallery: Gallery) -> str:
+def write_mail(
+    page: TemplateContext, issue: Issue, settings: Settings, gallery: ImageCollector
+) -> str:
     """Write the HTML part, placeholders of merge fields still in it.
 
     Raises:

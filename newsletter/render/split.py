@@ -28,7 +28,7 @@ _LOADED = frozenset({"src", "srcset", "background", "poster", "action", "formact
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Placeholder:
     """What a placeholder stands for. ``line`` is the article's; ``kind`` is set for our own."""
 
     name: str
@@ -38,12 +38,12 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class Placeholders:
     """The placeholders of one issue: all of them, and how to recognise one."""
 
     prefix: str
     file: Path
-    known: Mapping[str, Mark]
+    known: Mapping[str, Placeholder]
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -51,7 +51,7 @@ class Marks:
         return re.compile(re.escape(self.prefix) + "[0-9A-Z]{2}X")
 
 
-def split_html(html: str, marks: Marks) -> Part:
+def split_html(html: str, marks: Placeholders) -> Part:
     """Split HTML at its placeholders.
 
     Raises:
@@ -68,7 +68,7 @@ def split_html(html: str, marks: Marks) -> Part:
     return _split(html, marks, kind_at)
 
 
-def split_text(text: str, marks: Marks) -> Part:
+def split_text(text: str, marks: Placeholders) -> Part:
     """Split plain text (a text part, a subject) at its placeholders.
 
     Raises:
@@ -77,12 +77,14 @@ def split_text(text: str, marks: Marks) -> Part:
     return _split(text, marks, _in_text)
 
 
-def without_slots(text: str, marks: Marks, write: Callable[[str], str]) -> str:
+def without_slots(text: str, marks: Placeholders, write: Callable[[str], str]) -> str:
     """The same text with each merge field's default in its place, as written by ``write``."""
     return marks.pattern.sub(lambda found: write(marks.known[found[0]].default), text)
 
 
-def _split(text: str, marks: Marks, kind_at: Callable[[re.Match[str]], SlotKind | str]) -> Part:
+def _split(
+    text: str, marks: Placeholders, kind_at: Callable[[re.Match[str]], SlotKind | str]
+) -> Part:
     segments, slots, end = [], [], 0
     for found in marks.pattern.finditer(text):
         mark = marks.known[found[0]]

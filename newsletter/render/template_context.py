@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from newsletter.content.model import PLACEHOLDERS, Audience, Block, CallToAction, Issue
+from newsletter.content.model import PLACEHOLDERS, AudienceBlock, Block, CallToAction, Issue
 from newsletter.errors import InputError
-from newsletter.render.images import Gallery
+from newsletter.render.images import ImageCollector
 from newsletter.render.text_blocks import write_text_blocks
 from newsletter.settings.model import Settings
 
@@ -44,7 +44,7 @@ _MONTHS = [
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TemplateContext:
     """One variant's blocks, and the values that every template may use."""
 
     blocks: tuple[Block, ...]
@@ -53,7 +53,7 @@ class Page:
     values: dict[str, object]
 
 
-def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
+def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) -> TemplateContext:
     """Gather what a mail is made of.
 
     Raises:
@@ -71,13 +71,13 @@ def lay_out(issue: Issue, settings: Settings, gallery: Gallery) -> Page:
         "author": meta.author,
         "date": long_date(meta.date, meta.lang),
         "minutes": max(1, -(-len(_WORD.findall(text)) // WORDS_PER_MINUTE)),
-        "hero": gallery.hang(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
+        "hero": gallery.add(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
         "hero_alt": meta.hero.alt if meta.hero else "",
         "action": _action(issue),
         "phones": settings.publication.phones,
         **_ways(issue, settings),
     }
-    return Page(blocks, text, _disclaimer(issue, settings), values)
+    return TemplateContext(blocks, text, _disclaimer(issue, settings), values)
 
 
 def _ways(issue: Issue, settings: Settings) -> dict[str, str]:
@@ -114,7 +114,7 @@ def _action(issue: Issue) -> CallToAction | None:
 
 def _flat(issue: Issue) -> Iterator[Block]:
     for block in issue.blocks:
-        if isinstance(block, Audience):
+        if isinstance(block, AudienceBlock):
             yield from block.blocks
         else:
             yield block

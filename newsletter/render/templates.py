@@ -65,7 +65,7 @@ def render_template(root: Path, name: str, values: Mapping[str, object]) -> str:
 @lru_cache(maxsize=16)
 def _environment(folder: Path, root: Path, mjml: bool) -> Environment:
     environment = SandboxedEnvironment(
-        loader=_Loader(folder, root),
+        loader=_TemplateLoader(folder, root),
         undefined=StrictUndefined,
         autoescape=mjml,
         finalize=_finalize if mjml else None,
@@ -78,7 +78,7 @@ def _environment(folder: Path, root: Path, mjml: bool) -> Environment:
     return environment
 
 
-class _Loader(FileSystemLoader):
+class _TemplateLoader(FileSystemLoader):
     """Reads only what lies in the project, and lints MJML as it comes in."""
 
     def __init__(self, folder: Path, root: Path) -> None:

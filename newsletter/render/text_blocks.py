@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from markdown_it.token import Token
 
 from newsletter.content.model import Bars, Block, DataTable, Glance, Note, Prose, Reference, Study
-from newsletter.render.text_inline import Entry, Inline
+from newsletter.render.text_inline import Inline, LinkEntry
 from newsletter.render.text_prose import write_prose, write_records
 from newsletter.render.wrap import wrap
 
@@ -26,7 +26,7 @@ def write_text_references(references: Iterable[Reference], numbers: Mapping[str,
     entries = []
     for reference in references:
         mark = f"[{reference.number}] "
-        entries.append(wrap(Entry(numbers).write(reference.entry), mark, " " * len(mark)))
+        entries.append(wrap(LinkEntry(numbers).write(reference.entry), mark, " " * len(mark)))
     return "\n".join(entries)
 
 

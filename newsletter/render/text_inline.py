@@ -71,7 +71,7 @@ class Inline:
         return url if token.info == "auto" or label == url else f"{label} <{url}>"
 
 
-class Entry(Inline):
+class LinkEntry(Inline):
     """Writes reference entries: a DOI as its whole URL, PubMed's numbers as they are."""
 
     emphasis = ""

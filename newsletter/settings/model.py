@@ -27,18 +27,18 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 
-class _Table(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Phone(_Table):
+class Phone(_Section):
     """A number a reader can tap: ``label`` is shown, ``number`` is dialled (RFC 3966)."""
 
     label: str
     number: Annotated[str, StringConstraints(pattern=r"^\+[0-9]{6,15}$")]
 
 
-class Publication(_Table):
+class Publication(_Section):
     """Who is writing, and where readers can find them."""
 
     name: str
@@ -58,7 +58,7 @@ class Publication(_Table):
     default_disclaimer: str = ""
 
 
-class Palette(_Table):
+class Palette(_Section):
     """Colours of one scheme, as ``#RRGGBB``."""
 
     page: Colour
@@ -70,7 +70,7 @@ class Palette(_Table):
     notice: Colour
 
 
-class Theme(_Table):
+class Theme(_Section):
     """Colours of mail and pages, light and dark."""
 
     light: Palette = Palette(
@@ -93,7 +93,7 @@ class Theme(_Table):
     )
 
 
-class Smtp(_Table):
+class Smtp(_Section):
     """The relay that the `smtp` transport hands mail to (RFC 5321, RFC 6409)."""
 
     host: str = "127.0.0.1"
@@ -112,7 +112,7 @@ class Smtp(_Table):
     """A PEM file to trust besides the system's authorities."""
 
 
-class Dkim(_Table):
+class Dkim(_Section):
     """Who signs the mail that goes over SMTP (RFC 6376). Without a domain it is not signed here."""
 
     domain: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?$")] = ""
@@ -140,7 +140,7 @@ def _encrypted(url: str) -> str:
     return url
 
 
-class Sendgrid(_Table):
+class Sendgrid(_Section):
     """The account that the `sendgrid` transport hands mail to (its v3 Mail Send API)."""
 
     host: Annotated[str, AfterValidator(_encrypted)] = "https://api.sendgrid.com"
@@ -160,7 +160,7 @@ class Sendgrid(_Table):
 Folder = Annotated[str, StringConstraints(pattern=r"^[ !#-\[\]-~]+$", max_length=200)]
 
 
-class Imap(_Table):
+class Imap(_Section):
     """The mailbox that bounces and answers arrive in (RFC 9051, RFC 3501)."""
 
     host: str = ""
@@ -187,7 +187,7 @@ class Imap(_Table):
         return self
 
 
-class Topic(_Table):
+class Topic(_Section):
     """A list that anybody may join: ``title`` is shown, ``titles`` in other languages."""
 
     list: Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -202,7 +202,7 @@ def _origin(url: str) -> str:
     return url
 
 
-class Join(_Table):
+class Join(_Section):
     """The page on which readers join by themselves."""
 
     topics: tuple[Topic, ...] = ()
@@ -232,7 +232,7 @@ def _as_in_addresses(rates: dict[str, float]) -> dict[str, float]:
     return found
 
 
-class Limits(_Table):
+class Limits(_Section):
     """How fast mail may go out, over all workers together."""
 
     per_second: Annotated[float, Field(ge=0)] = 0.0
@@ -241,7 +241,7 @@ class Limits(_Table):
     """Messages per second to one recipient domain."""
 
 
-class Canary(_Table):
+class Canary(_Section):
     """The first few of a large audience, who have their outcome before anybody else is mailed."""
 
     size: Annotated[int, Field(ge=0)] = 50
@@ -250,7 +250,7 @@ class Canary(_Table):
     """Only in audiences of more than this."""
 
 
-class Hold(_Table):
+class Hold(_Section):
     """When a campaign pauses by itself; each counts within one chunk."""
 
     failures: Annotated[float, Field(ge=0, le=1)] = 0.1
@@ -261,7 +261,7 @@ class Hold(_Table):
     """Replies that refuse the sender, not the reader; 0: never."""
 
 
-class MergeField(_Table):
+class MergeField(_Section):
     """A field an article may use, filled from the reader's column or attribute of that name."""
 
     sample: str = ""

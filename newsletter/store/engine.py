@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL``; every write transaction is ``BEGIN IMMEDIATE``,
 so that two writers wait for each other instead of failing halfway. PostgreSQL lets them run side
-by side: what must not, says so with `serialise`.
+by side: what must not, says so with `advisory_lock`.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Store:
         self.engine.dispose()
 
 
-def serialise(connection: Connection, name: str) -> None:
+def advisory_lock(connection: Connection, name: str) -> None:
     """Wait for every other write transaction that named the same; others wait for this one.
 
     SQLite's write transactions do so anyway. What was read before may be out of date.
@@ -113,7 +113,7 @@ def serialise(connection: Connection, name: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
-def count_anew(connection: Connection, *tables: Table) -> None:
+def analyze(connection: Connection, *tables: Table) -> None:
     """Let PostgreSQL look at tables that grew by many rows at once.
 
     Until it has, by itself within minutes, it plans for empty ones, and a report takes as long.

@@ -31,7 +31,7 @@ LISTED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """One thing that the demonstration did, and what came of it."""
 
     title: str
@@ -47,7 +47,7 @@ class Demo:
     """
 
     title: str
-    steps: Sequence[Step]
+    steps: Sequence[DemoStep]
     html: str
     findings: Sequence[Finding]
     mailbox: Path
@@ -76,7 +76,7 @@ def demo_app(settings: Settings, demo: Demo) -> Starlette:
         demo: What happened.
     """
     pages = Pages(settings, "studio")
-    show = _Show(settings, demo, pages)
+    show = _DemoPages(settings, demo, pages)
     return Starlette(
         routes=[
             Route("/", show.index),
@@ -91,7 +91,7 @@ def demo_app(settings: Settings, demo: Demo) -> Starlette:
     )
 
 
-class _Show:
+class _DemoPages:
     """The pages themselves."""
 
     def __init__(self, settings: Settings, demo: Demo, pages: Pages) -> None:

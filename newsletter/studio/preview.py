@@ -18,7 +18,7 @@ from newsletter.errors import NewsletterError
 from newsletter.render.slots import preview_part
 from newsletter.settings.model import Settings
 from newsletter.studio.page import READERS, by_weight, read_view, reader_values
-from newsletter.studio.preview_cache import Articles, Load
+from newsletter.studio.preview_cache import Load, PreviewCache
 from newsletter.studio.sandbox_frame import WIDTHS, force_scheme, frame_response, local_pictures
 from newsletter.web.http.middleware import STAFF_POLICY, LoopbackOnly, OneToken, SecurityHeaders
 from newsletter.web.public.media import media_route
@@ -35,8 +35,8 @@ def preview_app(settings: Settings, issue: Path | None, load: Load, token: str) 
         token: Opens the preview once; the browser that used it is let in from then on.
     """
     pages = Pages(settings, "studio")
-    articles = Articles(settings, issue, load)
-    show = _Show(settings, articles, pages)
+    articles = PreviewCache(settings, issue, load)
+    show = _PreviewPages(settings, articles, pages)
     return Starlette(
         routes=[
             Route("/", show.index),
@@ -60,10 +60,10 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-class _Show:
+class _PreviewPages:
     """The pages themselves."""
 
-    def __init__(self, settings: Settings, articles: Articles, pages: Pages) -> None:
+    def __init__(self, settings: Settings, articles: PreviewCache, pages: Pages) -> None:
         self._articles = articles
         self._pages = pages
         self._samples = {name: field.sample for name, field in settings.merge_fields.items()}

@@ -14,7 +14,7 @@ from newsletter.studio.page import Preview
 Load = Callable[[Path], Preview]
 
 
-class Articles:
+class PreviewCache:
     """Each article is compiled again only when something changed.
 
     Args:

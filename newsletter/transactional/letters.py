@@ -20,15 +20,15 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from newsletter.audience.model import LinkAction
-from newsletter.check.letters import WrittenLetter, check_letter
+from newsletter.check.letters import WrittenMail, check_letter
 from newsletter.check.model import Finding
 from newsletter.delivery.compose.headers import list_phrase, mailbox_header, raw_header, text_header
 from newsletter.delivery.compose.quoted_printable import SOFT_BREAK, encode_text
-from newsletter.delivery.compose.substitutions import Personal, Shared
+from newsletter.delivery.compose.substitutions import SharedContent, Substitutions
 from newsletter.delivery.model import Delivery, Message, Outcome, Result
 from newsletter.dns_checks.domains import ascii_domain
 from newsletter.errors import RefusedError, UnavailableError
-from newsletter.i18n.catalog import LANGUAGES, Languages
+from newsletter.i18n.catalog import LANGUAGES, Catalogs
 from newsletter.render.letter import write_letter
 from newsletter.settings.model import Settings
 from newsletter.transactional.texts import letter_words, welcome_words
@@ -48,7 +48,7 @@ class Letters:
         languages: The catalogs.
     """
 
-    def __init__(self, settings: Settings, languages: Languages) -> None:
+    def __init__(self, settings: Settings, languages: Catalogs) -> None:
         self._settings = settings
         self._languages = languages
 
@@ -88,7 +88,7 @@ class Letters:
         transport = open_transport(self._settings, self._settings.var / "outbox" / "letters")
         try:
             delivery = Delivery(0, int(time.time() * 1000), 0, to, 0, {})
-            outcomes = await transport.deliver([delivery], letter, _NoJournal())
+            outcomes = await transport.deliver([delivery], letter, _UnrecordedJournal())
         finally:
             # What became of the letter is known by now: a bad end must not send it again.
             with suppress(UnavailableError):
@@ -197,10 +197,10 @@ class Letter:
         bounces = ascii_domain(self.settings.bounce_address) or mail_from
         return Message(bounces, ascii_domain(delivery.email), b"".join(lines))
 
-    def shared(self, _variant: int) -> Shared:
+    def shared(self, _variant: int) -> SharedContent:
         """The same, for a provider that writes the headers itself."""
         publication = self.settings.publication
-        return Shared(
+        return SharedContent(
             publication.from_name,
             ascii_domain(publication.from_address),
             ascii_domain(publication.reply_to),
@@ -209,9 +209,9 @@ class Letter:
             self.text,
         )
 
-    def personal(self, delivery: Delivery) -> Personal:
+    def personal(self, delivery: Delivery) -> Substitutions:
         """Whom a provider sends it to."""
-        return Personal(ascii_domain(delivery.email), {}, self.headers)
+        return Substitutions(ascii_domain(delivery.email), {}, self.headers)
 
 
 def _judge(result: Result) -> None:
@@ -222,10 +222,10 @@ def _judge(result: Result) -> None:
         raise UnavailableError(f"a letter was not taken: {result}")
 
 
-def _as_it_leaves(letter: Letter) -> WrittenLetter:
+def _as_it_leaves(letter: Letter) -> WrittenMail:
     """For the rules: its headers are read from the finished message."""
     message = letter(Delivery(0, 1, 0, letter.settings.publication.from_address, 0, {}))
-    return WrittenLetter(
+    return WrittenMail(
         template=letter.template,
         lang=letter.lang,
         subject=letter.subject,
@@ -243,7 +243,7 @@ def _part(boundary: str, kind: str, content: str) -> list[bytes]:
     return [f"{head}{encoding}".encode(), encode_text(content).removesuffix(SOFT_BREAK)]
 
 
-class _NoJournal:
+class _UnrecordedJournal:
     """A letter is asked for again when it is lost: it needs no evidence."""
 
     def begun(self, position: int) -> None:

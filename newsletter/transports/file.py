@@ -17,7 +17,7 @@ SHOWN = 1000
 _HEAD = 8192
 
 
-class OutboxTransport:
+class FileTransport:
     """Writes each message to ``0001.eml``, numbered by position; the same one again replaces it.
 
     `close` writes ``index.html`` and ``index.json``: who gets what, under which subject.

@@ -30,9 +30,9 @@ def open_transport(settings: Settings, out: Path) -> Transport:
 
         return SendgridTransport(settings.sendgrid, settings.sendgrid_api_key)
     if settings.transport == "outbox":
-        from newsletter.transports.file import OutboxTransport
+        from newsletter.transports.file import FileTransport
 
-        return OutboxTransport(out)
+        return FileTransport(out)
     raise RefusedError(f"the transport {settings.transport} is not available yet")
 
 

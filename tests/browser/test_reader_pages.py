@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from newsletter.audience.model import LinkAction
 from newsletter.campaign.subscriber_history import show
-from newsletter.i18n.catalog import Languages
+from newsletter.i18n.catalog import Catalogs
 from newsletter.transactional.letters import Letters
 from newsletter.web.public.app import public_app
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Serve
@@ -163,7 +163,7 @@ def test_the_same_way_with_nothing_but_the_keyboard(
 def test_the_letters_are_accessible_too(
     chromium: Browser, clinic: Clinic, tmp_path: Path, scheme: str
 ) -> None:
-    languages = Languages(PROJECT / "templates" / "locale", "en")
+    languages = Catalogs(PROJECT / "templates" / "locale", "en")
     letters = Letters(joinable(clinic.settings, archive="public"), languages)
     written = [
         *(

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from newsletter.errors import InputError
-from newsletter.studio.demo import Demo, Step, demo_app
+from newsletter.studio.demo import Demo, DemoStep, demo_app
 from newsletter.studio.preview import preview_app
 from tests.browser.conftest import Serve
 from tests.browser.test_public_pages import assert_accessible
@@ -187,7 +187,7 @@ def test_axe_finds_nothing_in_the_demonstration(
     (mailbox / "0001.eml").write_bytes(message.as_bytes())
     demo = Demo(
         "It went through",
-        [Step("Checked", "2 findings"), Step("Sent", "1 of 1")],
+        [DemoStep("Checked", "2 findings"), DemoStep("Sent", "1 of 1")],
         "<p>Hello</p>",
         [NOTE, BLOCKER],
         mailbox,

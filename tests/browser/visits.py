@@ -12,10 +12,10 @@ from sqlalchemy import insert
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.consent.action_links import make_link
-from newsletter.audience.model import LinkAction, SuppressionReason, Ticket
+from newsletter.audience.model import LinkAction, LinkToken, SuppressionReason
 from newsletter.audience.subscribers import Consent, add, subscribe
 from newsletter.audience.suppression import suppress
-from newsletter.campaign.build import prepare
+from newsletter.campaign.build import build
 from newsletter.campaign.tables import compiled_issue
 from newsletter.delivery.ledger.tables import campaign
 from newsletter.render.codec import serialize
@@ -78,7 +78,7 @@ class Visitor:
             "join": "/join",
             "sent": "/join/sent",
             **{f"ask to {action}": self._link(action, mine) for action in LinkAction},
-            "forgotten": f"/confirm/{self.clinic.signer.sign_ticket(Ticket(1, 1))}",
+            "forgotten": f"/confirm/{self.clinic.signer.sign_ticket(LinkToken(1, 1))}",
             "expired": self._link(LinkAction.JOIN, 0, over=True),
             "expired to move": self._link(LinkAction.MOVE, mine, over=True),
             "blocked": self._blocked(),
@@ -143,14 +143,14 @@ class Visitor:
             link = make_link(
                 connection, action, email, at=at, lifetime=900.0, uid=uid, details=details
             )
-        ticket = Ticket(link.id, 1 if over else int(link.expires_at))
+        ticket = LinkToken(link.id, 1 if over else int(link.expires_at))
         return f"/confirm/{self.clinic.signer.sign_ticket(ticket)}"
 
 
 def put_into_the_archive(clinic: Clinic) -> None:
     """The sample issue, as if it had been sent."""
     settings = load_settings(PROJECT / "newsletter.toml")
-    compiled = prepare(ISSUE, settings).compiled
+    compiled = build(ISSUE, settings).compiled
     values = {"digest": compiled.digest, "slug": "neck"}
     sent = {
         "audience": "pain",

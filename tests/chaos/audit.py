@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from newsletter.delivery.ledger.outcomes import Fate, outcomes, tally
+from newsletter.delivery.ledger.outcomes import DeliveryOutcome, count_outcomes, delivery_outcomes
 from newsletter.store.engine import Store
 from tests.chaos.receiver import LOG
 
@@ -70,8 +70,8 @@ def audit(store: Store, campaign_id: int, folder: Path, *, most_cut_off: int) ->
     """
     received = read_log(folder)
     with store.read() as connection:
-        fates = list(outcomes(connection, campaign_id))
-        counts = tally(connection, campaign_id)
+        fates = list(delivery_outcomes(connection, campaign_id))
+        counts = count_outcomes(connection, campaign_id)
     result = Audit(len(fates), Counter(fate.state for fate in fates), received.took.total())
     for fate in fates:
         _check(result, fate, received)
@@ -85,7 +85,7 @@ def audit(store: Store, campaign_id: int, folder: Path, *, most_cut_off: int) ->
     return result
 
 
-def _check(result: Audit, fate: Fate, received: Received) -> None:
+def _check(result: Audit, fate: DeliveryOutcome, received: Received) -> None:
     taken = received.took[fate.email]
     if taken > 1:
         result.doubled += 1

@@ -26,7 +26,7 @@ from sqlalchemy import make_url
 
 from newsletter.delivery.ledger.retry import RetryPolicy
 from newsletter.delivery.model import Delivery, Message
-from newsletter.delivery.runner.runner import Limits, run_campaign
+from newsletter.delivery.runner.runner import SendLimits, run_campaign
 from newsletter.errors import UnavailableError
 from newsletter.settings.model import Smtp
 from newsletter.store.engine import connect
@@ -35,7 +35,9 @@ from newsletter.transports.smtp.transport import SmtpTransport
 CONNECTIONS = 4
 TIMEOUT_S = 2.0
 BODY = b"Words.\r\n" * 200
-LIMITS = Limits(patience=5.0, retry=RetryPolicy(first_delay=0.05, factor=1.0, longest_delay=0.05))
+LIMITS = SendLimits(
+    patience=5.0, retry=RetryPolicy(first_delay=0.05, factor=1.0, longest_delay=0.05)
+)
 OUT_OF_REACH = 3
 BROKEN = 70
 

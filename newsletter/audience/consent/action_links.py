@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from newsletter.audience.address import address_key
-from newsletter.audience.model import LinkAction, MailedLink
+from newsletter.audience.model import ActionLink, LinkAction
 from newsletter.audience.subscribers import UID_BITS
 from newsletter.audience.tables import mailed_link
 
@@ -26,7 +26,7 @@ def make_link(
     lifetime: float,
     uid: int = 0,
     details: Mapping[str, Any] | None = None,
-) -> MailedLink:
+) -> ActionLink:
     """Remember a request until its reader presses the button; forget those that expired.
 
     Args:
@@ -38,7 +38,7 @@ def make_link(
         details: JSON values that the action needs.
     """
     connection.execute(delete(mailed_link).where(mailed_link.c.expires_at < at))
-    link = MailedLink(
+    link = ActionLink(
         id=secrets.randbits(UID_BITS),
         action=action,
         email=email,
@@ -62,14 +62,14 @@ def make_link(
     return link
 
 
-def find_link(connection: Connection, link_id: int, *, used: bool = False) -> MailedLink | None:
+def find_link(connection: Connection, link_id: int, *, used: bool = False) -> ActionLink | None:
     """The request behind a link that is unused, or if asked for ``used``; None of every other."""
     is_used = mailed_link.c.used_at.is_not(None) if used else mailed_link.c.used_at.is_(None)
     query = select(mailed_link).where(mailed_link.c.id == link_id, is_used)
     row = connection.execute(query).first()
     if row is None:
         return None
-    return MailedLink(
+    return ActionLink(
         row.id,
         LinkAction(row.action),
         row.email,
@@ -90,7 +90,7 @@ def forget_links(connection: Connection, uid: int) -> None:
     connection.execute(delete(mailed_link).where(mailed_link.c.subscriber_uid == uid))
 
 
-def spend(connection: Connection, link_id: int, at: float) -> MailedLink | None:
+def redeem(connection: Connection, link_id: int, at: float) -> ActionLink | None:
     """Use a link: of two that try, one gets it.
 
     Args:

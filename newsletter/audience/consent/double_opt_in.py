@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import update
 
 from newsletter.audience.address import address_hash, address_key
-from newsletter.audience.consent.action_links import find_link, spend
+from newsletter.audience.consent.action_links import find_link, redeem
 from newsletter.audience.consent.preferences import active_lists
 from newsletter.audience.keys import check_suppression_key_within
 from newsletter.audience.model import LinkAction, SuppressionReason
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from newsletter.audience.keys import Keys
-    from newsletter.audience.model import MailedLink
+    from newsletter.audience.model import ActionLink
     from newsletter.store.engine import Store
 
 
@@ -40,7 +40,7 @@ def may_be_asked(connection: Connection, email: str, keys: Keys) -> bool:
     return found <= {SuppressionReason.UNSUBSCRIBED}
 
 
-def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[MailedLink, int] | None:
+def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[ActionLink, int] | None:
     """Put the reader who pressed the button on the lists they asked for.
 
     Their earlier unsubscribe ends with it, and no other reason of suppression.
@@ -54,7 +54,7 @@ def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[MailedLink, in
     with store.write() as connection:
         check_suppression_key_within(connection, keys)
         at = store.now(connection)
-        link = spend(connection, link_id, at)
+        link = redeem(connection, link_id, at)
         if link is None:
             return None
         person = add(connection, link.email, keys, at=at)
@@ -66,7 +66,7 @@ def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[MailedLink, in
         return link, int(person.uid)
 
 
-def is_joined(connection: Connection, link_id: int) -> MailedLink | None:
+def is_joined(connection: Connection, link_id: int) -> ActionLink | None:
     """The used request of a reader who is on all the lists that they asked for by it, and may be
     mailed; None of every other.
     """

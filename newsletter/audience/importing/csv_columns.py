@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.audience.importing.csv_formats import FORMATS, PLAIN, Format, Leaving
+from newsletter.audience.importing.csv_formats import FORMATS, PLAIN, Format, UnsubscribedRule
 from newsletter.audience.model import ColumnsRead
 from newsletter.errors import InputError, UsageError
 
@@ -61,7 +61,7 @@ class Columns:
     json: int = -1
     left_at: int = -1
     joined: int = -1
-    leaving: tuple[tuple[Leaving, int], ...] = ()
+    leaving: tuple[tuple[UnsubscribedRule, int], ...] = ()
     status: tuple[tuple[str, int], ...] = ()
     evidence: tuple[tuple[str, int], ...] = ()
     attributes: tuple[tuple[str, int], ...] = ()

@@ -17,7 +17,7 @@ from newsletter.audience.model import SuppressionReason
 _ANYTHING = r".+"
 
 
-class Leaving(NamedTuple):
+class UnsubscribedRule(NamedTuple):
     """Whose cell in ``column`` matches whole (in any case) left.
 
     Without a ``reason`` they never came: the row is rejected.
@@ -55,7 +55,7 @@ class Format:
     exact: bool = False
     doubtful: str = ""
     everyone: SuppressionReason | None = None
-    leaving: tuple[Leaving, ...] = ()
+    leaving: tuple[UnsubscribedRule, ...] = ()
     left_at: str = ""
     full_name: str = ""
     json: str = ""
@@ -90,7 +90,7 @@ FORMATS = (
         leaving=(
             # An unsubscribe last: of several reasons it alone can be taken back by its reader.
             *(
-                Leaving("suppressed", rf".*\b{reason}\b.*", reason)
+                UnsubscribedRule("suppressed", rf".*\b{reason}\b.*", reason)
                 for reason in (
                     SuppressionReason.ERASED,
                     SuppressionReason.COMPLAINED,
@@ -99,8 +99,8 @@ FORMATS = (
                     SuppressionReason.UNSUBSCRIBED,
                 )
             ),
-            Leaving("suppressed", _ANYTHING, None),
-            Leaving("state", "(?!active$).+", None),
+            UnsubscribedRule("suppressed", _ANYTHING, None),
+            UnsubscribedRule("state", "(?!active$).+", None),
         ),
         dropped=_columns("state suppressed"),
     ),
@@ -129,7 +129,7 @@ FORMATS = (
         "listmonk",
         "listmonk's subscribers",
         _columns("uuid email name attributes status"),
-        leaving=(Leaving("status", "blocklisted|disabled", SuppressionReason.MANUAL),),
+        leaving=(UnsubscribedRule("status", "blocklisted|disabled", SuppressionReason.MANUAL),),
         left_at="updated_at",
         full_name="name",
         json="attributes",
@@ -140,7 +140,9 @@ FORMATS = (
         "substack",
         "Substack's subscribers",
         _columns("email active_subscription email_disabled"),
-        leaving=(Leaving("email_disabled", "true|t|yes|1", SuppressionReason.UNSUBSCRIBED),),
+        leaving=(
+            UnsubscribedRule("email_disabled", "true|t|yes|1", SuppressionReason.UNSUBSCRIBED),
+        ),
         evidence=("created_at",),
         dropped=_columns(
             "active_subscription expiry plan email_disabled prefer_digests first_payment_at"
@@ -151,9 +153,9 @@ FORMATS = (
         "Constant Contact's contacts",
         _columns("email email_permission_status"),
         leaving=(
-            Leaving("confirmed_opt_out_date", _ANYTHING, SuppressionReason.UNSUBSCRIBED),
+            UnsubscribedRule("confirmed_opt_out_date", _ANYTHING, SuppressionReason.UNSUBSCRIBED),
             *(
-                Leaving(column, pattern, reason)
+                UnsubscribedRule(column, pattern, reason)
                 for column in _BOTH_STATUS
                 for pattern, reason in (
                     (r"unsubscribed|opt(ed)?[ -]?out", SuppressionReason.UNSUBSCRIBED),

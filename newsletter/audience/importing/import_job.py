@@ -18,7 +18,7 @@ CONSENT_COLUMNS = ("subscriber_uid", "list_name", "action", "source", "evidence"
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportJob:
     """One file into one list. ``at`` is Unix seconds; ``batch`` names the file's rows."""
 
     keys: Keys

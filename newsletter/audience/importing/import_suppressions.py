@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.consent.unsubscribe import leave
-from newsletter.audience.importing.import_job import Import
+from newsletter.audience.importing.import_job import ImportJob
 from newsletter.audience.importing.staging import StagedRow
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import Consent
@@ -17,8 +17,8 @@ from newsletter.audience.tables import subscriber, suppression
 from newsletter.store.upsert import insert_many
 
 
-def suppress_batch(
-    connection: Connection, job: Import, reason: SuppressionReason, staged: Sequence[StagedRow]
+def import_suppressions(
+    connection: Connection, job: ImportJob, reason: SuppressionReason, staged: Sequence[StagedRow]
 ) -> Counter[str]:
     """Suppress people since when the file says; end their subscriptions if they asked for it.
 
@@ -40,7 +40,7 @@ def suppress_batch(
     return Counter(newly_suppressed=len(rows) - before, unchanged=before)
 
 
-def _end_subscriptions(connection: Connection, job: Import, staged: Sequence[StagedRow]) -> None:
+def _end_subscriptions(connection: Connection, job: ImportJob, staged: Sequence[StagedRow]) -> None:
     lines = {row.key: row for row in staged}
     query = select(subscriber).where(subscriber.c.email_key.in_(list(lines)))
     for person in connection.execute(query.order_by(subscriber.c.id).with_for_update()).all():

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, delete
 
 from newsletter.audience.importing.csv_columns import Columns, map_columns
 from newsletter.audience.importing.csv_reader import CsvFile, open_csv
-from newsletter.audience.importing.import_job import Import
-from newsletter.audience.importing.import_suppressions import suppress_batch
+from newsletter.audience.importing.import_job import ImportJob
+from newsletter.audience.importing.import_suppressions import import_suppressions
 from newsletter.audience.importing.rejects import Rejects
 from newsletter.audience.importing.staging import StagedRow, Staging
-from newsletter.audience.importing.write_batch import BATCH, apply_batch, prepare
+from newsletter.audience.importing.write_batch import BATCH, prepare, write_batch
 from newsletter.audience.keys import check_suppression_key
 from newsletter.audience.lists import require_list_name
 from newsletter.audience.model import ImportReport, SuppressionReason
@@ -135,19 +135,19 @@ def _transaction(store: Store, *, dry_run: bool) -> Iterator[Connection]:
             connection.get_transaction().rollback()  # type: ignore[union-attr]
 
 
-def _job(store: Store, keys: Keys, file: CsvFile, *, list_name: str, source: str) -> Import:
+def _job(store: Store, keys: Keys, file: CsvFile, *, list_name: str, source: str) -> ImportJob:
     require_list_name(list_name)
     with store.read() as connection:
         at = store.now(connection)
     batch = f"{_scope(list_name)}-{file.digest[:24]}"
-    return Import(keys, list_name, source, file.path.name, batch, at)
+    return ImportJob(keys, list_name, source, file.path.name, batch, at)
 
 
 def _scope(list_name: str) -> str:
     return hashlib.blake2b(list_name.encode(), digest_size=4).hexdigest()
 
 
-def _forget_older(store: Store, job: Import) -> None:
+def _forget_older(store: Store, job: ImportJob) -> None:
     """Drop the rows of files imported into this list before: their campaigns are frozen by now."""
     batch = import_member.c.batch
     older = batch.startswith(_scope(job.list_name) + "-", autoescape=True) & (batch != job.batch)
@@ -155,7 +155,7 @@ def _forget_older(store: Store, job: Import) -> None:
         connection.execute(delete(import_member).where(older))
 
 
-def _apply(store: Store, job: Import, staging: Staging, *, dry_run: bool) -> Counter[str]:
+def _apply(store: Store, job: ImportJob, staging: Staging, *, dry_run: bool) -> Counter[str]:
     counts: Counter[str] = Counter()
     for staged in staging.batches(BATCH):
         writers = _writers(job, staged)
@@ -165,23 +165,23 @@ def _apply(store: Store, job: Import, staging: Staging, *, dry_run: bool) -> Cou
     return counts
 
 
-def _writers(job: Import, staged: list[StagedRow]) -> list[Callable[[Connection], Counter[str]]]:
+def _writers(job: ImportJob, staged: list[StagedRow]) -> list[Callable[[Connection], Counter[str]]]:
     """What to do in the batch's transaction; the work that needs none is done now."""
     left: dict[str, list[StagedRow]] = defaultdict(list)
     for row in staged:
         left[row.left].append(row)
     staying = left.pop("", [])
     writers: list[Callable[[Connection], Counter[str]]] = [
-        partial(suppress_batch, job=job, reason=SuppressionReason(reason), staged=rows)
+        partial(import_suppressions, job=job, reason=SuppressionReason(reason), staged=rows)
         for reason, rows in left.items()
     ]
     if staying:
-        writers.append(partial(apply_batch, job=job, batch=prepare(staying, job.keys, job.at)))
+        writers.append(partial(write_batch, job=job, batch=prepare(staying, job.keys, job.at)))
     return writers
 
 
 def _report(
-    job: Import, columns: Columns, staging: Staging, counts: Counter[str], rejects: Path | None
+    job: ImportJob, columns: Columns, staging: Staging, counts: Counter[str], rejects: Path | None
 ) -> ImportReport:
     suppressed: dict[SuppressionReason, int] = {
         reason: counts[reason]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
 
-from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, Import
+from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, ImportJob
 from newsletter.audience.importing.staging import StagedRow
 from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.suppression import weightiest
@@ -35,8 +35,8 @@ class _Changes:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def meet_known(
-    connection: Connection, job: Import, list_id: int, staged: Sequence[StagedRow]
+def update_existing(
+    connection: Connection, job: ImportJob, list_id: int, staged: Sequence[StagedRow]
 ) -> Counter[str]:
     """Bring people who are known already up to date; who left or is suppressed stays as they are.
 
@@ -58,7 +58,7 @@ def meet_known(
 
 def _meet(
     changes: _Changes,
-    job: Import,
+    job: ImportJob,
     list_id: int,
     person: Row[Any],
     row: StagedRow,
@@ -116,7 +116,7 @@ def _reasons(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, lis
     return found
 
 
-def _write(connection: Connection, job: Import, list_id: int, changes: _Changes) -> None:
+def _write(connection: Connection, job: ImportJob, list_id: int, changes: _Changes) -> None:
     insert_many(connection, subscription, [c.name for c in subscription.c], changes.joining)
     insert_many(connection, consent_event, CONSENT_COLUMNS, changes.consents)
     if changes.confirming:

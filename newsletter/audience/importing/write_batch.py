@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 
 from newsletter.audience.address import address_hash
-from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, Import
+from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, ImportJob
 from newsletter.audience.importing.staging import StagedRow
-from newsletter.audience.importing.update_existing import meet_known
+from newsletter.audience.importing.update_existing import update_existing
 from newsletter.audience.lists import ensure_list
 from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.suppression import weightiest
@@ -60,7 +60,7 @@ _NEW = (
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedBatch:
     """A batch as rows for the database, made before the transaction begins."""
 
     staged: Sequence[StagedRow]
@@ -73,7 +73,7 @@ class Prepared:
         return subscriber.c.uid.between(self.first_uid, self.first_uid + len(self.people) - 1)
 
 
-def prepare(staged: Sequence[StagedRow], keys: Keys, at: float) -> Prepared:
+def prepare(staged: Sequence[StagedRow], keys: Keys, at: float) -> PreparedBatch:
     """Hash the addresses and number the rows."""
     first = secrets.randbits(63 - _BLOCK_BITS) << _BLOCK_BITS
     people = [
@@ -92,10 +92,10 @@ def prepare(staged: Sequence[StagedRow], keys: Keys, at: float) -> Prepared:
         )
         for uid, row in enumerate(staged, start=first)
     ]
-    return Prepared(staged, people, first)
+    return PreparedBatch(staged, people, first)
 
 
-def apply_batch(connection: Connection, job: Import, batch: Prepared) -> Counter[str]:
+def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) -> Counter[str]:
     """Write one batch. Nobody who left or is suppressed comes back by it.
 
     Returns:
@@ -119,13 +119,13 @@ def apply_batch(connection: Connection, job: Import, batch: Prepared) -> Counter
     counts = Counter(str(why) for why in blocked.values())
     counts["added"] += len(consents)
     if known_uids:
-        counts += meet_known(
+        counts += update_existing(
             connection, job, which, [batch.staged[uid - start] for uid in known_uids]
         )
     return counts
 
 
-def _suppressed_new(connection: Connection, batch: Prepared) -> dict[int, SuppressionReason]:
+def _suppressed_new(connection: Connection, batch: PreparedBatch) -> dict[int, SuppressionReason]:
     found: dict[int, list[str]] = {}
     query = (
         select(subscriber.c.uid, suppression.c.reason)
@@ -137,7 +137,7 @@ def _suppressed_new(connection: Connection, batch: Prepared) -> dict[int, Suppre
     return {uid: why for uid, names in found.items() if (why := weightiest(names))}
 
 
-def _missing_uids(connection: Connection, batch: Prepared) -> set[int]:
+def _missing_uids(connection: Connection, batch: PreparedBatch) -> set[int]:
     """The numbers nobody got, since their address was known already (or is erased again)."""
     total = select(func.count()).select_from(subscriber).where(batch.block)
     expected = range(batch.first_uid, batch.first_uid + len(batch.people))
@@ -150,9 +150,9 @@ def _missing_uids(connection: Connection, batch: Prepared) -> set[int]:
 
 def _join_new(
     connection: Connection,
-    job: Import,
+    job: ImportJob,
     which: int,
-    batch: Prepared,
+    batch: PreparedBatch,
     blocked: dict[int, SuppressionReason],
 ) -> None:
     joined = select(

@@ -7,7 +7,7 @@ from newsletter.errors import UsageError
 _SHOWN = 60
 
 
-def trouble(text: str, at: int, message: str, fix: str) -> UsageError:
+def segment_error(text: str, at: int, message: str, fix: str) -> UsageError:
     """An error with the expression and a caret below the column.
 
     Args:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from newsletter.audience.segments.errors import trouble
+from newsletter.audience.segments.errors import segment_error
 from newsletter.audience.segments.model import (
     ATTRIBUTE,
     COLUMNS,
@@ -39,7 +39,7 @@ from newsletter.audience.segments.model import (
     Or,
     Text,
 )
-from newsletter.audience.segments.tokens import Token, tokenize
+from newsletter.audience.segments.tokens import SegmentToken, tokenize
 from newsletter.errors import UsageError
 
 DEEPEST = 30
@@ -73,7 +73,7 @@ class _Parser:
         self._at = 0
 
     @property
-    def next(self) -> Token:
+    def next(self) -> SegmentToken:
         return self._tokens[self._at]
 
     def any(self, depth: int) -> Condition:
@@ -83,7 +83,7 @@ class _Parser:
         return terms[0] if len(terms) == 1 else Or(tuple(terms))
 
     def trouble(self, message: str, fix: str, at: int | None = None) -> UsageError:
-        return trouble(self._text, self.next.at if at is None else at, message, fix)
+        return segment_error(self._text, self.next.at if at is None else at, message, fix)
 
     def _all(self, depth: int) -> Condition:
         terms = [self._one(depth)]

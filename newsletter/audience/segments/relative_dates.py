@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from newsletter.audience.segments.errors import trouble
+from newsletter.audience.segments.errors import segment_error
 from newsletter.audience.segments.model import (
     SIZES,
     And,
@@ -19,7 +19,7 @@ from newsletter.audience.segments.model import (
 from newsletter.audience.segments.validate import each_test
 
 
-def dated(condition: Condition, now: float) -> Condition:
+def relative_dates(condition: Condition, now: float) -> Condition:
     """The same segment with each such day as a date.
 
     Args:
@@ -27,11 +27,11 @@ def dated(condition: Condition, now: float) -> Condition:
     """
     match condition:
         case And(terms):
-            return And(tuple(dated(term, now) for term in terms))
+            return And(tuple(relative_dates(term, now) for term in terms))
         case Or(terms):
-            return Or(tuple(dated(term, now) for term in terms))
+            return Or(tuple(relative_dates(term, now) for term in terms))
         case Not(term):
-            return Not(dated(term, now))
+            return Not(relative_dates(term, now))
         case Comparison(name, sign, DaysAgo(days)):
             return Comparison(name, sign, Day(_day(now, days)))
         case Comparison(name, "within", Days(days)):
@@ -51,7 +51,7 @@ def require_clear(text: str, condition: Condition) -> None:
     for test in each_test(condition):
         match test:
             case Comparison(name, sign, DaysAgo() as ago) if sign in SIZES:
-                raise trouble(
+                raise segment_error(
                     text,
                     name.at,
                     f"{test} can be read both ways",

@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from newsletter.audience.model import SubscriptionState
 from newsletter.audience.segments import model
 from newsletter.audience.segments.model import And, Comparison, Condition, Empty, Not, OneOf, Or
-from newsletter.audience.segments.relative_dates import dated
+from newsletter.audience.segments.relative_dates import relative_dates
 from newsletter.audience.tables import mailing_list, subscriber, subscription
 
 DAY_S = 86_400.0
@@ -60,7 +60,7 @@ def _compared(test: Comparison, now: float) -> ColumnElement[bool]:
             start = datetime.combine(day, time(), UTC).timestamp()
             return _on(test.name, test.operator, start)
         case model.DaysAgo() | model.Days():
-            return where(dated(test, now), now)
+            return where(relative_dates(test, now), now)
         case model.Text(text):
             if test.operator == "contains":
                 value = _text(test.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from newsletter.audience.segments.errors import trouble
+from newsletter.audience.segments.errors import segment_error
 
 LONGEST = 2000
 _TOKEN = re.compile(
@@ -16,7 +16,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class SegmentToken:
     """``kind`` is ``word``, ``text`` (it was quoted), ``mark`` or ``end``; ``at`` counts from 0."""
 
     kind: str
@@ -27,14 +27,14 @@ class Token:
         return "the end" if self.kind == "end" else f"{self.text!r}"
 
 
-def tokenize(text: str) -> list[Token]:
+def tokenize(text: str) -> list[SegmentToken]:
     """The tokens of an expression, the last one being its end.
 
     Raises:
         UsageError: It is too long, or a character can begin no token.
     """
     if len(text) > LONGEST:
-        raise trouble(
+        raise segment_error(
             text, LONGEST, f"longer than {LONGEST} characters", "use a list of their own instead"
         )
     tokens = []
@@ -46,15 +46,15 @@ def tokenize(text: str) -> list[Token]:
         _require_printable(text, at, found.end())
         tokens.append(_token(found))
         at = _blank(text, found.end())
-    return [*tokens, Token("end", "", len(text))]
+    return [*tokens, SegmentToken("end", "", len(text))]
 
 
-def _token(found: re.Match[str]) -> Token:
+def _token(found: re.Match[str]) -> SegmentToken:
     kind = found.lastgroup or ""
     text = found[0]
     if kind == "text":
         text = _ESCAPED.sub(r"\1", text[1:-1])
-    return Token(kind, text, found.start())
+    return SegmentToken(kind, text, found.start())
 
 
 def _blank(text: str, at: int) -> int:
@@ -66,11 +66,11 @@ def _blank(text: str, at: int) -> int:
 def _require_printable(text: str, start: int, end: int) -> None:
     for at in range(start, end):
         if not text[at].isprintable():
-            raise trouble(text, at, "a character that cannot be seen", "take it out")
+            raise segment_error(text, at, "a character that cannot be seen", "take it out")
 
 
 def _unreadable(text: str, at: int) -> Exception:
     if text[at] in "\"'":
         fix = f"end it with {text[at]}; write \\{text[at]} for a quotation mark inside, \\\\ for \\"
-        return trouble(text, at, "this quotation is not ended", fix)
-    return trouble(text, at, f"{text[at]!r} means nothing here", 'put values in quotes: "…"')
+        return segment_error(text, at, "this quotation is not ended", fix)
+    return segment_error(text, at, f"{text[at]!r} means nothing here", 'put values in quotes: "…"')

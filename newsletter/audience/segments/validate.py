@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, select
 
 from newsletter.audience.lists import attribute_names
-from newsletter.audience.segments.errors import trouble
+from newsletter.audience.segments.errors import segment_error
 from newsletter.audience.segments.model import (
     LIST,
     And,
@@ -26,7 +26,7 @@ from newsletter.audience.tables import mailing_list
 _SHOWN = 20
 
 
-def check_names(connection: Connection, text: str, condition: Condition, list_name: str) -> None:
+def validate(connection: Connection, text: str, condition: Condition, list_name: str) -> None:
     """Refuse a segment that names a list that is not there, or an attribute nobody has.
 
     Args:
@@ -66,7 +66,7 @@ def _require(text: str, named: Name | Text, known: Sequence[str], message: str) 
     near = get_close_matches(named.text, known, n=3)
     shown = ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
     fix = f"did you mean {' or '.join(near)}?" if near else f"there are: {shown or 'none'}"
-    raise trouble(text, named.at, f"{message} {named.text!r}", fix)
+    raise segment_error(text, named.at, f"{message} {named.text!r}", fix)
 
 
 def _values(test: Comparison | OneOf | Empty) -> tuple[Text, ...]:

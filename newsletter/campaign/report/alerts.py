@@ -13,7 +13,7 @@ from newsletter.delivery.runner.circuit_breaker import SYSTEM
 from newsletter.smtp_replies.classify import ReplyClass
 
 if TYPE_CHECKING:
-    from newsletter.campaign.report.build import Step
+    from newsletter.campaign.report.build import StateChange
 
 COMPLAINTS_WARN = 0.001
 COMPLAINTS_LIMIT = 0.003
@@ -40,7 +40,7 @@ class Alert:
 
 
 def alerts(
-    steps: Sequence[Step], refusals: Refusals, after: Afterwards, accepted: int
+    steps: Sequence[StateChange], refusals: Refusals, after: Afterwards, accepted: int
 ) -> list[Alert]:
     """What must be looked at; empty if all is well. It names no reader.
 
@@ -59,7 +59,7 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub("[address]", text)
 
 
-def _held(steps: Sequence[Step]) -> Iterator[Alert]:
+def _held(steps: Sequence[StateChange]) -> Iterator[Alert]:
     held = [step for step in steps if step.to_state == "paused" and step.by == SYSTEM]
     if held:
         times = f"{len(held)} times, the last because " if len(held) > 1 else "because "

@@ -16,7 +16,7 @@ from newsletter.campaign.report.events import Afterwards, afterwards, by_minute
 from newsletter.campaign.status import Status, status
 from newsletter.campaign.tables import approval
 from newsletter.delivery.ledger import statistics
-from newsletter.delivery.ledger.outcomes import Fate
+from newsletter.delivery.ledger.outcomes import DeliveryOutcome
 from newsletter.delivery.ledger.statistics import Refusals, Wait
 from newsletter.delivery.ledger.tables import campaign, campaign_event
 from newsletter.smtp_replies.classify import ReplyClass, classify
@@ -36,7 +36,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StateChange:
     """One change of a campaign's state."""
 
     from_state: str
@@ -47,10 +47,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DeliveryProblem:
     """A delivery that failed or is uncertain, and what the refusal says."""
 
-    fate: Fate
+    fate: DeliveryOutcome
     kind: ReplyClass
 
     @property
@@ -65,7 +65,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CampaignReport:
     """One campaign. Times are Unix seconds; lists are cut at the limits of this module.
 
     ``minutes`` holds how many were accepted in each minute, by its first second, and ``later`` the
@@ -80,7 +80,7 @@ class Report:
     finished_at: float | None
     again_reason: str
     approvals: Sequence[Approval]
-    steps: Sequence[Step]
+    steps: Sequence[StateChange]
     after: Afterwards
     domains: Domains
     minutes: Mapping[int, int]
@@ -88,7 +88,7 @@ class Report:
     attempts: Mapping[int, int]
     waits: Sequence[Wait]
     refusals: Refusals
-    problems: Sequence[Problem]
+    problems: Sequence[DeliveryProblem]
 
     @property
     def mailable(self) -> int:
@@ -184,7 +184,7 @@ class Report:
         }
 
 
-def report(connection: Connection, campaign_id: int) -> Report:
+def build_report(connection: Connection, campaign_id: int) -> CampaignReport:
     """Everything a report tells, from one snapshot of the database.
 
     Raises:
@@ -193,7 +193,7 @@ def report(connection: Connection, campaign_id: int) -> Report:
     known = status(connection, campaign_id)
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).one()
     after = afterwards(connection, campaign_id)
-    return Report(
+    return CampaignReport(
         status=known,
         title=approvals.load(connection, row.digest).title,
         transport=row.transport,
@@ -211,7 +211,7 @@ def report(connection: Connection, campaign_id: int) -> Report:
         waits=statistics.waits(connection, campaign_id, SLOWEST_DOMAINS),
         refusals=statistics.refusals(connection, campaign_id),
         problems=[
-            Problem(fate, classify(fate.code, fate.status, fate.reply))
+            DeliveryProblem(fate, classify(fate.code, fate.status, fate.reply))
             for fate in statistics.problems(connection, campaign_id, LISTED_PROBLEMS)
         ],
     )
@@ -236,16 +236,16 @@ def _approvals(connection: Connection, of: Status) -> list[Approval]:
     return [Approval(row.approved_by, row.at, row.waivers) for row in rows]
 
 
-def _steps(connection: Connection, campaign_id: int) -> list[Step]:
+def _steps(connection: Connection, campaign_id: int) -> list[StateChange]:
     rows = connection.execute(
         select(campaign_event)
         .where(campaign_event.c.campaign_id == campaign_id)
         .order_by(campaign_event.c.id)
     )
-    return [Step(row.from_state, row.to_state, row.by, row.note, row.at) for row in rows]
+    return [StateChange(row.from_state, row.to_state, row.by, row.note, row.at) for row in rows]
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def _problem(problem: DeliveryProblem) -> dict[str, Any]:
     fate = problem.fate
     return {
         "position": fate.position,

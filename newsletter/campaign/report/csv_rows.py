@@ -12,7 +12,7 @@ from newsletter.audience.export import escape_formula
 from newsletter.campaign.report.build import iso
 from newsletter.campaign.report.events import complaining, ends
 from newsletter.campaign.status import status
-from newsletter.delivery.ledger.outcomes import Fate, outcomes
+from newsletter.delivery.ledger.outcomes import DeliveryOutcome, delivery_outcomes
 from newsletter.delivery.model import Result
 from newsletter.smtp_replies.classify import classify
 
@@ -50,7 +50,7 @@ def write_csv(connection: Connection, campaign_id: int, out: TextIO) -> None:
     writer.writerow(COLUMNS)
     reported = _Beside(ends(connection, campaign_id))
     complaints = _Beside((position, "yes") for position in complaining(connection, campaign_id))
-    for fate in outcomes(connection, campaign_id):
+    for fate in delivery_outcomes(connection, campaign_id):
         end = reported.at(fate.position) or ("", "")
         cells = (*_cells(fate), *end, *(complaints.at(fate.position) or ("",)))
         writer.writerow([escape_formula(str(cell)) for cell in cells])
@@ -71,7 +71,7 @@ class _Beside:
         return found
 
 
-def _cells(fate: Fate) -> tuple[object, ...]:
+def _cells(fate: DeliveryOutcome) -> tuple[object, ...]:
     skipped = fate.state == "skipped"
     reason = fate.reply if skipped else ""
     if fate.state in {Result.DEFERRED, Result.FAILED}:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from newsletter.campaign.report.events import Afterwards, DomainEvents, by_domain
 from newsletter.delivery.ledger import statistics
-from newsletter.delivery.ledger.outcomes import Tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.statistics import DomainCount
 from newsletter.delivery.ledger.tables import delivery
 
@@ -52,7 +52,7 @@ class Domains:
 
 
 def domain_figures(
-    connection: Connection, campaign_id: int, counts: Tally, after: Afterwards
+    connection: Connection, campaign_id: int, counts: OutcomeCounts, after: Afterwards
 ) -> Domains:
     """What became of everyone, by domain."""
     found, number = statistics.domains(connection, campaign_id, TOP_DOMAINS)

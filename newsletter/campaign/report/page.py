@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
-from newsletter.campaign.report.build import Report
+from newsletter.campaign.report.build import CampaignReport
 from newsletter.campaign.report.domains import FEWEST
 from newsletter.campaign.report.plots import HEIGHT, WIDTH, lanes, over_time, reported, shares
 from newsletter.campaign.report.text import clock, duration
@@ -19,7 +19,7 @@ from newsletter.render.theme import theme_css
 from newsletter.settings.model import Settings
 
 
-def report_page(report: Report, settings: Settings) -> str:
+def report_page(report: CampaignReport, settings: Settings) -> str:
     """The report as a page in the publication's look.
 
     Raises:

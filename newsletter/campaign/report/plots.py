@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from newsletter.campaign.report.events import Afterwards
-from newsletter.delivery.ledger.outcomes import Tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts
 
 WIDTH = 1000.0
 """Width of every plot in its own units; the page stretches it."""
@@ -29,7 +29,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class PlotBar:
     """What was accepted from ``start`` on (Unix seconds); ``x``, ``width``, ``height`` in units."""
 
     start: int
@@ -43,7 +43,7 @@ class Bar:
 class TimePlot:
     """Accepted over time; bars are up to `HEIGHT` high."""
 
-    bars: Sequence[Bar]
+    bars: Sequence[PlotBar]
     bin_minutes: int
     most: int
     start: str
@@ -63,7 +63,7 @@ class Lane:
     kind: str
     count: int
     most: int
-    bars: Sequence[Bar]
+    bars: Sequence[PlotBar]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ HEIGHT = 100.0
 LEAST_HEIGHT = 2.0
 
 
-def shares(counts: Tally) -> list[Share]:
+def shares(counts: OutcomeCounts) -> list[Share]:
     """Divide the plot's width by state; what is not there gets no share."""
     states = ("accepted", "deferred", "failed", "uncertain", "queued")
     numbers = {state: int(getattr(counts, state)) for state in states}
@@ -167,11 +167,11 @@ def _binned(minutes: Mapping[int, int], seconds: int) -> Counter[int]:
     return bins
 
 
-def _bars(bins: Mapping[int, int], first: int, last: int, seconds: int) -> list[Bar]:
+def _bars(bins: Mapping[int, int], first: int, last: int, seconds: int) -> list[PlotBar]:
     most = max(bins.values())
     width = WIDTH / ((last - first) // seconds + 1)
     return [
-        Bar(
+        PlotBar(
             start,
             count,
             round((start - first) / seconds * width, 2),
@@ -188,7 +188,7 @@ def _bin_minutes(first: int, last: int) -> int:
     return next(fitting, -(-span // (MOST_BARS - 1)))
 
 
-def _sentence(bars: Sequence[Bar], bin_minutes: int, start: str, end: str) -> str:
+def _sentence(bars: Sequence[PlotBar], bin_minutes: int, start: str, end: str) -> str:
     best = max(bars, key=lambda bar: bar.count)
     return (
         f"Accepted per {_span(bin_minutes)}, from {start} to {end} UTC: "

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from newsletter.campaign.report.build import Report
+from newsletter.campaign.report.build import CampaignReport
 from newsletter.campaign.report.domains import DomainRow
 from newsletter.campaign.report.plots import lanes
 
 Row = Sequence[str]
 
 
-def report_text(report: Report) -> str:
+def report_text(report: CampaignReport) -> str:
     """The report as plain text, sections apart by empty lines."""
     sections = (
         _head,
@@ -44,7 +44,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _head(report: Report) -> Iterator[str]:
+def _head(report: CampaignReport) -> Iterator[str]:
     known = report.status
     yield f"Campaign {known.campaign_id}: {report.title}"
     rows = [
@@ -67,7 +67,7 @@ def _head(report: Report) -> Iterator[str]:
     yield from _columns(rows)
 
 
-def _alerts(report: Report) -> Iterator[str]:
+def _alerts(report: CampaignReport) -> Iterator[str]:
     for alert in report.alerts:
         yield f"ALERT: {_shown(alert.text)}"
         if alert.said:
@@ -76,7 +76,7 @@ def _alerts(report: Report) -> Iterator[str]:
         yield "  Find the cause before the next send."
 
 
-def _counts(report: Report) -> Iterator[str]:
+def _counts(report: CampaignReport) -> Iterator[str]:
     yield "What became of everyone"
     counts = report.status.tally
     rows = [
@@ -87,7 +87,7 @@ def _counts(report: Report) -> Iterator[str]:
     yield from _columns([*rows, ("audience", f"{counts.audience:,}")], numbers=1)
 
 
-def _reported(report: Report) -> Iterator[str]:
+def _reported(report: CampaignReport) -> Iterator[str]:
     yield "What came back about accepted mail"
     after = report.after
     rows = [("delivered", after.delivered)]
@@ -100,7 +100,7 @@ def _reported(report: Report) -> Iterator[str]:
     )
 
 
-def _later(report: Report) -> Iterator[str]:
+def _later(report: CampaignReport) -> Iterator[str]:
     found = lanes({"accepted": report.minutes, **report.later})
     if not found:
         return
@@ -110,7 +110,7 @@ def _later(report: Report) -> Iterator[str]:
     yield from _columns([head, *rows], numbers=1)
 
 
-def _history(report: Report) -> Iterator[str]:
+def _history(report: CampaignReport) -> Iterator[str]:
     if report.steps:
         yield "History"
     yield from _columns(
@@ -119,7 +119,7 @@ def _history(report: Report) -> Iterator[str]:
     )
 
 
-def _domains(report: Report) -> Iterator[str]:
+def _domains(report: CampaignReport) -> Iterator[str]:
     found = report.domains
     if not found.count:
         return
@@ -132,13 +132,13 @@ def _domains(report: Report) -> Iterator[str]:
     yield from _columns([("domain", *names), *figures], numbers=1)
 
 
-def _attempts(report: Report) -> Iterator[str]:
+def _attempts(report: CampaignReport) -> Iterator[str]:
     if report.attempts:
         yield "Attempts per delivery"
     yield from _columns([(str(n), f"{count:,}") for n, count in report.attempts.items()], numbers=0)
 
 
-def _waits(report: Report) -> Iterator[str]:
+def _waits(report: CampaignReport) -> Iterator[str]:
     if not report.waits:
         return
     yield "Where mail was put off longest"
@@ -149,7 +149,7 @@ def _waits(report: Report) -> Iterator[str]:
     yield from _columns([head, *figures], numbers=1)
 
 
-def _problems(report: Report) -> Iterator[str]:
+def _problems(report: CampaignReport) -> Iterator[str]:
     if not report.problems:
         return
     yield "Failed and uncertain"

@@ -15,7 +15,12 @@ from typing import Protocol
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.delivery.compose.headers import list_phrase, mailbox_header, raw_header, text_header
 from newsletter.delivery.compose.quoted_printable import SOFT_BREAK, encode_slot, encode_text
-from newsletter.delivery.compose.substitutions import Personal, Shared, slot_key, with_keys
+from newsletter.delivery.compose.substitutions import (
+    SharedContent,
+    Substitutions,
+    slot_key,
+    with_keys,
+)
 from newsletter.delivery.model import Delivery, Message
 from newsletter.dns_checks.domains import ascii_domain
 from newsletter.errors import InputError
@@ -67,7 +72,7 @@ class _Template:
 class Composer:
     """Composes the messages of one campaign; callable as `newsletter.delivery.model.Compose`.
 
-    For providers that fill the slots themselves it is `newsletter.delivery.compose.substitutions.Personalize`.
+    For providers that fill the slots themselves it is `newsletter.delivery.compose.substitutions.Substitutionsize`.
 
     Args:
         compiled: The issue.
@@ -118,11 +123,11 @@ class Composer:
         data = self._templates[delivery.variant].fill(values)
         return Message(self._envelope_sender(delivery.subscriber_uid), values[_TO], data)
 
-    def shared(self, variant: int) -> Shared:
+    def shared(self, variant: int) -> SharedContent:
         """The message of a variant, with keys in place of what differs."""
         sender = self._compiled.sender
         parts = self._compiled.variants[variant]
-        return Shared(
+        return SharedContent(
             from_name=sender.from_name,
             from_address=self._mail_from,
             reply_to=ascii_domain(sender.reply_to),
@@ -131,7 +136,7 @@ class Composer:
             text=with_keys(parts.text, self._seal),
         )
 
-    def personal(self, delivery: Delivery) -> Personal:
+    def personal(self, delivery: Delivery) -> Substitutions:
         """What differs for one delivery.
 
         Raises:
@@ -147,7 +152,7 @@ class Composer:
             "List-Unsubscribe-Post": _ONE_CLICK,
             "List-Id": _list_id(sender),
         }
-        return Personal(values[_TO], substitutions, headers)
+        return Substitutions(values[_TO], substitutions, headers)
 
     def _values(self, delivery: Delivery) -> Values:
         rcpt_to = ascii_domain(delivery.email)

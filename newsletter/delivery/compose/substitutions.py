@@ -16,7 +16,7 @@ from newsletter.render.model import Part, Slot
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedContent:
     """What every reader of one variant gets alike, with keys where the slots are."""
 
     from_name: str
@@ -28,7 +28,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Personal:
+class Substitutions:
     """What is one reader's own.
 
     ``substitutions`` maps each key to its value, written as its place demands; ``headers`` are the
@@ -47,11 +47,11 @@ class Personalize(Protocol):
     `newsletter.delivery.compose.composer.Composer` is both.
     """
 
-    def shared(self, variant: int) -> Shared:
+    def shared(self, variant: int) -> SharedContent:
         """The message of a variant, with keys in place of what differs."""
         ...
 
-    def personal(self, delivery: Delivery) -> Personal:
+    def personal(self, delivery: Delivery) -> Substitutions:
         """What differs for one delivery.
 
         Raises:

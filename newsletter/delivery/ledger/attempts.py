@@ -124,7 +124,7 @@ def append_late(
     return late
 
 
-def regroup(
+def requeue(
     connection: Connection,
     place: Place,
     now: float,
@@ -159,11 +159,11 @@ def regroup(
         log.info("retry scheduled", extra={"campaign": place.campaign_id, **facts})
         make_listed(connection, place.campaign_id, "retry", members, due_at)
     if returned or deferred:
-        _wake(connection, place.campaign_id, now)
+        _reopen(connection, place.campaign_id, now)
     _give_up(connection, place, failed)
 
 
-def _wake(connection: Connection, campaign_id: int, now: float) -> None:
+def _reopen(connection: Connection, campaign_id: int, now: float) -> None:
     """A campaign that finished while somebody was uncertain sends again when they come back.
 
     The word comes late from a sender that was cut off or frozen; without this nobody would look.

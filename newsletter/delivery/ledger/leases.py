@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from newsletter.audience.tables import mailing_list
-from newsletter.delivery.ledger.attempts import Place, append, append_late, append_skips, regroup
+from newsletter.delivery.ledger.attempts import Place, append, append_late, append_skips, requeue
 from newsletter.delivery.ledger.chunks import claimable
 from newsletter.delivery.ledger.eligibility import choose, eligible
 from newsletter.delivery.ledger.outcomes import all_answered, in_doubt
@@ -56,7 +56,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ReservedBatch:
     """What may go out now.
 
     ``skipped`` and ``over`` are passed for good or for now. ``wait``: seconds until it is worth
@@ -123,13 +123,13 @@ def claim(
         return lease
 
 
-def offer(
+def reserve_batch(
     store: Store,
     lease: Lease,
     limit: int,
     outcomes: Sequence[Outcome] = (),
     rates: Rates = NO_RATES,
-) -> Offer:
+) -> ReservedBatch:
     """Move the watermark over the next deliveries, and store outcomes in the same commit.
 
     Whoever was suppressed or has unsubscribed by now is skipped with the reason. Once this
@@ -142,9 +142,9 @@ def offer(
     """
     with store.write() as connection:
         now = store.now(connection)
-        row = _settle(connection, lease, outcomes, now)
+        row = _record(connection, lease, outcomes, now)
         if row is None or row.campaign_state != "sending":
-            return Offer(halted=True)
+            return ReservedBatch(halted=True)
         throttle = Throttle(connection, rates, now) if rates else None
         room = throttle.room(limit) if throttle else limit
         found = eligible(connection, row, room) if room else []
@@ -163,7 +163,7 @@ def offer(
         append(connection, lease.place, choice.over, now)
         if throttle:
             throttle.save()
-        return Offer(
+        return ReservedBatch(
             choice.ready,
             choice.skips,
             choice.over,
@@ -173,7 +173,7 @@ def offer(
         )
 
 
-def settle(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> bool:
+def record_outcomes(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> bool:
     """Store outcomes and renew the lease.
 
     After the lease was lost, outcomes count only for what is still uncertain.
@@ -183,7 +183,7 @@ def settle(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> bool:
     """
     with store.write() as connection:
         now = store.now(connection)
-        row = _settle(connection, lease, outcomes, now)
+        row = _record(connection, lease, outcomes, now)
         if row is None:
             return False
         connection.execute(
@@ -222,11 +222,11 @@ def _end(
 ) -> None:
     with store.write() as connection:
         now = store.now(connection)
-        row = _settle(connection, lease, outcomes, now)
+        row = _record(connection, lease, outcomes, now)
         if row is None:
             return
         if not all_answered(connection, row):
-            _own_up(connection, lease, now)
+            _mark_unanswered(connection, lease, now)
         connection.execute(
             update(chunk)
             .where(chunk.c.id == lease.chunk_id)
@@ -235,10 +235,10 @@ def _end(
             )
         )
         if state == "done":
-            regroup(connection, lease.place, now, policy=policy)
+            requeue(connection, lease.place, now, policy=policy)
 
 
-def _own_up(connection: Connection, lease: Lease, now: float) -> None:
+def _mark_unanswered(connection: Connection, lease: Lease, now: float) -> None:
     """Nothing that was offered may be left without an attempt: what has no outcome is uncertain."""
     doubtful = in_doubt(lease.campaign_id, lease.chunk_id).subquery()
     positions = connection.execute(select(doubtful.c.position)).scalars()
@@ -246,7 +246,7 @@ def _own_up(connection: Connection, lease: Lease, now: float) -> None:
     append(connection, lease.place, silent, now)
 
 
-def _settle(
+def _record(
     connection: Connection, lease: Lease, outcomes: Sequence[Outcome], now: float
 ) -> Row[Any] | None:
     """Store outcomes; the chunk's row, or None when the lease is lost."""
@@ -266,11 +266,11 @@ def _settle(
     if row.fence == lease.fence and row.state == "leased":
         append(connection, lease.place, outcomes, now)
         return row
-    settle_late(connection, lease.place, row.state, outcomes, now)
+    record_late_outcomes(connection, lease.place, row.state, outcomes, now)
     return None
 
 
-def settle_late(
+def record_late_outcomes(
     connection: Connection, place: Place, state: str, outcomes: Sequence[Outcome], now: float
 ) -> None:
     """Store what came after a lease was lost: it counts for what is still uncertain.
@@ -280,4 +280,4 @@ def settle_late(
     """
     late = append_late(connection, place, outcomes, now)
     if state == "done" and late:
-        regroup(connection, place, now, positions=[outcome.position for outcome in late])
+        requeue(connection, place, now, positions=[outcome.position for outcome in late])

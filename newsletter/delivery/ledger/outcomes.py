@@ -43,7 +43,7 @@ ENDED = (Result.ACCEPTED, Result.DEFERRED, Result.FAILED, Result.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class OutcomeCounts:
     """How many are in which state; ``skipped`` counts by reason."""
 
     audience: int = 0
@@ -56,7 +56,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class DeliveryOutcome:
     """What became of one delivery: its state, and the reply or reason behind it.
 
     ``at`` is when that was known (Unix seconds), ``attempts`` how often it was tried.
@@ -72,7 +72,7 @@ class Fate:
     attempts: int = 0
 
 
-def tally(connection: Connection, campaign_id: int) -> Tally:
+def count_outcomes(connection: Connection, campaign_id: int) -> OutcomeCounts:
     """Count the states of a campaign's deliveries."""
     frozen = connection.execute(
         select(delivery.c.skipped, func.count())
@@ -97,7 +97,9 @@ def tally(connection: Connection, campaign_id: int) -> Tally:
         queued = min(waiting, under_way(connection, campaign_id))
         ended[Result.DEFERRED.value] = 0
         skipped |= {CANCELLED: waiting - queued} if waiting > queued else {}
-    return Tally(audience=audience, queued=queued, skipped=dict(sorted(skipped.items())), **ended)
+    return OutcomeCounts(
+        audience=audience, queued=queued, skipped=dict(sorted(skipped.items())), **ended
+    )
 
 
 def is_cancelled(connection: Connection, campaign_id: int) -> bool:
@@ -106,7 +108,7 @@ def is_cancelled(connection: Connection, campaign_id: int) -> bool:
     return state.scalar() == CANCELLED
 
 
-def outcomes(connection: Connection, campaign_id: int) -> Iterator[Fate]:
+def delivery_outcomes(connection: Connection, campaign_id: int) -> Iterator[DeliveryOutcome]:
     """What became of each delivery, by position."""
     latest = latest_attempts(connection, campaign_id)
     tries = (
@@ -129,14 +131,16 @@ def outcomes(connection: Connection, campaign_id: int) -> Iterator[Fate]:
     )
     for row in rows:
         if row.skipped:
-            yield Fate(row.place, row.email, SKIPPED, reply=row.skipped)
+            yield DeliveryOutcome(row.place, row.email, SKIPPED, reply=row.skipped)
         elif cancelled and row.result in {None, Result.RETURNED, Result.DEFERRED}:
-            yield Fate(row.place, row.email, SKIPPED, reply=CANCELLED, attempts=row.tries)
+            yield DeliveryOutcome(
+                row.place, row.email, SKIPPED, reply=CANCELLED, attempts=row.tries
+            )
         elif row.result in {None, Result.RETURNED}:
-            yield Fate(row.place, row.email, QUEUED, attempts=row.tries)
+            yield DeliveryOutcome(row.place, row.email, QUEUED, attempts=row.tries)
         else:
             known = (row.result, row.code, row.status, row.reply, row.at, row.tries)
-            yield Fate(row.place, row.email, *known)
+            yield DeliveryOutcome(row.place, row.email, *known)
 
 
 def taken_or_uncertain(row: FromClause) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
 
-from newsletter.delivery.ledger.attempts import Place, append, regroup
+from newsletter.delivery.ledger.attempts import Place, append, requeue
 from newsletter.delivery.ledger.journal import Evidence, read_evidence, read_origin
-from newsletter.delivery.ledger.leases import LEASE_S, settle_late
+from newsletter.delivery.ledger.leases import LEASE_S, record_late_outcomes
 from newsletter.delivery.ledger.outcomes import in_doubt
 from newsletter.delivery.ledger.tables import attempt, campaign, chunk
 from newsletter.delivery.model import Origin, Outcome, Result
@@ -37,7 +37,7 @@ def recover(store: Store, journal_dir: Path) -> None:
         with store.write() as connection:
             mine = _is_unchanged(connection, orphan.row)
             if mine:
-                _take_back(connection, orphan.row, orphan.evidence, store.now(connection))
+                _reclaim(connection, orphan.row, orphan.evidence, store.now(connection))
         # Whoever else is at it may die before its commit, and then the journal is read again.
         if mine and not orphan.held:
             (journal_dir / orphan.row.journal).unlink(missing_ok=True)
@@ -147,11 +147,11 @@ def resolve_within(
         append(connection, place, known, now)
         # A chunk that is not done yet regroups what is returned when it ends.
         if result == Result.RETURNED and state == "done":
-            regroup(connection, place, now, positions=found)
+            requeue(connection, place, now, positions=found)
     return len(rows)
 
 
-def _take_back(connection: Connection, orphan: Row[Any], evidence: Evidence, now: float) -> None:
+def _reclaim(connection: Connection, orphan: Row[Any], evidence: Evidence, now: float) -> None:
     doubtful = in_doubt(orphan.campaign_id, orphan.id).subquery()
     positions = connection.execute(select(doubtful.c.position)).scalars()
     found = [_explained(evidence.outcome(position), orphan) for position in positions]
@@ -213,7 +213,7 @@ def _settle_by(store: Store, journal: str, origin: Origin, evidence: Evidence) -
         ).scalars()
         known = [evidence.outcome(position) for position in uncertain]
         known = [outcome for outcome in known if outcome.result != Result.UNCERTAIN]
-        settle_late(connection, place, state, known, store.now(connection))
+        record_late_outcomes(connection, place, state, known, store.now(connection))
         named = evidence.begun | evidence.replies.keys()
         stored = select(attempt.c.position).where(*its, attempt.c.position.in_(named))
         return named == set(connection.execute(stored).scalars())

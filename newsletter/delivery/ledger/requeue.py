@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, select, update
 
-from newsletter.delivery.ledger.attempts import Place, append, regroup
+from newsletter.delivery.ledger.attempts import Place, append, requeue
 from newsletter.delivery.ledger.outcomes import latest_attempts
 from newsletter.delivery.ledger.tables import chunk
 from newsletter.delivery.model import Outcome, Result
@@ -51,5 +51,5 @@ def put_back(connection: Connection, campaign_id: int, now: float, *, note: str)
         )
         place = Place(campaign_id, made.inserted_primary_key[0])  # type: ignore[index]
         append(connection, place, returned, now)
-        regroup(connection, place, now)
+        requeue(connection, place, now)
     return len(returned)

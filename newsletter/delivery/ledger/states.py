@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 from newsletter.delivery.ledger.chunks import is_done
 from newsletter.delivery.ledger.tables import attempt, campaign, campaign_event, delivery
 from newsletter.errors import InputError, RefusedError
-from newsletter.store.engine import Store, count_anew, serialise
+from newsletter.store.engine import Store, advisory_lock, analyze
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +34,16 @@ HELD = ("paused", "failed")
 """What a person must let go on."""
 
 
-def one_at_a_time(connection: Connection, slug: str) -> None:
+def lock_issue(connection: Connection, slug: str) -> None:
     """Wait for whoever else decides to whom this issue goes; they wait until this transaction ends.
 
     Args:
         connection: A write transaction. What it read before may be out of date.
     """
-    serialise(connection, f"issue {slug}")
+    advisory_lock(connection, f"issue {slug}")
 
 
-def move(
+def transition(
     connection: Connection, campaign_id: int, to: str, *, by: str, now: float, note: str = ""
 ) -> None:
     """Change a campaign's state and write down who did it, when and why.
@@ -93,7 +93,7 @@ def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> 
         raise RefusedError(f"campaign {campaign_id} is {row.state}: there is nothing to resume")
     early = row is not None and row.state == "paused" and row.not_before > now
     to = "scheduled" if early else "sending"
-    move(connection, campaign_id, to, by=by, now=now)
+    transition(connection, campaign_id, to, by=by, now=now)
     return to
 
 
@@ -115,11 +115,11 @@ def reopen(connection: Connection, campaign_id: int, *, by: str, now: float, not
     slug = connection.execute(select(campaign.c.slug).where(wanted)).scalar()
     if slug is None:
         raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
-    one_at_a_time(connection, slug)
+    lock_issue(connection, slug)
     state = connection.execute(select(campaign.c.state).where(wanted)).scalar_one()
     _require_last(connection, campaign_id)
     if state == "finished":
-        move(connection, campaign_id, "sending", by=by, now=now, note=note)
+        transition(connection, campaign_id, "sending", by=by, now=now, note=note)
         return "sending"
     if state not in UNFINISHED:
         raise RefusedError(f"campaign {campaign_id} is {state}: it mails nobody any more")
@@ -166,6 +166,6 @@ def finish(store: Store, campaign_id: int, *, by: str, note: str = "") -> bool:
         ).scalar()
         if state != "sending" or not is_done(connection, campaign_id):
             return False
-        move(connection, campaign_id, "finished", by=by, now=store.now(connection), note=note)
-        count_anew(connection, delivery, attempt)
+        transition(connection, campaign_id, "finished", by=by, now=store.now(connection), note=note)
+        analyze(connection, delivery, attempt)
         return True

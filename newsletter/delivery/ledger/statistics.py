@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, distinct, func, select
 
-from newsletter.delivery.ledger.outcomes import ENDED, Fate, latest_attempts
+from newsletter.delivery.ledger.outcomes import ENDED, DeliveryOutcome, latest_attempts
 from newsletter.delivery.ledger.tables import attempt, delivery
 from newsletter.delivery.model import Result
 from newsletter.smtp_replies.classify import ReplyClass, classify
@@ -125,7 +125,7 @@ def waits(connection: Connection, campaign_id: int, limit: int) -> list[Wait]:
     return [Wait(*row) for row in rows]
 
 
-def problems(connection: Connection, campaign_id: int, limit: int) -> Iterator[Fate]:
+def problems(connection: Connection, campaign_id: int, limit: int) -> Iterator[DeliveryOutcome]:
     """The first deliveries that failed or are uncertain, by position."""
     latest = latest_attempts(connection, campaign_id)
     rows = connection.execute(
@@ -139,7 +139,9 @@ def problems(connection: Connection, campaign_id: int, limit: int) -> Iterator[F
         .limit(limit)
     )
     for row in rows:
-        yield Fate(row.position, row.email, row.result, row.code, row.status, row.reply, row.at)
+        yield DeliveryOutcome(
+            row.position, row.email, row.result, row.code, row.status, row.reply, row.at
+        )
 
 
 def refusals(connection: Connection, campaign_id: int) -> Refusals:

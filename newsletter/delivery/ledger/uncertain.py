@@ -14,7 +14,7 @@ from newsletter.store.engine import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UncertainDelivery:
     """One uncertain delivery: offered in which chunk, settled as uncertain when, what is known."""
 
     position: int
@@ -24,7 +24,7 @@ class Doubt:
     known: str
 
 
-def doubts(connection: Connection, campaign_id: int) -> list[Doubt]:
+def uncertain_deliveries(connection: Connection, campaign_id: int) -> list[UncertainDelivery]:
     """The uncertain deliveries of a campaign, by position.
 
     What a dead sender left is among them once `newsletter.delivery.ledger.recover.recover` has looked.
@@ -51,7 +51,7 @@ def doubts(connection: Connection, campaign_id: int) -> list[Doubt]:
         )
         .order_by(attempt.c.position)
     )
-    return [Doubt(*row) for row in rows]
+    return [UncertainDelivery(*row) for row in rows]
 
 
 def settle_by_evidence(

@@ -13,7 +13,7 @@ SECONDS_OFFERED = 0.5
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
 
 
-class Pace:
+class BatchSizer:
     """Follows how fast a transport is.
 
     Args:

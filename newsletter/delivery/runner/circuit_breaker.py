@@ -20,7 +20,7 @@ SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRule:
+class BreakerRule:
     """When to stop.
 
     ``failures``: share of those that went out which failed for good, or are uncertain: were these
@@ -34,13 +34,13 @@ class HoldRule:
     policy: int = 0
 
 
-NEVER = HoldRule()
+NEVER = BreakerRule()
 
 
-class Watch:
+class CircuitBreaker:
     """Judges the outcomes of one chunk, so that what a person has resumed starts from nothing."""
 
-    def __init__(self, rule: HoldRule) -> None:
+    def __init__(self, rule: BreakerRule) -> None:
         self._rule = rule
         self._accepted = 0
         self._failed = 0
@@ -81,7 +81,7 @@ class Watch:
         return ""
 
 
-def hold(store: Store, campaign_id: int, reason: str) -> bool:
+def trip(store: Store, campaign_id: int, reason: str) -> bool:
     """Pause a campaign that is sending, and write down why.
 
     Returns:

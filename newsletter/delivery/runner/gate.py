@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsletter.delivery.compose.substitutions import Personal, Personalize, Shared
+from newsletter.delivery.compose.substitutions import Personalize, SharedContent, Substitutions
 from newsletter.delivery.model import Compose, Delivery, Message, WithheldError
 
 
@@ -25,7 +25,7 @@ class Gate:
 
 
 class PersonalGate(Gate):
-    """The same for what is also `newsletter.delivery.compose.substitutions.Personalize`.
+    """The same for what is also `newsletter.delivery.compose.substitutions.Substitutionsize`.
 
     What is personalized goes out in few calls, each as a whole: those are not withheld.
     """
@@ -34,11 +34,11 @@ class PersonalGate(Gate):
         super().__init__(compose)
         self._personalize = personalize
 
-    def shared(self, variant: int) -> Shared:
+    def shared(self, variant: int) -> SharedContent:
         """The message of a variant, with keys in place of what differs."""
         return self._personalize.shared(variant)
 
-    def personal(self, delivery: Delivery) -> Personal:
+    def personal(self, delivery: Delivery) -> Substitutions:
         """What differs for one delivery."""
         return self._personalize.personal(delivery)
 

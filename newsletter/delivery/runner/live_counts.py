@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from newsletter.delivery.ledger.attempts import SKIPPED
-from newsletter.delivery.ledger.outcomes import QUEUED, Tally
+from newsletter.delivery.ledger.outcomes import QUEUED, OutcomeCounts
 from newsletter.delivery.model import Outcome, Result
 
 EVERY_S = 0.5
 
 
-class Counts:
+class LiveCounts:
     """Starts from a true tally and follows what happens; drifts only with what others do.
 
     Args:
@@ -21,7 +21,9 @@ class Counts:
         progress: Told about twice a second.
     """
 
-    def __init__(self, start: Tally, progress: Callable[[Tally], None] | None) -> None:
+    def __init__(
+        self, start: OutcomeCounts, progress: Callable[[OutcomeCounts], None] | None
+    ) -> None:
         self._states = Counter(
             {state: getattr(start, state) for state in (*_ENDED, QUEUED)},
         )
@@ -57,7 +59,7 @@ class Counts:
         if self._progress and now - self._told >= EVERY_S:
             self._told = now
             self._progress(
-                Tally(audience=self._audience, skipped=dict(self._skipped), **self._states)
+                OutcomeCounts(audience=self._audience, skipped=dict(self._skipped), **self._states)
             )
 
 

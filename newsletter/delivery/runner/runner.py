@@ -20,16 +20,16 @@ from newsletter.delivery.ledger import leases
 from newsletter.delivery.ledger.chunks import LOOK_S, seconds_until_due
 from newsletter.delivery.ledger.journal import FileJournal, own_evidence
 from newsletter.delivery.ledger.leases import Lease
-from newsletter.delivery.ledger.outcomes import Tally, tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes
 from newsletter.delivery.ledger.rate import NO_RATES, Rates
 from newsletter.delivery.ledger.recover import recover
 from newsletter.delivery.ledger.retry import DEFAULT_POLICY, RetryPolicy
 from newsletter.delivery.ledger.sending_lock import sending_lock
 from newsletter.delivery.model import Compose, Delivery, Outcome, Transport
-from newsletter.delivery.runner.batch_sizer import Pace
-from newsletter.delivery.runner.circuit_breaker import NEVER, HoldRule, Watch, hold
+from newsletter.delivery.runner.batch_sizer import BatchSizer
+from newsletter.delivery.runner.circuit_breaker import NEVER, BreakerRule, CircuitBreaker, trip
 from newsletter.delivery.runner.gate import gate
-from newsletter.delivery.runner.live_counts import Counts
+from newsletter.delivery.runner.live_counts import LiveCounts
 from newsletter.errors import UnavailableError
 from newsletter.store.engine import Store
 
@@ -42,22 +42,22 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SendLimits:
     """How much at once, and how patient.
 
     ``batch``: deliveries offered at once, at most. ``patience``: seconds to wait for a retry to be
     due, enough for the first one; a longer wait ends the run. ``retry``: when to try again what
-    was deferred. ``rates``: messages per second. ``hold``: when to pause the campaign.
+    was deferred. ``rates``: messages per second. ``trip``: when to pause the campaign.
     """
 
     batch: int = 500
     patience: float = 90.0
     retry: RetryPolicy = DEFAULT_POLICY
     rates: Rates = NO_RATES
-    hold: HoldRule = NEVER
+    hold: BreakerRule = NEVER
 
 
-LIMITS = Limits()
+LIMITS = SendLimits()
 
 
 @dataclass(slots=True)
@@ -69,9 +69,9 @@ class Sending:
     compose: Compose
     journal_dir: Path
     stop: asyncio.Event
-    pace: Pace
-    counts: Counts
-    limits: Limits = LIMITS
+    pace: BatchSizer
+    counts: LiveCounts
+    limits: SendLimits = LIMITS
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
     )
@@ -101,9 +101,9 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
     *,
     owner: str,
     journal_dir: Path,
-    progress: Callable[[Tally], None] | None = None,
+    progress: Callable[[OutcomeCounts], None] | None = None,
     stop: asyncio.Event | None = None,
-    limits: Limits = LIMITS,
+    limits: SendLimits = LIMITS,
 ) -> None:
     """Send what is due of a campaign in state ``sending``, until nothing more is.
 
@@ -122,9 +122,9 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
     with sending_lock(store):
         recover(store, journal_dir)
         with store.read() as connection:
-            counts = Counts(tally(connection, campaign_id), progress)
+            counts = LiveCounts(count_outcomes(connection, campaign_id), progress)
         stop = stop or asyncio.Event()
-        pace = Pace(limits.batch, transport.batch)
+        pace = BatchSizer(limits.batch, transport.batch)
         sending = Sending(store, transport, compose, journal_dir, stop, pace, counts, limits)
         try:
             await _run(sending, campaign_id, owner, limits.patience)
@@ -284,7 +284,7 @@ class ChunkRun:
         self._flights: dict[asyncio.Task[list[Outcome]], Sequence[Delivery]] = {}
         self._gathered: list[Outcome] = []
         self._gate = gate(sending.compose)
-        self._watch = Watch(sending.limits.hold)
+        self._watch = CircuitBreaker(sending.limits.hold)
         self._halted = False
         self._exhausted = False
         self._rest = 0.0
@@ -322,7 +322,7 @@ class ChunkRun:
             if self._sending.stop.is_set():
                 return
         offered = await self._ledger(
-            leases.offer, pace.size, self._take(), self._sending.limits.rates
+            leases.reserve_batch, pace.size, self._take(), self._sending.limits.rates
         )
         self._exhausted = offered.exhausted
         self._halted = offered.halted
@@ -342,7 +342,7 @@ class ChunkRun:
             self._flights, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED
         )
         if not done:
-            self._halted = not await self._ledger(leases.settle, self._take())
+            self._halted = not await self._ledger(leases.record_outcomes, self._take())
             if self._halted or self._sending.stop.is_set():
                 self._recall()
         for flight in done:
@@ -364,7 +364,7 @@ class ChunkRun:
         self._halted = True
         self._recall()
         sending, campaign_id = self._sending, self._lease.campaign_id
-        await sending.ledger(hold, sending.store, campaign_id, self._watch.verdict)
+        await sending.ledger(trip, sending.store, campaign_id, self._watch.verdict)
 
     def _outcomes(
         self, flight: asyncio.Task[list[Outcome]], batch: Sequence[Delivery]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from newsletter.dns_checks.dkim import judge_key, look_up
-from newsletter.dns_checks.model import Finding, Sender, Verdict
+from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.errors import InputError
 
 SELECTORS = ("s1", "s2")
@@ -11,10 +11,10 @@ SELECTORS = ("s1", "s2")
 _HOST = ".sendgrid.net"
 
 
-def check_authentication(sender: Sender) -> Finding:
+def check_authentication(sender: SenderProfile) -> CheckResult:
     """The From domain's DKIM selectors are aliases of SendGrid's and lead to good keys."""
     if not sender.over_sendgrid:
-        return Finding(Verdict.SKIPPED, "mail does not go over SendGrid")
+        return CheckResult(CheckStatus.SKIPPED, "mail does not go over SendGrid")
     names = [f"{selector}._domainkey.{sender.from_domain}" for selector in SELECTORS]
     targets = [sender.resolver.cname(name) for name in names]
     missing = [
@@ -23,11 +23,13 @@ def check_authentication(sender: Sender) -> Finding:
     if missing:
         seen = f"no alias of SendGrid's at {' and '.join(missing)}"
         fix = f"authenticate {sender.from_domain} in SendGrid and publish the CNAMEs it shows"
-        return Finding(Verdict.WARNING, seen, f"{fix} (selectors of your own: look there)")
+        return CheckResult(CheckStatus.WARNING, seen, f"{fix} (selectors of your own: look there)")
     try:
         found = [judge_key(look_up(sender.resolver, name), name) for name in names]
     except InputError as error:
-        return Finding(Verdict.PROBLEM, error.message, "have SendGrid verify the domain again")
-    bad = [finding for finding in found if finding.verdict is not Verdict.OK]
-    good = Finding(Verdict.OK, "; ".join(finding.seen for finding in found))
+        return CheckResult(
+            CheckStatus.PROBLEM, error.message, "have SendGrid verify the domain again"
+        )
+    bad = [finding for finding in found if finding.verdict is not CheckStatus.OK]
+    good = CheckResult(CheckStatus.OK, "; ".join(finding.seen for finding in found))
     return bad[0] if bad else good

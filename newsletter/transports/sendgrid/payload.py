@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from newsletter.delivery.compose.substitutions import Personal, Personalize, Shared
+from newsletter.delivery.compose.substitutions import Personalize, SharedContent, Substitutions
 from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.errors import InputError
 from newsletter.settings.model import Sendgrid
@@ -31,7 +31,7 @@ _NO_TRACKING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
+class Personalization:
     """One reader's place in a call; ``size`` is in bytes, as sent."""
 
     position: int
@@ -45,7 +45,7 @@ class Call:
     """One request: a message, and the readers it is for."""
 
     message: Mapping[str, Any]
-    recipients: tuple[Recipient, ...]
+    recipients: tuple[Personalization, ...]
 
     @property
     def body(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Call:
             replace(self, recipients=self.recipients[middle:]),
         ]
 
-    def only(self, recipients: Iterable[Recipient]) -> Call:
+    def only(self, recipients: Iterable[Personalization]) -> Call:
         """A call for some of its readers."""
         return replace(self, recipients=tuple(recipients))
 
@@ -77,7 +77,7 @@ def plan_calls(
 ) -> tuple[list[Call], list[Outcome]]:
     """Give the calls that carry a batch, and the outcomes of those that cannot be carried."""
     refused: list[Outcome] = []
-    groups: dict[int, list[Recipient]] = {}
+    groups: dict[int, list[Personalization]] = {}
     for delivery in batch:
         try:
             recipient = _recipient(delivery, personalize.personal(delivery))
@@ -92,13 +92,13 @@ def plan_calls(
     return calls, refused
 
 
-def _calls(message: Mapping[str, Any], recipients: list[Recipient], most: int) -> list[Call]:
+def _calls(message: Mapping[str, Any], recipients: list[Personalization], most: int) -> list[Call]:
     """Fill call after call: at most so many readers and bytes, and each address once."""
     room = MAX_CALL - len(json.dumps(message)) - len(', "personalizations": []')
-    calls: list[list[Recipient]] = []
+    calls: list[list[Personalization]] = []
     while recipients:
-        taken: dict[str, Recipient] = {}
-        left: list[Recipient] = []
+        taken: dict[str, Personalization] = {}
+        left: list[Personalization] = []
         size = 0
         for one in recipients:
             fits = size + one.size < room or not taken
@@ -112,7 +112,7 @@ def _calls(message: Mapping[str, Any], recipients: list[Recipient], most: int) -
     return [Call(message, tuple(each)) for each in calls]
 
 
-def _recipient(delivery: Delivery, personal: Personal) -> Recipient:
+def _recipient(delivery: Delivery, personal: Substitutions) -> Personalization:
     """One reader's personalization.
 
     All headers and arguments stand here, and none at the level of the message: whether SendGrid
@@ -136,10 +136,10 @@ def _recipient(delivery: Delivery, personal: Personal) -> Recipient:
         },
     }
     size = len(json.dumps(personalization)) + len(", ")
-    return Recipient(delivery.position, personal.to.lower(), personalization, size)
+    return Personalization(delivery.position, personal.to.lower(), personalization, size)
 
 
-def _message(shared: Shared, *, sandbox: bool) -> dict[str, Any]:
+def _message(shared: SharedContent, *, sandbox: bool) -> dict[str, Any]:
     sender = {"email": shared.from_address, "name": shared.from_name}
     message: dict[str, Any] = {
         "from": {key: value for key, value in sender.items() if value},

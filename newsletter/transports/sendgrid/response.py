@@ -30,7 +30,7 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 
 @dataclass(slots=True)
-class Verdict:
+class ResponseClass:
     """Who is settled, whom to try again at once in smaller calls, and whether all must stop."""
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -38,30 +38,30 @@ class Verdict:
     stop: UnavailableError | None = None
 
 
-def judge(call: Call, answer: Answer, *, sandbox: bool) -> Verdict:
+def judge(call: Call, answer: Answer, *, sandbox: bool) -> ResponseClass:
     """Say what follows from an answer."""
     status = answer.status
     if status == ACCEPTED or (status == CHECKED and sandbox):
-        return Verdict(call.outcomes(Result.ACCEPTED, status, _receipt(answer)))
+        return ResponseClass(call.outcomes(Result.ACCEPTED, status, _receipt(answer)))
     if status == BAD_REQUEST:
         return _bad_request(call, answer)
     if status == TOO_LARGE:
         return _too_large(call)
     if status in NOT_TAKEN:
-        return Verdict(call.outcomes(Result.DEFERRED, status, _said(answer)))
+        return ResponseClass(call.outcomes(Result.DEFERRED, status, _said(answer)))
     if 300 <= status < 500:
         return _refused(call, answer)
     return uncertain(call, f"HTTP {status}: {_said(answer)}"[:MAX_REPLY], status)
 
 
-def uncertain(call: Call, why: str, status: int | None = None) -> Verdict:
+def uncertain(call: Call, why: str, status: int | None = None) -> ResponseClass:
     """Nobody knows whether the call was acted upon."""
-    return Verdict(call.outcomes(Result.UNCERTAIN, status, why[:MAX_REPLY]))
+    return ResponseClass(call.outcomes(Result.UNCERTAIN, status, why[:MAX_REPLY]))
 
 
-def give_back(call: Call, why: UnavailableError) -> Verdict:
+def give_back(call: Call, why: UnavailableError) -> ResponseClass:
     """Nobody of the call was mailed, and nobody can be just now."""
-    return Verdict(call.outcomes(Result.RETURNED, None, why.message[:MAX_REPLY]), stop=why)
+    return ResponseClass(call.outcomes(Result.RETURNED, None, why.message[:MAX_REPLY]), stop=why)
 
 
 def _receipt(answer: Answer) -> str:
@@ -70,7 +70,7 @@ def _receipt(answer: Answer) -> str:
     return f"X-Message-Id: {answer.headers.get('X-Message-Id', 'none')}"[:MAX_REPLY]
 
 
-def _bad_request(call: Call, answer: Answer) -> Verdict:
+def _bad_request(call: Call, answer: Answer) -> ResponseClass:
     """Fail those that the errors name; the call as a whole was refused, so the rest goes again."""
     reasons: dict[int, str] = {}
     for error in _errors(answer):
@@ -84,17 +84,17 @@ def _bad_request(call: Call, answer: Answer) -> Verdict:
         for index, reason in reasons.items()
     ]
     rest = [one for index, one in enumerate(call.recipients) if index not in reasons]
-    return Verdict(failed, [call.only(rest)] if rest else [])
+    return ResponseClass(failed, [call.only(rest)] if rest else [])
 
 
-def _too_large(call: Call) -> Verdict:
+def _too_large(call: Call) -> ResponseClass:
     if len(call.recipients) > 1:
-        return Verdict(again=call.halves())
+        return ResponseClass(again=call.halves())
     reply = "SendGrid: the message is too large"
-    return Verdict(call.outcomes(Result.FAILED, TOO_LARGE, reply))
+    return ResponseClass(call.outcomes(Result.FAILED, TOO_LARGE, reply))
 
 
-def _refused(call: Call, answer: Answer) -> Verdict:
+def _refused(call: Call, answer: Answer) -> ResponseClass:
     """The request itself is wrong, whoever it is for: nothing more may go out like it."""
     what = f"SendGrid refuses ({answer.status}): {_ADDRESS.sub('[address]', _said(answer))}"
     if answer.status in KEY_REFUSED:

@@ -21,7 +21,13 @@ from newsletter.errors import UnavailableError
 from newsletter.settings.model import Sendgrid
 from newsletter.transports.sendgrid.client import Answer, Client, NoAnswerError, NotSentError
 from newsletter.transports.sendgrid.payload import Call, plan_calls
-from newsletter.transports.sendgrid.response import TOO_MANY, Verdict, give_back, judge, uncertain
+from newsletter.transports.sendgrid.response import (
+    TOO_MANY,
+    ResponseClass,
+    give_back,
+    judge,
+    uncertain,
+)
 
 TRIES = 4
 """How often a call is made that is told to wait, or that cannot be sent."""
@@ -111,9 +117,9 @@ class SendgridTransport:
                 work.stopped.set()
                 raise
 
-    async def _verdict(self, call: Call, work: _Batch) -> Verdict:
+    async def _verdict(self, call: Call, work: _Batch) -> ResponseClass:
         """Try a call until there is an answer that is not "later"; give up after a few tries."""
-        verdict = Verdict(call.outcomes(Result.RETURNED, None, "not sent"))
+        verdict = ResponseClass(call.outcomes(Result.RETURNED, None, "not sent"))
         for tries in range(TRIES):
             if work.stopped.is_set():
                 break
@@ -174,7 +180,7 @@ class _Batch:
         for outcome in call.outcomes(Result.RETURNED, None, "not taken"):
             self.journal.replied(outcome)
 
-    def settle(self, verdict: Verdict) -> None:
+    def settle(self, verdict: ResponseClass) -> None:
         """Take in what became of a call that was begun."""
         for call in verdict.again:
             self.note_not_taken(call)

@@ -16,8 +16,8 @@ from typing import Protocol
 from newsletter.delivery.model import Result
 from newsletter.errors import RefusedError
 from newsletter.settings.model import Smtp
-from newsletter.transports.smtp.handshake import Session
-from newsletter.transports.smtp.pending_message import Job
+from newsletter.transports.smtp.handshake import SmtpSession
+from newsletter.transports.smtp.pending_message import PendingMessage
 from newsletter.transports.smtp.protocol import Capabilities, Reply, ReplyParser, fault_in
 
 END = b".\r\n"
@@ -36,15 +36,15 @@ log = logging.getLogger(__name__)
 class Feed(Protocol):
     """Where a connection gets its work, and gives back what it could not do."""
 
-    def take(self, server: Capabilities) -> Job | None:
+    def take(self, server: Capabilities) -> PendingMessage | None:
         """Give the next message, composed, or None."""
         ...
 
-    def rest(self, sender: Sender) -> None:
+    def rest(self, sender: SmtpConnection) -> None:
         """Note that this connection waits for work."""
         ...
 
-    def lost(self, job: Job, reply: Reply | None, why: str, *, first: bool) -> None:
+    def lost(self, job: PendingMessage, reply: Reply | None, why: str, *, first: bool) -> None:
         """Take back a message of which no body was sent; ``first`` on its connection or not."""
         ...
 
@@ -57,13 +57,13 @@ class Feed(Protocol):
         ...
 
 
-class Sender(asyncio.Protocol):
+class SmtpConnection(asyncio.Protocol):
     """Sends what its feed gives, until told to finish, its share is done, or the line is lost.
 
     ``ended`` is done once the connection is closed; ``failure`` then says what went wrong.
     """
 
-    def __init__(self, session: Session, feed: Feed, settings: Smtp) -> None:
+    def __init__(self, session: SmtpSession, feed: Feed, settings: Smtp) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.failure = ""
@@ -75,9 +75,11 @@ class Sender(asyncio.Protocol):
         self._final_timeout = settings.final_timeout
         self._left = settings.messages_per_connection
         self._parser = ReplyParser()
-        self._expected: deque[tuple[Callable[[Job, Reply], None], Job]] = deque()
-        self._ready: Job | None = None
-        self._body: Job | None = None
+        self._expected: deque[tuple[Callable[[PendingMessage, Reply], None], PendingMessage]] = (
+            deque()
+        )
+        self._ready: PendingMessage | None = None
+        self._body: PendingMessage | None = None
         self._tail = b""
         self._more_replies = False
         self._checked = False
@@ -126,12 +128,12 @@ class Sender(asyncio.Protocol):
         if self._deadline > self._loop.time() + self._timeout:
             self._await(self._timeout)
 
-    def _next(self) -> Job | None:
+    def _next(self) -> PendingMessage | None:
         job = self._feed.take(self._server) if self._left > 0 else None
         self._left -= bool(job)
         return job
 
-    def _announce(self, job: Job) -> bytes:
+    def _announce(self, job: PendingMessage) -> bytes:
         self._ready = job
         self._expected.append((self._on_mail, job))
         if not self._server.pipelining:
@@ -140,26 +142,28 @@ class Sender(asyncio.Protocol):
         self._expected.append((self._on_data, job))
         return b"".join(job.envelope)
 
-    def _on_mail(self, job: Job, reply: Reply) -> None:
+    def _on_mail(self, job: PendingMessage, reply: Reply) -> None:
         if not reply.good:
             job.refusal = reply
         if not self._server.pipelining:
             self._step(job, self._on_rcpt, job.envelope.rcpt)
 
-    def _on_rcpt(self, job: Job, reply: Reply) -> None:
+    def _on_rcpt(self, job: PendingMessage, reply: Reply) -> None:
         if not reply.good:
             job.refusal = job.refusal or reply
         if not self._server.pipelining:
             self._step(job, self._on_data, job.envelope.data)
 
-    def _step(self, job: Job, handler: Callable[[Job, Reply], None], command: bytes) -> None:
+    def _step(
+        self, job: PendingMessage, handler: Callable[[PendingMessage, Reply], None], command: bytes
+    ) -> None:
         if job.refusal:
             self._refused(job, job.refusal)
         else:
             self._expected.append((handler, job))
             self._write(command)
 
-    def _on_data(self, job: Job, reply: Reply) -> None:
+    def _on_data(self, job: PendingMessage, reply: Reply) -> None:
         if reply.code == 354 and self._more_replies:
             self.lose("the server answers before it is asked")
         elif reply.code == 354 and job.refusal:
@@ -172,13 +176,13 @@ class Sender(asyncio.Protocol):
         else:
             self.lose(f"DATA was answered with {reply.code}")
 
-    def _on_empty(self, job: Job, reply: Reply) -> None:
+    def _on_empty(self, job: PendingMessage, reply: Reply) -> None:
         refusal = job.refusal or reply
         if reply.good:
             log.error("message without recipients taken", extra={"code": refusal.code})
         self._refused(job, refusal)
 
-    def _refused(self, job: Job, reply: Reply) -> None:
+    def _refused(self, job: PendingMessage, reply: Reply) -> None:
         """Settle a message of which no body was sent, and clear the server's table for the next."""
         self._ready = None
         self._record(job, reply)
@@ -186,13 +190,13 @@ class Sender(asyncio.Protocol):
         following = self._next() if self._server.pipelining else None
         self._write(b"RSET\r\n" + (self._announce(following) if following else b""))
 
-    def _on_reset(self, job: Job, reply: Reply) -> None:
+    def _on_reset(self, job: PendingMessage, reply: Reply) -> None:
         if not reply.good:
             self.lose(f"RSET was answered with {reply.code}")
         elif not self._ready:
             self.work()
 
-    def _send(self, job: Job) -> None:
+    def _send(self, job: PendingMessage) -> None:
         """Write a body, and with it the announcement of the next message."""
         if not self._may_begin(job):
             return
@@ -215,7 +219,7 @@ class Sender(asyncio.Protocol):
         if not self._paused:
             self.resume_writing()
 
-    def _may_begin(self, job: Job) -> bool:
+    def _may_begin(self, job: PendingMessage) -> bool:
         if self._transport.is_closing():
             self.lose("the connection was closed")
             return False
@@ -230,12 +234,12 @@ class Sender(asyncio.Protocol):
             self._stop(job, RefusedError(f"a composed message is unfit to be sent: {fault}"))
         return not fault
 
-    def _stop(self, job: Job, error: Exception) -> None:
+    def _stop(self, job: PendingMessage, error: Exception) -> None:
         job.settle(Result.RETURNED, note=str(error))
         self._feed.halt(error)
         self.lose(str(error))
 
-    def _on_dot(self, job: Job, reply: Reply) -> None:
+    def _on_dot(self, job: PendingMessage, reply: Reply) -> None:
         if self._tail:
             self._early(job, reply)
             return
@@ -246,7 +250,7 @@ class Sender(asyncio.Protocol):
         elif not self._ready:
             self.work()
 
-    def _early(self, job: Job, reply: Reply) -> None:
+    def _early(self, job: PendingMessage, reply: Reply) -> None:
         """A verdict on a message that has not ended; only a refusal can be believed."""
         if reply.code >= 400:
             self._body = None
@@ -255,7 +259,7 @@ class Sender(asyncio.Protocol):
             self._tail = b""
         self.lose(f"the end of a message was answered with {reply.code} too early")
 
-    def _record(self, job: Job, reply: Reply) -> None:
+    def _record(self, job: PendingMessage, reply: Reply) -> None:
         result = Result.ACCEPTED if reply.good else Result.DEFERRED
         if reply.code >= 500:
             result = Result.FAILED

@@ -31,7 +31,7 @@ class NoSessionError(Exception):
         self.lasting = lasting
 
 
-class Session(NamedTuple):
+class SmtpSession(NamedTuple):
     """An open, greeted and logged-in connection, nothing under way on it."""
 
     transport: asyncio.Transport
@@ -64,7 +64,7 @@ def tls_context(settings: Smtp) -> ssl.SSLContext | None:
     return context
 
 
-async def open_session(settings: Smtp, tls: ssl.SSLContext | None) -> Session:
+async def open_session(settings: Smtp, tls: ssl.SSLContext | None) -> SmtpSession:
     """Connect, and go through RFC 5321 section 3.1, RFC 3207 and RFC 4954.
 
     Raises:
@@ -97,7 +97,7 @@ class _Opening:
         self._settings = settings
         self._dialogue = dialogue
 
-    async def run(self, tls: ssl.SSLContext | None) -> Session:
+    async def run(self, tls: ssl.SSLContext | None) -> SmtpSession:
         if tls and self._settings.security == "tls":
             await self._encrypt(tls)
         self._require(await self._ask(b""), "the greeting")
@@ -114,7 +114,7 @@ class _Opening:
             server = await self._greet()
         if self._settings.username:
             await self._log_in(server)
-        return Session(self.transport, server)
+        return SmtpSession(self.transport, server)
 
     async def _greet(self) -> Capabilities:
         sockname = self.transport.get_extra_info("sockname")

@@ -17,7 +17,7 @@ MAX_MESSAGE = 32 * 1024 * 1024
 CAPABILITIES = ("PIPELINING", f"SIZE {MAX_MESSAGE}", "8BITMIME", "SMTPUTF8")
 
 
-class Mailbox:
+class LocalMailbox:
     """A minimal RFC 5321 server on 127.0.0.1.
 
     Messages are numbered files, `000001.eml`, each headed by `Return-Path` and `Delivered-To`
@@ -72,17 +72,17 @@ class Mailbox:
             self._visits.add(task)
             task.add_done_callback(self._visits.discard)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await _Visit(self, reader, writer).run()
+            await _SmtpVisit(self, reader, writer).run()
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
 
 
-class _Visit:
+class _SmtpVisit:
     """One connection: a command, an answer, until QUIT."""
 
     def __init__(
-        self, mailbox: Mailbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, mailbox: LocalMailbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._mailbox = mailbox
         self._reader = reader

@@ -12,12 +12,12 @@ MAX_REPLY = 500
 """Characters of a reply that are kept (see `Outcome`)."""
 
 
-class Job:
+class PendingMessage:
     """One delivery on its way."""
 
     __slots__ = ("batch", "data", "delivery", "envelope", "losses", "refusal")
 
-    def __init__(self, delivery: Delivery, batch: Batch) -> None:
+    def __init__(self, delivery: Delivery, batch: PendingBatch) -> None:
         self.delivery = delivery
         self.batch = batch
         self.losses = 0
@@ -39,7 +39,7 @@ class Job:
         return outcome
 
 
-class Batch:
+class PendingBatch:
     """Gathers exactly one outcome per delivery."""
 
     def __init__(self, deliveries: Sequence[Delivery], compose: Compose, journal: Journal) -> None:

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result, WithheldError
 from newsletter.errors import InputError, NewsletterError, UnavailableError
 from newsletter.settings.model import Smtp
-from newsletter.transports.smtp.connection import Sender
+from newsletter.transports.smtp.connection import SmtpConnection
 from newsletter.transports.smtp.handshake import NoSessionError, open_session, tls_context
-from newsletter.transports.smtp.pending_message import Batch, Job
+from newsletter.transports.smtp.pending_message import PendingBatch, PendingMessage
 from newsletter.transports.smtp.protocol import CannotCarryError, Capabilities, Reply, envelope
 
 ATTEMPTS = 5
@@ -56,11 +56,11 @@ class SmtpTransport:
         self._settings = settings
         self._tls = tls_context(settings)
         self._backoff = backoff
-        self._queue: deque[Job] = deque()
+        self._queue: deque[PendingMessage] = deque()
         self._opening: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._live: set[Sender] = set()
-        self._resting: set[Sender] = set()
+        self._live: set[SmtpConnection] = set()
+        self._resting: set[SmtpConnection] = set()
         self._failures = 0
         self._calm_until = 0.0
         self._halted: Exception | None = None
@@ -82,8 +82,8 @@ class SmtpTransport:
             raise self._halted
         if not batch:
             return []
-        work = Batch(batch, compose, journal)
-        self._queue.extend([Job(delivery, work) for delivery in batch])
+        work = PendingBatch(batch, compose, journal)
+        self._queue.extend([PendingMessage(delivery, work) for delivery in batch])
         self._spread()
         try:
             return await work.outcomes()
@@ -110,7 +110,7 @@ class SmtpTransport:
             sender.finish()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def take(self, server: Capabilities) -> Job | None:
+    def take(self, server: Capabilities) -> PendingMessage | None:
         """Give the next message, composed; refuse what this server cannot carry."""
         while self._queue:
             job = self._queue.popleft()
@@ -131,7 +131,7 @@ class SmtpTransport:
                 return job
         return None
 
-    def rest(self, sender: Sender) -> None:
+    def rest(self, sender: SmtpConnection) -> None:
         """Note that this connection waits for work."""
         self._resting.add(sender)
 
@@ -139,7 +139,7 @@ class SmtpTransport:
         """Note that the server does its work."""
         self._failures = 0
 
-    def lost(self, job: Job, reply: Reply | None, why: str, *, first: bool) -> None:
+    def lost(self, job: PendingMessage, reply: Reply | None, why: str, *, first: bool) -> None:
         """Send again what was announced in vain.
 
         Two losses as a connection's first message put a message off. A loss behind others weighs
@@ -203,7 +203,7 @@ class SmtpTransport:
         session = await open_session(self._settings, self._tls)
         self._opening -= {asyncio.current_task()}
         self._log("connection opened")
-        sender = Sender(session, self, self._settings)
+        sender = SmtpConnection(session, self, self._settings)
         self._live.add(sender)
         try:
             sender.start()

@@ -18,7 +18,7 @@ LARGEST = 250
 MOST_WAITING = 10_000
 
 
-class Together(Generic[Item, Result]):
+class GroupCommit(Generic[Item, Result]):
     """Does things in groups, each caller getting its own result.
 
     A group begins as soon as nothing is under way, so whoever comes alone waits for nobody.

@@ -124,7 +124,7 @@ class AccessLog:
                 self._observe(route, status, took)
 
 
-class TooMuch:
+class PayloadTooLarge:
     """Answers a body past the limit with a page, where Starlette's limit has one bare line.
 
     Args:

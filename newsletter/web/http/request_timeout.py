@@ -11,7 +11,7 @@ REQUEST_S = 20.0
 """A request must be there as a whole so long after its beginning, headers and body."""
 
 
-class Patience(H11Protocol):
+class RequestTimeout(H11Protocol):
     """Cuts off who sends a request byte by byte, or none at all (slowloris).
 
     To the application it looks as if the client had hung up.

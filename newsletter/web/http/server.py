@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from newsletter.errors import UnavailableError
-from newsletter.web.http.request_timeout import Patience
+from newsletter.web.http.request_timeout import RequestTimeout
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT_S = 5
@@ -88,7 +88,7 @@ def background(app: ASGIApp, port: int = 0) -> Iterator[str]:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=Patience,
+        http=RequestTimeout,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -27,18 +27,18 @@ from newsletter.web.http.middleware import (
     MAX_BODY_BYTES,
     PAGE_POLICY,
     AccessLog,
+    PayloadTooLarge,
     SecurityHeaders,
-    TooMuch,
 )
 from newsletter.web.metrics import Metrics
-from newsletter.web.public.archive import Archive
-from newsletter.web.public.confirm import Confirming
-from newsletter.web.public.context import Site
+from newsletter.web.public.archive import ArchivePages
+from newsletter.web.public.confirm import ConfirmPages
+from newsletter.web.public.context import PublicContext
 from newsletter.web.public.media import media_route
 from newsletter.web.public.pages import Pages
-from newsletter.web.public.preferences import Preferences
-from newsletter.web.public.signup import Joining
-from newsletter.web.public.unsubscribe import Leaving
+from newsletter.web.public.preferences import PreferencesPages
+from newsletter.web.public.signup import SignupPages
+from newsletter.web.public.unsubscribe import UnsubscribePages
 from newsletter.web.webhook import Webhook
 
 log = logging.getLogger("newsletter.web")
@@ -58,11 +58,11 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     pages = Pages(settings, base=base)
     signer = TokenSigner(keys)
     letters = Letters(settings, pages.languages)
-    site = Site(settings, store, keys, signer, pages, letters)
+    site = PublicContext(settings, store, keys, signer, pages, letters)
     metrics = Metrics(store)
-    leaving = Leaving(store, signer, pages, metrics)
-    confirming = Confirming(site)
-    preferences = Preferences(site)
+    leaving = UnsubscribePages(store, signer, pages, metrics)
+    confirming = ConfirmPages(site)
+    preferences = PreferencesPages(site)
     media = media_folder(settings)
     home = _home(settings, pages)
     routes: list[BaseRoute] = [
@@ -89,7 +89,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         middleware=[
             Middleware(AccessLog, observe=metrics.request),
             Middleware(SecurityHeaders, policy=PAGE_POLICY),
-            Middleware(TooMuch, explain=pages.explain),
+            Middleware(PayloadTooLarge, explain=pages.explain),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
         ],
         exception_handlers={
@@ -116,8 +116,8 @@ def _home(settings: Settings, pages: Pages) -> Handler:
     return home
 
 
-def _joining(site: Site) -> list[BaseRoute]:
-    joining = Joining(site)
+def _joining(site: PublicContext) -> list[BaseRoute]:
+    joining = SignupPages(site)
     return [
         Route("/join", joining.form, methods=["GET"]),
         Route("/join", joining.join, methods=["POST"]),
@@ -127,8 +127,8 @@ def _joining(site: Site) -> list[BaseRoute]:
     ]
 
 
-def _archive(site: Site) -> list[BaseRoute]:
-    archive = Archive(site)
+def _archive(site: PublicContext) -> list[BaseRoute]:
+    archive = ArchivePages(site)
     return [
         Route("/archive", archive.index),
         Route("/archive/feed.xml", archive.feed),

@@ -19,7 +19,7 @@ from newsletter.delivery.ledger.tables import campaign, campaign_event
 from newsletter.i18n.catalog import long_date
 from newsletter.render.codec import deserialize
 from newsletter.render.slots import preview_part
-from newsletter.web.public.context import Site
+from newsletter.web.public.context import PublicContext
 
 IN_FEED = 20
 PUBLISHED = ("sending", "paused", "failed", "finished")
@@ -28,7 +28,7 @@ _HEADERS = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language"}
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastIssue:
     """One issue as it was sent last; times are RFC 3339."""
 
     slug: str
@@ -46,10 +46,10 @@ class Past:
         return long_date(date.fromisoformat(self.date), language)
 
 
-class Archive:
+class ArchivePages:
     """``/archive``: the list, the articles, the feed."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: PublicContext) -> None:
         self._site = site
 
     async def index(self, request: Request) -> Response:
@@ -86,10 +86,10 @@ class Archive:
         xml = self._site.pages.render("feed.xml", lang, issues=issues, updated=updated)
         return Response(xml, media_type="application/atom+xml", headers=_HEADERS)
 
-    def _all(self) -> list[Past]:
+    def _all(self) -> list[PastIssue]:
         return sorted(self._sent(), key=lambda issue: (issue.date, issue.published), reverse=True)
 
-    def _sent(self, slug: str = "") -> Sequence[Past]:
+    def _sent(self, slug: str = "") -> Sequence[PastIssue]:
         """Every issue, or that of one slug, as the latest campaign has it."""
         began = _began()
         at = func.coalesce(began.c.at, campaign.c.created_at)
@@ -124,9 +124,9 @@ def _began() -> Subquery:
 
 
 @lru_cache(maxsize=256)
-def _past(payload: bytes, published: float, updated: float) -> Past:
+def _past(payload: bytes, published: float, updated: float) -> PastIssue:
     compiled = deserialize(payload)
-    return Past(
+    return PastIssue(
         slug=compiled.slug,
         lang=compiled.lang,
         date=compiled.date,

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.audience.address import address_hash, address_key, check_address
-from newsletter.audience.consent.action_links import find_link, spend
+from newsletter.audience.consent.action_links import find_link, redeem
 from newsletter.audience.consent.double_opt_in import confirm_join, is_joined
 from newsletter.audience.consent.preferences import active_lists, change_address, gets_mail, reader
-from newsletter.audience.model import LinkAction, MailedLink, SuppressionReason, Token, TokenPurpose
+from newsletter.audience.model import ActionLink, LinkAction, SuppressionReason, Token, TokenPurpose
 from newsletter.audience.subscribers import Consent, find
 from newsletter.audience.suppression import reasons
 from newsletter.campaign.subscriber_history import show
@@ -25,7 +25,7 @@ from newsletter.database.erasure import erase
 from newsletter.errors import InputError
 from newsletter.transactional.texts import not_an_address, page_words
 from newsletter.web.http.middleware import from_own_page
-from newsletter.web.public.context import Site
+from newsletter.web.public.context import PublicContext
 
 SOURCE = "mailed-link"
 
@@ -35,7 +35,7 @@ class _Visit:
     """One request to a link that is still good."""
 
     request: Request
-    link: MailedLink
+    link: ActionLink
     lang: str
 
 
@@ -55,16 +55,16 @@ class _Joined:
 class _Found:
     """Where a request stands that was not forgotten yet; ``blocked``: no mail may go."""
 
-    link: MailedLink
+    link: ActionLink
     used: bool
     joined: bool
     blocked: bool
 
 
-class Confirming:
+class ConfirmPages:
     """``/confirm/{token}``."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: PublicContext) -> None:
         self._site = site
 
     async def ask(self, request: Request) -> Response:
@@ -146,7 +146,7 @@ class Confirming:
             )
         return answer
 
-    def _confirm(self, link: MailedLink) -> _Joined | None:
+    def _confirm(self, link: ActionLink) -> _Joined | None:
         """Put them on the lists; None when the link was used meanwhile."""
         before = self._gets(link)
         confirmed = confirm_join(self._site.store, link.id, self._site.keys)
@@ -156,7 +156,7 @@ class Confirming:
             mailed = gets_mail(connection, confirmed[1])
         return _Joined(confirmed[1], mailed, new=mailed and not before)
 
-    def _gets(self, link: MailedLink) -> bool:
+    def _gets(self, link: ActionLink) -> bool:
         """Whether they get all already that they ask for."""
         with self._site.store.read() as connection:
             person = find(connection, link.email)
@@ -191,7 +191,7 @@ class Confirming:
             with self._site.store.write() as connection:
                 at = self._site.store.now(connection)
                 person = reader(connection, visit.link.subscriber_uid)
-                if spend(connection, visit.link.id, at) is None or person is None:
+                if redeem(connection, visit.link.id, at) is None or person is None:
                     return None
                 # The wish to get nothing would stay behind with the former address.
                 if SuppressionReason.UNSUBSCRIBED in reasons(connection, person.address_hash):
@@ -223,10 +223,10 @@ class Confirming:
         )
         return self._done(visit)
 
-    async def _spend(self, visit: _Visit) -> MailedLink | None:
-        def use() -> MailedLink | None:
+    async def _spend(self, visit: _Visit) -> ActionLink | None:
+        def use() -> ActionLink | None:
             with self._site.store.write() as connection:
-                return spend(connection, visit.link.id, self._site.store.now(connection))
+                return redeem(connection, visit.link.id, self._site.store.now(connection))
 
         return await run_in_threadpool(use)
 
@@ -262,7 +262,7 @@ class Confirming:
         return self._expired(visit.lang, visit.link, used=True)
 
     def _expired(
-        self, lang: str, link: MailedLink | None = None, *, used: bool = False
+        self, lang: str, link: ActionLink | None = None, *, used: bool = False
     ) -> Response:
         """Without ``link``, which is forgotten then, nobody knows what it was for."""
         action = str(link.action) if link else ""

@@ -16,7 +16,7 @@ from newsletter.audience.consent.action_links import find_link, make_link
 from newsletter.audience.consent.double_opt_in import may_be_asked
 from newsletter.audience.consent.preferences import gets_mail
 from newsletter.audience.keys import Keys
-from newsletter.audience.model import LinkAction, MailedLink, Ticket, Token, TokenPurpose
+from newsletter.audience.model import ActionLink, LinkAction, LinkToken, Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.errors import InputError, NewsletterError, UnavailableError
 from newsletter.settings.model import Settings
@@ -38,7 +38,7 @@ LINK_LIFETIME_S = 48 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PublicContext:
     """An open database, the keys, and what answers are made of."""
 
     settings: Settings
@@ -75,7 +75,7 @@ class Site:
         about the address. An address that must not be written to, or was just now, gets nothing.
         """
 
-        def make() -> MailedLink | None:
+        def make() -> ActionLink | None:
             with self.store.write() as connection:
                 now = self.store.now(connection)
                 if not self._may_write(connection, email, now):
@@ -94,14 +94,14 @@ class Site:
             await self.send(link, lang, lost=partial(self._forgive, email))
 
     async def send(
-        self, link: MailedLink, lang: str, *, lost: Callable[[], None] = lambda: None
+        self, link: ActionLink, lang: str, *, lost: Callable[[], None] = lambda: None
     ) -> None:
         """Mail a link to where it is for; tried again later while it is not taken for now.
 
         Args:
             lost: Called when it was not sent and will not be tried again.
         """
-        token = self.signer.sign_ticket(Ticket(link.id, int(link.expires_at)))
+        token = self.signer.sign_ticket(LinkToken(link.id, int(link.expires_at)))
         url = f"{self.settings.publication.public_url}/confirm/{token}"
 
         async def attempt() -> None:
@@ -125,7 +125,7 @@ class Site:
 
         await self.retries.send(attempt, lambda: None)
 
-    def _is_good(self, link: MailedLink) -> bool:
+    def _is_good(self, link: ActionLink) -> bool:
         with self.store.read() as connection:
             return find_link(connection, link.id) is not None
 

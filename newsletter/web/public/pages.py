@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from newsletter.i18n.catalog import Languages
+from newsletter.i18n.catalog import Catalogs
 from newsletter.render.theme import theme_css
 from newsletter.settings.model import Settings, Theme
 
@@ -47,7 +47,7 @@ class Pages:
             joinable=bool(settings.join.topics),
             asset=self._asset,
         )
-        self.languages = Languages(settings.templates / "locale", settings.publication.language)
+        self.languages = Catalogs(settings.templates / "locale", settings.publication.language)
 
     def respond(
         self, name: str, status: int = 200, *, lang: str = "en", **values: Any

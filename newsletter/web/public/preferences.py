@@ -25,14 +25,14 @@ from newsletter.audience.consent.preferences import (
     pause,
     reader,
 )
-from newsletter.audience.model import LinkAction, MailedLink, SuppressionReason, TokenPurpose
+from newsletter.audience.model import ActionLink, LinkAction, SuppressionReason, TokenPurpose
 from newsletter.audience.subscribers import Consent
 from newsletter.audience.suppression import reasons
 from newsletter.i18n.catalog import long_date
 from newsletter.settings.model import Topic
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.http.rate_limits import LINK_BY_READER, take
-from newsletter.web.public.context import LINK_LIFETIME_S, Site
+from newsletter.web.public.context import LINK_LIFETIME_S, PublicContext
 
 PAUSE_S = 30 * 86_400.0
 SOURCE = "preferences"
@@ -44,7 +44,7 @@ _BY_MAIL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SubscriberView:
     """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause.
 
     ``active`` has the lists they get mail of, with their titles. ``left`` can be taken back by
@@ -58,10 +58,10 @@ class Standing:
     paused_until: float
 
 
-class Preferences:
+class PreferencesPages:
     """``/p/{token}``, with the token that unsubscribes."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: PublicContext) -> None:
         self._site = site
 
     async def show(self, request: Request) -> Response:
@@ -115,7 +115,7 @@ class Preferences:
             return True
 
     async def _mail(self, request: Request, uid: int, action: LinkAction) -> Response:
-        def make() -> tuple[MailedLink, str] | float | None:
+        def make() -> tuple[ActionLink, str] | float | None:
             store = self._site.store
             with store.write() as connection:
                 person = reader(connection, uid)
@@ -145,7 +145,7 @@ class Preferences:
         person: Row[tuple[object, ...]],
         action: LinkAction,
         now: float,
-    ) -> MailedLink:
+    ) -> ActionLink:
         return make_link(
             connection,
             action,
@@ -156,14 +156,14 @@ class Preferences:
             details={"language": person.language},
         )
 
-    def _standing(self, uid: int) -> Standing | None:
+    def _standing(self, uid: int) -> SubscriberView | None:
         with self._site.store.read() as connection:
             person = reader(connection, uid)
             if person is None:
                 return None
             now = self._site.store.now(connection)
             found = reasons(connection, person.address_hash)
-            return Standing(
+            return SubscriberView(
                 language=person.language,
                 active=active_titles(connection, person),
                 left=SuppressionReason.UNSUBSCRIBED in found,
@@ -171,7 +171,7 @@ class Preferences:
                 paused_until=person.paused_until if person.paused_until > now else 0.0,
             )
 
-    def _page(self, request: Request, standing: Standing) -> Response:
+    def _page(self, request: Request, standing: SubscriberView) -> Response:
         pages = self._site.pages
         lang = pages.language(request, standing.language)
         until = standing.paused_until
@@ -191,7 +191,7 @@ class Preferences:
             leave=f"{self._site.base}/u/{text}",
         )
 
-    def _others(self, standing: Standing) -> list[Topic]:
+    def _others(self, standing: SubscriberView) -> list[Topic]:
         """Lists that can be left here and not joined."""
         joinable = {topic.list for topic in self._site.settings.join.topics}
         return [

@@ -22,30 +22,30 @@ from newsletter.i18n.catalog import Translate
 from newsletter.transactional.texts import not_an_address
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.http.rate_limits import FORM_BY_NETWORK, network_of, take
-from newsletter.web.public.context import Site
+from newsletter.web.public.context import PublicContext
 
 MOST_FIELDS = 100
 LONGEST_ADDRESS = 320
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SignupRequest:
     """What a visitor typed: an address, judged or not, and the lists."""
 
     email: str
     lists: tuple[str, ...]
 
 
-class Joining:
+class SignupPages:
     """``/join`` for people, ``/api/join`` for other web sites."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: PublicContext) -> None:
         self._site = site
         self._topics = site.settings.join.topics
 
     async def form(self, request: Request) -> Response:
         """The empty form."""
-        return self._form(request, Wish("", ()), {}, 200)
+        return self._form(request, SignupRequest("", ()), {}, 200)
 
     async def join(self, request: Request) -> Response:
         """Take the form; after it, a page that says the same to everybody."""
@@ -104,13 +104,15 @@ class Joining:
         background = self._invitation(wish, lang, "api")
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
 
-    def _wish(self, email: str, lists: Sequence[str]) -> Wish:
+    def _wish(self, email: str, lists: Sequence[str]) -> SignupRequest:
         offered = [topic.list for topic in self._topics]
         if len(offered) == 1:
             lists = offered
-        return Wish(email.strip()[:LONGEST_ADDRESS], tuple(n for n in offered if n in lists))
+        return SignupRequest(
+            email.strip()[:LONGEST_ADDRESS], tuple(n for n in offered if n in lists)
+        )
 
-    def _errors(self, wish: Wish, translate: Translate) -> dict[str, str]:
+    def _errors(self, wish: SignupRequest, translate: Translate) -> dict[str, str]:
         _ = translate
         errors = {}
         if not wish.email:
@@ -124,7 +126,9 @@ class Joining:
             errors["topics"] = _("Please choose at least one.")
         return errors
 
-    def _form(self, request: Request, wish: Wish, errors: dict[str, str], status: int) -> Response:
+    def _form(
+        self, request: Request, wish: SignupRequest, errors: dict[str, str], status: int
+    ) -> Response:
         lang = self._site.pages.language(request)
         return self._site.pages.respond(
             "join.html",
@@ -144,7 +148,7 @@ class Joining:
             name=self._site.settings.publication.name,
         )
 
-    def _invitation(self, wish: Wish, lang: str, source: str) -> BackgroundTask:
+    def _invitation(self, wish: SignupRequest, lang: str, source: str) -> BackgroundTask:
         wording = self._wording(lang)
         details = {
             "lists": list(wish.lists),

@@ -21,7 +21,7 @@ from newsletter.audience.consent.unsubscribe import (
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.store.engine import Store
-from newsletter.web.http.group_commit import Together
+from newsletter.web.http.group_commit import GroupCommit
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.metrics import Metrics
 from newsletter.web.public.pages import Pages
@@ -29,7 +29,7 @@ from newsletter.web.public.pages import Pages
 MACHINE = "one-click"
 
 
-class Leaving:
+class UnsubscribePages:
     """Unsubscribing and its undoing.
 
     A token that does not verify gets one neutral page with status 404, for a GET and a POST alike:
@@ -42,7 +42,7 @@ class Leaving:
         self._store = store
         self._signer = signer
         self._pages = pages
-        self._clicks = Together(partial(unsubscribe_all, store))
+        self._clicks = GroupCommit(partial(unsubscribe_all, store))
 
     async def ask(self, request: Request) -> Response:
         """The page with the one button. Changes nothing: scanners follow links."""

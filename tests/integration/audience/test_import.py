@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing import importer as importer_module
 from newsletter.audience.importing.importer import csv_columns
-from newsletter.audience.importing.write_batch import apply_batch
+from newsletter.audience.importing.write_batch import write_batch
 from newsletter.audience.keys import Keys
 from newsletter.audience.lists import columns, count, list_counts
 from newsletter.audience.model import SubscriptionState, SuppressionReason
@@ -365,7 +365,7 @@ def test_a_killed_import_is_completed_by_running_it_again(
         seen.append(values)
         if len(seen) > 2:
             raise KeyboardInterrupt
-        return apply_batch(*args, **values)  # type: ignore[arg-type]
+        return write_batch(*args, **values)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(importer_module, "apply_batch", dies)

@@ -25,7 +25,7 @@ from newsletter.audience.model import (
     TokenPurpose,
     UnsubscribeResult,
 )
-from newsletter.audience.similar_addresses import near_addresses
+from newsletter.audience.similar_addresses import similar_addresses
 from newsletter.audience.subscribers import Consent, add, find, subscribe
 from newsletter.audience.suppression import lift, reasons, suppress, suppress_address
 from newsletter.audience.tables import consent_event, subscriber, suppression
@@ -209,8 +209,8 @@ def test_a_typing_error_finds_the_address_that_was_meant(desk: Desk, anna: Token
         for other in ("hannah@clinic.example", "ben@reader.example"):
             add(connection, other, desk.keys, at=1.0)
     for typed in ("ana@clinic.example", "anna@clinic.exampel", "anna@cliniic.example"):
-        assert near_addresses(desk.store, typed) == [ANNA]
-    assert near_addresses(desk.store, "zoe@elsewhere.example") == []
+        assert similar_addresses(desk.store, typed) == [ANNA]
+    assert similar_addresses(desk.store, "zoe@elsewhere.example") == []
 
 
 def test_what_was_suppressed_by_hand_is_lifted_and_on_record(desk: Desk, anna: Token) -> None:

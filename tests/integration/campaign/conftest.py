@@ -11,9 +11,9 @@ import pytest
 from newsletter.audience.importing.importer import import_csv
 from newsletter.audience.keys import Keys
 from newsletter.campaign import approval, launch, run
-from newsletter.campaign.build import Prepared, prepare
-from newsletter.campaign.context import Desk
-from newsletter.campaign.snapshot import Audience
+from newsletter.campaign.build import BuiltIssue, build
+from newsletter.campaign.context import AppContext
+from newsletter.campaign.snapshot import AudienceSelection
 from newsletter.campaign.status import Status
 from newsletter.delivery.model import Delivery, Outcome
 from newsletter.errors import UnavailableError
@@ -22,7 +22,7 @@ from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport, accept
 
 ROOT = Path(__file__).parents[3]
-READERS = Audience("readers")
+READERS = AudienceSelection("readers")
 
 
 class Office:
@@ -33,7 +33,7 @@ class Office:
         settings = settings.model_copy(update={"transport": "memory"})
         keys = Keys(signing=b"signing key of the tests, 32 byte", suppression=b"suppression " * 3)
         self.folder = folder
-        self.desk = Desk(settings, store, keys, "ann")
+        self.desk = AppContext(settings, store, keys, "ann")
         self.transport = MemoryTransport()
 
     @property
@@ -54,19 +54,21 @@ class Office:
         text = self.issue.read_text(encoding="utf-8")
         self.issue.write_text(text.replace("lasting relief", "relief that lasts"), encoding="utf-8")
 
-    def approved(self) -> Prepared:
-        prepared = prepare(self.issue, self.desk.settings)
+    def approved(self) -> BuiltIssue:
+        prepared = build(self.issue, self.desk.settings)
         approval.approve(self.desk, prepared)
         return prepared
 
-    def open(self, audience: Audience = READERS, again: str = "") -> launch.Opened:
+    def open(
+        self, audience: AudienceSelection = READERS, again: str = ""
+    ) -> launch.PendingCampaign:
         compiled = self.approved().compiled
         return launch.open_campaign(self.desk, compiled, audience, again_reason=again, live=True)
 
-    def run(self, opened: launch.Opened) -> Status:
+    def run(self, opened: launch.PendingCampaign) -> Status:
         return run.run(self.desk, opened, self.transport, proof=False)
 
-    def interrupted(self, opened: launch.Opened, after: int) -> None:
+    def interrupted(self, opened: launch.PendingCampaign, after: int) -> None:
         """Send to some; then the relay goes away, and the others stay queued."""
 
         def script(delivery: Delivery, tries: int) -> Outcome:

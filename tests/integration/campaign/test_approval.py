@@ -7,13 +7,13 @@ import dataclasses
 import pytest
 
 from newsletter.campaign import approval
-from newsletter.campaign.build import prepare
+from newsletter.campaign.build import build
 from newsletter.errors import RefusedError
 from tests.integration.campaign.conftest import Office
 
 
 def test_one_person_is_not_two_by_another_spelling(office: Office) -> None:
-    prepared = prepare(office.issue, office.desk.settings)
+    prepared = build(office.issue, office.desk.settings)
     counts = [
         approval.approve(dataclasses.replace(office.desk, by=name), prepared, audience="readers")
         for name in ("Ann", "ann ", "ANN", "Bob")
@@ -22,7 +22,7 @@ def test_one_person_is_not_two_by_another_spelling(office: Office) -> None:
 
 
 def test_a_refusal_names_the_list_that_was_approved(office: Office) -> None:
-    prepared = prepare(office.issue, office.desk.settings)
+    prepared = build(office.issue, office.desk.settings)
     approval.approve(office.desk, prepared, audience="others")
     with (
         office.desk.store.read() as connection,

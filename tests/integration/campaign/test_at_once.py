@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.campaign import launch
-from newsletter.campaign.snapshot import Audience
+from newsletter.campaign.snapshot import AudienceSelection
 from newsletter.campaign.status import status
 from newsletter.delivery.ledger import leases, states
 from newsletter.delivery.ledger.journal import FileJournal
@@ -14,7 +14,7 @@ from newsletter.delivery.model import Outcome, Result
 from newsletter.errors import RefusedError
 from tests.integration.campaign.conftest import Office
 
-OTHERS = Audience("others")
+OTHERS = AudienceSelection("others")
 
 
 def test_of_two_who_were_asked_only_one_sends(office: Office) -> None:
@@ -116,14 +116,14 @@ def test_after_a_cancel_only_who_has_it_not_yet_gets_it(office: Office) -> None:
     assert (before.accepted, before.queued, before.skipped) == (2, 0, {"cancelled": 3})
 
 
-def move(office: Office, opened: launch.Opened, to: str) -> None:
+def move(office: Office, opened: launch.PendingCampaign, to: str) -> None:
     store = office.desk.store
     with store.write() as connection:
         now = store.now(connection)
         if to == "sending":
             states.resume(connection, opened.status.campaign_id, by="bob", now=now)
         else:
-            states.move(connection, opened.status.campaign_id, to, by="bob", now=now)
+            states.transition(connection, opened.status.campaign_id, to, by="bob", now=now)
 
 
 def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office) -> None:
@@ -134,7 +134,7 @@ def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office
     with sending_lock(store):
         lease = leases.claim(store, number, "somebody")
         assert lease is not None
-        offered = leases.offer(store, lease, 3).deliveries
+        offered = leases.reserve_batch(store, lease, 3).deliveries
         move(office, first, "cancelled")
         office.edit()
         with pytest.raises(RefusedError, match="on their way"):
@@ -151,7 +151,7 @@ def test_who_was_not_begun_when_the_sender_died_is_in_the_next_campaign(office: 
     lease = leases.claim(desk.store, number, "somebody")
     assert lease is not None
     journal = FileJournal(desk.journal_folder / lease.journal, lease.origin)
-    offered = leases.offer(desk.store, lease, 3).deliveries
+    offered = leases.reserve_batch(desk.store, lease, 3).deliveries
     journal.begun(offered[0].position)
     journal.close(remove=False)
     move(office, first, "cancelled")

@@ -14,7 +14,7 @@ from newsletter.campaign import control, launch, run, schedule
 from newsletter.campaign.status import Status, status
 from newsletter.campaign.subscriber_history import show
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.outcomes import outcomes
+from newsletter.delivery.ledger.outcomes import delivery_outcomes
 from newsletter.delivery.ledger.tables import attempt, campaign, campaign_event, chunk, delivery
 from newsletter.delivery.ledger.uncertain import settle_by_evidence
 from newsletter.delivery.model import Delivery, Outcome, Result
@@ -337,7 +337,7 @@ def test_everybody_in_a_cancelled_campaign_has_a_final_state(
     assert (counts.accepted, counts.failed, counts.deferred, counts.queued) == (3, 1, 0, 0)
     assert counts.skipped == {"cancelled": 1}
     with office.desk.store.read() as connection:
-        fates = {fate.email: (fate.state, fate.reply) for fate in outcomes(connection, 1)}
+        fates = {fate.email: (fate.state, fate.reply) for fate in delivery_outcomes(connection, 1)}
     assert fates["reader2@mail.example"] == ("skipped", "cancelled")
     told = show(office.desk.store, "reader2@mail.example", office.desk.keys)
     assert [each["outcome"] for each in told["deliveries"]] == ["skipped: cancelled"]
@@ -356,17 +356,21 @@ def test_a_person_settles_what_is_uncertain(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = in_doubt(office, monkeypatch)
-    assert control.settle(office.desk, 1, "accepted", [first, 999], "she answered it") == [999]
-    assert control.settle(office.desk, 1, "failed", [second], "the provider says so") == []
+    assert control.resolve_uncertain(
+        office.desk, 1, "accepted", [first, 999], "she answered it"
+    ) == [999]
+    assert (
+        control.resolve_uncertain(office.desk, 1, "failed", [second], "the provider says so") == []
+    )
     assert one(office).state == "finished"
     before = len(office.mailed)
-    assert control.settle(office.desk, 1, "send-again", [third], "it never came") == []
+    assert control.resolve_uncertain(office.desk, 1, "send-again", [third], "it never came") == []
     assert (one(office).state, one(office).tally.queued) == ("sending", 1)
     found = office.run(office.open())
     assert (found.tally.accepted, found.tally.failed, found.tally.uncertain) == (4, 1, 0)
     assert len(office.mailed) == before + 1
     assert control.uncertain(office.desk, 1) == []
-    assert control.settle(office.desk, 1, "failed", [first], "too late") == [first]
+    assert control.resolve_uncertain(office.desk, 1, "failed", [first], "too late") == [first]
 
 
 def test_evidence_settles_once_and_never_has_anybody_mailed_again(

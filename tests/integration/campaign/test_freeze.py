@@ -14,8 +14,8 @@ from newsletter.audience.suppression import suppress
 from newsletter.audience.tables import import_member, subscriber
 from newsletter.campaign.approval import keep
 from newsletter.campaign.preflight import require_merge_values, shelter
-from newsletter.campaign.snapshot import Audience, by_variant, freeze
-from newsletter.delivery.ledger.states import move
+from newsletter.campaign.snapshot import AudienceSelection, by_variant, take_snapshot
+from newsletter.delivery.ledger.states import transition
 from newsletter.delivery.ledger.tables import attempt, campaign, chunk, delivery
 from newsletter.errors import InputError, RefusedError
 from newsletter.render.model import CompiledIssue, Part, Sender, Slot, SlotKind, Variant
@@ -69,7 +69,9 @@ def frozen(
     """Freeze a new campaign: position, variant and reason by address."""
     campaign_id = start(store, compiled)
     with store.write() as connection:
-        count = freeze(connection, campaign_id, Audience("readers", batch), compiled, again=again)
+        count = take_snapshot(
+            connection, campaign_id, AudienceSelection("readers", batch), compiled, again=again
+        )
         found = connection.execute(
             select(delivery)
             .where(delivery.c.campaign_id == campaign_id)
@@ -141,7 +143,7 @@ def test_who_has_the_issue_is_skipped_unless_it_is_sent_again(store: Store) -> N
         join(store, name, "readers")
     first = start(store, issue())
     with store.write() as connection:
-        freeze(connection, first, Audience("readers"), issue(), again=False)
+        take_snapshot(connection, first, AudienceSelection("readers"), issue(), again=False)
         made = connection.execute(
             insert(chunk).values(
                 campaign_id=first, kind="first", first=1, last=3, offered=3, state="done"
@@ -186,7 +188,7 @@ def test_a_value_that_a_reader_lacks_is_counted(store: Store, field: str, lackin
     compiled = issue(field=field)
     campaign_id = start(store, compiled)
     with store.write() as connection:
-        freeze(connection, campaign_id, Audience("readers"), compiled, again=False)
+        take_snapshot(connection, campaign_id, AudienceSelection("readers"), compiled, again=False)
         if not lacking:
             require_merge_values(connection, compiled, campaign_id)
             return
@@ -205,16 +207,16 @@ def test_one_real_address_takes_the_shelter_away(
     join(store, address, "readers")
     campaign_id = start(store, issue())
     with store.write() as connection:
-        freeze(connection, campaign_id, Audience("readers"), issue(), again=False)
+        take_snapshot(connection, campaign_id, AudienceSelection("readers"), issue(), again=False)
         assert shelter(connection, _settings(), campaign_id).recipients is sheltered
 
 
 def test_a_state_changes_once_and_says_who_did_it(store: Store) -> None:
     campaign_id = start(store, issue())
     with store.write() as connection:
-        move(connection, campaign_id, "sending", by="anna", now=AT)
+        transition(connection, campaign_id, "sending", by="anna", now=AT)
     with store.write() as connection, pytest.raises(RefusedError, match="is sending"):
-        move(connection, campaign_id, "sending", by="anna", now=AT)
+        transition(connection, campaign_id, "sending", by="anna", now=AT)
     with store.read() as connection:
         state = connection.execute(select(campaign.c.state)).scalar_one()
     assert state == "sending"

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from newsletter.audience.consent.preferences import pause, reader
 from newsletter.audience.subscribers import Consent, find
 from newsletter.audience.tables import subscriber
-from newsletter.delivery.ledger.leases import claim, offer
+from newsletter.delivery.ledger.leases import claim, reserve_batch
 from newsletter.store.engine import Store
 from tests.integration.campaign.test_freeze import frozen, issue, join, reasons
 from tests.integration.delivery import campaigns
@@ -33,5 +33,5 @@ def test_a_pause_that_begins_during_the_send_is_honoured(store: Store) -> None:
         connection.execute(update(subscriber).where(second).values(paused_until=time.time() + DAY))
     lease = claim(store, campaign_id, "tests")
     assert lease
-    offered = offer(store, lease, 3)
+    offered = reserve_batch(store, lease, 3)
     assert [one.position for one in offered.deliveries] == [1, 3]

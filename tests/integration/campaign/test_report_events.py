@@ -14,7 +14,7 @@ from newsletter.campaign.report.csv_rows import write_csv
 from newsletter.campaign.report.domains import FEWEST, domain_figures
 from newsletter.campaign.report.events import Afterwards, afterwards, by_minute
 from newsletter.database.erasure import erase
-from newsletter.delivery.ledger.outcomes import tally
+from newsletter.delivery.ledger.outcomes import count_outcomes
 from newsletter.delivery.ledger.tables import attempt, campaign, delivery
 from newsletter.feedback.event import EventKind
 from newsletter.smtp_replies.classify import ReplyClass
@@ -129,7 +129,9 @@ def test_domains_add_up_and_a_small_one_is_not_named(sent: Sent) -> None:
         sent.event("d", EventKind.COMPLAINED, 9),
     )
     with sent.store.read() as connection:
-        found = domain_figures(connection, 1, tally(connection, 1), afterwards(connection, 1))
+        found = domain_figures(
+            connection, 1, count_outcomes(connection, 1), afterwards(connection, 1)
+        )
     (named,), others = found.largest, found.others
     assert found.count == 3
     assert named.as_json() == {

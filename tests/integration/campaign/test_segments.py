@@ -16,10 +16,10 @@ from newsletter.audience.model import SubscriptionState
 from newsletter.audience.segments.model import Condition
 from newsletter.audience.segments.parse import parse_segment
 from newsletter.audience.segments.sql import where
-from newsletter.audience.segments.validate import check_names
+from newsletter.audience.segments.validate import validate
 from newsletter.audience.subscribers import add
 from newsletter.audience.tables import subscriber, subscription
-from newsletter.campaign.snapshot import Audience, joined_since, skips
+from newsletter.campaign.snapshot import AudienceSelection, joined_since_snapshot, skips
 from newsletter.errors import InputError, RefusedError, UsageError
 from newsletter.store.engine import Store
 from tests.integration.campaign.conftest import Office
@@ -108,11 +108,11 @@ def test_sql_in_a_value_is_only_a_value(office: Office, attack: str) -> None:
     with office.desk.store.read() as connection:
         for text in (f'first_name = "{quoted}"', f'attribute.city contains "{quoted}"'):
             condition = parse_segment(text)
-            assert skips(connection, Audience("readers", condition=condition)) == {}
+            assert skips(connection, AudienceSelection("readers", condition=condition)) == {}
         condition = parse_segment(f'list = "{quoted}"')
         with pytest.raises(UsageError, match="there is no list"):
-            check_names(connection, f'list = "{quoted}"', condition, "readers")
-        assert sum(skips(connection, Audience("readers")).values()) == 5
+            validate(connection, f'list = "{quoted}"', condition, "readers")
+        assert sum(skips(connection, AudienceSelection("readers")).values()) == 5
 
 
 def test_what_is_not_there_is_named_with_what_is_near(office: Office) -> None:
@@ -122,12 +122,12 @@ def test_what_is_not_there_is_named_with_what_is_near(office: Office) -> None:
     import_csv(office.desk.store, office.desk.keys, file, list_name="readers", source="csv")
     for text, near in (("ctiy = Wien", "did you mean city"), ("list = slep", "did you mean sleep")):
         with office.desk.store.read() as connection, pytest.raises(UsageError, match=near):
-            check_names(connection, text, parse_segment(text), "readers")
+            validate(connection, text, parse_segment(text), "readers")
 
 
-def segment(*numbers: int) -> Audience:
+def segment(*numbers: int) -> AudienceSelection:
     addresses = ", ".join(f'"reader{number}@mail.example"' for number in numbers)
-    return Audience("readers", condition=parse_segment(f"email in ({addresses})"))
+    return AudienceSelection("readers", condition=parse_segment(f"email in ({addresses})"))
 
 
 def test_overlapping_segments_one_after_the_other_mail_nobody_twice(office: Office) -> None:
@@ -140,9 +140,11 @@ def test_overlapping_segments_one_after_the_other_mail_nobody_twice(office: Offi
     assert len(office.mailed) == len(set(office.mailed)) == 5
 
 
-@pytest.mark.parametrize("other", [segment(1, 2), Audience("readers")], ids=["segment", "all"])
+@pytest.mark.parametrize(
+    "other", [segment(1, 2), AudienceSelection("readers")], ids=["segment", "all"]
+)
 def test_another_segment_of_an_unfinished_campaign_is_refused(
-    office: Office, other: Audience
+    office: Office, other: AudienceSelection
 ) -> None:
     office.interrupted(office.open(segment(0, 1)), after=1)
     with pytest.raises(RefusedError, match=r"reader0.* is sending; this is .*twice"):
@@ -166,7 +168,7 @@ def test_who_comes_into_the_segment_later_is_counted_not_mailed(office: Office) 
     office.on_list("readers", ["reader7@mail.example", "reader8@mail.example"])
     assert office.run(opened).tally.accepted == 1
     with office.desk.store.read() as connection:
-        assert joined_since(connection, opened.status.campaign_id, audience) == 1
+        assert joined_since_snapshot(connection, opened.status.campaign_id, audience) == 1
 
 
 def test_a_segment_of_nobody_is_refused(office: Office) -> None:

@@ -10,16 +10,16 @@ from sqlalchemy import insert, select, update
 from newsletter.audience.tables import mailing_list, subscriber, subscription, suppression
 from newsletter.campaign.tables import compiled_issue
 from newsletter.delivery.ledger.chunks import plan
-from newsletter.delivery.ledger.outcomes import Tally, outcomes, tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes, delivery_outcomes
 from newsletter.delivery.ledger.retry import RetryPolicy
 from newsletter.delivery.ledger.tables import campaign, chunk, delivery
 from newsletter.delivery.model import Delivery, Message, Transport
-from newsletter.delivery.runner.runner import Limits, run_campaign
+from newsletter.delivery.runner.runner import SendLimits, run_campaign
 from newsletter.store.engine import Store
 
 NOW = 1_790_000_000.0
-AT_ONCE = Limits(patience=0.0)
-EAGER = Limits(patience=5.0, retry=RetryPolicy(first_delay=0.0, factor=1.0, longest_delay=0.0))
+AT_ONCE = SendLimits(patience=0.0)
+EAGER = SendLimits(patience=5.0, retry=RetryPolicy(first_delay=0.0, factor=1.0, longest_delay=0.0))
 
 
 def hash_of(position: int) -> bytes:
@@ -105,7 +105,7 @@ def run(
     transport: Transport,
     journal_dir: Path,
     *,
-    limits: Limits = AT_ONCE,
+    limits: SendLimits = AT_ONCE,
     **options: Any,
 ) -> None:
     async def main() -> None:
@@ -123,11 +123,11 @@ def run(
     asyncio.run(main())
 
 
-def counts(store: Store, campaign_id: int) -> Tally:
+def counts(store: Store, campaign_id: int) -> OutcomeCounts:
     """The tally, held against what the report says of each person and against the audience."""
     with store.read() as connection:
-        result = tally(connection, campaign_id)
-        fates = list(outcomes(connection, campaign_id))
+        result = count_outcomes(connection, campaign_id)
+        fates = list(delivery_outcomes(connection, campaign_id))
     by_state = Counter(fate.state for fate in fates)
     reasons = Counter(fate.reply for fate in fates if fate.state == "skipped")
     assert len(fates) == result.audience

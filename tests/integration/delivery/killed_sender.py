@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from newsletter.database.open import open_url
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result
-from newsletter.delivery.runner.runner import Limits, run_campaign
+from newsletter.delivery.runner.runner import SendLimits, run_campaign
 from tests.integration.delivery.campaigns import compose
 
 CONNECTIONS = 3
@@ -55,7 +55,7 @@ async def send(url: str, folder: Path, campaign_id: int) -> None:
         compose,
         owner="killed",
         journal_dir=folder / "journal",
-        limits=Limits(patience=0.0),
+        limits=SendLimits(patience=0.0),
     )
     await transport.close()
     store.close()

@@ -10,13 +10,13 @@ from sqlalchemy import func, select
 from newsletter.delivery.ledger import leases
 from newsletter.delivery.ledger.chunks import due_chunks, is_done, plan
 from newsletter.delivery.ledger.journal import FileJournal
-from newsletter.delivery.ledger.leases import Lease, claim, offer, release
-from newsletter.delivery.ledger.outcomes import Tally
+from newsletter.delivery.ledger.leases import Lease, claim, release, reserve_batch
+from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.recover import recover
 from newsletter.delivery.ledger.tables import chunk, delivery
 from newsletter.delivery.model import Outcome, Result
-from newsletter.delivery.runner.batch_sizer import Pace
-from newsletter.delivery.runner.live_counts import Counts
+from newsletter.delivery.runner.batch_sizer import BatchSizer
+from newsletter.delivery.runner.live_counts import LiveCounts
 from newsletter.delivery.runner.runner import Sending, claim_chunk, run_chunk
 from newsletter.errors import UnavailableError
 from newsletter.store.engine import Store
@@ -42,7 +42,13 @@ def test_a_chunk_that_is_handed_out_twice_is_sent_once(store: Store, tmp_path: P
         if claimed is None:
             return False
         sending = Sending(
-            store, transport, compose, tmp_path, asyncio.Event(), Pace(10), Counts(Tally(), None)
+            store,
+            transport,
+            compose,
+            tmp_path,
+            asyncio.Event(),
+            BatchSizer(10),
+            LiveCounts(OutcomeCounts(), None),
         )
         await run_chunk(sending, claimed)
         sending.close()
@@ -91,7 +97,7 @@ def test_who_died_on_this_host_is_not_waited_for(store: Store, tmp_path: Path) -
     lease = claim(store, campaign_id, "dead")
     assert lease is not None
     journal = FileJournal(tmp_path / lease.journal, lease.origin)
-    offer(store, lease, 4)
+    reserve_batch(store, lease, 4)
     journal.begun(1)
     journal.replied(Outcome(1, Result.ACCEPTED, 250))
     journal.begun(2)
@@ -171,7 +177,7 @@ def test_replies_that_could_not_be_stored_count_when_the_lease_is_lost(
     lease = claim(store, campaign_id, "cut off")
     assert lease is not None
     journal = FileJournal(tmp_path / lease.journal, lease.origin)
-    offer(store, lease, 3)
+    reserve_batch(store, lease, 3)
     for position in (1, 2):
         journal.begun(position)
         journal.replied(Outcome(position, Result.ACCEPTED, 250))

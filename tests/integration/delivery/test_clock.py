@@ -54,13 +54,13 @@ def test_set_back_nothing_freezes_and_nobody_is_lost(
     alive = leases.claim(movable, campaign_id, "alive")
     assert gone
     assert alive
-    assert leases.offer(movable, gone, 5, (), rates).deliveries
-    given = leases.offer(movable, alive, 5).deliveries
+    assert leases.reserve_batch(movable, gone, 5, (), rates).deliveries
+    given = leases.reserve_batch(movable, alive, 5).deliveries
     set_clock(movable, -back)
 
     sent = [Outcome(each.position, Result.ACCEPTED, 250) for each in given]
     sent[0] = Outcome(sent[0].position, Result.DEFERRED, 451)
-    assert not leases.offer(movable, alive, 5, sent, rates).halted
+    assert not leases.reserve_batch(movable, alive, 5, sent, rates).halted
     with movable.read() as connection:
         before = movable.now(connection)
     recover(movable, tmp_path)
@@ -89,7 +89,7 @@ def test_a_retry_does_not_wait_for_the_days_by_which_the_clock_was_set_back(
     campaign_id = freeze(movable, 2)
     lease = leases.claim(movable, campaign_id, "tests")
     assert lease
-    given = leases.offer(movable, lease, 5).deliveries
+    given = leases.reserve_batch(movable, lease, 5).deliveries
     put_off = [Outcome(each.position, Result.DEFERRED, 451) for each in given]
     leases.finish(movable, lease, put_off)
     run(movable, campaign_id, MemoryTransport(), tmp_path)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from newsletter.campaign.report.csv_rows import COLUMNS, write_csv
 from newsletter.delivery.ledger import statistics
-from newsletter.delivery.ledger.outcomes import Fate, outcomes, tally
+from newsletter.delivery.ledger.outcomes import DeliveryOutcome, count_outcomes, delivery_outcomes
 from newsletter.delivery.ledger.tables import attempt, delivery
 from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.smtp_replies.classify import ReplyClass
@@ -58,8 +58,8 @@ def sent(store: Store, tmp_path: Path) -> int:
     return campaign_id
 
 
-def fates(connection: Connection, campaign_id: int) -> list[Fate]:
-    return list(outcomes(connection, campaign_id))
+def fates(connection: Connection, campaign_id: int) -> list[DeliveryOutcome]:
+    return list(delivery_outcomes(connection, campaign_id))
 
 
 def test_domains_add_up_to_the_tally(store: Store, sent: int) -> None:
@@ -67,7 +67,7 @@ def test_domains_add_up_to_the_tally(store: Store, sent: int) -> None:
         found, number = statistics.domains(connection, sent, limit=100)
         top, _ = statistics.domains(connection, sent, limit=3)
         known = fates(connection, sent)
-        counts = tally(connection, sent)
+        counts = count_outcomes(connection, sent)
     expected = Counter((f.email.split("@")[1], f.state) for f in known if f.state != "skipped")
     assert number == len({name for name, _ in expected}) == len(found)
     for each in found:
@@ -84,7 +84,7 @@ def test_minutes_and_attempts_count_everybody_once(store: Store, sent: int) -> N
         minutes = statistics.accepted_by_minute(connection, sent)
         attempts = statistics.by_attempts(connection, sent)
         known = fates(connection, sent)
-        counts = tally(connection, sent)
+        counts = count_outcomes(connection, sent)
     assert sum(minutes.values()) == counts.accepted
     assert all(start % 60 == 0 for start in minutes)
     assert len(minutes) > 3, "retries come later than first attempts"

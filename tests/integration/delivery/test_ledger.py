@@ -9,7 +9,14 @@ from newsletter.database.open import open_url
 from newsletter.delivery.ledger import leases
 from newsletter.delivery.ledger.attempts import Place, append
 from newsletter.delivery.ledger.chunks import plan
-from newsletter.delivery.ledger.leases import Lease, claim, finish, offer, release, settle
+from newsletter.delivery.ledger.leases import (
+    Lease,
+    claim,
+    finish,
+    record_outcomes,
+    release,
+    reserve_batch,
+)
 from newsletter.delivery.ledger.outcomes import taken_or_uncertain
 from newsletter.delivery.ledger.recover import recover, resolve
 from newsletter.delivery.ledger.retry import RetryPolicy
@@ -40,7 +47,7 @@ def accepted(*positions: int) -> list[Outcome]:
     return [Outcome(position, Result.ACCEPTED, 250) for position in positions]
 
 
-def positions(found: leases.Offer) -> list[int]:
+def positions(found: leases.ReservedBatch) -> list[int]:
     return [each.position for each in found.deliveries]
 
 
@@ -48,7 +55,7 @@ def test_each_chunk_is_claimed_once_and_each_position_offered_once(store: Store)
     campaign_id = freeze(store, 10, chunk=4)
     seen: list[int] = []
     while lease := claim(store, campaign_id, "tests"):
-        while not (found := offer(store, lease, 3)).exhausted:
+        while not (found := reserve_batch(store, lease, 3)).exhausted:
             seen += positions(found)
         seen += positions(found)
         finish(store, lease, accepted(*seen))
@@ -60,7 +67,7 @@ def test_each_chunk_is_claimed_once_and_each_position_offered_once(store: Store)
 def test_frozen_skips_are_never_offered_and_counted_by_reason(store: Store) -> None:
     campaign_id = freeze(store, 5, skipped=2)
     lease = claimed(store, campaign_id)
-    assert positions(offer(store, lease, 10)) == [1, 2, 3]
+    assert positions(reserve_batch(store, lease, 10)) == [1, 2, 3]
     finish(store, lease, accepted(1, 2, 3))
     result = counts(store, campaign_id)
     assert (result.accepted, dict(result.skipped)) == (3, {"bounced": 2})
@@ -71,10 +78,10 @@ def test_whoever_left_before_the_offer_is_skipped(store: Store) -> None:
     lease = claimed(store, campaign_id)
     suppress(store, 2, "complained")
     unsubscribe(store, 3)
-    assert positions(offer(store, lease, 4)) == [1, 4]
+    assert positions(reserve_batch(store, lease, 4)) == [1, 4]
     unsubscribe(store, 4)
     suppress(store, 5)
-    assert positions(offer(store, lease, 10)) == [6]
+    assert positions(reserve_batch(store, lease, 10)) == [6]
     finish(store, lease, accepted(1, 4, 6))
     result = counts(store, campaign_id)
     assert result.accepted == 3
@@ -85,9 +92,9 @@ def test_whoever_left_before_the_offer_is_skipped(store: Store) -> None:
 def test_a_campaign_that_halts_is_offered_nothing(store: Store, state: str) -> None:
     campaign_id = freeze(store, 6)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 2)
+    reserve_batch(store, lease, 2)
     set_state(store, campaign_id, state)
-    halted = offer(store, lease, 2, accepted(1, 2))
+    halted = reserve_batch(store, lease, 2, accepted(1, 2))
     assert halted.halted
     assert positions(halted) == []
     release(store, lease, [])
@@ -105,18 +112,18 @@ def test_a_lost_lease_offers_nothing_and_settles_only_what_is_uncertain(
 ) -> None:
     campaign_id = freeze(store, 6)
     old = claimed(store, campaign_id)
-    offer(store, old, 3)
+    reserve_batch(store, old, 3)
     owner_died(store)
     recover(store, tmp_path)
     new = claimed(store, campaign_id)
     assert new.chunk_id == old.chunk_id
-    assert offer(store, old, 3).halted
+    assert reserve_batch(store, old, 3).halted
     assert counts(store, campaign_id).uncertain == 3
 
-    assert positions(offer(store, new, 1)) == [4]
+    assert positions(reserve_batch(store, new, 1)) == [4]
     late = [*accepted(1), Outcome(2, Result.FAILED, 550), Outcome(4, Result.FAILED, 550)]
-    settle(store, old, late)
-    finish_rest = offer(store, new, 10)
+    record_outcomes(store, old, late)
+    finish_rest = reserve_batch(store, new, 10)
     finish(store, new, accepted(4, *positions(finish_rest)))
     result = counts(store, campaign_id)
     assert (result.accepted, result.failed, result.uncertain) == (4, 1, 1)
@@ -125,40 +132,40 @@ def test_a_lost_lease_offers_nothing_and_settles_only_what_is_uncertain(
 def test_a_late_deferral_of_a_finished_chunk_is_tried_again(store: Store, tmp_path: Path) -> None:
     campaign_id = freeze(store, 2)
     old = claimed(store, campaign_id)
-    offer(store, old, 10)
+    reserve_batch(store, old, 10)
     owner_died(store)
     recover(store, tmp_path)
     finish(store, claimed(store, campaign_id), [])
-    settle(store, old, [Outcome(1, Result.DEFERRED, 451)])
+    record_outcomes(store, old, [Outcome(1, Result.DEFERRED, 451)])
     assert chunk_states(store) == [("first", "done"), ("retry", "ready")]
     assert counts(store, campaign_id).deferred == 1
     due_now(store)
     retry = claimed(store, campaign_id)
-    assert positions(offer(store, retry, 10)) == [1]
+    assert positions(reserve_batch(store, retry, 10)) == [1]
 
 
 def test_who_comes_back_after_the_end_is_not_forgotten(store: Store, tmp_path: Path) -> None:
     campaign_id = freeze(store, 2)
     frozen = claimed(store, campaign_id)
-    offer(store, frozen, 10)
+    reserve_batch(store, frozen, 10)
     owner_died(store)
     recover(store, tmp_path)
     finish(store, claimed(store, campaign_id), [])
     with store.write() as connection:
         connection.execute(update(campaign).values(state="finished", finished_at=1.0))
-    settle(store, frozen, [*accepted(1), Outcome(2, Result.RETURNED)])
+    record_outcomes(store, frozen, [*accepted(1), Outcome(2, Result.RETURNED)])
     with store.read() as connection:
         assert connection.execute(select(campaign.c.state)).scalar_one() == "sending"
         note = connection.execute(select(campaign_event.c.note)).scalars().all()[-1]
     assert "came back" in note
     assert counts(store, campaign_id).queued == 1
-    assert positions(offer(store, claimed(store, campaign_id), 10)) == [2]
+    assert positions(reserve_batch(store, claimed(store, campaign_id), 10)) == [2]
 
 
 def test_nothing_offered_is_left_without_a_word(store: Store) -> None:
     campaign_id = freeze(store, 3)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 10)
+    reserve_batch(store, lease, 10)
     finish(store, lease, accepted(1))
     result = counts(store, campaign_id)
     assert (result.accepted, result.uncertain) == (1, 2)
@@ -169,7 +176,7 @@ def test_offered_counts_as_queued_while_the_sender_lives_and_as_uncertain_after(
 ) -> None:
     campaign_id = freeze(store, 3)
     with sending_lock(store):
-        offer(store, claimed(store, campaign_id), 2)
+        reserve_batch(store, claimed(store, campaign_id), 2)
         assert counts(store, campaign_id).queued == 3
     owner_died(store)
     result = counts(store, campaign_id)
@@ -179,14 +186,14 @@ def test_offered_counts_as_queued_while_the_sender_lives_and_as_uncertain_after(
 def test_deferred_deliveries_come_again_and_only_they(store: Store) -> None:
     campaign_id = freeze(store, 4)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 10)
+    reserve_batch(store, lease, 10)
     ends = [Outcome(2, Result.DEFERRED, 451, "4.7.1"), Outcome(3, Result.FAILED, 550, "5.1.1")]
     finish(store, lease, [*accepted(1, 4), *ends])
     assert claim(store, campaign_id, "tests") is None
     assert counts(store, campaign_id).deferred == 1
     due_now(store)
     retry = claimed(store, campaign_id)
-    assert positions(offer(store, retry, 10)) == [2]
+    assert positions(reserve_batch(store, retry, 10)) == [2]
     finish(store, retry, accepted(2))
     result = counts(store, campaign_id)
     assert (result.accepted, result.failed, result.deferred) == (3, 1, 0)
@@ -195,7 +202,7 @@ def test_deferred_deliveries_come_again_and_only_they(store: Store) -> None:
 def test_patience_ends_in_failure_with_the_last_reply_kept(store: Store) -> None:
     campaign_id = freeze(store, 1)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 10)
+    reserve_batch(store, lease, 10)
     never = RetryPolicy(give_up_after=0.0)
     finish(store, lease, [Outcome(1, Result.DEFERRED, 451, "4.2.2", "mailbox full")], policy=never)
     assert counts(store, campaign_id).failed == 1
@@ -205,13 +212,13 @@ def test_patience_ends_in_failure_with_the_last_reply_kept(store: Store) -> None
 def test_what_is_returned_goes_back_into_the_queue_at_once(store: Store) -> None:
     campaign_id = freeze(store, 3)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 10)
+    reserve_batch(store, lease, 10)
     finish(store, lease, [*accepted(1), Outcome(2, Result.RETURNED), Outcome(3, Result.RETURNED)])
     assert counts(store, campaign_id).queued == 2
     again = claimed(store, campaign_id)
     assert again.kind == "returned"
     suppress(store, 3)
-    assert positions(offer(store, again, 10)) == [2]
+    assert positions(reserve_batch(store, again, 10)) == [2]
     finish(store, again, [Outcome(2, Result.DEFERRED, 451)])
     result = counts(store, campaign_id)
     assert (result.accepted, result.deferred, dict(result.skipped)) == (1, 1, {"unsubscribed": 1})
@@ -220,7 +227,7 @@ def test_what_is_returned_goes_back_into_the_queue_at_once(store: Store) -> None
 def test_acceptance_closes_a_delivery_that_waits_in_a_later_chunk(store: Store) -> None:
     campaign_id = freeze(store, 2)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 10)
+    reserve_batch(store, lease, 10)
     finish(store, lease, [Outcome(1, Result.UNCERTAIN), Outcome(2, Result.UNCERTAIN)])
     assert resolve(store, campaign_id, [1, 2], Result.RETURNED, note="asked them") == 2
     assert counts(store, campaign_id).queued == 2
@@ -228,7 +235,7 @@ def test_acceptance_closes_a_delivery_that_waits_in_a_later_chunk(store: Store) 
         append(connection, Place(campaign_id, 2), accepted(1), 0.0)
     assert counts(store, campaign_id).accepted == 1
     again = claimed(store, campaign_id)
-    assert positions(offer(store, again, 10)) == [2]
+    assert positions(reserve_batch(store, again, 10)) == [2]
 
 
 @pytest.mark.parametrize("verdict", [Result.ACCEPTED, Result.FAILED])
@@ -237,7 +244,7 @@ def test_a_person_resolves_what_is_uncertain_and_nothing_else(
 ) -> None:
     campaign_id = freeze(store, 2)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 10)
+    reserve_batch(store, lease, 10)
     finish(store, lease, [*accepted(1), Outcome(2, Result.UNCERTAIN)])
     assert resolve(store, campaign_id, [1, 2], verdict, note="asked") == 1
     result = counts(store, campaign_id)
@@ -249,15 +256,15 @@ def test_what_a_person_returns_before_the_chunk_ends_is_queued_once(
     store: Store, tmp_path: Path
 ) -> None:
     campaign_id = freeze(store, 3)
-    offer(store, claimed(store, campaign_id), 2)
+    reserve_batch(store, claimed(store, campaign_id), 2)
     owner_died(store)
     recover(store, tmp_path)
     resolve(store, campaign_id, [1], Result.RETURNED, note="asked")
     lease = claimed(store, campaign_id)
-    assert positions(offer(store, lease, 10)) == [3]
+    assert positions(reserve_batch(store, lease, 10)) == [3]
     finish(store, lease, accepted(3))
     again = claimed(store, campaign_id)
-    assert positions(offer(store, again, 10)) == [1]
+    assert positions(reserve_batch(store, again, 10)) == [1]
     finish(store, again, accepted(1))
     assert claim(store, campaign_id, "tests") is None
     result = counts(store, campaign_id)
@@ -267,8 +274,10 @@ def test_what_a_person_returns_before_the_chunk_ends_is_queued_once(
 def test_another_campaign_can_tell_who_has_it_or_may(store: Store) -> None:
     campaign_id = freeze(store, 6, skipped=1)
     lease = claimed(store, campaign_id)
-    offer(store, lease, 4)
-    settle(store, lease, [*accepted(1), Outcome(2, Result.FAILED), Outcome(3, Result.UNCERTAIN)])
+    reserve_batch(store, lease, 4)
+    record_outcomes(
+        store, lease, [*accepted(1), Outcome(2, Result.FAILED), Outcome(3, Result.UNCERTAIN)]
+    )
     earlier = delivery.alias("earlier")
     with store.read() as connection:
         found = connection.execute(

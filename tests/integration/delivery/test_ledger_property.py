@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import make_url
 
 from newsletter.database.open import open_url
-from newsletter.delivery.ledger.leases import claim, finish, offer, release
+from newsletter.delivery.ledger.leases import claim, finish, release, reserve_batch
 from newsletter.delivery.ledger.recover import recover, resolve
 from newsletter.delivery.ledger.retry import RetryPolicy
 from newsletter.delivery.model import Outcome, Result
@@ -74,7 +74,7 @@ class History:
         exhausted = False
         heard = list(turn.heard)
         for limit in turn.offers:
-            found = offer(self.store, lease, limit, gathered)
+            found = reserve_batch(self.store, lease, limit, gathered)
             exhausted = exhausted or found.exhausted
             gathered = []
             for each in found.deliveries:

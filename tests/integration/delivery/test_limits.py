@@ -9,7 +9,7 @@ from sqlalchemy import func, make_url, select, update
 
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger.chunks import plan
-from newsletter.delivery.ledger.leases import claim, finish, offer, release
+from newsletter.delivery.ledger.leases import claim, finish, release, reserve_batch
 from newsletter.delivery.ledger.rate import Rates
 from newsletter.delivery.ledger.tables import (
     attempt,
@@ -20,8 +20,8 @@ from newsletter.delivery.ledger.tables import (
     rate,
 )
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result
-from newsletter.delivery.runner.circuit_breaker import HoldRule
-from newsletter.delivery.runner.runner import Limits, run_campaign
+from newsletter.delivery.runner.circuit_breaker import BreakerRule
+from newsletter.delivery.runner.runner import SendLimits, run_campaign
 from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport, accept
 from tests.integration.delivery.campaigns import (
@@ -34,8 +34,8 @@ from tests.integration.delivery.campaigns import (
 )
 
 
-def limited(**rates: object) -> Limits:
-    return Limits(patience=5.0, rates=Rates("memory", **rates))  # type: ignore[arg-type]
+def limited(**rates: object) -> SendLimits:
+    return SendLimits(patience=5.0, rates=Rates("memory", **rates))  # type: ignore[arg-type]
 
 
 def at_domain(store: Store, domain: str, first: int, last: int) -> None:
@@ -79,11 +79,11 @@ def test_a_restart_does_not_reset_the_rate(store: Store, tmp_path: Path) -> None
     first = claim(store, campaign_id, "one")
     assert first
     rates = Rates("memory", per_second=0.02)
-    assert len(offer(store, first, 500, rates=rates).deliveries) == 1
+    assert len(reserve_batch(store, first, 500, rates=rates).deliveries) == 1
     release(store, first, [Outcome(1, Result.ACCEPTED)])
     again = claim(store, campaign_id, "two")
     assert again
-    found = offer(store, again, 500, rates=rates)
+    found = reserve_batch(store, again, 500, rates=rates)
     assert found.deliveries == []
     assert found.wait > 0
 
@@ -131,7 +131,7 @@ def test_who_is_passed_over_counts_as_queued_and_is_put_back_once(store: Store) 
     rates = Rates("memory", per_domain={"big.example": 0.02})
     lease = claim(store, campaign_id, "tests")
     assert lease
-    found = offer(store, lease, 500, rates=rates)
+    found = reserve_batch(store, lease, 500, rates=rates)
     assert (len(found.deliveries), len(found.over), found.exhausted) == (1, 399, True)
     finish(store, lease, [Outcome(each.position, Result.ACCEPTED) for each in found.deliveries])
     assert chunk_states(store) == [("first", "done"), ("limited", "ready")]
@@ -141,7 +141,7 @@ def test_who_is_passed_over_counts_as_queued_and_is_put_back_once(store: Store) 
     for _ in range(3):
         lease = claim(store, campaign_id, "tests")
         assert lease
-        found = offer(store, lease, 500, rates=rates)
+        found = reserve_batch(store, lease, 500, rates=rates)
         assert found.rest > 0
         sent = [Outcome(each.position, Result.ACCEPTED) for each in found.deliveries]
         release(store, lease, sent, found.rest)
@@ -253,7 +253,7 @@ def test_what_is_offered_to_a_slow_server_and_not_begun_comes_back(
                 owner="t",
                 journal_dir=tmp_path,
                 stop=stop,
-                limits=Limits(patience=0.0),
+                limits=SendLimits(patience=0.0),
             )
         )
         while not transport.sent:
@@ -282,7 +282,13 @@ def test_nobody_is_offered_anything_before_the_canary_has_its_outcome(store: Sto
         assert connection.execute(select(campaign.c.canary)).scalar_one() == 8
     first = claim(store, campaign_id, "tests")
     assert first
-    assert [each.position for each in offer(store, first, 100).deliveries] == [4, 5, 6, 7, 8]
+    assert [each.position for each in reserve_batch(store, first, 100).deliveries] == [
+        4,
+        5,
+        6,
+        7,
+        8,
+    ]
     assert claim(store, campaign_id, "tests") is None
     finish(store, first, [Outcome(n, Result.ACCEPTED) for n in range(4, 9)])
     following = [claim(store, campaign_id, "tests") for _ in range(5)]
@@ -308,8 +314,8 @@ def test_a_bad_list_and_a_bad_sender_stop_by_themselves(
 
     campaign_id = freeze(store, 2000)
     transport = MemoryTransport(refusing)
-    rule = HoldRule(failures=0.1 if reply[1] == "5.1.1" else 0, minimum=40, policy=10)
-    limits = Limits(batch=20, patience=5.0, hold=rule)
+    rule = BreakerRule(failures=0.1 if reply[1] == "5.1.1" else 0, minimum=40, policy=10)
+    limits = SendLimits(batch=20, patience=5.0, hold=rule)
     run(store, campaign_id, transport, tmp_path, limits=limits)
     result = counts(store, campaign_id)
     assert 40 <= result.accepted + result.failed < 200

@@ -10,12 +10,12 @@ from sqlalchemy import make_url, update
 
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger.journal import FileJournal
-from newsletter.delivery.ledger.outcomes import Tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.requeue import put_back
 from newsletter.delivery.ledger.retry import RetryPolicy
 from newsletter.delivery.ledger.tables import attempt
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result
-from newsletter.delivery.runner.runner import Limits, run_campaign
+from newsletter.delivery.runner.runner import SendLimits, run_campaign
 from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.store.engine import Store
 from newsletter.transports.memory import MemoryTransport, accept
@@ -40,10 +40,12 @@ def sent(transport: MemoryTransport) -> list[int]:
 def test_everybody_gets_it_once(store: Store, tmp_path: Path) -> None:
     campaign_id = freeze(store, 230, skipped=30, chunk=50)
     transport = MemoryTransport()
-    told: list[Tally] = []
+    told: list[OutcomeCounts] = []
     run(store, campaign_id, transport, tmp_path / "journal", progress=told.append)
     assert sorted(sent(transport)) == list(range(1, 201))
-    assert counts(store, campaign_id) == Tally(audience=230, accepted=200, skipped={"bounced": 30})
+    assert counts(store, campaign_id) == OutcomeCounts(
+        audience=230, accepted=200, skipped={"bounced": 30}
+    )
     assert told[-1].accepted == 200
     assert list((tmp_path / "journal").iterdir()) == []
     run(store, campaign_id, transport, tmp_path / "journal")
@@ -258,7 +260,7 @@ def test_a_pause_from_elsewhere_takes_hold_between_batches(store: Store, tmp_pat
         return accept(delivery, tries)
 
     transport = MemoryTransport(pausing)
-    run(store, campaign_id, transport, tmp_path, limits=Limits(batch=20, patience=0.0))
+    run(store, campaign_id, transport, tmp_path, limits=SendLimits(batch=20, patience=0.0))
     paused = counts(store, campaign_id)
     assert paused.uncertain == 0
     assert 20 <= paused.accepted < 300
@@ -304,7 +306,7 @@ def test_giving_up_counts_as_failed(store: Store, tmp_path: Path) -> None:
     transport = MemoryTransport(
         lambda delivery, _: Outcome(delivery.position, Result.DEFERRED, 452, "4.2.2", "full")
     )
-    limits = Limits(patience=0.0, retry=RetryPolicy(give_up_after=0.0))
+    limits = SendLimits(patience=0.0, retry=RetryPolicy(give_up_after=0.0))
     run(store, campaign_id, transport, tmp_path, limits=limits)
     assert counts(store, campaign_id).failed == 2
 

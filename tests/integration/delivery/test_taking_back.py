@@ -19,7 +19,7 @@ def test_the_journal_stays_until_what_it_proves_is_committed(store: Store, tmp_p
     campaign_id = freeze(store, 3)
     lease = leases.claim(store, campaign_id, "dead")
     assert lease
-    assert len(leases.offer(store, lease, 3).deliveries) == 3
+    assert len(leases.reserve_batch(store, lease, 3).deliveries) == 3
     journal = FileJournal(tmp_path / lease.journal, lease.origin)
     journal.begun(1)
     journal.replied(Outcome(1, Result.ACCEPTED, 250))
@@ -38,7 +38,7 @@ def cut_off(store: Store, campaign_id: int, folder: Path, offered: int) -> lease
     """An owner that is gone: of what it was offered it had begun all but the last, answered one."""
     lease = leases.claim(store, campaign_id, "gone")
     assert lease
-    deliveries = leases.offer(store, lease, offered).deliveries
+    deliveries = leases.reserve_batch(store, lease, offered).deliveries
     journal = FileJournal(folder / lease.journal, lease.origin)
     for each in deliveries[:-1]:
         journal.begun(each.position)

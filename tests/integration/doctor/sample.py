@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
 
-from newsletter.dns_checks.model import Finding, Sender
+from newsletter.dns_checks.model import CheckResult, SenderProfile
 from newsletter.dns_checks.resolver import Resolver
-from newsletter.doctor.checks import examine
+from newsletter.doctor.checks import run_checks
 from newsletter.settings.model import Publication, Settings
 from tests.dns_server import DnsServer, Fault, dns_server
 
@@ -52,16 +52,18 @@ def sending(
     helo: str = "",
     zone: Mapping[str, str] = ZONE,
     **changed: Any,
-) -> Iterator[tuple[Sender, DnsServer]]:
+) -> Iterator[tuple[SenderProfile, DnsServer]]:
     """A sender whose zone differs by ``changes``; an empty value takes a record out."""
     merged = {key: data for key, data in {**zone, **(changes or {})}.items() if data}
     with dns_server(zone_text(merged), faults) as server:
         address = ip_address(ip) if ip else None
-        sender = Sender(settings(**changed), Resolver(server.address), "proof", address, helo)
+        sender = SenderProfile(
+            settings(**changed), Resolver(server.address), "proof", address, helo
+        )
         yield sender, server
 
 
-def findings(changes: Mapping[str, str] | None = None, **options: Any) -> dict[str, Finding]:
+def findings(changes: Mapping[str, str] | None = None, **options: Any) -> dict[str, CheckResult]:
     """What the doctor says of a sender whose zone differs by ``changes``."""
     with sending(changes, **options) as (sender, _):
-        return examine(sender)
+        return run_checks(sender)

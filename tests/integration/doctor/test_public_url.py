@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from newsletter.dns_checks.model import Verdict
+from newsletter.dns_checks.model import CheckStatus
 from newsletter.dns_checks.resolver import Resolver
-from newsletter.doctor.checks import CHECKS, examine
+from newsletter.doctor.checks import CHECKS, run_checks
 from newsletter.doctor.public_url import plain_http
 from newsletter.errors import InputError, UnavailableError
 from tests.https_server import Answer, web_server
@@ -24,7 +24,7 @@ def tls(tmp_path_factory):
 
 def findings(port, path=""):
     with sending(public_url=f"https://127.0.0.1:{port}{path}") as (sender, _):
-        found = examine(sender)
+        found = run_checks(sender)
     return {name: found[name] for name in URL_CHECKS}
 
 
@@ -105,15 +105,15 @@ def test_nobody_answers():
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
-        (Answer(301, {"Location": "https://news.clinic.example/"}), Verdict.OK),
-        (Answer(301, {"Location": "http://news.clinic.example/"}), Verdict.WARNING),
-        (Answer(200), Verdict.WARNING),
+        (Answer(301, {"Location": "https://news.clinic.example/"}), CheckStatus.OK),
+        (Answer(301, {"Location": "http://news.clinic.example/"}), CheckStatus.WARNING),
+        (Answer(200), CheckStatus.WARNING),
     ],
 )
 def test_plain_http_leads_to_https(answer, verdict):
     with web_server(lambda *_: answer) as port:
         assert plain_http("127.0.0.1", port).verdict is verdict
-    assert plain_http("127.0.0.1", port).verdict is Verdict.OK, "nobody answers any more"
+    assert plain_http("127.0.0.1", port).verdict is CheckStatus.OK, "nobody answers any more"
 
 
 @pytest.mark.parametrize("url", ["http://news.clinic.example", "http://127.0.0.1:8025"])

@@ -10,8 +10,8 @@ import pytest
 
 from newsletter.errors import InputError, NewsletterError, RefusedError, UnavailableError
 from newsletter.feedback.imap import BATCH, MARK, open_mailbox
-from newsletter.feedback.imap_intake import Collected, collect
-from newsletter.feedback.intake import Reader
+from newsletter.feedback.imap_intake import MailboxSummary, collect
+from newsletter.feedback.intake import MailIntake
 from newsletter.feedback.message import MAX_BYTES
 from tests.imap_server import PASSWORD, Postbox, imap_server
 from tests.integration.feedback.conftest import HOLD_AFTER, KEYS, Sent
@@ -28,10 +28,10 @@ def postbox() -> Iterator[Postbox]:
         yield running
 
 
-def empty(sent: Sent, postbox: Postbox, **changes: Any) -> Collected:
+def empty(sent: Sent, postbox: Postbox, **changes: Any) -> MailboxSummary:
     settings = postbox.settings(**changes)
     with open_mailbox(settings) as mailbox:
-        return collect(mailbox, Reader(sent.store, KEYS, hold_after=HOLD_AFTER), settings)
+        return collect(mailbox, MailIntake(sent.store, KEYS, hold_after=HOLD_AFTER), settings)
 
 
 def offering(*hidden: bytes) -> Any:
@@ -63,7 +63,7 @@ def test_more_than_a_batch(sent, postbox):
 
 def test_the_same_message_from_a_file_is_known(sent, postbox):
     mail = notice(verp(sent, 2))
-    Reader(sent.store, KEYS, hold_after=HOLD_AFTER).read([mail.strip(b"\n")])
+    MailIntake(sent.store, KEYS, hold_after=HOLD_AFTER).read([mail.strip(b"\n")])
     postbox.put(mail)
     assert empty(sent, postbox).taken.repeated == 1
 

@@ -10,7 +10,7 @@ from newsletter.audience.keys import Keys
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.delivery.compose.composer import campaign_tag
-from newsletter.feedback.intake import Reader, Taken
+from newsletter.feedback.intake import IntakeSummary, MailIntake
 from newsletter.feedback.mailbox_files import read_messages
 from tests.integration.feedback.conftest import DIGEST, HOLD_AFTER, KEYS, SIGNER, Sent
 from tests.unit.delivery.issues import compiled, composer, reader
@@ -43,8 +43,8 @@ def message_id(position: int, keys: Keys = KEYS) -> str:
     return f"<{campaign_tag(DIGEST, seal)}.{position}@clinic.example>"
 
 
-def read(sent: Sent, *messages: bytes, keys: Keys = NOW) -> Taken:
-    return Reader(sent.store, keys, hold_after=HOLD_AFTER).read(messages)
+def read(sent: Sent, *messages: bytes, keys: Keys = NOW) -> IntakeSummary:
+    return MailIntake(sent.store, keys, hold_after=HOLD_AFTER).read(messages)
 
 
 def test_a_token_is_proof_whatever_address_the_notice_names(sent):
@@ -117,7 +117,7 @@ def test_a_run_that_is_broken_off_is_made_whole_by_the_next(sent):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Reader(sent.store, KEYS, hold_after=0).read(broken())
+        MailIntake(sent.store, KEYS, hold_after=0).read(broken())
     assert sent.count() == 100
     taken = read(sent, *mails)
     assert (taken.repeated, sent.count()) == (100, 150)

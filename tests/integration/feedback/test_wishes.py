@@ -7,7 +7,7 @@ import pytest
 from newsletter.audience.keys import Keys
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
-from newsletter.feedback.open_requests import open_wishes
+from newsletter.feedback.open_requests import open_requests
 from tests.integration.feedback.conftest import KEYS, SIGNER, Sent
 from tests.integration.feedback.test_mail import message_id, notice, read, verp
 
@@ -57,7 +57,7 @@ def test_what_anybody_could_have_written_is_kept_counted_and_listed(sent):
         f"In-Reply-To: {message_id(5)}\n".encode() + wish(text="unsubscribe", of=6),
     )
     assert (taken.suppressed, taken.unverified, taken.asked_to_leave) == (0, 4, 4)
-    assert [each.email for each in open_wishes(sent.store)] == [
+    assert [each.email for each in open_requests(sent.store)] == [
         f"reader{of}@mail.example" for of in (1, 3, 4, 6)
     ]
     assert taken.kinds["other"] == 1, "a forged token is no wish that is recognised: a letter"
@@ -66,7 +66,7 @@ def test_what_anybody_could_have_written_is_kept_counted_and_listed(sent):
 def test_a_wish_is_off_the_list_once_its_address_is_suppressed(sent):
     read(sent, wish(subject="unsubscribe", of=1))
     read(sent, notice(verp(sent, 1)))
-    assert open_wishes(sent.store) == []
+    assert open_requests(sent.store) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from newsletter.audience.keys import Keys
-from newsletter.campaign.context import Desk
+from newsletter.campaign.context import AppContext
 from newsletter.campaign.worker import Worker
 from newsletter.database.open import open_url
 from newsletter.errors import UnavailableError
@@ -27,7 +27,7 @@ def test_it_gives_up_so_that_its_supervisor_knows(tmp_path: Path) -> None:
         store = open_url(make_url(server.url(server.fresh_database())))
 
         async def main() -> None:
-            desk = Desk(settings, store, KEYS, "tests")
+            desk = AppContext(settings, store, KEYS, "tests")
             worker = Worker(desk, tell=told.append, stop=asyncio.Event(), patience=0.5)
             working = asyncio.create_task(worker.run(concurrency=1))
             await asyncio.sleep(0.5)

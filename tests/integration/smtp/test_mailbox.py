@@ -8,14 +8,14 @@ from email.message import EmailMessage
 import pytest
 
 from newsletter.settings.model import Smtp
-from newsletter.transports.smtp.local_mailbox import Mailbox
+from newsletter.transports.smtp.local_mailbox import LocalMailbox
 from newsletter.transports.smtp.transport import SmtpTransport
 from tests.integration.smtp.sending import Log, compose, deliveries
 
 
 def open_for(folder, play, *, thread=False):
     async def run():
-        mailbox = Mailbox(folder)
+        mailbox = LocalMailbox(folder)
         port = await mailbox.start()
         try:
             return await (asyncio.to_thread(play, port) if thread else play(port))

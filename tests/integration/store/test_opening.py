@@ -17,7 +17,7 @@ from newsletter.database.migrate import HEAD, current
 from newsletter.database.open import migrate, open_url
 from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.settings.model import Publication, Settings
-from newsletter.store.engine import Store, connect, resolve_url, serialise, shown
+from newsletter.store.engine import Store, advisory_lock, connect, resolve_url, shown
 from newsletter.store.metadata import metadata
 from newsletter.store.snapshot import private_copy
 from tests.integration.store.rows import contents, fill
@@ -151,8 +151,8 @@ def test_the_clock_moves_within_a_transaction(store: Store) -> None:
 
 def test_serialised_transactions_wait_for_each_other(store: Store, store_url: str) -> None:
     with store.write() as connection:
-        serialise(connection, "one thing")
-        serialise(connection, "another thing")
+        advisory_lock(connection, "one thing")
+        advisory_lock(connection, "another thing")
         wait = (
             f"{OPEN}from newsletter.store.engine import serialise\n"
             "store = open_url(make_url(sys.argv[1]))\nprint('waits', flush=True)\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.studio.demo import Demo, Step, demo_app
+from newsletter.studio.demo import Demo, DemoStep, demo_app
 from tests.integration.web.conftest import Browser, Clinic
 from tests.integration.web.samples import BLOCKER, NOTE, save_picture
 
@@ -26,7 +26,7 @@ def demo(clinic: Clinic, tmp_path: Path) -> Demo:
     message.add_alternative(html, subtype="html")
     (mailbox / "0001.eml").write_bytes(message.as_bytes())
     (mailbox / "0002.eml").write_bytes(b"\xff no mail at all")
-    steps = [Step("Sent", "1 of 1")]
+    steps = [DemoStep("Sent", "1 of 1")]
     return Demo("It went through", steps, html, [NOTE, BLOCKER], mailbox, media, {"Mail": mailbox})
 
 

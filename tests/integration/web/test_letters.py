@@ -9,7 +9,7 @@ import pytest
 from newsletter.audience.model import LinkAction
 from newsletter.delivery.compose.substitutions import Personalize
 from newsletter.delivery.model import Delivery
-from newsletter.i18n.catalog import LANGUAGES, Languages
+from newsletter.i18n.catalog import LANGUAGES, Catalogs
 from newsletter.settings.model import Sendgrid
 from newsletter.transactional.letters import Letter, Letters
 from newsletter.transports.sendgrid.payload import plan_calls
@@ -23,7 +23,7 @@ URL = "https://news.clinic.example/confirm/" + "x" * 32
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("action", list(LinkAction))
 def test_it_holds_one_link_and_no_other(clinic: Clinic, action: LinkAction, lang: str) -> None:
-    languages = Languages(PROJECT / "templates" / "locale", "en")
+    languages = Catalogs(PROJECT / "templates" / "locale", "en")
     letter = Letters(clinic.settings, languages).write(action, URL, lang)
     assert re.findall(r'(?:href|src|action)="([^"]+)"', letter.html) == [URL]
     assert re.findall(r"https?://\S+", letter.text) == [URL]
@@ -33,7 +33,7 @@ def test_it_holds_one_link_and_no_other(clinic: Clinic, action: LinkAction, lang
 
 
 def test_a_provider_gets_it_whole(clinic: Clinic) -> None:
-    languages = Languages(PROJECT / "templates" / "locale", "en")
+    languages = Catalogs(PROJECT / "templates" / "locale", "en")
     letter = Letters(clinic.settings, languages).write(LinkAction.JOIN, URL, "en")
     assert isinstance(letter, Personalize)
     delivery = Delivery(0, 1, 0, "new@reader.example", 0, {})
@@ -48,7 +48,7 @@ def test_a_provider_gets_it_whole(clinic: Clinic) -> None:
 
 def welcome(clinic: Clinic, lang: str = "en", **changes: Any) -> Letter:
     settings = joinable(clinic.settings, **changes)
-    languages = Languages(PROJECT / "templates" / "locale", "en")
+    languages = Catalogs(PROJECT / "templates" / "locale", "en")
     return Letters(settings, languages).write_welcome(["sleep"], TOKEN, lang)
 
 

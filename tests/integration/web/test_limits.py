@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.audience.consent.action_links import make_link, spend
+from newsletter.audience.consent.action_links import make_link, redeem
 from newsletter.audience.model import LinkAction
 from newsletter.delivery.ledger.tables import rate
 from newsletter.store.engine import Store
@@ -63,7 +63,7 @@ def test_of_two_who_use_a_link_one_gets_it(store: Store) -> None:
 
     def use(_: int) -> bool:
         with store.write() as connection:
-            return spend(connection, link.id, NOW) is not None
+            return redeem(connection, link.id, NOW) is not None
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(use, range(6))).count(True) == 1

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from newsletter.audience.address import address_hash
-from newsletter.audience.model import SuppressionReason, Ticket, Token, TokenPurpose
+from newsletter.audience.model import LinkToken, SuppressionReason, Token, TokenPurpose
 from newsletter.audience.subscribers import Consent, find, subscribe
 from newsletter.audience.suppression import suppress
 from newsletter.audience.tables import (
@@ -204,7 +204,7 @@ def test_a_link_that_is_over_leads_back_to_the_preferences_and_not_to_joining(
         with clinic.store.write() as connection:
             connection.execute(update(mailed_link).values(used_at=1.0))
     else:
-        ticket = Ticket(ticket.link_id, 1)
+        ticket = LinkToken(ticket.link_id, 1)
     page = reader.get(f"/confirm/{clinic.signer.sign_ticket(ticket)}")
     assert page.status_code == 410
     assert "open any of our mails" in page.text

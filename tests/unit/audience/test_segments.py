@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from newsletter.audience.segments.model import Condition
 from newsletter.audience.segments.parse import parse_segment
-from newsletter.audience.segments.relative_dates import dated, require_clear
+from newsletter.audience.segments.relative_dates import relative_dates, require_clear
 from newsletter.errors import UsageError
 from tests.segments_drawn import NOW, PEOPLE, SEGMENTS, Person, holds
 
@@ -63,7 +63,7 @@ def test_what_is_written_and_how_it_is_recorded(text: str, canonical: str) -> No
 def test_a_segment_with_dates_in_place_of_days_has_the_same_people(
     segment: Condition, person: Person
 ) -> None:
-    with_dates = dated(segment, NOW)
+    with_dates = relative_dates(segment, NOW)
     assert holds(with_dates, person) == holds(segment, person)
     text = str(with_dates)
     assert parse_segment(text) == with_dates
@@ -74,7 +74,7 @@ def test_the_day_that_is_meant_is_said() -> None:
         ("joined after 30 days ago", "joined after 2026-08-22"),
         ("not joined within 30 days", "not joined >= 2026-08-22"),
     ):
-        assert str(dated(parse_segment(written), NOW)) == meant
+        assert str(relative_dates(parse_segment(written), NOW)) == meant
 
 
 @pytest.mark.parametrize("sign", ["<", "<=", ">", ">="])

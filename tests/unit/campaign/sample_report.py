@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from newsletter.campaign.report.build import Approval, Problem, Report, Step
+from newsletter.campaign.report.build import Approval, CampaignReport, DeliveryProblem, StateChange
 from newsletter.campaign.report.domains import DomainRow, Domains
 from newsletter.campaign.report.events import Afterwards
 from newsletter.campaign.status import Status
-from newsletter.delivery.ledger.outcomes import Fate, Tally
+from newsletter.delivery.ledger.outcomes import DeliveryOutcome, OutcomeCounts
 from newsletter.delivery.ledger.statistics import Refusals, Wait
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Settings
@@ -21,19 +21,19 @@ def settings() -> Settings:
     return load_settings(ROOT / "newsletter.toml")
 
 
-def problem(fate: Fate) -> Problem:
-    return Problem(fate, classify(fate.code, fate.status, fate.reply))
+def problem(fate: DeliveryOutcome) -> DeliveryProblem:
+    return DeliveryProblem(fate, classify(fate.code, fate.status, fate.reply))
 
 
-def sample_report() -> Report:
-    return Report(
+def sample_report() -> CampaignReport:
+    return CampaignReport(
         status=Status(
             3,
             "neck-muscles-and-migraine",
             "readers",
             "paused",
             "4f1d" * 16,
-            Tally(
+            OutcomeCounts(
                 audience=1204,
                 accepted=1169,
                 deferred=9,
@@ -51,10 +51,10 @@ def sample_report() -> Report:
         again_reason="",
         approvals=[Approval("doctor", START - 3600.0, {"reading/grade": "a <b>quote</b>"})],
         steps=[
-            Step("approved", "sending", "nurse", "", START + 1.0),
-            Step("sending", "paused", "nurse", "relay & <script>", START + 700.0),
-            Step("paused", "sending", "nurse", "", START + 760.0),
-            Step(
+            StateChange("approved", "sending", "nurse", "", START + 1.0),
+            StateChange("sending", "paused", "nurse", "relay & <script>", START + 700.0),
+            StateChange("paused", "sending", "nurse", "", START + 760.0),
+            StateChange(
                 "sending",
                 "paused",
                 "system",
@@ -102,10 +102,14 @@ def sample_report() -> Report:
             "550 5.7.1 Our <system> has detected that this message is likely unsolicited",
         ),
         problems=[
-            problem(Fate(17, "gone@mail.example", "failed", 550, "5.1.1", "5.1.1 No such user")),
-            problem(Fate(204, "silent@post.example", "uncertain")),
             problem(
-                Fate(
+                DeliveryOutcome(
+                    17, "gone@mail.example", "failed", 550, "5.1.1", "5.1.1 No such user"
+                )
+            ),
+            problem(DeliveryOutcome(204, "silent@post.example", "uncertain")),
+            problem(
+                DeliveryOutcome(
                     777,
                     "long.name.of.a.reader@a-rather-long-domain.post.example",
                     "failed",

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.campaign.report.alerts import alerts
-from newsletter.campaign.report.build import Step
+from newsletter.campaign.report.build import StateChange
 from newsletter.campaign.report.events import Afterwards
 from newsletter.delivery.ledger.statistics import Refusals
 from newsletter.smtp_replies.classify import ReplyClass
@@ -47,8 +47,8 @@ def test_bounces_about_the_sender_are_one_and_about_readers_are_none() -> None:
 
 
 def test_a_campaign_that_held_itself_says_why_and_one_paused_by_hand_does_not() -> None:
-    by_hand = Step("sending", "paused", "nurse", "lunch", 1.0)
-    held = Step("sending", "paused", "system", "3 replies refuse us as a sender", 2.0)
+    by_hand = StateChange("sending", "paused", "nurse", "lunch", 1.0)
+    held = StateChange("sending", "paused", "system", "3 replies refuse us as a sender", 2.0)
     assert alerts([by_hand], QUIET, Afterwards(), 10) == []
     (once,) = alerts([by_hand, held], QUIET, Afterwards(), 10)
     assert (once.kind, "3 replies refuse us" in once.text) == ("held", True)

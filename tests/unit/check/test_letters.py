@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.check.letters import WrittenLetter, check_letter
+from newsletter.check.letters import WrittenMail, check_letter
 from newsletter.check.model import Finding, Severity
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Settings
@@ -25,7 +25,7 @@ Thank you. Read past issues: {BASE}/archive
 Unsubscribe with one click: {LEAVE}
 {ADDRESS}
 """
-LETTER = WrittenLetter(
+LETTER = WrittenMail(
     template="welcome",
     lang="en",
     subject="You are on the list: Garden House News",
@@ -49,7 +49,7 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(tmp_path / "newsletter.toml")
 
 
-def found(letter: WrittenLetter, settings: Settings) -> list[Finding]:
+def found(letter: WrittenMail, settings: Settings) -> list[Finding]:
     return check_letter(letter, settings)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.cli.sending_view import Meter
-from newsletter.delivery.ledger.outcomes import Tally
+from newsletter.delivery.ledger.outcomes import OutcomeCounts
 
 
 def every(seconds: float) -> Iterator[float]:
@@ -17,9 +17,9 @@ def every(seconds: float) -> Iterator[float]:
 def test_it_says_how_many_how_fast_and_how_long_still() -> None:
     clock = every(10.0)
     meter = Meter(lambda: next(clock))
-    meter.line(Tally(audience=4000, queued=3800, skipped={"bounced": 200}))
+    meter.line(OutcomeCounts(audience=4000, queued=3800, skipped={"bounced": 200}))
     line = meter.line(
-        Tally(
+        OutcomeCounts(
             audience=4000,
             accepted=990,
             deferred=7,
@@ -39,7 +39,7 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
     clock = every(10.0)
     meter = Meter(lambda: next(clock))
     for accepted in (0, 5000, 5000, 5000, 5000, 5000, 5000):
-        line = meter.line(Tally(audience=9000, accepted=accepted, queued=9000 - accepted))
+        line = meter.line(OutcomeCounts(audience=9000, accepted=accepted, queued=9000 - accepted))
     assert "  0/s  " in line
     assert "left" not in line, "nobody knows how long a standstill lasts"
 
@@ -54,6 +54,6 @@ def test_any_counts_make_one_line(ended: list[int], queued: int, step: float) ->
     meter = Meter(lambda: next(clock))
     for share in (0, 1):
         numbers = [number * share for number in ended]
-        line = meter.line(Tally(sum(numbers) + queued, *numbers, queued=queued))
+        line = meter.line(OutcomeCounts(sum(numbers) + queued, *numbers, queued=queued))
     assert "\n" not in line
     assert f"{ended[0]:,} accepted" in line

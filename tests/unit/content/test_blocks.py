@@ -2,7 +2,7 @@ import pytest
 
 from newsletter.content.blocks import inlines
 from newsletter.content.markdown import plain
-from newsletter.content.model import Audience, Bars, DataTable, Glance, Note, Prose, Study
+from newsletter.content.model import AudienceBlock, Bars, DataTable, Glance, Note, Prose, Study
 from newsletter.content.reader import select, topics_of
 from tests.unit.content.articles import BODY_LINE, Read, Refuse
 
@@ -60,7 +60,7 @@ def test_variants(read: Read) -> None:
         "::: audience topic=back\nBack\n:::\n"
     )
     assert topics_of(issue) == ("back", "neck")
-    assert [type(b) for b in issue.blocks] == [Prose, Audience, Audience]
+    assert [type(b) for b in issue.blocks] == [Prose, AudienceBlock, AudienceBlock]
     assert [type(b) for b in select(issue, frozenset({"neck"})).blocks] == [Prose, Prose, Bars]
     nobody = select(issue, frozenset({"knee"}))
     assert [type(b) for b in nobody.blocks] == [Prose]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from markdown_it.token import Token
 
 from newsletter.content.model import (
-    Audience,
+    AudienceBlock,
     Bars,
     Block,
     DataTable,
@@ -38,7 +38,7 @@ def _shown(token: Token) -> str:
             return f"<{token.type}>"
 
 
-def block(value: Block | Audience) -> Iterator[str]:
+def block(value: Block | AudienceBlock) -> Iterator[str]:
     """Show a block, a line each of its parts."""
     yield f"{value.line}: {type(value).__name__}"
     match value:
@@ -60,7 +60,7 @@ def block(value: Block | Audience) -> Iterator[str]:
         case Glance(title=title, facts=facts):
             yield f"    title: {inline(title)}"
             yield from (f"    * {inline(fact)}" for fact in facts)
-        case Audience(topic=topic, blocks=inner):
+        case AudienceBlock(topic=topic, blocks=inner):
             yield f"    topic: {topic}"
             yield from (f"    {line}" for each in inner for line in block(each))
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from newsletter.check.rules import RULES
-from newsletter.content.model import Audience, Block, CallToAction, FrontMatter, Hero, Issue
+from newsletter.content.model import AudienceBlock, Block, CallToAction, FrontMatter, Hero, Issue
 from newsletter.content.reader import read_issue
 from newsletter.errors import InputError
 
@@ -48,7 +48,7 @@ def _table(heading: str) -> list[str]:
     return [key.replace(r"\|", "|") for key in keys if key not in RULE_NAMES]
 
 
-def _kinds(blocks: tuple[Block | Audience, ...]) -> list[str]:
+def _kinds(blocks: tuple[Block | AudienceBlock, ...]) -> list[str]:
     return [type(block).__name__.lower() for block in blocks]
 
 

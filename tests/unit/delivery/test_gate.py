@@ -8,7 +8,7 @@ import pytest
 from newsletter.delivery.compose.substitutions import Personalize
 from newsletter.delivery.model import Delivery, Message, Outcome, Result, Transport
 from newsletter.delivery.runner.gate import gate
-from newsletter.transports.file import OutboxTransport
+from newsletter.transports.file import FileTransport
 from newsletter.transports.memory import MemoryTransport
 from tests.unit.delivery.issues import compiled, composer, reader
 
@@ -26,7 +26,7 @@ class Notes:
 
 @pytest.mark.parametrize("kind", ["memory", "outbox"])
 def test_those_after_the_gate_was_closed_are_returned(tmp_path: Path, kind: str) -> None:
-    transport: Transport = MemoryTransport() if kind == "memory" else OutboxTransport(tmp_path)
+    transport: Transport = MemoryTransport() if kind == "memory" else FileTransport(tmp_path)
 
     def compose(delivery: Delivery) -> Message:
         door.closed = delivery.position == 3

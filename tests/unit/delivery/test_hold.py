@@ -3,16 +3,16 @@
 import pytest
 
 from newsletter.delivery.model import Outcome, Result
-from newsletter.delivery.runner.circuit_breaker import NEVER, HoldRule, Watch
+from newsletter.delivery.runner.circuit_breaker import NEVER, BreakerRule, CircuitBreaker
 
-RULE = HoldRule(failures=0.1, minimum=40, policy=5)
+RULE = BreakerRule(failures=0.1, minimum=40, policy=5)
 TAKEN = Outcome(1, Result.ACCEPTED, 250)
 GONE = Outcome(2, Result.FAILED, 550, "5.1.1", "no such user")
 BLOCKED = Outcome(3, Result.DEFERRED, 421, "4.7.28", "unusual rate of unsolicited mail")
 
 
-def verdict(*outcomes: Outcome, rule: HoldRule = RULE) -> str:
-    watch = Watch(rule)
+def verdict(*outcomes: Outcome, rule: BreakerRule = RULE) -> str:
+    watch = CircuitBreaker(rule)
     watch.learn(outcomes)
     return watch.verdict
 

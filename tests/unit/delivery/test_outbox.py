@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.errors import UnavailableError
-from newsletter.transports.file import OutboxTransport
+from newsletter.transports.file import FileTransport
 from tests.golden import check_golden
 from tests.unit.delivery.issues import compiled, composer, reader
 from tests.unit.delivery.test_transport_contract import Notes
@@ -18,7 +18,7 @@ from tests.unit.delivery.test_transport_contract import Notes
 
 def write(folder: Path, batch: list[Delivery], *, fresh: bool = False) -> list[Outcome]:
     async def main() -> list[Outcome]:
-        transport = OutboxTransport(folder, fresh=fresh)
+        transport = FileTransport(folder, fresh=fresh)
         outcomes = await transport.deliver(batch, composer(compiled()), Notes())
         await transport.close()
         return outcomes
@@ -82,4 +82,4 @@ def test_a_full_disk_leaves_no_half_message(
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match="cannot write to the outbox"):
-        OutboxTransport(tmp_path / "file" / "outbox")
+        FileTransport(tmp_path / "file" / "outbox")

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from newsletter.delivery.model import Delivery, Message, Outcome, Result, Transport
 from newsletter.errors import InputError
 from newsletter.settings.model import Sendgrid
-from newsletter.transports.file import OutboxTransport
+from newsletter.transports.file import FileTransport
 from newsletter.transports.memory import MemoryTransport
 from newsletter.transports.sendgrid.transport import SendgridTransport
 from tests.sendgrid_fake import KEY, sendgrid
@@ -27,7 +27,7 @@ def over_sendgrid(_: Path) -> Iterator[Transport]:
 Factory = Callable[[Path], AbstractContextManager[Transport]]
 TRANSPORTS: dict[str, Factory] = {
     "memory": lambda _: nullcontext(MemoryTransport()),
-    "outbox": lambda folder: nullcontext(OutboxTransport(folder / "outbox")),
+    "outbox": lambda folder: nullcontext(FileTransport(folder / "outbox")),
     "sendgrid": over_sendgrid,
 }
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from newsletter.dns_checks.model import Finding, Verdict
+from newsletter.dns_checks.model import CheckResult, CheckStatus
 from newsletter.dns_checks.resolver import Resolver
 from newsletter.doctor.report import findings_object, format_findings, is_fine, summary
 from newsletter.errors import UnavailableError, UsageError
 
 FINDINGS = {
-    "spf": Finding(Verdict.OK, "v=spf1 -all"),
-    "dmarc": Finding(Verdict.PROBLEM, "no DMARC record", "publish: x"),
+    "spf": CheckResult(CheckStatus.OK, "v=spf1 -all"),
+    "dmarc": CheckResult(CheckStatus.PROBLEM, "no DMARC record", "publish: x"),
 }
 
 
@@ -28,7 +28,7 @@ def test_a_table_with_the_next_step_below():
     [("ok", True), ("warning", True), ("skipped", True), ("problem", False), ("unknown", False)],
 )
 def test_what_cannot_be_known_is_not_fine(verdict, fine):
-    found = {"spf": Finding(Verdict(verdict), "")}
+    found = {"spf": CheckResult(CheckStatus(verdict), "")}
     assert is_fine(found) is fine
     assert findings_object(found)["fine"] is fine
 

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.feedback.classify import classify
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 
 
 def feedback(kind: str) -> bytes:
@@ -28,7 +28,7 @@ def feedback(kind: str) -> bytes:
 )
 def test_only_a_readers_wish_suppresses(kind, verdict):
     report = classify(feedback(kind))
-    assert report.kind is Kind.COMPLAINT
+    assert report.kind is FeedbackKind.COMPLAINT
     assert report.feedback_type == kind.lower()
     assert [(r.address, r.verdict) for r in report.recipients] == [("anna@reader.example", verdict)]
 
@@ -41,7 +41,7 @@ def test_a_feedback_report_sent_as_plain_text_is_read():
 def test_a_redacted_complaint_still_counts():
     raw = feedback("abuse").replace(b"Original-Rcpt-To: anna@reader.example\n", b"")
     report = classify(raw)
-    assert (report.kind, report.recipients) == (Kind.COMPLAINT, ())
+    assert (report.kind, report.recipients) == (FeedbackKind.COMPLAINT, ())
 
 
 def test_a_complaint_without_the_format_names_its_reader():
@@ -51,7 +51,7 @@ def test_a_complaint_without_the_format_names_its_reader():
         b"X-HmXmrOriginalRecipient: anna@reader.example\nSubject: Spring news\n\n--m--\n"
     )
     report = classify(raw)
-    assert report.kind is Kind.COMPLAINT
+    assert report.kind is FeedbackKind.COMPLAINT
     assert [r.address for r in report.recipients] == ["anna@reader.example"]
 
 
@@ -73,7 +73,7 @@ def letter(*headers: str) -> bytes:
     ],
 )
 def test_responders_are_known(header):
-    assert classify(letter(header)).kind is Kind.AUTO_REPLY
+    assert classify(letter(header)).kind is FeedbackKind.AUTO_REPLY
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_responders_are_known(header):
      "Precedence: bulk", "Subject: Re: Automatic doors"],
 )  # fmt: skip
 def test_letters_are_none(header):
-    assert classify(letter(header)).kind is Kind.OTHER
+    assert classify(letter(header)).kind is FeedbackKind.OTHER
 
 
 @pytest.mark.parametrize("subject", ["unsubscribe", "UNSUBSCRIBE ", "Unsubscribe"])
 def test_who_asks_to_leave_by_mail_is_heard(subject):
     report = classify(letter(f"Subject: {subject}"))
-    assert (report.kind, report.feedback_type) == (Kind.COMPLAINT, "opt-out")
+    assert (report.kind, report.feedback_type) == (FeedbackKind.COMPLAINT, "opt-out")
     assert [r.address for r in report.recipients] == ["anna@reader.example"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from newsletter.cli.bounces import as_object
 from newsletter.feedback.classify import classify
 from newsletter.feedback.message import MAX_BYTES, read
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 
 MAILS = sorted((Path(__file__).parent / "mails").glob("*.eml"))
 LINES = sorted({line for file in MAILS for line in file.read_bytes().split(b"\n")})
@@ -18,7 +18,7 @@ LINES = sorted({line for file in MAILS for line in file.read_bytes().split(b"\n"
 
 def checked(raw: bytes) -> None:
     row = json.loads(json.dumps(as_object(Path("x.eml"), classify(raw))))
-    assert row["kind"] in {kind.value for kind in Kind}
+    assert row["kind"] in {kind.value for kind in FeedbackKind}
     for recipient in row["recipients"]:
         assert recipient["class"] in {"hard", "temporary", "policy", "unknown"}
         assert recipient["address"] == "" or recipient["address"].count("@") == 1
@@ -49,7 +49,10 @@ def test_encoded_words_of_any_kind(charset, encoding, text):
 
 
 def test_what_breaks_flufl_bounce_writes_no_tracebacks(caplog):
-    assert classify(b"Subject: failure notice\nFrom: \n\nIt was not delivered.").kind is Kind.OTHER
+    assert (
+        classify(b"Subject: failure notice\nFrom: \n\nIt was not delivered.").kind
+        is FeedbackKind.OTHER
+    )
     assert not caplog.records
 
 

@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 
 from newsletter.feedback.classify import classify
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 
 NOTICES = {
     "de": ("Nachricht konnte nicht zugestellt werden", "Unbekannter Empfänger"),
@@ -30,7 +30,7 @@ def test_a_dead_address_in_any_of_them(subject, words):
         f"<anna@reader.example>: 550 {words} (RCPT TO)\n"
     )
     report = classify(raw.encode())
-    assert report.kind is Kind.BOUNCE
+    assert report.kind is FeedbackKind.BOUNCE
     assert [(each.address, each.verdict) for each in report.recipients] == [
         ("anna@reader.example", "hard")
     ]
@@ -43,7 +43,7 @@ def test_a_reader_who_writes_under_such_a_subject_is_none(subject):
         "Content-Type: text/plain; charset=utf-8\n\n"
         "Dear doctor,\nmy friend bert@friend.example did not get your letter. Why?\n"
     )
-    assert classify(raw.encode()).kind is Kind.OTHER
+    assert classify(raw.encode()).kind is FeedbackKind.OTHER
 
 
 @pytest.mark.parametrize("charset", ["", "; charset=us-ascii", "; charset=iso-2022-jp"])

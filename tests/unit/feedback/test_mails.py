@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.cli.bounces import as_lines, as_object
 from newsletter.feedback.classify import classify
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 from tests.golden import check_golden
 
 MAILS = Path(__file__).parent / "mails"
@@ -42,7 +42,7 @@ def test_an_mbox_line_makes_no_difference(file):
 )
 def test_what_is_no_bounce_is_not_taken_for_one(name):
     report = classify((MAILS / f"{name}.eml").read_bytes())
-    assert report.kind in {Kind.AUTO_REPLY, Kind.OTHER, Kind.DELIVERED}
+    assert report.kind in {FeedbackKind.AUTO_REPLY, FeedbackKind.OTHER, FeedbackKind.DELIVERED}
     assert all(recipient.verdict == "unknown" for recipient in report.recipients)
 
 

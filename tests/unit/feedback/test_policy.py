@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 from newsletter.feedback.policy import DAY, HALF_LIFE, Consequence, Score, consequence
 from newsletter.smtp_replies.classify import ReplyClass
 
@@ -16,19 +16,21 @@ TIMES = st.lists(st.floats(0, 3_000 * DAY), max_size=40).map(sorted)
     ("verdict", "expected"),
     [("hard", "suppress"), ("temporary", "count"), ("policy", "alert"), ("unknown", "keep")],
 )
-@pytest.mark.parametrize("kind", [Kind.BOUNCE, Kind.COMPLAINT])
+@pytest.mark.parametrize("kind", [FeedbackKind.BOUNCE, FeedbackKind.COMPLAINT])
 def test_what_is_proven_has_consequences(kind, verdict, expected):
     assert consequence(kind, ReplyClass(verdict), proven=True) == expected
 
 
 @pytest.mark.parametrize("verdict", ReplyClass)
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", FeedbackKind)
 def test_what_anybody_could_forge_has_none(kind, verdict):
     assert consequence(kind, verdict, proven=False) is Consequence.KEEP
 
 
 @pytest.mark.parametrize("verdict", ReplyClass)
-@pytest.mark.parametrize("kind", [Kind.AUTO_REPLY, Kind.DELIVERED, Kind.OTHER])
+@pytest.mark.parametrize(
+    "kind", [FeedbackKind.AUTO_REPLY, FeedbackKind.DELIVERED, FeedbackKind.OTHER]
+)
 def test_answers_and_letters_have_none(kind, verdict):
     assert consequence(kind, verdict, proven=True) is Consequence.KEEP
 

@@ -6,7 +6,7 @@ from newsletter.audience.keys import Keys
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.feedback.classify import classify
-from newsletter.feedback.model import Kind
+from newsletter.feedback.model import FeedbackKind
 
 NOTICE = (
     "Subject: failure notice\nFrom: MAILER-DAEMON@mta.example\n\n<anna@reader.example>:\n550 x\n"
@@ -24,7 +24,7 @@ def notice_to(local: str, header: str = "Delivered-To") -> bytes:
 @pytest.mark.parametrize("header", ["Delivered-To", "X-Original-To", "Envelope-To", "To"])
 def test_our_token_proves_the_report(header):
     report = classify(notice_to(SIGNER.sign_local(OURS), header), SIGNER)
-    assert (report.kind, report.token) == (Kind.BOUNCE, OURS)
+    assert (report.kind, report.token) == (FeedbackKind.BOUNCE, OURS)
 
 
 def test_case_may_change_on_the_way():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.feedback.diagnostics import Phase, Said, find_reply, judge
+from newsletter.feedback.diagnostics import Diagnostic, Phase, find_reply, judge
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_what_is_still_tried_never_kills(text):
 
 
 def test_an_empty_report_is_unknown():
-    assert judge(Said()) == "unknown"
+    assert judge(Diagnostic()) == "unknown"

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from newsletter.errors import InputError
 from newsletter.render.model import Part, SlotKind
-from newsletter.render.split import Mark, Marks, split_html, split_text
+from newsletter.render.split import Placeholder, Placeholders, split_html, split_text
 
 PREFIX = "QZ7F3AM1"
 M = f"{PREFIX}00X"
-MARKS = Marks(PREFIX, Path("issues/a.md"), {M: Mark("city", "Here", 7)})
+MARKS = Placeholders(PREFIX, Path("issues/a.md"), {M: Placeholder("city", "Here", 7)})
 
 
 def kinds(part: Part) -> list[SlotKind]:

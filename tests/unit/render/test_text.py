@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from newsletter.content.blocks import group
 from newsletter.content.markdown import parse
-from newsletter.content.model import Audience
+from newsletter.content.model import AudienceBlock
 from newsletter.render.slots import preview_part
 from newsletter.render.text_blocks import write_text_blocks
 from newsletter.render.wrap import WIDTH, underline, wrap
@@ -94,7 +94,7 @@ def test_each_element(build: Compile, body: str, expected: str) -> None:
 def test_a_box_marks_each_of_its_lines_and_nothing_after_it(title: str, words: str) -> None:
     tokens = parse(f"::: note {title}\n{words}\n\n- {words}\n:::\n\n{words}\n")
     text = write_text_blocks(
-        [block for block in group(tokens) if not isinstance(block, Audience)], {}
+        [block for block in group(tokens) if not isinstance(block, AudienceBlock)], {}
     )
     box, _, rest = text.partition("\n\n")
     assert all(line == "|" or line.startswith("| ") for line in box.split("\n"))

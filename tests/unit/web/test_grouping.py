@@ -8,7 +8,7 @@ import pytest
 
 from newsletter.errors import UnavailableError
 from newsletter.web.http import group_commit
-from newsletter.web.http.group_commit import LARGEST, Together
+from newsletter.web.http.group_commit import LARGEST, GroupCommit
 
 
 class Slow:
@@ -30,7 +30,7 @@ class Slow:
         return [2 * item for item in items]
 
 
-async def all_of(together: Together[int, int], slow: Slow, items: range) -> list[object]:
+async def all_of(together: GroupCommit[int, int], slow: Slow, items: range) -> list[object]:
     """Ask for each while the first group is under way."""
     first = asyncio.create_task(together.do(items[0]))
     await asyncio.sleep(0)
@@ -43,7 +43,7 @@ async def all_of(together: Together[int, int], slow: Slow, items: range) -> list
 def test_what_waits_goes_together_and_each_gets_its_own() -> None:
     slow = Slow()
     items = range(LARGEST + 50)
-    answers = asyncio.run(all_of(Together(slow), slow, items))
+    answers = asyncio.run(all_of(GroupCommit(slow), slow, items))
     assert answers == [2 * item for item in items]
     assert slow.groups[0][0] == 0
     assert slow.done == list(items)
@@ -54,18 +54,18 @@ def test_what_waits_goes_together_and_each_gets_its_own() -> None:
 def test_it_serves_one_event_loop_after_another() -> None:
     slow = Slow()
     slow.go.set()
-    together = Together(slow)
+    together = GroupCommit(slow)
     assert [asyncio.run(together.do(n)) for n in (1, 2)] == [2, 4]
 
 
 def test_a_group_that_is_refused_once_is_done_all_the_same() -> None:
     slow = Slow(refusals=1)
-    assert asyncio.run(all_of(Together(slow), slow, range(3))) == [0, 2, 4]
+    assert asyncio.run(all_of(GroupCommit(slow), slow, range(3))) == [0, 2, 4]
 
 
 def test_everybody_in_the_group_is_told_and_the_next_group_is_done() -> None:
     slow = Slow(refusals=2)
-    together = Together(slow)
+    together = GroupCommit(slow)
 
     async def ask() -> tuple[list[object], int]:
         return await all_of(together, slow, range(1)), await together.do(9)
@@ -77,7 +77,7 @@ def test_everybody_in_the_group_is_told_and_the_next_group_is_done() -> None:
 
 def test_who_goes_away_keeps_nobody_from_their_answer() -> None:
     slow = Slow()
-    together = Together(slow)
+    together = GroupCommit(slow)
 
     async def ask() -> int:
         gone = asyncio.create_task(together.do(1))
@@ -94,7 +94,7 @@ def test_who_goes_away_keeps_nobody_from_their_answer() -> None:
 def test_past_the_limit_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "MOST_WAITING", 3)
     slow = Slow()
-    answers = asyncio.run(all_of(Together(slow), slow, range(20)))
+    answers = asyncio.run(all_of(GroupCommit(slow), slow, range(20)))
     refused = [answer for answer in answers if isinstance(answer, UnavailableError)]
     assert refused
     assert len(refused) + len(slow.done) == 20

@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.i18n.catalog import LANGUAGES, Languages
+from newsletter.i18n.catalog import LANGUAGES, Catalogs
 
 ROOT = Path(__file__).parents[3]
 LOCALE = ROOT / "templates" / "locale"
@@ -78,15 +78,15 @@ def test_no_template_of_the_readers_pages_holds_bare_words() -> None:
     ],
 )
 def test_which_language_a_reader_gets(accepted: str, known: str, expected: str) -> None:
-    assert Languages(LOCALE, "en").choose(accepted, known) == expected
+    assert Catalogs(LOCALE, "en").choose(accepted, known) == expected
 
 
 @given(st.text(), st.text())
 def test_any_header_gives_some_language(accepted: str, known: str) -> None:
-    assert Languages(LOCALE, "en").choose(accepted, known) in LANGUAGES
+    assert Catalogs(LOCALE, "en").choose(accepted, known) in LANGUAGES
 
 
 def test_values_are_escaped_and_the_text_is_not() -> None:
-    translate = Languages(LOCALE, "es").markup("es")
+    translate = Catalogs(LOCALE, "es").markup("es")
     text = 'You can <a href="%(path)s">unsubscribe</a> at any time, from any of our mails.'
     assert translate(text, path='"><b>').startswith('Puede <a href="&#34;&gt;&lt;b&gt;">darse')

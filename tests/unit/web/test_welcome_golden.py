@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.i18n.catalog import LANGUAGES, Languages
+from newsletter.i18n.catalog import LANGUAGES, Catalogs
 from newsletter.settings.load import load_settings
 from newsletter.transactional.letters import Letter, Letters
 from tests.golden import check_golden
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 def welcome(lang: str) -> Letter:
     settings = load_settings(ROOT / "newsletter.toml")
-    languages = Languages(settings.templates / "locale", "en")
+    languages = Catalogs(settings.templates / "locale", "en")
     return Letters(settings, languages).write_welcome(["readers"], "t" * 32, lang)
 
 
