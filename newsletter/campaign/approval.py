@@ -21,7 +21,7 @@ ANY_AUDIENCE = "*"
 
 
 def approve(
-    desk: AppContext,
+    app: AppContext,
     prepared: BuiltIssue,
     *,
     audience: str = ANY_AUDIENCE,
@@ -49,18 +49,18 @@ def approve(
             fix="see `send.py check`, mend, and approve again",
         )
     _check_waivers(prepared, waivers)
-    if desk.settings.approvals > 1 and desk.by.casefold() == prepared.issue.meta.author.casefold():
-        raise RefusedError(f"{desk.by} wrote this issue; approvals = 2 asks for two other people")
+    if app.settings.approvals > 1 and app.by.casefold() == prepared.issue.meta.author.casefold():
+        raise RefusedError(f"{app.by} wrote this issue; approvals = 2 asks for two other people")
     for image in prepared.compiled.images:
-        save_media(desk.settings, image)
-    with desk.store.write() as connection:
-        now = desk.store.now(connection)
+        save_media(app.settings, image)
+    with app.store.write() as connection:
+        now = app.store.now(connection)
         keep(connection, prepared.compiled, now)
         connection.execute(
             insert(approval).values(
                 digest=prepared.compiled.digest,
                 audience=audience,
-                approved_by=desk.by,
+                approved_by=app.by,
                 waivers=waivers,
                 at=now,
             )

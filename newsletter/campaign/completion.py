@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def complete_finished(
-    desk: AppContext, campaign_id: int | None = None, *, by: str = SYSTEM
+    app: AppContext, campaign_id: int | None = None, *, by: str = SYSTEM
 ) -> list[int]:
     """End campaigns all of whose deliveries are final. Any number of processes may do so at once.
 
@@ -41,19 +41,19 @@ def complete_finished(
         Those that this call ended.
     """
     ended = []
-    for each in states.done(desk.store, campaign_id):
-        note = suppress_refused(desk, each)
-        if states.finish(desk.store, each, by=by, note=note):
+    for each in states.done(app.store, campaign_id):
+        note = suppress_refused(app, each)
+        if states.finish(app.store, each, by=by, note=note):
             ended.append(each)
     return ended
 
 
-def suppress_refused(desk: AppContext, campaign_id: int) -> str:
+def suppress_refused(app: AppContext, campaign_id: int) -> str:
     """Suppress who is dead, unless they are too many; gives what a person should know of it.
 
     Taken in twice, it changes nothing.
     """
-    with desk.store.read() as connection:
+    with app.store.read() as connection:
         refused = list(_refusals(connection, campaign_id))
         counts = count_outcomes(connection, campaign_id) if refused else OutcomeCounts()
     mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
@@ -65,7 +65,7 @@ def suppress_refused(desk: AppContext, campaign_id: int) -> str:
             "nobody was suppressed"
         )
     if refused:
-        apply(desk.store, desk.keys, refused, hold_after=0)
+        apply(app.store, app.keys, refused, hold_after=0)
     return ""
 
 

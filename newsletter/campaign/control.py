@@ -30,7 +30,7 @@ ANSWERS = {
 """What a person can say of an uncertain delivery."""
 
 
-def halt(desk: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
+def halt(app: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
     """Pause or cancel a campaign: nothing more is offered from now on.
 
     Args:
@@ -44,37 +44,37 @@ def halt(desk: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
         InputError: There is no such campaign.
         RefusedError: It is in no state from which it could.
     """
-    with desk.store.write() as connection:
-        states.transition(connection, campaign_id, to, by=desk.by, now=desk.store.now(connection))
+    with app.store.write() as connection:
+        states.transition(connection, campaign_id, to, by=app.by, now=app.store.now(connection))
     give_up = time.monotonic() + SETTLED_S
     while True:
-        with desk.store.read() as connection:
+        with app.store.read() as connection:
             left = under_way(connection, campaign_id)
             found = status(connection, campaign_id)
         if not left or time.monotonic() > give_up:
             break
         time.sleep(LOOK_S)
     if to == CANCELLED:
-        suppress_refused(desk, campaign_id)
+        suppress_refused(app, campaign_id)
     return found, left
 
 
-def retry(desk: AppContext, campaign_id: int) -> Status:
+def retry(app: AppContext, campaign_id: int) -> Status:
     """Let every deferred delivery be due at once.
 
     Raises:
         InputError: There is no such campaign.
         RefusedError: The campaign is cancelled.
     """
-    with desk.store.write() as connection:
+    with app.store.write() as connection:
         found = status(connection, campaign_id)
         if found.state == CANCELLED:
             raise RefusedError(f"campaign {campaign_id} is cancelled: it mails nobody any more")
-        due_now(connection, campaign_id, desk.store.now(connection))
+        due_now(connection, campaign_id, app.store.now(connection))
         return found
 
 
-def retry_failed(desk: AppContext, campaign_id: int, reason: str) -> int:
+def retry_failed(app: AppContext, campaign_id: int, reason: str) -> int:
     """Put every failed delivery back into the queue, because a person says so.
 
     Returns:
@@ -84,30 +84,30 @@ def retry_failed(desk: AppContext, campaign_id: int, reason: str) -> int:
         InputError: There is no such campaign, or no reason.
         RefusedError: The campaign is cancelled.
     """
-    note = _note(desk, reason)
-    with desk.store.write() as connection:
-        now = desk.store.now(connection)
+    note = _note(app, reason)
+    with app.store.write() as connection:
+        now = app.store.now(connection)
         if not status(connection, campaign_id).tally.failed:
             return 0
-        states.reopen(connection, campaign_id, by=desk.by, now=now, note=f"retry: {reason}")
+        states.reopen(connection, campaign_id, by=app.by, now=now, note=f"retry: {reason}")
         return put_back(connection, campaign_id, now, note=note)
 
 
-def uncertain(desk: AppContext, campaign_id: int) -> list[UncertainDelivery]:
+def uncertain(app: AppContext, campaign_id: int) -> list[UncertainDelivery]:
     """The uncertain deliveries, after whatever a dead sender left was looked at.
 
     Raises:
         InputError: There is no such campaign.
     """
-    with desk.store.read() as connection:
+    with app.store.read() as connection:
         status(connection, campaign_id)
-    _look(desk, campaign_id)
-    with desk.store.read() as connection:
+    _look(app, campaign_id)
+    with app.store.read() as connection:
         return uncertain_deliveries(connection, campaign_id)
 
 
 def resolve_uncertain(
-    desk: AppContext, campaign_id: int, answer: str, positions: Sequence[int], reason: str
+    app: AppContext, campaign_id: int, answer: str, positions: Sequence[int], reason: str
 ) -> list[int]:
     """Say what became of uncertain deliveries, because a person knows.
 
@@ -122,34 +122,34 @@ def resolve_uncertain(
         InputError: There is no such campaign, or no reason.
         RefusedError: They are to be sent again, and the campaign is cancelled.
     """
-    note = _note(desk, reason)
-    known = {doubt.position for doubt in uncertain(desk, campaign_id)}
+    note = _note(app, reason)
+    known = {doubt.position for doubt in uncertain(app, campaign_id)}
     chosen = [position for position in positions if position in known]
     again = bool(chosen) and ANSWERS[answer] is Result.RETURNED
     if again:
-        _reopen(desk, campaign_id, reason)
+        _reopen(app, campaign_id, reason)
     for start in range(0, len(chosen), AT_ONCE):
         some = chosen[start : start + AT_ONCE]
-        resolve(desk.store, campaign_id, some, ANSWERS[answer], note=note)
+        resolve(app.store, campaign_id, some, ANSWERS[answer], note=note)
     if again:
-        _reopen(desk, campaign_id, reason)
+        _reopen(app, campaign_id, reason)
     return [position for position in positions if position not in known]
 
 
-def _reopen(desk: AppContext, campaign_id: int, reason: str) -> None:
+def _reopen(app: AppContext, campaign_id: int, reason: str) -> None:
     """Before, so that nothing is put back where it would stay; after, if it finished between."""
-    with desk.store.write() as connection:
-        now = desk.store.now(connection)
-        states.reopen(connection, campaign_id, by=desk.by, now=now, note=f"again: {reason}")
+    with app.store.write() as connection:
+        now = app.store.now(connection)
+        states.reopen(connection, campaign_id, by=app.by, now=now, note=f"again: {reason}")
 
 
-def _look(desk: AppContext, campaign_id: int) -> None:
+def _look(app: AppContext, campaign_id: int) -> None:
     """Settle what dead senders left; then what is reported."""
-    recover_dead_senders(desk)
-    settle_known(desk.store, campaign_id)
+    recover_dead_senders(app)
+    settle_known(app.store, campaign_id)
 
 
-def _note(desk: AppContext, reason: str) -> str:
+def _note(app: AppContext, reason: str) -> str:
     if not reason.strip():
         raise InputError("why?", fix="--reason TEXT: it is kept with each of them")
-    return f"{desk.by}: {reason.strip()}"
+    return f"{app.by}: {reason.strip()}"

@@ -48,7 +48,7 @@ class PendingCampaign:
 
 
 def open_campaign(
-    desk: AppContext,
+    app: AppContext,
     compiled: CompiledIssue,
     audience: AudienceSelection,
     *,
@@ -68,10 +68,10 @@ def open_campaign(
             preflight found something; or the suppression key is not this database's.
         InputError: The list does not exist or is empty.
     """
-    check_suppression_key(desk.store, desk.keys)
+    check_suppression_key(app.store, app.keys)
     if live:
-        recover_dead_senders(desk)
-    with desk.store.write() as connection:
+        recover_dead_senders(app)
+    with app.store.write() as connection:
         states.lock_issue(connection, compiled.slug)
         _forget_unconfirmed(connection, compiled, audience)
         found = _existing(connection, compiled, audience, again_reason, live=live)
@@ -83,10 +83,10 @@ def open_campaign(
                 created_at=found.created_at,
             )
         if live:
-            approval.require(connection, desk.settings, compiled, audience.list_name)
+            approval.require(connection, app.settings, compiled, audience.list_name)
             _require_landed(connection, compiled.slug)
-        now = desk.store.now(connection)
-        campaign_id = _create(connection, desk, compiled, audience, again_reason, now)
+        now = app.store.now(connection)
+        campaign_id = _create(connection, app, compiled, audience, again_reason, now)
         again = bool(again_reason)
         take_snapshot(connection, campaign_id, audience, compiled, again=again, at=not_before)
         preflight.require_merge_values(connection, compiled, campaign_id)
@@ -95,17 +95,17 @@ def open_campaign(
         )
 
 
-def recover_dead_senders(desk: AppContext) -> None:
+def recover_dead_senders(app: AppContext) -> None:
     """Settle what dead senders left; one that is at work settles its own.
 
     Before an audience is frozen: whom a journal proves not begun does not have the issue.
     """
-    with suppress(RefusedError), sending_lock(desk.store):
-        recover(desk.store, desk.journal_folder)
+    with suppress(RefusedError), sending_lock(app.store):
+        recover(app.store, app.journal_folder)
 
 
 def begin(
-    desk: AppContext, opened: PendingCampaign, *, not_before: float = 0.0, canary: int = 0
+    app: AppContext, opened: PendingCampaign, *, not_before: float = 0.0, canary: int = 0
 ) -> None:
     """Let an opened campaign send, at once or later, if it still is what was opened.
 
@@ -118,18 +118,18 @@ def begin(
             or it is sending already and is to wait.
     """
     campaign_id = opened.status.campaign_id
-    with desk.store.write() as connection:
+    with app.store.write() as connection:
         states.lock_issue(connection, opened.compiled.slug)
         state = connection.execute(
             select(campaign.c.state).where(
                 campaign.c.id == campaign_id, campaign.c.created_at == opened.created_at
             )
         ).scalar()
-        now = desk.store.now(connection)
+        now = app.store.now(connection)
         if opened.continuing:
             _require_running(campaign_id, state)
             if not_before:
-                schedule.put_off(connection, campaign_id, not_before, by=desk.by, now=now)
+                schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
             return
         if state != "approved" or _begun_since(connection, opened):
             raise RefusedError(
@@ -137,9 +137,9 @@ def begin(
                 fix="run the same command again: it shows who is left",
             )
         if not_before:
-            schedule.put_off(connection, campaign_id, not_before, by=desk.by, now=now)
+            schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
         else:
-            states.transition(connection, campaign_id, "sending", by=desk.by, now=now)
+            states.transition(connection, campaign_id, "sending", by=app.by, now=now)
         plan(connection, campaign_id, canary=canary)
 
 
@@ -260,7 +260,7 @@ def _require_running(campaign_id: int, state: str | None) -> None:
 
 def _create(
     connection: Connection,
-    desk: AppContext,
+    app: AppContext,
     compiled: CompiledIssue,
     audience: AudienceSelection,
     again_reason: str,
@@ -274,8 +274,8 @@ def _create(
             segment=audience.segment,
             digest=compiled.digest,
             state="approved",
-            transport=desk.settings.transport,
-            created_by=desk.by,
+            transport=app.settings.transport,
+            created_by=app.by,
             again_reason=again_reason,
             created_at=now,
         )

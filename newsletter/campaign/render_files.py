@@ -21,20 +21,20 @@ def sample_values(settings: Settings) -> dict[str, str]:
     return {name: field.sample for name, field in settings.merge_fields.items()}
 
 
-def render_files(compiled: CompiledIssue, desk: AppContext, out: Path) -> dict[str, Any]:
+def render_files(compiled: CompiledIssue, app: AppContext, out: Path) -> dict[str, Any]:
     """Write index.html, text.txt, message.eml, archive.html, compiled.json and the images.
 
     Returns:
         What compiled.json holds: digest, sizes in bytes, slots.
     """
-    settings = desk.settings
+    settings = app.settings
     media = out / "media"
     media.mkdir(parents=True, exist_ok=True)
     for image in compiled.images:
         shutil.copyfile(settings.root / image.path, media / f"{image.sha256}{image.suffix}")
     composer = Composer(
         compiled,
-        signer=TokenSigner(desk.keys),
+        signer=TokenSigner(app.keys),
         bounce_address=settings.bounce_address,
         proof=True,
         campaign_id=0,

@@ -32,7 +32,7 @@ from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
 
 
-def require_unsubscribe_works(desk: AppContext, opened: PendingCampaign) -> bool:
+def require_unsubscribe_works(app: AppContext, opened: PendingCampaign) -> bool:
     """Refuse a live send whose readers could not get out again.
 
     Returns:
@@ -43,16 +43,16 @@ def require_unsubscribe_works(desk: AppContext, opened: PendingCampaign) -> bool
             transport reaches nobody.
         UnavailableError: Nobody answers at the one-click address.
     """
-    with desk.store.read() as connection:
-        sheltered = preflight.require_reach(connection, desk.settings, opened.status.campaign_id)
+    with app.store.read() as connection:
+        sheltered = preflight.require_reach(connection, app.settings, opened.status.campaign_id)
     if not sheltered:
-        proof = TokenSigner(desk.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
-        preflight.require_one_click(desk.settings.publication.public_url, proof)
+        proof = TokenSigner(app.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
+        preflight.require_one_click(app.settings.publication.public_url, proof)
     return sheltered
 
 
 def run(
-    desk: AppContext,
+    app: AppContext,
     opened: PendingCampaign,
     transport: Transport,
     *,
@@ -63,13 +63,13 @@ def run(
 
     Raises: As those.
     """
-    start(desk, opened, proof=proof)
-    schedule.wait(desk.store, desk.settings, opened.status.campaign_id)
-    return go_on(desk, opened, transport, proof=proof, progress=progress)
+    start(app, opened, proof=proof)
+    schedule.wait(app.store, app.settings, opened.status.campaign_id)
+    return go_on(app, opened, transport, proof=proof, progress=progress)
 
 
 def go_on(
-    desk: AppContext,
+    app: AppContext,
     opened: PendingCampaign,
     transport: Transport,
     *,
@@ -91,21 +91,21 @@ def go_on(
     campaign_id = opened.status.campaign_id
     composer = Composer(
         opened.compiled,
-        signer=TokenSigner(desk.keys),
-        bounce_address=desk.settings.bounce_address,
+        signer=TokenSigner(app.keys),
+        bounce_address=app.settings.bounce_address,
         proof=proof,
         campaign_id=campaign_id,
     )
     with event_loop() as runner:
-        limits = SendLimits() if proof else limits_of(desk.settings)
-        runner.run(_until_stopped(desk, campaign_id, transport, composer, progress, limits))
-    complete_finished(desk, campaign_id, by=desk.by)
-    with desk.store.read() as connection:
+        limits = SendLimits() if proof else limits_of(app.settings)
+        runner.run(_until_stopped(app, campaign_id, transport, composer, progress, limits))
+    complete_finished(app, campaign_id, by=app.by)
+    with app.store.read() as connection:
         return status(connection, campaign_id)
 
 
 def start(
-    desk: AppContext, opened: PendingCampaign, *, proof: bool = False, not_before: float = 0.0
+    app: AppContext, opened: PendingCampaign, *, proof: bool = False, not_before: float = 0.0
 ) -> None:
     """Let an opened campaign begin at its time, whoever sends it then.
 
@@ -118,19 +118,19 @@ def start(
             key than those of earlier mail.
         InputError: A picture is missing among those kept, and is not in the project either.
     """
-    settings = desk.settings
+    settings = app.settings
     if proof:
-        begin(desk, opened)
+        begin(app, opened)
         return
     for image in opened.compiled.images:
         save_media(settings, image)
-    with desk.store.write() as connection:
-        check_signing_key(connection, desk.keys)
+    with app.store.write() as connection:
+        check_signing_key(connection, app.keys)
     if settings.undo_window and not (not_before or opened.continuing):
-        with desk.store.read() as connection:
-            not_before = desk.store.now(connection) + settings.undo_window
+        with app.store.read() as connection:
+            not_before = app.store.now(connection) + settings.undo_window
     canary = settings.canary.size if opened.mailable > settings.canary.above else 0
-    begin(desk, opened, not_before=not_before, canary=canary)
+    begin(app, opened, not_before=not_before, canary=canary)
 
 
 def limits_of(settings: Settings) -> SendLimits:
@@ -143,7 +143,7 @@ def limits_of(settings: Settings) -> SendLimits:
 
 
 async def _until_stopped(
-    desk: AppContext,
+    app: AppContext,
     campaign_id: int,
     transport: Transport,
     composer: Composer,
@@ -151,7 +151,7 @@ async def _until_stopped(
     limits: SendLimits,
 ) -> None:
     stop = stop_on_signals()
-    store = desk.store
+    store = app.store
     try:
         if is_sending(store.engine):
             async with _following(store, campaign_id, progress):
@@ -166,7 +166,7 @@ async def _until_stopped(
                 transport,
                 composer,
                 owner=sender_name(),
-                journal_dir=desk.journal_folder,
+                journal_dir=app.journal_folder,
                 progress=progress if store.is_sqlite else None,
                 stop=stop,
                 limits=limits,

@@ -33,7 +33,7 @@ class _NoJournal:
 
 
 def send_test(
-    desk: AppContext, compiled: CompiledIssue, addresses: Sequence[str], folder: Path
+    app: AppContext, compiled: CompiledIssue, addresses: Sequence[str], folder: Path
 ) -> list[Outcome]:
     """Send one message to each address, with sample values and proof links.
 
@@ -50,27 +50,27 @@ def send_test(
     if len(addresses) > MOST_ADDRESSES:
         raise InputError(f"{len(addresses)} addresses: a test goes to {MOST_ADDRESSES} at most")
     checked = [check_address(address) for address in addresses]
-    _refuse_suppressed(desk, checked)
+    _refuse_suppressed(app, checked)
     composer = Composer(
         compiled,
-        signer=TokenSigner(desk.keys),
-        bounce_address=desk.settings.bounce_address,
+        signer=TokenSigner(app.keys),
+        bounce_address=app.settings.bounce_address,
         proof=True,
         campaign_id=0,
         subject_prefix=SUBJECT_PREFIX,
     )
-    values = sample_values(desk.settings)
+    values = sample_values(app.settings)
     batch = [
         Delivery(0, position, 0, address, 0, values)
         for position, address in enumerate(checked, start=1)
     ]
-    return asyncio.run(_deliver(desk, batch, composer, folder))
+    return asyncio.run(_deliver(app, batch, composer, folder))
 
 
 async def _deliver(
-    desk: AppContext, batch: list[Delivery], composer: Composer, folder: Path
+    app: AppContext, batch: list[Delivery], composer: Composer, folder: Path
 ) -> list[Outcome]:
-    transport = open_transport(desk.settings, folder)
+    transport = open_transport(app.settings, folder)
     try:
         outcomes = await transport.deliver(batch, composer, _NoJournal())
     finally:
@@ -78,9 +78,9 @@ async def _deliver(
     return sorted(outcomes, key=lambda outcome: outcome.position)
 
 
-def _refuse_suppressed(desk: AppContext, addresses: Sequence[str]) -> None:
-    check_suppression_key(desk.store, desk.keys, dry_run=True)
-    with desk.store.read() as connection:
+def _refuse_suppressed(app: AppContext, addresses: Sequence[str]) -> None:
+    check_suppression_key(app.store, app.keys, dry_run=True)
+    with app.store.read() as connection:
         for address in addresses:
-            if reasons(connection, address_hash(address_key(address), desk.keys)):
+            if reasons(connection, address_hash(address_key(address), app.keys)):
                 raise RefusedError(f"{address} is suppressed: it must never be mailed")

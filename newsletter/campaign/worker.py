@@ -55,7 +55,7 @@ class Worker:
     """One process that sends.
 
     Args:
-        desk: Its settings name the transport; campaigns that go by another are left to others.
+        app: Its settings name the transport; campaigns that go by another are left to others.
         tell: Told in a line what a person should know.
         stop: Once set, nothing more is offered, and the worker ends.
         patience: Seconds that the database may be away.
@@ -65,17 +65,17 @@ class Worker:
     """
 
     def __init__(
-        self, desk: AppContext, *, tell: Tell, stop: asyncio.Event, patience: float = PATIENCE_S
+        self, app: AppContext, *, tell: Tell, stop: asyncio.Event, patience: float = PATIENCE_S
     ) -> None:
-        check_suppression_key(desk.store, desk.keys)
-        with desk.store.write() as connection:
-            check_signing_key(connection, desk.keys)
-        prepare(desk.store)
-        self._desk = desk
+        check_suppression_key(app.store, app.keys)
+        with app.store.write() as connection:
+            check_signing_key(connection, app.keys)
+        prepare(app.store)
+        self._app = app
         self._tell = tell
         self._stop = stop
         self._patience = patience
-        self._dispatcher = open_dispatcher(desk.store, desk.settings.transport)
+        self._dispatcher = open_dispatcher(app.store, app.settings.transport)
         self._owner = sender_name()
         self._open: dict[int, _Open] = {}
         self._failure: Exception | None = None
@@ -107,7 +107,7 @@ class Worker:
             RefusedError: Another process is sending from this SQLite database.
             UnavailableError: The transport or the database is out of reach.
         """
-        with sending_lock(self._desk.store):
+        with sending_lock(self._app.store):
             try:
                 while due := await asyncio.to_thread(self._sweep):
                     for chunk_id in due:
@@ -120,7 +120,7 @@ class Worker:
     async def _take_the_right_to_send(self, stack: ExitStack) -> None:
         while not self._stop.is_set():
             try:
-                stack.enter_context(sending_lock(self._desk.store))
+                stack.enter_context(sending_lock(self._app.store))
             except RefusedError:
                 self._note("another process is sending from this database; waiting for it to end")
                 await self._pause(SHORTEST_REST_S)
@@ -146,18 +146,18 @@ class Worker:
 
     def _sweep(self) -> list[int]:
         """Put the ledger in order; the chunks that are due."""
-        store, settings = self._desk.store, self._desk.settings
-        recover(store, self._desk.journal_folder)
+        store, settings = self._app.store, self._app.settings
+        recover(store, self._app.journal_folder)
         for campaign_id in schedule.start_due(store, settings):
             self._tell(f"campaign {campaign_id} begins")
-        for campaign_id in complete_finished(self._desk):
+        for campaign_id in complete_finished(self._app):
             self._tell(f"campaign {campaign_id} is finished")
         with store.read() as connection:
             return due_chunks(connection, settings.transport, store.now(connection))
 
     def _enqueue(self, due: list[int]) -> None:
         if due:
-            with self._desk.store.write() as connection:
+            with self._app.store.write() as connection:
                 self._dispatcher.enqueue(connection, due)
 
     async def _work(self, chunk_id: int) -> None:
@@ -184,9 +184,9 @@ class Worker:
             kept = self._open[campaign_id] = _Open(self._sending(campaign_id))
         kept.chunks += 1
         try:
-            folder = self._desk.journal_folder
+            folder = self._app.journal_folder
             claimed = await asyncio.to_thread(
-                claim_chunk, self._desk.store, folder, campaign_id, self._owner, chunk_id=chunk_id
+                claim_chunk, self._app.store, folder, campaign_id, self._owner, chunk_id=chunk_id
             )
             if claimed is not None:
                 await run_chunk(kept.sending, claimed)
@@ -195,25 +195,23 @@ class Worker:
             kept.used = asyncio.get_running_loop().time()
 
     def _campaign_of(self, chunk_id: int) -> int | None:
-        with self._desk.store.read() as connection:
+        with self._app.store.read() as connection:
             found: int | None = connection.execute(
                 select(campaign.c.id)
                 .join(chunk, chunk.c.campaign_id == campaign.c.id)
-                .where(
-                    chunk.c.id == chunk_id, campaign.c.transport == self._desk.settings.transport
-                )
+                .where(chunk.c.id == chunk_id, campaign.c.transport == self._app.settings.transport)
             ).scalar()
         return found
 
     def _sending(self, campaign_id: int) -> Sending:
-        desk, settings = self._desk, self._desk.settings
-        with desk.store.read() as connection:
+        app, settings = self._app, self._app.settings
+        with app.store.read() as connection:
             preflight.require_reach(connection, settings, campaign_id)
             digest = select(campaign.c.digest).where(campaign.c.id == campaign_id)
             compiled = approval.load(connection, connection.execute(digest).scalar_one())
         composer = Composer(
             compiled,
-            signer=TokenSigner(desk.keys),
+            signer=TokenSigner(app.keys),
             bounce_address=settings.bounce_address,
             proof=False,
             campaign_id=campaign_id,
@@ -222,10 +220,10 @@ class Worker:
         folder = settings.var / "outbox" / f"campaign-{campaign_id}"
         transport = open_transport(settings, folder)
         return Sending(
-            desk.store,
+            app.store,
             transport,
             composer,
-            desk.journal_folder,
+            app.journal_folder,
             self._stop,
             BatchSizer(limits.batch, transport.batch),
             LiveCounts(OutcomeCounts(), None),

@@ -67,7 +67,7 @@ Examples:
 @click.option("--imap", is_flag=True, help="Empty the mailbox of the settings (imap.host …).")
 @json_option
 @pass_context
-def read(line: CliContext, source: str | None, imap: bool, as_json: bool) -> None:
+def read(cli: CliContext, source: str | None, imap: bool, as_json: bool) -> None:
     """Take in what came back: a Maildir, an mbox, one message, or - for standard input.
 
     SOURCE is read and left as it is; with --imap, mail is moved once its outcome is kept. Whatever
@@ -81,9 +81,9 @@ def read(line: CliContext, source: str | None, imap: bool, as_json: bool) -> Non
 
     if imap is bool(source):
         raise UsageError("name a SOURCE, or give --imap")
-    with line.desk() as desk:
-        settings = desk.settings.imap
-        reader = MailIntake(desk.store, desk.keys, hold_after=desk.settings.hold.policy)
+    with cli.app() as app:
+        settings = app.settings.imap
+        reader = MailIntake(app.store, app.keys, hold_after=app.settings.hold.policy)
         if imap:
             with open_mailbox(settings) as mailbox:
                 done = collect(mailbox, reader, settings)
@@ -101,7 +101,7 @@ def read(line: CliContext, source: str | None, imap: bool, as_json: bool) -> Non
 )
 @json_option
 @pass_context
-def wishes(line: CliContext, as_json: bool) -> None:
+def wishes(cli: CliContext, as_json: bool) -> None:
     """List who asked by mail to leave, without a token that proves who they are.
 
     Anybody can write in another's name, so a person decides: `subscribers suppress` does
@@ -110,8 +110,8 @@ def wishes(line: CliContext, as_json: bool) -> None:
     from newsletter.audience.times import iso
     from newsletter.feedback.open_requests import open_requests
 
-    with line.desk() as desk:
-        found = open_requests(desk.store)
+    with cli.app() as app:
+        found = open_requests(app.store)
     if as_json:
         rows = [
             {"email": each.email, "at": iso(each.at), "subject": each.subject} for each in found

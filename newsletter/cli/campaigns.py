@@ -42,7 +42,7 @@ Examples:
     "--watch", is_flag=True, help="Follow it until it ends or rests. Ctrl-C stops looking."
 )
 @pass_context
-def status(line: CliContext, campaign: int | None, as_json: bool, watch: bool) -> None:
+def status(cli: CliContext, campaign: int | None, as_json: bool, watch: bool) -> None:
     """What became of everyone: counts that add up to the audience.
 
     Exits 1 when a delivery failed or is uncertain.
@@ -54,9 +54,9 @@ def status(line: CliContext, campaign: int | None, as_json: bool, watch: bool) -
     if watch:
         if campaign is None:
             raise UsageError("watch which campaign?", fix="send.py status CAMPAIGN --watch")
-        with line.desk() as desk, suppress(KeyboardInterrupt):
-            _watch(desk, campaign)
-    with line.desk() as desk, desk.store.read() as connection:
+        with cli.app() as app, suppress(KeyboardInterrupt):
+            _watch(app, campaign)
+    with cli.app() as app, app.store.read() as connection:
         found = all_statuses(connection) if campaign is None else [one(connection, campaign)]
     if as_json:
         objects = [item.as_json() for item in found]
@@ -69,7 +69,7 @@ def status(line: CliContext, campaign: int | None, as_json: bool, watch: bool) -
     sys.exit(1 if campaign is not None and found[0].has_problems else 0)
 
 
-def _watch(desk: AppContext, campaign_id: int) -> None:
+def _watch(app: AppContext, campaign_id: int) -> None:
     """Look again and again, and rest between for longer than looking took."""
     from newsletter.campaign.status import status as one
     from newsletter.cli.sending_view import sending_view
@@ -77,7 +77,7 @@ def _watch(desk: AppContext, campaign_id: int) -> None:
     with sending_view() as show:
         while True:
             began = time.monotonic()
-            with desk.store.read() as connection:
+            with app.store.read() as connection:
                 found = one(connection, campaign_id)
             show(found.tally)
             if found.state not in {"scheduled", "sending"}:
@@ -91,9 +91,9 @@ def _watch(desk: AppContext, campaign_id: int) -> None:
 @campaign_argument
 @by_option
 @pass_context
-def pause(line: CliContext, campaign: int, by: str) -> None:
+def pause(cli: CliContext, campaign: int, by: str) -> None:
     """Hold a campaign: what was offered finishes, the rest stays queued."""
-    _halt(line, campaign, "paused", by)
+    _halt(cli, campaign, "paused", by)
     say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
 
 
@@ -101,7 +101,7 @@ def pause(line: CliContext, campaign: int, by: str) -> None:
 @campaign_argument
 @by_option
 @pass_context
-def resume(line: CliContext, campaign: int, by: str) -> None:
+def resume(cli: CliContext, campaign: int, by: str) -> None:
     """Let a paused campaign go on; run its `send --live` again to send.
 
     One that was paused before its time is scheduled again.
@@ -109,9 +109,9 @@ def resume(line: CliContext, campaign: int, by: str) -> None:
     from newsletter.campaign.status import status as one
     from newsletter.delivery.ledger import states
 
-    with line.desk(by=by) as desk, desk.store.write() as connection:
-        now = desk.store.now(connection)
-        to = states.resume(connection, campaign, by=desk.by, now=now)
+    with cli.app(by=by) as app, app.store.write() as connection:
+        now = app.store.now(connection)
+        to = states.resume(connection, campaign, by=app.by, now=now)
         counts = one(connection, campaign).tally
     say(f"Campaign {campaign} is {to}: {_where_it_stands(counts)}.")
     say("Run its `send --live` again: that sends what is queued.")
@@ -121,16 +121,16 @@ def resume(line: CliContext, campaign: int, by: str) -> None:
 @campaign_argument
 @by_option
 @pass_context
-def cancel(line: CliContext, campaign: int, by: str) -> None:
+def cancel(cli: CliContext, campaign: int, by: str) -> None:
     """End a campaign for good: who has it keeps it, nobody else gets it."""
-    _halt(line, campaign, "cancelled", by)
+    _halt(cli, campaign, "cancelled", by)
 
 
-def _halt(line: CliContext, campaign_id: int, to: str, by: str) -> None:
+def _halt(cli: CliContext, campaign_id: int, to: str, by: str) -> None:
     from newsletter.campaign.control import halt
 
-    with line.desk(by=by) as desk:
-        found, on_the_way = halt(desk, campaign_id, to)
+    with cli.app(by=by) as app:
+        found, on_the_way = halt(app, campaign_id, to)
     counts = found.tally
     say(f"Campaign {campaign_id} is {to}: {_where_it_stands(counts)}.")
     if on_the_way:

@@ -34,7 +34,7 @@ class CliContext:
         return self._settings
 
     @contextmanager
-    def desk(self, *, by: str = "", live: bool = False) -> Iterator[AppContext]:
+    def app(self, *, by: str = "", live: bool = False) -> Iterator[AppContext]:
         """The open database and the keys; closed at the end.
 
         Args:

@@ -24,7 +24,7 @@ def db() -> None:
 @db.command(epilog="Example: send.py db upgrade")
 @json_option
 @pass_context
-def upgrade(line: CliContext, as_json: bool) -> None:
+def upgrade(cli: CliContext, as_json: bool) -> None:
     """Bring the database up to date, and say from where to where.
 
     Every command does so by itself; this one is for deploying.
@@ -34,8 +34,8 @@ def upgrade(line: CliContext, as_json: bool) -> None:
     from newsletter.jobs.setup import prepare
     from newsletter.store.engine import connect, resolve_url
 
-    name = _as_written(line.settings.database_url)
-    store = connect(resolve_url(line.settings))
+    name = _as_written(cli.settings.database_url)
+    store = connect(resolve_url(cli.settings))
     try:
         before = migrate(store)
         prepare(store)
@@ -62,7 +62,7 @@ Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can se
 @click.option("--to", "target", required=True, metavar="URL", help="An empty database.")
 @json_option
 @pass_context
-def copy(line: CliContext, target: str, as_json: bool) -> None:
+def copy(cli: CliContext, target: str, as_json: bool) -> None:
     """Copy everything into another, empty database, and check every row of it.
 
     Refused while a campaign is sending. The database in use is not changed.
@@ -72,8 +72,8 @@ def copy(line: CliContext, target: str, as_json: bool) -> None:
     from newsletter.store.engine import resolve_url
 
     with (
-        _existing(line) as source,
-        open_target(resolve_url(line.settings, target)) as other,
+        _existing(cli) as source,
+        open_target(resolve_url(cli.settings, target)) as other,
         rows_bar("Copying") as progress,
     ):
         rows = copy_rows(source, other, progress)
@@ -92,14 +92,14 @@ def copy(line: CliContext, target: str, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @pass_context
-def backup(line: CliContext, file: Path, as_json: bool) -> None:
+def backup(cli: CliContext, file: Path, as_json: bool) -> None:
     """Write everything into one new file, as it is at this moment; sending may go on.
 
     The keys are not in it: without NEWSLETTER_SUPPRESSION_KEY nothing can be sent after a restore.
     """
     from newsletter.database.backup import backup as write
 
-    with _existing(line) as store, rows_bar("Backing up") as progress:
+    with _existing(cli) as store, rows_bar("Backing up") as progress:
         rows = write(store, file, progress)
     if as_json:
         print_json({"file": str(file), "rows": rows})
@@ -120,7 +120,7 @@ Examples:
 @click.option("--to", "target", default="", metavar="URL", help="[the configured database]")
 @json_option
 @pass_context
-def restore(line: CliContext, file: Path, target: str, as_json: bool) -> None:
+def restore(cli: CliContext, file: Path, target: str, as_json: bool) -> None:
     """Bring a backup into an empty database of either kind; nothing is overwritten.
 
     A campaign that was sending comes back paused.
@@ -129,14 +129,14 @@ def restore(line: CliContext, file: Path, target: str, as_json: bool) -> None:
     from newsletter.database.restore_target import open_target
     from newsletter.store.engine import resolve_url
 
-    url = resolve_url(line.settings, target)
+    url = resolve_url(cli.settings, target)
     with open_target(url) as store, rows_bar("Restoring") as progress:
-        restored = bring_back(file, store, line.settings.var, progress)
+        restored = bring_back(file, store, cli.settings.var, progress)
     if as_json:
         print_json({"rows": restored.rows, "paused": list(restored.paused)})
     else:
         _show(restored.rows)
-        say(f"Restored into {_as_written(target or line.settings.database_url)}.")
+        say(f"Restored into {_as_written(target or cli.settings.database_url)}.")
     say("Who left after this backup was made is on the list again: suppress them before you send.")
     for number in restored.paused:
         say(
@@ -147,13 +147,13 @@ def restore(line: CliContext, file: Path, target: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _existing(line: CliContext) -> Iterator[Store]:
+def _existing(cli: CliContext) -> Iterator[Store]:
     """The configured database, which is not made here: an empty one has nothing to copy."""
     from newsletter.database.open import open_url
     from newsletter.errors import InputError
     from newsletter.store.engine import resolve_url, sqlite_path
 
-    url = resolve_url(line.settings)
+    url = resolve_url(cli.settings)
     path = sqlite_path(url)
     if path and not path.exists():
         raise InputError("there is no database yet", file=path, fix="check database_url")

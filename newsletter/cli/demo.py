@@ -15,7 +15,7 @@ from newsletter.cli.context import CliContext, make_private, pass_context, relat
 @click.option("--port", type=int, default=0, help="Of the page at the end. [a free one]")
 @click.option("--no-open", is_flag=True, help="Print the address; open no browser.")
 @pass_context
-def demo(line: CliContext, no_serve: bool, port: int, no_open: bool) -> None:
+def demo(cli: CliContext, no_serve: bool, port: int, no_open: bool) -> None:
     """The main job on the sample issue, ending in a mailbox on this machine.
 
     Checks, renders, approves and sends over a real SMTP conversation on loopback; lets one reader
@@ -25,9 +25,9 @@ def demo(line: CliContext, no_serve: bool, port: int, no_open: bool) -> None:
     from newsletter.web.http.server import free_port
     from newsletter.web.http.server import serve as run
 
-    make_private(line.settings.var)
+    make_private(cli.settings.var)
     port = port or free_port()
-    show = Demonstration(line.settings, port)
+    show = Demonstration(cli.settings, port)
     for step in show.steps():
         click.echo(f"{step.title}\n    {step.outcome}")
     click.echo("\nWhere it lies")

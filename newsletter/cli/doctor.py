@@ -38,7 +38,7 @@ Examples:
 )
 @json_option
 @pass_context
-def doctor(line: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) -> None:
+def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) -> None:
     """Check what receivers check: SPF, DKIM, DMARC, names, and the public address.
 
     Asks DNS and the public address only; nothing is sent or changed. Exits 1 on a problem, and
@@ -53,11 +53,11 @@ def doctor(line: CliContext, ip: str, helo: str, nameserver: str, as_json: bool)
     from newsletter.doctor.checks import run_checks
 
     address, resolver = _address(ip), Resolver(nameserver)
-    make_private(line.settings.var)
-    keys = load_keys(line.settings, live=False)
+    make_private(cli.settings.var)
+    keys = load_keys(cli.settings, live=False)
     proof = TokenSigner(keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
     findings = run_checks(
-        SenderProfile(line.settings, resolver, proof, address, helo.rstrip(".").lower())
+        SenderProfile(cli.settings, resolver, proof, address, helo.rstrip(".").lower())
     )
     if as_json:
         print_json(report.findings_object(findings))

@@ -53,7 +53,7 @@ A paragraph.
 @click.command(epilog="Example: send.py new spring-news")
 @click.argument("slug")
 @pass_context
-def new(line: CliContext, slug: str) -> None:
+def new(cli: CliContext, slug: str) -> None:
     """Start an issue: issues/SLUG.md from a scaffold."""
     import datetime
     import re
@@ -64,7 +64,7 @@ def new(line: CliContext, slug: str) -> None:
         raise UsageError(
             f"{slug!r} is no slug", fix="small letters, digits and single hyphens: spring-news"
         )
-    path = line.settings.root / "issues" / f"{slug}.md"
+    path = cli.settings.root / "issues" / f"{slug}.md"
     path.parent.mkdir(exist_ok=True)
     title = slug.replace("-", " ").capitalize()
     today = datetime.datetime.now().astimezone().date()
@@ -98,13 +98,13 @@ Examples:
 @json_option
 @pass_context
 def check(
-    line: CliContext, issue: Path | None, csv_file: Path | None, letters: bool, as_json: bool
+    cli: CliContext, issue: Path | None, csv_file: Path | None, letters: bool, as_json: bool
 ) -> None:
     """Find what would embarrass, with file and line. Exits 1 on a blocker."""
     from newsletter.check.model import Severity
     from newsletter.check.report import findings_json
 
-    findings = _found(line, issue, csv_file, letters)
+    findings = _found(cli, issue, csv_file, letters)
     if as_json:
         click.echo(findings_json(findings))
     else:
@@ -113,7 +113,7 @@ def check(
 
 
 def _found(
-    line: CliContext, issue: Path | None, csv_file: Path | None, letters: bool
+    cli: CliContext, issue: Path | None, csv_file: Path | None, letters: bool
 ) -> Sequence[Finding]:
     from newsletter.errors import UsageError
 
@@ -121,7 +121,7 @@ def _found(
         from newsletter.i18n.catalog import Catalogs
         from newsletter.transactional.letters import Letters
 
-        settings = line.settings
+        settings = cli.settings
         languages = Catalogs(settings.templates / "locale", settings.publication.language)
         return Letters(settings, languages).check()
     if issue is None or letters:
@@ -131,7 +131,7 @@ def _found(
     from newsletter.campaign.build import build
 
     columns = csv_columns(csv_file) if csv_file else None
-    return build(issue, line.settings, columns=columns).findings
+    return build(issue, cli.settings, columns=columns).findings
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -163,7 +163,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
 )
 @json_option
 @pass_context
-def render(line: CliContext, issue: Path, out: Path, as_json: bool) -> None:
+def render(cli: CliContext, issue: Path, out: Path, as_json: bool) -> None:
     """Write the issue as readers will get it, for one sample reader.
 
     OUT/index.html, text.txt, message.eml, archive.html, compiled.json and the images.
@@ -171,8 +171,8 @@ def render(line: CliContext, issue: Path, out: Path, as_json: bool) -> None:
     from newsletter.campaign.build import build
     from newsletter.campaign.render_files import render_files
 
-    with line.desk() as desk:
-        summary = render_files(build(issue, desk.settings).compiled, desk, out)
+    with cli.app() as app:
+        summary = render_files(build(issue, app.settings).compiled, app, out)
     if as_json:
         print_json(summary)
     else:
@@ -200,7 +200,7 @@ Examples:
 @json_option
 @pass_context
 def approve(
-    line: CliContext, issue: Path, list_name: str, waive: tuple[str, ...], by: str, as_json: bool
+    cli: CliContext, issue: Path, list_name: str, waive: tuple[str, ...], by: str, as_json: bool
 ) -> None:
     """Vouch for exactly this content: change a comma and the approval is gone."""
     from newsletter.audience.lists import list_names
@@ -211,12 +211,12 @@ def approve(
     waivers = dict(pair.partition("=")[::2] for pair in waive)
     if "" in waivers:
         raise UsageError("--waive takes RULE=REASON")
-    with line.desk(by=by) as desk:
-        prepared = build(issue, desk.settings, lists=list_names(desk.store))
+    with cli.app(by=by) as app:
+        prepared = build(issue, app.settings, lists=list_names(app.store))
         if not as_json:
             show_findings(prepared.findings)
-        count = approval.approve(desk, prepared, audience=list_name, waivers=waivers)
-    needed = line.settings.approvals
+        count = approval.approve(app, prepared, audience=list_name, waivers=waivers)
+    needed = cli.settings.approvals
     if as_json:
         click.echo(
             json.dumps({"digest": prepared.compiled.digest, "approvals": count, "needed": needed})
@@ -224,7 +224,7 @@ def approve(
         return
     audience = "any list" if list_name == "*" else f"the list {list_name}"
     digest = prepared.compiled.digest[:12]
-    say(f"Approved by {desk.by} for {audience}: {count} of {needed}. Digest {digest}.")
+    say(f"Approved by {app.by} for {audience}: {count} of {needed}. Digest {digest}.")
     if count < needed:
         say(f"Next: {needed - count} more must approve it, under another name.")
         return

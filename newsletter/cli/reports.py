@@ -39,7 +39,7 @@ Examples:
 )
 @pass_context
 def report(
-    line: CliContext, campaign: int, as_json: bool, as_csv: bool, html_file: Path | None
+    cli: CliContext, campaign: int, as_json: bool, as_csv: bool, html_file: Path | None
 ) -> None:
     """Who approved and sent a campaign, and what became of everyone.
 
@@ -50,7 +50,7 @@ def report(
     """
     if as_json + as_csv + (html_file is not None) > 1:
         raise UsageError("--json, --csv and --html are three forms of one report: choose one")
-    with line.desk() as desk, desk.store.read() as connection:
+    with cli.app() as app, app.store.read() as connection:
         if as_csv:
             from newsletter.campaign.report.csv_rows import write_csv
 
@@ -64,7 +64,7 @@ def report(
     elif html_file:
         from newsletter.campaign.report.page import report_page, write_page
 
-        write_page(report_page(found, line.settings), html_file)
+        write_page(report_page(found, cli.settings), html_file)
         say(f"Written to {html_file}. It names no reader.")
     else:
         from newsletter.campaign.report.text import report_text

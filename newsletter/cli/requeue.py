@@ -37,7 +37,7 @@ Examples:
 @by_option
 @reason_option
 @pass_context
-def retry(line: CliContext, campaign: int, failed: bool, by: str, reason: str) -> None:
+def retry(cli: CliContext, campaign: int, failed: bool, by: str, reason: str) -> None:
     """Try deferred deliveries now instead of when they are due.
 
     Nobody is mailed by this command: the campaign's `send --live`, run again, or a worker does it.
@@ -47,10 +47,10 @@ def retry(line: CliContext, campaign: int, failed: bool, by: str, reason: str) -
 
     if failed and not reason:
         raise UsageError("why should what failed for good be tried again?", fix="--reason TEXT")
-    with line.desk(by=by) as desk:
-        found = control.retry(desk, campaign)
+    with cli.app(by=by) as app:
+        found = control.retry(app, campaign)
         deferred = found.tally.deferred
-        put_back = control.retry_failed(desk, campaign, reason) if failed else 0
+        put_back = control.retry_failed(app, campaign, reason) if failed else 0
     say(f"Campaign {campaign}: {deferred} deferred are due now.")
     if failed:
         say(f"{put_back} that had failed are queued again.")
@@ -84,7 +84,7 @@ Examples:
 @json_option
 @pass_context
 def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
-    line: CliContext,
+    cli: CliContext,
     campaign: int,
     answer: str | None,
     positions: tuple[int, ...],
@@ -106,13 +106,13 @@ def uncertain(  # noqa: PLR0913, PLR0917 -- one parameter an option
         raise UsageError("which ones, and how do you know?", fix=fix)
     if (positions or all_of_them or reason) and not answer:
         raise UsageError("what became of them?", fix="--resolve accepted, failed or send-again")
-    with line.desk(by=by) as desk:
+    with cli.app(by=by) as app:
         if all_of_them:
-            positions = tuple(each.position for each in control.uncertain(desk, campaign))
+            positions = tuple(each.position for each in control.uncertain(app, campaign))
         unknown = (
-            control.resolve_uncertain(desk, campaign, answer, positions, reason) if answer else ()
+            control.resolve_uncertain(app, campaign, answer, positions, reason) if answer else ()
         )
-        left = control.uncertain(desk, campaign)
+        left = control.uncertain(app, campaign)
     if unknown:
         say(f"Not uncertain, so left as they are: {', '.join(map(str, unknown))}")
     if as_json:

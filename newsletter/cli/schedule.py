@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def called_off(desk: AppContext, opened: PendingCampaign, not_before: float) -> Iterator[None]:
+def called_off(app: AppContext, opened: PendingCampaign, not_before: float) -> Iterator[None]:
     """Ctrl-C while a campaign waits: one with a time stays scheduled, in the undo window it pauses.
 
     Args:
@@ -54,21 +54,21 @@ def called_off(desk: AppContext, opened: PendingCampaign, not_before: float) -> 
     try:
         yield
     except KeyboardInterrupt:
-        _call_off(desk, opened.status.campaign_id, undo=not (not_before or opened.continuing))
+        _call_off(app, opened.status.campaign_id, undo=not (not_before or opened.continuing))
         raise
 
 
-def _call_off(desk: AppContext, campaign_id: int, *, undo: bool) -> None:
+def _call_off(app: AppContext, campaign_id: int, *, undo: bool) -> None:
     from newsletter.campaign.status import status
     from newsletter.delivery.ledger import states
 
-    with desk.store.write() as connection:
+    with app.store.write() as connection:
         if status(connection, campaign_id).state != "scheduled":
             return
         if undo:
-            now = desk.store.now(connection)
+            now = app.store.now(connection)
             states.transition(
-                connection, campaign_id, "paused", by=desk.by, now=now, note="called off"
+                connection, campaign_id, "paused", by=app.by, now=now, note="called off"
             )
     if undo:
         say(f"\nCalled off in time: campaign {campaign_id} is paused, and nobody was mailed.")

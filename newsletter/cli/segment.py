@@ -89,7 +89,7 @@ Examples:
 @segment_option
 @json_option
 @pass_context
-def count(line: CliContext, list_name: str, segment: str | None, as_json: bool) -> None:
+def count(cli: CliContext, list_name: str, segment: str | None, as_json: bool) -> None:
     """How many are on a list or in a segment of it, and how many of these can be mailed.
 
     Everybody on the list counts, also who left it or awaits confirmation; `subscribers lists`
@@ -99,11 +99,11 @@ def count(line: CliContext, list_name: str, segment: str | None, as_json: bool) 
     from newsletter.campaign.snapshot import skips
 
     require_readable(segment)
-    with line.desk() as desk:
-        with desk.store.read() as connection:
+    with cli.app() as app:
+        with app.store.read() as connection:
             list_id(connection, list_name)
-        audience = audience_of(desk.store, list_name, segment)
-        with desk.store.read() as connection:
+        audience = audience_of(app.store, list_name, segment)
+        with app.store.read() as connection:
             skipped = skips(connection, audience)
     matching, mailable = sum(skipped.values()), skipped.pop("", 0)
     means = _dated(audience)

@@ -69,7 +69,7 @@ Running a live send again continues it; nobody gets the issue twice.
 @json_option
 @pass_context
 def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
-    line: CliContext,
+    cli: CliContext,
     issue: Path,
     list_name: str,
     csv_file: Path | None,
@@ -92,14 +92,14 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     if detach and not live:
         raise UsageError("--detach goes with --live")
     require_readable(segment)
-    with line.desk(by=by, live=live) as desk:
+    with cli.app(by=by, live=live) as app:
         list_name = list_name or (csv_file.stem if csv_file else "")
         job = Job(issue, list_name, csv_file, segment, skip_invalid, again, detach)
         not_before = _when(at, live=live) if at else 0.0
         if live:
-            result = _live(desk, job, confirm, not_before)
+            result = _live(app, job, confirm, not_before)
         else:
-            result = _dry_run(desk, job, out, not_before)
+            result = _dry_run(app, job, out, not_before)
     if as_json:
         print_json(result.as_json())
     else:
@@ -108,7 +108,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     sys.exit(1 if result.has_problems or left else 0)
 
 
-def _dry_run(desk: AppContext, job: Job, out: Path | None, not_before: float) -> Status:
+def _dry_run(app: AppContext, job: Job, out: Path | None, not_before: float) -> Status:
     """The same code as a live send, on a private copy of the database, into a folder."""
     from dataclasses import replace
 
@@ -117,9 +117,9 @@ def _dry_run(desk: AppContext, job: Job, out: Path | None, not_before: float) ->
     from newsletter.store.snapshot import private_copy
     from newsletter.transports.file import FileTransport
 
-    folder = out or desk.settings.var / "outbox" / job.issue.stem
-    with private_copy(desk.store, desk.settings.var) as store:
-        copy = replace(desk, store=store)
+    folder = out or app.settings.var / "outbox" / job.issue.stem
+    with private_copy(app.store, app.settings.var) as store:
+        copy = replace(app, store=store)
         audience = job.audience(copy)
         prepared = job.prepare(copy, audience, live=False)
         opened = launch.open_campaign(
@@ -160,57 +160,57 @@ def _when(at: str, *, live: bool) -> float:
     return wanted
 
 
-def _live(desk: AppContext, job: Job, confirm: int | None, not_before: float) -> Status:
+def _live(app: AppContext, job: Job, confirm: int | None, not_before: float) -> Status:
     from newsletter.campaign import approval, launch, run, schedule
     from newsletter.campaign.snapshot import AudienceSelection
     from newsletter.transports.registry import open_transport
 
-    prepared = job.prepare(desk, AudienceSelection(job.list_name), live=False)
+    prepared = job.prepare(app, AudienceSelection(job.list_name), live=False)
     refuse_blockers(prepared)
-    with desk.store.read() as connection:
-        approval.require(connection, desk.settings, prepared.compiled, job.list_name)
-    audience = job.audience(desk)
+    with app.store.read() as connection:
+        approval.require(connection, app.settings, prepared.compiled, job.list_name)
+    audience = job.audience(app)
     opened = launch.open_campaign(
-        desk,
+        app,
         prepared.compiled,
         audience,
         again_reason=job.again,
         not_before=not_before,
         live=True,
     )
-    _say_who_joined_since(desk, audience, opened)
+    _say_who_joined_since(app, audience, opened)
     if opened.status.state == "finished":
         say("This issue went out to this list already; nothing is left to send.")
         return opened.status
-    outbox = desk.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
-    transport = open_transport(desk.settings, outbox)
-    _confirm_or_discard(desk, job, opened, confirm)
+    outbox = app.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
+    transport = open_transport(app.settings, outbox)
+    _confirm_or_discard(app, job, opened, confirm)
     if job.detach:
-        return _detach(desk, opened, not_before)
+        return _detach(app, opened, not_before)
     campaign_id = opened.status.campaign_id
-    run.start(desk, opened, not_before=not_before)
-    with called_off(desk, opened, not_before):
-        schedule.wait(desk.store, desk.settings, campaign_id, Countdown(campaign_id))
+    run.start(app, opened, not_before=not_before)
+    with called_off(app, opened, not_before):
+        schedule.wait(app.store, app.settings, campaign_id, Countdown(campaign_id))
     with sending_view() as progress:
-        result = run.go_on(desk, opened, transport, proof=False, progress=progress)
+        result = run.go_on(app, opened, transport, proof=False, progress=progress)
     if result.tally.queued and result.state == "sending":
         say(f"{result.tally.queued:,} are still queued; the same command goes on with them.")
     return result
 
 
-def _detach(desk: AppContext, opened: PendingCampaign, not_before: float) -> Status:
+def _detach(app: AppContext, opened: PendingCampaign, not_before: float) -> Status:
     from newsletter.campaign import run
     from newsletter.campaign.status import status
 
     campaign_id = opened.status.campaign_id
-    run.start(desk, opened, not_before=not_before)
+    run.start(app, opened, not_before=not_before)
     say(f"Campaign {campaign_id} is left to a worker: run `send.py worker` if none is running.")
-    with desk.store.read() as connection:
+    with app.store.read() as connection:
         return status(connection, campaign_id)
 
 
 def _say_who_joined_since(
-    desk: AppContext, audience: AudienceSelection, opened: PendingCampaign
+    app: AppContext, audience: AudienceSelection, opened: PendingCampaign
 ) -> None:
     from dataclasses import replace
 
@@ -218,7 +218,7 @@ def _say_who_joined_since(
 
     if not opened.continuing:
         return
-    with desk.store.read() as connection:
+    with app.store.read() as connection:
         number = joined_since_snapshot(
             connection, opened.status.campaign_id, replace(audience, batch="")
         )
@@ -232,31 +232,31 @@ def _say_who_joined_since(
 
 
 def _confirm_or_discard(
-    desk: AppContext, job: Job, opened: PendingCampaign, confirm: int | None
+    app: AppContext, job: Job, opened: PendingCampaign, confirm: int | None
 ) -> None:
     from newsletter.campaign import launch, run
 
     try:
-        sheltered = run.require_unsubscribe_works(desk, opened)
+        sheltered = run.require_unsubscribe_works(app, opened)
         if not sheltered:
-            refuse_blockers(job.prepare(desk, None, live=True))
+            refuse_blockers(job.prepare(app, None, live=True))
         if opened.continuing:
             say(f"Going on with campaign {opened.status.campaign_id}.")
         else:
-            _confirm(desk, opened, confirm)
+            _confirm(app, opened, confirm)
     except BaseException:
-        launch.discard(desk.store, opened)
+        launch.discard(app.store, opened)
         raise
 
 
-def _confirm(desk: AppContext, opened: PendingCampaign, confirm: int | None) -> None:
+def _confirm(app: AppContext, opened: PendingCampaign, confirm: int | None) -> None:
     """Show who will get it, and go on only when the number is right."""
     from newsletter.campaign.snapshot import by_variant
     from newsletter.transports.registry import where_to
 
-    with desk.store.read() as connection:
+    with app.store.read() as connection:
         variants = by_variant(connection, opened.status.campaign_id)
-    show_plan(opened, where_to(desk.settings), variants)
+    show_plan(opened, where_to(app.settings), variants)
     if confirm is None:
         say(f"Type {opened.mailable} to send to so many people: ", end="")
         answer = sys.stdin.readline().strip()

@@ -32,28 +32,28 @@ class Job:
     detach: bool
 
     def prepare(
-        self, desk: AppContext, audience: AudienceSelection | None, *, live: bool
+        self, app: AppContext, audience: AudienceSelection | None, *, live: bool
     ) -> BuiltIssue:
         """Read, compile and check the issue, against the columns of a list if one is given."""
         from newsletter.audience.lists import columns, list_names
         from newsletter.campaign.build import build
 
-        known = columns(desk.store, audience.list_name) if audience else None
-        lists = list_names(desk.store)
-        return build(self.issue, desk.settings, columns=known, live=live, lists=lists)
+        known = columns(app.store, audience.list_name) if audience else None
+        lists = list_names(app.store)
+        return build(self.issue, app.settings, columns=known, live=live, lists=lists)
 
-    def audience(self, desk: AppContext) -> AudienceSelection:
+    def audience(self, app: AppContext) -> AudienceSelection:
         """Import the file, if there is one, and say who is meant."""
-        batch = self._import(desk, self.csv_file) if self.csv_file else ""
-        return audience_of(desk.store, self.list_name, self.segment, batch)
+        batch = self._import(app, self.csv_file) if self.csv_file else ""
+        return audience_of(app.store, self.list_name, self.segment, batch)
 
-    def _import(self, desk: AppContext, csv_file: Path) -> str:
+    def _import(self, app: AppContext, csv_file: Path) -> str:
         from newsletter.audience.importing.importer import import_csv
 
         with import_bar(csv_file) as progress:
             report = import_csv(
-                desk.store,
-                desk.keys,
+                app.store,
+                app.keys,
                 csv_file,
                 list_name=self.list_name,
                 source="csv",

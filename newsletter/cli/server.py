@@ -25,7 +25,7 @@ Examples:
 @click.option("--port", type=int, default=0, help="[a free one]")
 @click.option("--no-open", is_flag=True, help="Print the address; open no browser.")
 @pass_context
-def preview(line: CliContext, issue: Path | None, port: int, no_open: bool) -> None:
+def preview(cli: CliContext, issue: Path | None, port: int, no_open: bool) -> None:
     """Look at an issue as readers get it: wide, narrow, dark, without images, as text.
 
     The page follows the files: save, and it shows the new state. Its address opens in one browser
@@ -36,7 +36,7 @@ def preview(line: CliContext, issue: Path | None, port: int, no_open: bool) -> N
     from newsletter.studio.preview import new_token, preview_app
     from newsletter.web.http.server import serve as run
 
-    settings = line.settings
+    settings = cli.settings
     if issue is not None and not issue.is_file():
         raise InputError("no such article", file=issue, fix="`ls issues` shows what there is")
     token = new_token()
@@ -52,7 +52,7 @@ def preview(line: CliContext, issue: Path | None, port: int, no_open: bool) -> N
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8025, show_default=True)
 @pass_context
-def serve(line: CliContext, host: str, port: int) -> None:
+def serve(cli: CliContext, host: str, port: int) -> None:
     """Answer unsubscribe links and host the pictures, for as long as mail points here.
 
     Put a reverse proxy with https in front of it; see docs/operating.md.
@@ -61,11 +61,11 @@ def serve(line: CliContext, host: str, port: int) -> None:
     from newsletter.web.http.server import serve as run
     from newsletter.web.public.app import public_app
 
-    settings = line.settings
+    settings = cli.settings
     configure(settings, service=True)
     _try_letters(settings)
-    with line.desk() as desk:
-        run(public_app(desk.store, desk.keys, desk.settings), host, port)
+    with cli.app() as context:
+        run(public_app(context.store, context.keys, context.settings), host, port)
 
 
 def _try_letters(settings: Settings) -> None:

@@ -47,7 +47,7 @@ Examples:
 @json_option
 @pass_context
 def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
-    line: CliContext,
+    cli: CliContext,
     file: Path,
     list_name: str,
     dry_run: bool,
@@ -69,10 +69,10 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
 
     if form and form not in (names := [one.name for one in FORMATS]):
         raise UsageError(f"no format {form!r}", fix=f"one of {', '.join(names)}")
-    with line.desk() as desk, import_bar(file) as progress:
+    with cli.app() as app, import_bar(file) as progress:
         report = import_csv(
-            desk.store,
-            desk.keys,
+            app.store,
+            app.keys,
             file,
             list_name=list_name or file.stem,
             source="csv",
@@ -96,15 +96,15 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
 )
 @click.option("--list", "list_name", required=True, help="The list to write out.")
 @pass_context
-def export(line: CliContext, list_name: str) -> None:
+def export(cli: CliContext, list_name: str) -> None:
     """Write a list as CSV to standard output, states and suppressions included.
 
     Cells that a spreadsheet would run as formulas get a ' in front.
     """
     from newsletter.audience.export import export_csv
 
-    with line.desk() as desk:
-        export_csv(desk.store, list_name, sys.stdout)
+    with cli.app() as app:
+        export_csv(app.store, list_name, sys.stdout)
 
 
 @subscribers.command(
@@ -114,7 +114,7 @@ def export(line: CliContext, list_name: str) -> None:
 @click.argument("address")
 @json_option
 @pass_context
-def show(line: CliContext, address: str, as_json: bool) -> None:
+def show(cli: CliContext, address: str, as_json: bool) -> None:
     """Whether mail goes to an address, and everything that is known of it.
 
     Times are UTC.
@@ -122,8 +122,8 @@ def show(line: CliContext, address: str, as_json: bool) -> None:
     from newsletter.campaign.subscriber_history import show as look_up
     from newsletter.cli.subscriber_view import describe
 
-    with line.desk() as desk:
-        known = look_up(desk.store, address, desk.keys)
+    with cli.app() as app:
+        known = look_up(app.store, address, app.keys)
     if as_json:
         print_json(known)
         return
@@ -134,7 +134,7 @@ def show(line: CliContext, address: str, as_json: bool) -> None:
 @subscribers.command(short_help="Every list, and how many are on it.")
 @json_option
 @pass_context
-def lists(line: CliContext, as_json: bool) -> None:
+def lists(cli: CliContext, as_json: bool) -> None:
     """Every list, with how many people are on it, and how many of these are active.
 
     `subscribers count` says how many of a list can be mailed: who is active may have bounced, say.
@@ -142,8 +142,8 @@ def lists(line: CliContext, as_json: bool) -> None:
     from newsletter.audience.lists import list_states
     from newsletter.audience.model import SubscriptionState
 
-    with line.desk() as desk:
-        found = list_states(desk.store)
+    with cli.app() as app:
+        found = list_states(app.store)
     if as_json:
         active = SubscriptionState.ACTIVE
         print_json({name: states.get(active, 0) for name, states in found.items()})
@@ -161,16 +161,16 @@ def lists(line: CliContext, as_json: bool) -> None:
 @click.option("--reason", required=True, help="Why, for the record.")
 @by_option
 @pass_context
-def suppress(line: CliContext, address: str, reason: str, by: str) -> None:
+def suppress(cli: CliContext, address: str, reason: str, by: str) -> None:
     """Never mail an address again. `unsuppress` takes it back."""
     from newsletter.audience.subscribers import find
     from newsletter.audience.suppression import suppress_address
 
-    with line.desk(by=by) as desk:
-        suppress_address(desk.store, address, desk.keys, note=f"{desk.by}: {reason}")
-        with desk.store.read() as connection:
+    with cli.app(by=by) as app:
+        suppress_address(app.store, address, app.keys, note=f"{app.by}: {reason}")
+        with app.store.read() as connection:
             known = find(connection, address) is not None
-        doubt = "" if known else f" No reader here has it.{_is_it_right(desk.store, address)}"
+        doubt = "" if known else f" No reader here has it.{_is_it_right(app.store, address)}"
     say(f"Suppressed. It is skipped in every send, also after an import.{doubt}")
 
 
@@ -184,7 +184,7 @@ Example:
 @click.option("--reason", required=True, help="Why, for the record.")
 @by_option
 @pass_context
-def unsuppress(line: CliContext, address: str, reason: str, by: str) -> None:
+def unsuppress(cli: CliContext, address: str, reason: str, by: str) -> None:
     """Take back what `suppress` or a bounce did.
 
     No reader's own wish is lifted: who unsubscribed, complained or was erased stays away. Exits 1
@@ -192,8 +192,8 @@ def unsuppress(line: CliContext, address: str, reason: str, by: str) -> None:
     """
     from newsletter.audience.unsuppress import unsuppress_address
 
-    with line.desk(by=by) as desk:
-        done = unsuppress_address(desk.store, address, desk.keys, by=desk.by, reason=reason)
+    with cli.app(by=by) as app:
+        done = unsuppress_address(app.store, address, app.keys, by=app.by, reason=reason)
     if done.lifted:
         why = " and ".join(sorted(done.lifted))
         say(f"{address} is no longer suppressed ({why}). That is on record.")
@@ -212,7 +212,7 @@ def unsuppress(line: CliContext, address: str, reason: str, by: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @by_option
 @pass_context
-def erase(line: CliContext, address: str, yes: bool, by: str) -> None:
+def erase(cli: CliContext, address: str, yes: bool, by: str) -> None:
     """Delete what is known of a person; a keyed hash stays, so that no import brings them back.
 
     Exits 1 when nothing was known of the address. It is suppressed all the same, but the person
@@ -222,11 +222,11 @@ def erase(line: CliContext, address: str, yes: bool, by: str) -> None:
 
     if not yes:
         click.confirm(f"Erase {address} for good?", abort=True, err=True)
-    with line.desk(by=by) as desk:
-        if forget(desk.store, address, desk.keys, by=desk.by):
+    with cli.app(by=by) as app:
+        if forget(app.store, address, app.keys, by=app.by):
             say("Erased. The address stays suppressed.")
             return
-        right = _is_it_right(desk.store, address)
+        right = _is_it_right(app.store, address)
     say(f"Nothing was known of {address}; it is suppressed from now on.{right}")
     sys.exit(1)
 

@@ -22,7 +22,7 @@ from newsletter.cli.context import CliContext, issue_argument, pass_context, say
     "--out", type=click.Path(path_type=Path), help="With the outbox: where to. [var/outbox/test]"
 )
 @pass_context
-def test(line: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
+def test(cli: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
     """Send one [TEST] message to addresses named here, never to a list.
 
     It goes by the configured transport; its links are proof links, which change nothing.
@@ -30,12 +30,12 @@ def test(line: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | 
     from newsletter.campaign.build import build
     from newsletter.campaign.test_send import send_test
 
-    with line.desk() as desk:
-        prepared = build(issue, desk.settings)
-        folder = out or desk.settings.var / "outbox" / "test"
-        outcomes = send_test(desk, prepared.compiled, addresses, folder)
+    with cli.app() as app:
+        prepared = build(issue, app.settings)
+        folder = out or app.settings.var / "outbox" / "test"
+        outcomes = send_test(app, prepared.compiled, addresses, folder)
     for address, outcome in zip(addresses, outcomes, strict=True):
         click.echo(f"{address}: {outcome.result} {outcome.reply}".rstrip())
-    if desk.settings.transport == "outbox":
+    if app.settings.transport == "outbox":
         say(f"Written to {folder}; nothing left this machine.")
     sys.exit(0 if all(o.result == "accepted" for o in outcomes) else 1)

@@ -28,22 +28,22 @@ one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
     help="Chunks at once, for many small campaigns; one keeps every connection busy.",
 )
 @pass_context
-def worker(line: CliContext, once: bool, concurrency: int) -> None:
+def worker(cli: CliContext, once: bool, concurrency: int) -> None:
     """Send campaigns that were confirmed with --detach or --at, and their retries."""
     from newsletter.campaign.run import event_loop, stop_on_signals
     from newsletter.campaign.worker import Worker
     from newsletter.cli.logs import configure
 
-    configure(line.settings, service=True)
-    with line.desk(live=True) as desk, event_loop() as runner:
+    configure(cli.settings, service=True)
+    with cli.app(live=True) as app, event_loop() as runner:
 
         async def work() -> None:
             stop = stop_on_signals()
-            hand = Worker(desk, tell=say, stop=stop)
+            hand = Worker(app, tell=say, stop=stop)
             if once:
                 await hand.once()
                 return
-            say(f"Worker on {desk.store.name} over {desk.settings.transport}; end it with Ctrl-C.")
+            say(f"Worker on {app.store.name} over {app.settings.transport}; end it with Ctrl-C.")
             await hand.run(concurrency=concurrency)
 
         runner.run(work())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.integration.audience.app import Desk
 
 from newsletter.audience.keys import Keys
 from newsletter.store.engine import Store
-from tests.integration.audience.desk import Desk
 
 settings.register_profile("busy-machine", deadline=None)
 settings.load_profile("busy-machine")
@@ -22,7 +22,7 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def desk(store: Store, keys: Keys) -> Desk:
+def app(store: Store, keys: Keys) -> Desk:
     return Desk(store, keys)
 
 

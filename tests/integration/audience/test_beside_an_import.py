@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from tests.integration.audience.app import Desk
 
 from newsletter.audience.importing.importer import import_csv
 from newsletter.audience.keys import Keys
@@ -16,7 +17,6 @@ from newsletter.audience.lists import count, list_counts
 from newsletter.audience.subscribers import find
 from newsletter.store.engine import sqlite_store
 from newsletter.store.metadata import metadata
-from tests.integration.audience.desk import Desk
 
 ROWS = 60_000
 SPAWN = multiprocessing.get_context("spawn")
@@ -28,13 +28,13 @@ def here(tmp_path: Path, keys: Keys) -> Iterator[Desk]:
     store = sqlite_store(tmp_path / "newsletter.db")
     with store.write() as connection:
         metadata.create_all(connection)
-    desk = Desk(store, keys)
+    app = Desk(store, keys)
     first = tmp_path / "first.csv"
     first.write_text("email\n" + "".join(f"early{n}@b.example\n" for n in range(10)))
-    desk.take(first)
+    app.take(first)
     lines = (f"{'early' if n < 10 else 'late'}{n}@b.example\n" for n in range(ROWS))
     (tmp_path / "readers.csv").write_text("email\n" + "".join(lines))
-    yield desk
+    yield app
     store.close()
 
 
@@ -53,8 +53,8 @@ def _other_process(folder: Path, keys: Keys) -> multiprocessing.context.SpawnPro
     return process
 
 
-def _wait_for_first_batch(desk: Desk, process: multiprocessing.context.SpawnProcess) -> None:
-    while count(desk.store, "readers") <= 10:
+def _wait_for_first_batch(app: Desk, process: multiprocessing.context.SpawnProcess) -> None:
+    while count(app.store, "readers") <= 10:
         assert process.is_alive()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, select
+from tests.integration.audience.app import Desk
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.consent.preferences import choose
@@ -19,7 +20,6 @@ from newsletter.audience.suppression import suppress
 from newsletter.audience.tables import suppression
 from newsletter.database.open import open_url
 from newsletter.errors import InputError, UsageError
-from tests.integration.audience.desk import Desk
 from tests.unit.audience.test_header import CONSTANT_CONTACT, LISTMONK, SENDGRID, SUBSTACK
 
 CsvFile = Callable[..., Path]
@@ -33,36 +33,36 @@ def row(header: str, **cells: str) -> str:
     return ",".join(cells.get(name, "") for name in names)
 
 
-def states(desk: Desk, *names: str) -> dict[str, object]:
+def states(app: Desk, *names: str) -> dict[str, object]:
     """Active, why not, or unknown."""
     found = {}
     for name in names:
-        known = desk.show(f"{name}@mail.example")
+        known = app.show(f"{name}@mail.example")
         active = known["known"] and known["lists"] == {"readers": "active"}
         found[name] = known["suppressed"] or ("active" if active else "unknown")
     return found
 
 
 def test_our_own_export_is_read_as_what_it_says(
-    desk: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Desk, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     names = ("anna", "ben", "eva", "kim", "left")
-    desk.take(csv_file("email,city", *(f"{name}@mail.example,Wien" for name in names)))
-    with desk.store.write() as connection:
+    app.take(csv_file("email,city", *(f"{name}@mail.example,Wien" for name in names)))
+    with app.store.write() as connection:
         for name, *reasons in (("ben", "bounced", "complained"), ("eva", "manual")):
-            hashed = address_hash(f"{name}@mail.example", desk.keys)
+            hashed = address_hash(f"{name}@mail.example", app.keys)
             for reason in reasons:
                 suppress(connection, hashed, SuppressionReason(reason), "test", 1.0)
         person = find(connection, "left@mail.example")
         assert person
         choose(connection, person, [], ["readers"], Consent("preferences", 1.0))
-    desk.leave("kim@mail.example")
+    app.leave("kim@mail.example")
     file = tmp_path / "export.csv"
     with file.open("w", newline="") as out:
-        export_csv(desk.store, "readers", out)
-    assert desk.take(file, skip_invalid=True).unchanged == 4
+        export_csv(app.store, "readers", out)
+    assert app.take(file, skip_invalid=True).unchanged == 4
     with closing(open_url(make_url(f"sqlite:///{tmp_path / 'there.db'}"))) as new:
-        there = Desk(new, desk.keys)
+        there = Desk(new, app.keys)
         with pytest.raises(InputError, match="its state is 'unsubscribed': that is no yes"):
             there.take(file)
         report = there.take(file, skip_invalid=True)
@@ -77,9 +77,9 @@ def test_our_own_export_is_read_as_what_it_says(
         }
 
 
-def test_listmonk(desk: Desk, csv_file: CsvFile) -> None:
+def test_listmonk(app: Desk, csv_file: CsvFile) -> None:
     attributes = '"{""City"": ""Wien"", ""visits"": 3, ""more"": {""x"": 1}}"'
-    report = desk.take(
+    report = app.take(
         csv_file(
             LISTMONK,
             f"u1,anna@mail.example,Anna Maria Tester,{attributes},enabled,2020-01-02,2024-01-01",
@@ -89,29 +89,29 @@ def test_listmonk(desk: Desk, csv_file: CsvFile) -> None:
     )
     assert (report.format, report.added, report.newly_suppressed) == ("listmonk", 1, 2)
     assert "format listmonk" in report.summary()
-    anna = desk.show("anna@mail.example")
+    anna = app.show("anna@mail.example")
     assert (anna["first_name"], anna["last_name"]) == ("Anna", "Maria Tester")
     assert anna["attributes"] == {"city": "Wien", "visits": "3"}
     assert anna["consent"][0]["evidence"]["created_at"] == "2020-01-02"  # type: ignore[index]
-    assert states(desk, "ben", "eva") == {"ben": ["manual"], "eva": ["manual"]}
+    assert states(app, "ben", "eva") == {"ben": ["manual"], "eva": ["manual"]}
 
 
-def test_listmonk_attributes_that_are_no_json_are_a_bad_row(desk: Desk, csv_file: CsvFile) -> None:
+def test_listmonk_attributes_that_are_no_json_are_a_bad_row(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file(LISTMONK, "u1,anna@mail.example,Anna,[1],enabled,,")
     with pytest.raises(InputError, match="no JSON object"):
-        desk.take(path)
+        app.take(path)
 
 
-def test_substack(desk: Desk, csv_file: CsvFile) -> None:
-    desk.take(
+def test_substack(app: Desk, csv_file: CsvFile) -> None:
+    app.take(
         csv_file(
             SUBSTACK,
             "anna@mail.example,false,,false,false,2023-05-01T10:00:00.000Z",
             "ben@mail.example,true,,true,false,2023-05-01T10:00:00.000Z",
         )
     )
-    assert states(desk, "anna", "ben") == {"anna": "active", "ben": ["unsubscribed"]}
-    assert desk.show("anna@mail.example")["attributes"] == {}
+    assert states(app, "anna", "ben") == {"anna": "active", "ben": ["unsubscribed"]}
+    assert app.show("anna@mail.example")["attributes"] == {}
 
 
 @pytest.mark.parametrize(
@@ -126,18 +126,18 @@ def test_substack(desk: Desk, csv_file: CsvFile) -> None:
     ],
 )
 def test_constant_contact(
-    desk: Desk, csv_file: CsvFile, cells: dict[str, str], state: object
+    app: Desk, csv_file: CsvFile, cells: dict[str, str], state: object
 ) -> None:
     line = row(CONSTANT_CONTACT, email_address="anna@mail.example", company="Clinic", **cells)
-    report = desk.take(csv_file(CONSTANT_CONTACT, line), skip_invalid=True)
-    assert states(desk, "anna") == {"anna": state}
+    report = app.take(csv_file(CONSTANT_CONTACT, line), skip_invalid=True)
+    assert states(app, "anna") == {"anna": state}
     assert report.rejected == (state == "unknown")
 
 
-def test_sendgrid_contacts(desk: Desk, csv_file: CsvFile) -> None:
+def test_sendgrid_contacts(app: Desk, csv_file: CsvFile) -> None:
     line = row(SENDGRID, email="anna@mail.example", first_name="Anna", city="Wien", contact_id="c1")
-    assert desk.take(csv_file(SENDGRID, line)).format == "sendgrid"
-    assert desk.show("anna@mail.example")["attributes"] == {"city": "Wien"}
+    assert app.take(csv_file(SENDGRID, line)).format == "sendgrid"
+    assert app.show("anna@mail.example")["attributes"] == {"city": "Wien"}
 
 
 @pytest.mark.parametrize(
@@ -157,39 +157,37 @@ def test_sendgrid_contacts(desk: Desk, csv_file: CsvFile) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("suppressed_first", [True, False])
 def test_sendgrid_suppressions_hold_before_and_after_the_contacts(
-    desk: Desk, csv_file: CsvFile, header: str, line: str, form: str, reason: str,
+    app: Desk, csv_file: CsvFile, header: str, line: str, form: str, reason: str,
     suppressed_first: bool,
 ) -> None:  # fmt: skip
     contacts = csv_file(SENDGRID, row(SENDGRID, email="Anna@mail.example"), name="contacts.csv")
     left = csv_file(header, line, name="left.csv")
     for suppressions in (suppressed_first, not suppressed_first):
         if suppressions:
-            assert desk.take(left, form=form).newly_suppressed == 1
+            assert app.take(left, form=form).newly_suppressed == 1
         else:
-            desk.take(contacts)
-    assert desk.take(left, form=form).unchanged == 1
-    assert states(desk, "anna") == {"anna": [reason]}
-    hashed = address_hash("anna@mail.example", desk.keys)
-    with desk.store.read() as connection:
+            app.take(contacts)
+    assert app.take(left, form=form).unchanged == 1
+    assert states(app, "anna") == {"anna": [reason]}
+    hashed = address_hash("anna@mail.example", app.keys)
+    with app.store.read() as connection:
         since = select(suppression.c.at).where(suppression.c.address_hash == hashed)
         assert connection.execute(since).scalar_one() == 1709296200.0
 
 
-def test_a_list_of_people_who_left_is_never_taken_for_readers(
-    desk: Desk, csv_file: CsvFile
-) -> None:
+def test_a_list_of_people_who_left_is_never_taken_for_readers(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email,created", "anna@mail.example,1709296200")
     with pytest.raises(UsageError, match="--format"):
-        desk.take(path)
-    assert states(desk, "anna") == {"anna": "unknown"}
-    assert desk.take(path, form="plain").added == 1
+        app.take(path)
+    assert states(app, "anna") == {"anna": "unknown"}
+    assert app.take(path, form="plain").added == 1
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([0, 1])))
 def test_who_stands_twice_in_a_file_has_left_if_one_row_says_so(
-    desk: Desk, csv_file: CsvFile, order: tuple[int, ...]
+    app: Desk, csv_file: CsvFile, order: tuple[int, ...]
 ) -> None:
     rows = [f"u,anna@mail.example,,,{status},," for status in ("enabled", "blocklisted")]
-    report = desk.take(csv_file(LISTMONK, *(rows[i] for i in order)))
+    report = app.take(csv_file(LISTMONK, *(rows[i] for i in order)))
     assert (report.newly_suppressed, report.duplicates) == (1, 1)
-    assert states(desk, "anna") == {"anna": ["manual"]}
+    assert states(app, "anna") == {"anna": ["manual"]}

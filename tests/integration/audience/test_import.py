@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from tests.integration.audience.app import Desk
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing import importer as importer_module
@@ -24,7 +25,6 @@ from newsletter.audience.suppression import suppress_address
 from newsletter.audience.tables import import_member, subscriber, suppression
 from newsletter.database.erasure import erase
 from newsletter.errors import InputError, RefusedError, UnavailableError, UsageError
-from tests.integration.audience.desk import Desk
 
 CsvFile = Callable[..., Path]
 MAILCHIMP = (
@@ -35,14 +35,14 @@ UNSUBSCRIBED = "UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_CAMPAIGN_ID,UNSUB_REASON,U
 CLEANED = "CLEAN_TIME,CLEAN_CAMPAIGN_TITLE,CLEAN_CAMPAIGN_ID"
 
 
-def test_people_are_added_as_the_file_says(desk: Desk, csv_file: CsvFile) -> None:
+def test_people_are_added_as_the_file_says(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file(
         "\ufeffE-Mail;First Name;Surname;Lang;Last visit;Empty",
         "Anna@Clinic.example;Anna;Meyer;de;=1+1;",
     )
-    report = desk.take(path)
+    report = app.take(path)
     assert (report.added, report.rows) == (1, 1)
-    known = desk.show("anna@clinic.example")
+    known = app.show("anna@clinic.example")
     assert known["email"] == "Anna@Clinic.example"
     assert (known["first_name"], known["last_name"], known["language"]) == ("Anna", "Meyer", "de")
     assert known["attributes"] == {"last_visit": "=1+1"}
@@ -50,35 +50,35 @@ def test_people_are_added_as_the_file_says(desk: Desk, csv_file: CsvFile) -> Non
     (consent,) = known["consent"]  # type: ignore[misc]
     assert consent["source"] == "csv"
     assert consent["evidence"] == {"file": "readers.csv", "line": 2}
-    assert columns(desk.store, "readers") == {"first_name", "last_name", "last_visit"}
+    assert columns(app.store, "readers") == {"first_name", "last_name", "last_visit"}
     assert csv_columns(path) == {"first_name", "last_name", "last_visit", "empty"}
 
 
-def test_twice_changes_nothing(desk: Desk, csv_file: CsvFile) -> None:
+def test_twice_changes_nothing(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email,tier", "a@b.example,gold", "b@b.example,", 'c@b.example,"say ""x"" \\"')
-    desk.take(path)
-    before = desk.contents()
-    assert desk.take(path).unchanged == 3
-    assert desk.contents() == before
+    app.take(path)
+    before = app.contents()
+    assert app.take(path).unchanged == 3
+    assert app.contents() == before
 
 
-def test_news_is_taken_over_and_a_blank_cell_says_nothing(desk: Desk, csv_file: CsvFile) -> None:
-    desk.take(csv_file("email,first_name,tier,city", "a@b.example,Anna,gold,Bonn"))
-    report = desk.take(csv_file("email,first_name,tier", "A@b.example,,silver"))
+def test_news_is_taken_over_and_a_blank_cell_says_nothing(app: Desk, csv_file: CsvFile) -> None:
+    app.take(csv_file("email,first_name,tier,city", "a@b.example,Anna,gold,Bonn"))
+    report = app.take(csv_file("email,first_name,tier", "A@b.example,,silver"))
     assert (report.updated, report.added) == (1, 0)
-    known = desk.show("a@b.example")
+    known = app.show("a@b.example")
     assert known["first_name"] == "Anna"
     assert known["attributes"] == {"tier": "silver", "city": "Bonn"}
     assert len(known["consent"]) == 1  # type: ignore[arg-type]
 
 
 def test_the_first_of_a_file_wins_and_the_others_are_listed(
-    desk: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Desk, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     path = csv_file("email,first_name", "a@b.example,One", "A@B.example,Two", "a@b.example,Three")
-    report = desk.take(path, rejects=tmp_path / "rejects.csv")
+    report = app.take(path, rejects=tmp_path / "rejects.csv")
     assert (report.added, report.duplicates) == (1, 2)
-    assert desk.show("a@b.example")["first_name"] == "One"
+    assert app.show("a@b.example")["first_name"] == "One"
     assert _read(tmp_path / "rejects.csv") == [
         ["line", "reason", "email", "first_name"],
         ["3", "the same address as in line 2", "A@B.example", "Two"],
@@ -87,14 +87,14 @@ def test_the_first_of_a_file_wins_and_the_others_are_listed(
 
 
 def test_a_file_with_bad_rows_is_refused_whole(
-    desk: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Desk, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     path = csv_file("email,n", "a@b.example,1", "no address,2", ",3", "b@b.example,4,5")
-    before = desk.contents()
+    before = app.contents()
     with pytest.raises(InputError, match=r"readers\.csv:3: 3 of 4 rows") as caught:
-        desk.take(path, rejects=tmp_path / "rejects.csv")
+        app.take(path, rejects=tmp_path / "rejects.csv")
     assert "--skip-invalid" in caught.value.fix
-    assert desk.contents() == before
+    assert app.contents() == before
     found = _read(tmp_path / "rejects.csv")
     assert [row[0] for row in found] == ["line", "3", "4", "5"]
     assert found[2][1:] == ["no e-mail address", "", "3"]
@@ -107,8 +107,8 @@ def test_a_file_with_bad_rows_is_refused_whole(
     assert stat.S_IMODE((tmp_path / "rejects.csv").stat().st_mode) == 0o600
 
 
-def test_the_good_rows_of_a_bad_file_on_request(desk: Desk, csv_file: CsvFile) -> None:
-    report = desk.take(csv_file("email,n", "a@b.example", "josé@b.example,2"), skip_invalid=True)
+def test_the_good_rows_of_a_bad_file_on_request(app: Desk, csv_file: CsvFile) -> None:
+    report = app.take(csv_file("email,n", "a@b.example", "josé@b.example,2"), skip_invalid=True)
     assert (report.added, report.rejected) == (1, 1)
     assert str(report.problems[0]).endswith(
         "readers.csv:3: The part before the @-sign holds letters beyond ASCII, "
@@ -117,121 +117,121 @@ def test_the_good_rows_of_a_bad_file_on_request(desk: Desk, csv_file: CsvFile) -
     assert json.loads(json.dumps(report.as_json()))["rejected"] == 1
 
 
-def test_no_rejects_file_without_rejects(desk: Desk, csv_file: CsvFile, tmp_path: Path) -> None:
-    desk.take(csv_file("email", "a@b.example"), rejects=tmp_path / "rejects.csv")
+def test_no_rejects_file_without_rejects(app: Desk, csv_file: CsvFile, tmp_path: Path) -> None:
+    app.take(csv_file("email", "a@b.example"), rejects=tmp_path / "rejects.csv")
     assert not (tmp_path / "rejects.csv").exists()
 
 
-def test_the_rejects_file_cannot_be_the_source(desk: Desk, csv_file: CsvFile) -> None:
+def test_the_rejects_file_cannot_be_the_source(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email", "a@b.example")
     with pytest.raises(UsageError):
-        desk.take(path, rejects=path.parent / "." / path.name)
+        app.take(path, rejects=path.parent / "." / path.name)
     assert path.read_text() == "email\na@b.example\n"
 
 
 def test_a_rejects_file_that_cannot_be_written(
-    desk: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Desk, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
-        desk.take(csv_file("email", "bad"), rejects=tmp_path)
+        app.take(csv_file("email", "bad"), rejects=tmp_path)
 
 
-def test_a_header_alone_is_refused(desk: Desk, csv_file: CsvFile) -> None:
+def test_a_header_alone_is_refused(app: Desk, csv_file: CsvFile) -> None:
     with pytest.raises(InputError, match="holds no row"):
-        desk.take(csv_file("email,first_name", "", " , "))
+        app.take(csv_file("email,first_name", "", " , "))
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 81, "two\nlines"])
-def test_a_list_needs_a_name(desk: Desk, csv_file: CsvFile, name: str) -> None:
+def test_a_list_needs_a_name(app: Desk, csv_file: CsvFile, name: str) -> None:
     with pytest.raises(InputError, match="list's name"):
-        desk.take(csv_file("email", "a@b.example"), list_name=name)
+        app.take(csv_file("email", "a@b.example"), list_name=name)
 
 
-def test_a_dry_run_counts_and_changes_nothing(desk: Desk, csv_file: CsvFile) -> None:
+def test_a_dry_run_counts_and_changes_nothing(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email,n", "a@b.example,1", "b@b.example,2")
-    before = desk.contents()
-    assert desk.take(path, dry_run=True).added == 2
-    assert desk.contents() == before
-    desk.take(path)
-    before = desk.contents()
+    before = app.contents()
+    assert app.take(path, dry_run=True).added == 2
+    assert app.contents() == before
+    app.take(path)
+    before = app.contents()
     changed = csv_file("email,n", "a@b.example,9", "b@b.example,2", "c@b.example,3")
-    report = desk.take(changed, dry_run=True)
+    report = app.take(changed, dry_run=True)
     assert (report.added, report.updated, report.unchanged) == (1, 1, 1)
-    assert desk.contents() == before
+    assert app.contents() == before
 
 
-def test_who_left_stays_away_from_every_list(desk: Desk, csv_file: CsvFile) -> None:
+def test_who_left_stays_away_from_every_list(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email,first_name", "a@b.example,Anna", "b@b.example,Bea")
-    desk.take(path)
-    desk.leave("a@b.example")
+    app.take(path)
+    app.leave("a@b.example")
     changed = csv_file("email,first_name", "A@b.example,New", "b@b.example,Bea", name="new.csv")
     for list_name in ("readers", "others"):
-        report = desk.take(changed, list_name=list_name)
+        report = app.take(changed, list_name=list_name)
         assert report.already_unsubscribed == 1
-    known = desk.show("a@b.example")
+    known = app.show("a@b.example")
     assert known["lists"] == {"readers": "unsubscribed", "others": "unsubscribed"}
     assert known["first_name"] == "Anna"
-    assert list_counts(desk.store) == {"readers": 1, "others": 1}
+    assert list_counts(app.store) == {"readers": 1, "others": 1}
 
 
-def test_leaving_one_list_only_is_kept_too(desk: Desk, csv_file: CsvFile) -> None:
-    with desk.store.write() as connection:
-        person = add(connection, "a@b.example", desk.keys, at=1.0)
+def test_leaving_one_list_only_is_kept_too(app: Desk, csv_file: CsvFile) -> None:
+    with app.store.write() as connection:
+        person = add(connection, "a@b.example", app.keys, at=1.0)
         subscribe(
             connection, person, "readers", Consent("x", 1.0), state=SubscriptionState.UNSUBSCRIBED
         )
-    assert desk.take(csv_file("email", "a@b.example")).already_unsubscribed == 1
-    assert count(desk.store, "readers") == 0
+    assert app.take(csv_file("email", "a@b.example")).already_unsubscribed == 1
+    assert count(app.store, "readers") == 0
 
 
-def test_who_is_suppressed_is_counted_by_reason(desk: Desk, csv_file: CsvFile) -> None:
+def test_who_is_suppressed_is_counted_by_reason(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email", "a@b.example", "b@b.example", "c@b.example")
-    suppress_address(desk.store, "A@b.example", desk.keys, note="asked")
-    desk.take(csv_file("email", "b@b.example", name="first.csv"))
-    erase(desk.store, "b@b.example", desk.keys, by="office")
+    suppress_address(app.store, "A@b.example", app.keys, note="asked")
+    app.take(csv_file("email", "b@b.example", name="first.csv"))
+    erase(app.store, "b@b.example", app.keys, by="office")
     for _ in range(2):
-        report = desk.take(path)
+        report = app.take(path)
         assert report.suppressed == {"manual": 1, "erased": 1}
     assert report.summary() == (
         "3 rows into the list readers: 1 unchanged, 1 suppressed (erased), 1 suppressed (manual)"
     )
-    assert desk.show("b@b.example")["known"] is False
-    assert desk.show("a@b.example")["suppressed"] == ["manual"]
+    assert app.show("b@b.example")["known"] is False
+    assert app.show("a@b.example")["suppressed"] == ["manual"]
 
 
 def test_what_was_left_out_is_named_with_the_next_step(
-    desk: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Desk, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     path = csv_file("email,status", "a@b.example,active", "b@b.example,unsubscribed", "no,")
     rejects = tmp_path / "rejects.csv"
-    report = desk.take(path, skip_invalid=True, rejects=rejects)
+    report = app.take(path, skip_invalid=True, rejects=rejects)
     assert (report.rejected, report.said_left) == (2, 1)
     notes = "\n".join(report.notes())
     assert str(rejects) in notes
     assert "Of the rejected, 1 left" in notes
     assert "--format unsubscribes" in notes
-    assert desk.show("b@b.example")["suppressed"] == []
+    assert app.show("b@b.example")["suppressed"] == []
     left = csv_file("email,status,unsubscribed_at", "b@b.example,unsubscribed,2024-03-01")
-    assert desk.take(left, form="unsubscribes").newly_suppressed == 1
-    assert desk.show("b@b.example")["suppressed"] == ["unsubscribed"]
+    assert app.take(left, form="unsubscribes").newly_suppressed == 1
+    assert app.show("b@b.example")["suppressed"] == ["unsubscribed"]
 
 
 def test_a_file_without_fault_has_nothing_to_say_but_its_columns(
-    desk: Desk, csv_file: CsvFile
+    app: Desk, csv_file: CsvFile
 ) -> None:
-    report = desk.take(csv_file("email", "a@b.example"))
+    report = app.take(csv_file("email", "a@b.example"))
     assert report.summary() == "1 row into the list readers: 1 added"
     (note,) = report.notes()
     assert note.startswith("columns: email ← email;")
 
 
-def test_who_joined_elsewhere_joined_then(desk: Desk, csv_file: CsvFile) -> None:
+def test_who_joined_elsewhere_joined_then(app: Desk, csv_file: CsvFile) -> None:
     def joined() -> dict[str, float]:
-        with desk.store.read() as connection:
+        with app.store.read() as connection:
             rows = connection.execute(select(subscriber.c.email, subscriber.c.created_at))
             return {row.email: row.created_at for row in rows}
 
-    desk.take(csv_file("email", "d@b.example"))
+    app.take(csv_file("email", "d@b.example"))
     known = joined()
     path = csv_file(
         "email,joined_at,city",
@@ -241,31 +241,31 @@ def test_who_joined_elsewhere_joined_then(desk: Desk, csv_file: CsvFile) -> None
         "d@b.example,2020-01-02,",
         "e@b.example,,",
     )
-    report = desk.take(path)
+    report = app.take(path)
     assert (report.added, report.unchanged, report.undated) == (4, 1, 2)
     assert "2 of the rows" in report.notes()[-1]
     found = joined()
     assert found["a@b.example"] == 1577934245.0
     assert found["d@b.example"] == known["d@b.example"]
     assert all(found[f"{name}@b.example"] >= known["d@b.example"] for name in "bce")
-    anna = desk.show("a@b.example")
+    anna = app.show("a@b.example")
     assert anna["attributes"] == {"city": "Wien"}
     assert anna["consent"][0]["evidence"]["joined_at"] == "2020-01-02T03:04:05Z"  # type: ignore[index]
 
 
-def test_a_pending_sign_up_becomes_active(desk: Desk, csv_file: CsvFile) -> None:
-    with desk.store.write() as connection:
-        person = add(connection, "a@b.example", desk.keys, at=1.0)
+def test_a_pending_sign_up_becomes_active(app: Desk, csv_file: CsvFile) -> None:
+    with app.store.write() as connection:
+        person = add(connection, "a@b.example", app.keys, at=1.0)
         subscribe(connection, person, "readers", Consent("x", 1.0), state=SubscriptionState.PENDING)
-    assert desk.take(csv_file("email", "a@b.example")).added == 1
-    assert desk.show("a@b.example")["lists"] == {"readers": "active"}
+    assert app.take(csv_file("email", "a@b.example")).added == 1
+    assert app.show("a@b.example")["lists"] == {"readers": "active"}
 
 
-def test_a_status_column_that_says_someone_left_is_heeded(desk: Desk, csv_file: CsvFile) -> None:
+def test_a_status_column_that_says_someone_left_is_heeded(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email,status,state", "a@b.example,Unsubscribed,CA", "b@b.example,active,NY")
     with pytest.raises(InputError, match="column status says 'Unsubscribed'"):
-        desk.take(path)
-    assert desk.take(path, skip_invalid=True).added == 1
+        app.take(path)
+    assert app.take(path, skip_invalid=True).added == 1
 
 
 @pytest.mark.parametrize(
@@ -286,47 +286,47 @@ def test_a_status_column_that_says_someone_left_is_heeded(desk: Desk, csv_file: 
     ],
 )
 def test_who_left_in_other_words_is_no_reader(
-    desk: Desk, csv_file: CsvFile, column: str, value: str
+    app: Desk, csv_file: CsvFile, column: str, value: str
 ) -> None:
     path = csv_file(f"email,{column}", f"a@b.example,{value}", "b@b.example,")
     with pytest.raises(InputError, match="who left, or never said yes"):
-        desk.take(path)
+        app.take(path)
 
 
-def test_a_no_under_suppressed_is_no_reason(desk: Desk, csv_file: CsvFile) -> None:
-    assert desk.take(csv_file("email,suppressed", "a@b.example,No", "b@b.example,")).added == 2
+def test_a_no_under_suppressed_is_no_reason(app: Desk, csv_file: CsvFile) -> None:
+    assert app.take(csv_file("email,suppressed", "a@b.example,No", "b@b.example,")).added == 2
     more = csv_file("email,unsubscribed at", "c@b.example,NULL", "d@b.example,", name="more.csv")
-    assert desk.take(more).added == 2
+    assert app.take(more).added == 2
 
 
-def test_mailchimp_unsubscribed_files_suppress(desk: Desk, csv_file: CsvFile) -> None:
-    desk.take(csv_file("email", "a@b.example"))
+def test_mailchimp_unsubscribed_files_suppress(app: Desk, csv_file: CsvFile) -> None:
+    app.take(csv_file("email", "a@b.example"))
     header = MAILCHIMP.format(UNSUBSCRIBED)
     row = "{},A,B,x,2,,,,,,,,,,,,2024-03-01 12:30:00,Spring,1,,,1,2,,"
     path = csv_file(header, row.format("A@b.example"), row.format("z@b.example"), name="unsub.csv")
-    assert desk.take(path).newly_suppressed == 2
-    assert desk.take(path).unchanged == 2
-    assert desk.show("a@b.example")["lists"] == {"readers": "unsubscribed"}
-    assert desk.show("z@b.example")["known"] is False
-    hashed = address_hash("z@b.example", desk.keys)
-    with desk.store.read() as connection:
+    assert app.take(path).newly_suppressed == 2
+    assert app.take(path).unchanged == 2
+    assert app.show("a@b.example")["lists"] == {"readers": "unsubscribed"}
+    assert app.show("z@b.example")["known"] is False
+    hashed = address_hash("z@b.example", app.keys)
+    with app.store.read() as connection:
         since = select(suppression.c.at).where(suppression.c.address_hash == hashed)
         assert connection.execute(since).scalar_one() == 1709296200.0
-    report = desk.take(csv_file("email", "a@b.example", "z@b.example"))
+    report = app.take(csv_file("email", "a@b.example", "z@b.example"))
     assert (report.added, report.already_unsubscribed) == (0, 2)
 
 
-def test_mailchimp_cleaned_files_suppress_as_bounced(desk: Desk, csv_file: CsvFile) -> None:
+def test_mailchimp_cleaned_files_suppress_as_bounced(app: Desk, csv_file: CsvFile) -> None:
     header = MAILCHIMP.format(CLEANED)
     path = csv_file(header, "a@b.example" + "," * header.count(","), name="cleaned.csv")
-    assert desk.take(path).newly_suppressed == 1
-    assert desk.show("a@b.example")["suppressed"] == [SuppressionReason.BOUNCED]
+    assert app.take(path).newly_suppressed == 1
+    assert app.show("a@b.example")["suppressed"] == [SuppressionReason.BOUNCED]
 
 
-def test_mailchimp_keeps_when_people_joined(desk: Desk, csv_file: CsvFile) -> None:
+def test_mailchimp_keeps_when_people_joined(app: Desk, csv_file: CsvFile) -> None:
     header = MAILCHIMP.format("LAST_CHANGED")
-    desk.take(csv_file(header, "a@b.example,A,B,x,2,2020-01-02 03:04:05,192.0.2.1"))
-    known = desk.show("a@b.example")
+    app.take(csv_file(header, "a@b.example,A,B,x,2,2020-01-02 03:04:05,192.0.2.1"))
+    known = app.show("a@b.example")
     assert known["attributes"] == {"clinic": "x"}
     assert known["consent"][0]["evidence"] == {  # type: ignore[index]
         "file": "readers.csv",
@@ -335,27 +335,27 @@ def test_mailchimp_keeps_when_people_joined(desk: Desk, csv_file: CsvFile) -> No
     }
 
 
-def test_the_batch_holds_the_rows_of_the_file(desk: Desk, csv_file: CsvFile) -> None:
+def test_the_batch_holds_the_rows_of_the_file(app: Desk, csv_file: CsvFile) -> None:
     def members(batch: str) -> set[str]:
         query = (
             select(subscriber.c.email)
             .join(import_member, import_member.c.subscriber_id == subscriber.c.id)
             .where(import_member.c.batch == batch)
         )
-        with desk.store.read() as connection:
+        with app.store.read() as connection:
             return set(connection.execute(query).scalars())
 
-    first = desk.take(csv_file("email", "a@b.example", "b@b.example", name="one.csv"))
-    other = desk.take(csv_file("email", "b@b.example", name="x.csv"), list_name="others")
-    desk.leave("b@b.example")
-    second = desk.take(csv_file("email", "b@b.example", "c@b.example", name="two.csv"))
+    first = app.take(csv_file("email", "a@b.example", "b@b.example", name="one.csv"))
+    other = app.take(csv_file("email", "b@b.example", name="x.csv"), list_name="others")
+    app.leave("b@b.example")
+    second = app.take(csv_file("email", "b@b.example", "c@b.example", name="two.csv"))
     assert members(second.batch) == {"b@b.example", "c@b.example"}
     assert members(first.batch) == set()
     assert members(other.batch) == {"b@b.example"}
 
 
 def test_a_killed_import_is_completed_by_running_it_again(
-    desk: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
+    app: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = csv_file("email", *(f"r{n}@b.example" for n in range(25)))
     monkeypatch.setattr(importer_module, "BATCH", 10)
@@ -370,25 +370,25 @@ def test_a_killed_import_is_completed_by_running_it_again(
     with monkeypatch.context() as patch:
         patch.setattr(importer_module, "apply_batch", dies)
         with pytest.raises(KeyboardInterrupt):
-            desk.take(path)
-    assert count(desk.store, "readers") == 20
-    report = desk.take(path)
+            app.take(path)
+    assert count(app.store, "readers") == 20
+    report = app.take(path)
     assert (report.added, report.unchanged) == (5, 20)
-    assert count(desk.store, "readers") == 25
+    assert count(app.store, "readers") == 25
 
 
-def test_another_suppression_key_is_refused(desk: Desk, csv_file: CsvFile) -> None:
+def test_another_suppression_key_is_refused(app: Desk, csv_file: CsvFile) -> None:
     path = csv_file("email", "a@b.example")
-    desk.take(path)
-    foreign = Desk(desk.store, Keys(desk.keys.signing, b"another key of thirty-two bytes!"))
+    app.take(path)
+    foreign = Desk(app.store, Keys(app.keys.signing, b"another key of thirty-two bytes!"))
     with pytest.raises(RefusedError, match="another suppression key"):
         foreign.take(path)
 
 
-def test_progress_is_told(desk: Desk, csv_file: CsvFile) -> None:
+def test_progress_is_told(app: Desk, csv_file: CsvFile) -> None:
     seen: list[int] = []
     path = csv_file("email", *(f"r{n}@b.example" for n in range(10_001)))
-    assert desk.take(path, progress=seen.append).added == 10_001
+    assert app.take(path, progress=seen.append).added == 10_001
     assert seen == [5000, 10_000]
 
 
@@ -399,20 +399,20 @@ cells = st.sampled_from(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(st.tuples(cells, st.text("xy\n\t\"'=", max_size=4)), min_size=1, max_size=12))
-def test_every_row_is_counted_once(desk: Desk, tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+def test_every_row_is_counted_once(app: Desk, tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     path = tmp_path / "rows.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([("email", "note"), *rows])
-    suppress_address(desk.store, "off@b.example", desk.keys, note="asked")
-    erase(desk.store, "gone@b.example", desk.keys, by="office")
+    suppress_address(app.store, "off@b.example", app.keys, note="asked")
+    erase(app.store, "gone@b.example", app.keys, by="office")
     if not any(email or note.split() for email, note in rows):
         return
-    desk.take(path, skip_invalid=True)
-    before = desk.contents()
-    again = desk.take(path, skip_invalid=True)
+    app.take(path, skip_invalid=True)
+    before = app.contents()
+    again = app.take(path, skip_invalid=True)
     assert (again.added, again.updated) == (0, 0)
-    assert desk.contents() == before
-    with desk.store.read() as connection:
+    assert app.contents() == before
+    with app.store.read() as connection:
         people = connection.execute(select(func.count()).select_from(subscriber)).scalar_one()
     assert people <= 3
 
@@ -423,14 +423,14 @@ def _read(path: Path) -> list[list[str]]:
 
 
 def test_a_full_disk_is_said_and_changes_nothing(
-    desk: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
+    app: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     private = sqlite3.connect("", isolation_level=None)
     private.execute("PRAGMA max_page_count = 20")
     path = csv_file("email", *(f"reader{n}@b.example" for n in range(5000)))
-    before = desk.contents()
+    before = app.contents()
     with monkeypatch.context() as patch:
         patch.setattr(sqlite3, "connect", lambda *_, **__: private)
         with pytest.raises(UnavailableError, match="disk is full"):
-            desk.take(path)
-    assert desk.contents() == before
+            app.take(path)
+    assert app.contents() == before

@@ -1,4 +1,4 @@
-"""A campaign desk on either database: the example publication, its readers, no command line."""
+"""A campaign on either database: the example publication, its readers, no command line."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ READERS = AudienceSelection("readers")
 
 
 class Office:
-    """Two people at one desk: what one of them does between two steps of the other."""
+    """Two people at one database: what one of them does between two steps of the other."""
 
     def __init__(self, folder: Path, store: Store) -> None:
         settings = load_settings(folder / "newsletter.toml")
         settings = settings.model_copy(update={"transport": "memory"})
         keys = Keys(signing=b"signing key of the tests, 32 byte", suppression=b"suppression " * 3)
         self.folder = folder
-        self.desk = AppContext(settings, store, keys, "ann")
+        self.app = AppContext(settings, store, keys, "ann")
         self.transport = MemoryTransport()
 
     @property
@@ -48,25 +48,25 @@ class Office:
     def on_list(self, name: str, people: Sequence[str]) -> None:
         file = self.folder / f"{name}.csv"
         file.write_text("\n".join(["email", *people, ""]), encoding="utf-8")
-        import_csv(self.desk.store, self.desk.keys, file, list_name=name, source="csv")
+        import_csv(self.app.store, self.app.keys, file, list_name=name, source="csv")
 
     def edit(self) -> None:
         text = self.issue.read_text(encoding="utf-8")
         self.issue.write_text(text.replace("lasting relief", "relief that lasts"), encoding="utf-8")
 
     def approved(self) -> BuiltIssue:
-        prepared = build(self.issue, self.desk.settings)
-        approval.approve(self.desk, prepared)
+        prepared = build(self.issue, self.app.settings)
+        approval.approve(self.app, prepared)
         return prepared
 
     def open(
         self, audience: AudienceSelection = READERS, again: str = ""
     ) -> launch.PendingCampaign:
         compiled = self.approved().compiled
-        return launch.open_campaign(self.desk, compiled, audience, again_reason=again, live=True)
+        return launch.open_campaign(self.app, compiled, audience, again_reason=again, live=True)
 
     def run(self, opened: launch.PendingCampaign) -> Status:
-        return run.run(self.desk, opened, self.transport, proof=False)
+        return run.run(self.app, opened, self.transport, proof=False)
 
     def interrupted(self, opened: launch.PendingCampaign, after: int) -> None:
         """Send to some; then the relay goes away, and the others stay queued."""

@@ -13,19 +13,19 @@ from tests.integration.campaign.conftest import Office
 
 
 def test_one_person_is_not_two_by_another_spelling(office: Office) -> None:
-    prepared = build(office.issue, office.desk.settings)
+    prepared = build(office.issue, office.app.settings)
     counts = [
-        approval.approve(dataclasses.replace(office.desk, by=name), prepared, audience="readers")
+        approval.approve(dataclasses.replace(office.app, by=name), prepared, audience="readers")
         for name in ("Ann", "ann ", "ANN", "Bob")
     ]
     assert counts == [1, 1, 1, 2]
 
 
 def test_a_refusal_names_the_list_that_was_approved(office: Office) -> None:
-    prepared = build(office.issue, office.desk.settings)
-    approval.approve(office.desk, prepared, audience="others")
+    prepared = build(office.issue, office.app.settings)
+    approval.approve(office.app, prepared, audience="others")
     with (
-        office.desk.store.read() as connection,
+        office.app.store.read() as connection,
         pytest.raises(RefusedError, match=r"not approved .* for readers, only for others"),
     ):
-        approval.require(connection, office.desk.settings, prepared.compiled, "readers")
+        approval.require(connection, office.app.settings, prepared.compiled, "readers")

@@ -83,7 +83,7 @@ def test_again_does_not_pass_over_a_first_time_that_is_unfinished(office: Office
 
 def test_who_declines_leaves_the_campaign_of_somebody_else_alone(office: Office) -> None:
     ann, bob = office.open(), office.open()
-    launch.discard(office.desk.store, ann)
+    launch.discard(office.app.store, ann)
     assert office.run(bob).tally.accepted == 5
 
 
@@ -100,7 +100,7 @@ def test_a_pause_holds_until_somebody_ends_it(office: Office) -> None:
 
 def test_what_nobody_confirmed_cannot_be_resumed(office: Office) -> None:
     opened = office.open()
-    with office.desk.store.write() as connection, pytest.raises(RefusedError, match="approved"):
+    with office.app.store.write() as connection, pytest.raises(RefusedError, match="approved"):
         states.resume(connection, opened.status.campaign_id, by="bob", now=0)
     assert office.run(opened).tally.accepted == 5
 
@@ -111,13 +111,13 @@ def test_after_a_cancel_only_who_has_it_not_yet_gets_it(office: Office) -> None:
     move(office, opened, "cancelled")
     result = office.run(office.open())
     assert (result.tally.accepted, result.tally.skipped) == (3, {"already-sent": 2})
-    with office.desk.store.read() as connection:
+    with office.app.store.read() as connection:
         before = status(connection, opened.status.campaign_id).tally
     assert (before.accepted, before.queued, before.skipped) == (2, 0, {"cancelled": 3})
 
 
 def move(office: Office, opened: launch.PendingCampaign, to: str) -> None:
-    store = office.desk.store
+    store = office.app.store
     with store.write() as connection:
         now = store.now(connection)
         if to == "sending":
@@ -129,8 +129,8 @@ def move(office: Office, opened: launch.PendingCampaign, to: str) -> None:
 def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office) -> None:
     """Who comes back as not begun would else be skipped as if they had it."""
     first = office.open()
-    number, store = first.status.campaign_id, office.desk.store
-    launch.begin(office.desk, first)
+    number, store = first.status.campaign_id, office.app.store
+    launch.begin(office.app, first)
     with sending_lock(store):
         lease = leases.claim(store, number, "somebody")
         assert lease is not None
@@ -146,12 +146,12 @@ def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office
 
 def test_who_was_not_begun_when_the_sender_died_is_in_the_next_campaign(office: Office) -> None:
     first = office.open()
-    number, desk = first.status.campaign_id, office.desk
-    launch.begin(desk, first)
-    lease = leases.claim(desk.store, number, "somebody")
+    number, app = first.status.campaign_id, office.app
+    launch.begin(app, first)
+    lease = leases.claim(app.store, number, "somebody")
     assert lease is not None
-    journal = FileJournal(desk.journal_folder / lease.journal, lease.origin)
-    offered = leases.reserve_batch(desk.store, lease, 3).deliveries
+    journal = FileJournal(app.journal_folder / lease.journal, lease.origin)
+    offered = leases.reserve_batch(app.store, lease, 3).deliveries
     journal.begun(offered[0].position)
     journal.close(remove=False)
     move(office, first, "cancelled")

@@ -11,7 +11,7 @@ from tests.integration.campaign.conftest import Office
 
 def test_a_live_send_puts_back_a_picture_or_sends_nothing(office: Office) -> None:
     opened = office.open()
-    kept = media_folder(office.desk.settings)
+    kept = media_folder(office.app.settings)
     (image, *_) = opened.compiled.images
     shutil.rmtree(kept)
     source = office.folder / image.path

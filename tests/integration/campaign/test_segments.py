@@ -105,7 +105,7 @@ ATTACKS = (
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_sql_in_a_value_is_only_a_value(office: Office, attack: str) -> None:
     quoted = attack.replace("\\", "\\\\").replace('"', '\\"')
-    with office.desk.store.read() as connection:
+    with office.app.store.read() as connection:
         for text in (f'first_name = "{quoted}"', f'attribute.city contains "{quoted}"'):
             condition = parse_segment(text)
             assert skips(connection, AudienceSelection("readers", condition=condition)) == {}
@@ -119,9 +119,9 @@ def test_what_is_not_there_is_named_with_what_is_near(office: Office) -> None:
     file = office.folder / "cities.csv"
     file.write_text("email,city\na@mail.example,Wien\n", encoding="utf-8")
     office.on_list("sleep", ["a@mail.example"])
-    import_csv(office.desk.store, office.desk.keys, file, list_name="readers", source="csv")
+    import_csv(office.app.store, office.app.keys, file, list_name="readers", source="csv")
     for text, near in (("ctiy = Wien", "did you mean city"), ("list = slep", "did you mean sleep")):
-        with office.desk.store.read() as connection, pytest.raises(UsageError, match=near):
+        with office.app.store.read() as connection, pytest.raises(UsageError, match=near):
             validate(connection, text, parse_segment(text), "readers")
 
 
@@ -167,7 +167,7 @@ def test_who_comes_into_the_segment_later_is_counted_not_mailed(office: Office) 
     opened = office.open(audience)
     office.on_list("readers", ["reader7@mail.example", "reader8@mail.example"])
     assert office.run(opened).tally.accepted == 1
-    with office.desk.store.read() as connection:
+    with office.app.store.read() as connection:
         assert joined_since_snapshot(connection, opened.status.campaign_id, audience) == 1
 
 

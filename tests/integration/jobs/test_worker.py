@@ -27,8 +27,8 @@ def test_it_gives_up_so_that_its_supervisor_knows(tmp_path: Path) -> None:
         store = open_url(make_url(server.url(server.fresh_database())))
 
         async def main() -> None:
-            desk = AppContext(settings, store, KEYS, "tests")
-            worker = Worker(desk, tell=told.append, stop=asyncio.Event(), patience=0.5)
+            app = AppContext(settings, store, KEYS, "tests")
+            worker = Worker(app, tell=told.append, stop=asyncio.Event(), patience=0.5)
             working = asyncio.create_task(worker.run(concurrency=1))
             await asyncio.sleep(0.5)
             await asyncio.to_thread(server.stop)

@@ -56,7 +56,7 @@ def app(settings: Settings, article: Path, load: Callable[[Path], Loaded]) -> St
 
 
 @pytest.fixture
-def desk(app: Starlette) -> Iterator[Browser]:
+def context(app: Starlette) -> Iterator[Browser]:
     """A browser that was let in."""
     with Browser(app, HERE) as browser:
         assert browser.get(f"/?token={TOKEN}").status_code == 303
@@ -103,8 +103,8 @@ def test_every_name_of_this_machine_is_fine(app: Starlette, host: str) -> None:
         assert browser.get(f"/?token={TOKEN}").status_code == 303
 
 
-def test_inbox_row_and_findings_the_gravest_first(desk: Browser) -> None:
-    page = desk.get("/issue/neck").text
+def test_inbox_row_and_findings_the_gravest_first(context: Browser) -> None:
+    page = context.get("/issue/neck").text
     assert "Maria, about your neck" in page
     assert "Four muscles" in page
     assert page.index("No alt text") < page.index("Grade 11")
@@ -121,46 +121,48 @@ def test_inbox_row_and_findings_the_gravest_first(desk: Browser) -> None:
     ],
 )
 def test_mail_and_text_are_filled_for_the_chosen_reader(
-    desk: Browser, reader: str, html: str, text: str
+    context: Browser, reader: str, html: str, text: str
 ) -> None:
-    assert html in desk.get(f"/issue/neck/mail?reader={reader}").text
-    assert text in desk.get(f"/issue/neck?part=text&reader={reader}").text
+    assert html in context.get(f"/issue/neck/mail?reader={reader}").text
+    assert text in context.get(f"/issue/neck?part=text&reader={reader}").text
 
 
-def test_the_frame_may_load_local_pictures_or_none(desk: Browser) -> None:
-    on, off = (desk.get(f"/issue/neck/mail?images={state}") for state in ("on", "off"))
+def test_the_frame_may_load_local_pictures_or_none(context: Browser) -> None:
+    on, off = (context.get(f"/issue/neck/mail?images={state}") for state in ("on", "off"))
     assert "sandbox; default-src 'none'; img-src 'self' data:;" in on.headers[POLICY]
     assert "sandbox; default-src 'none'; img-src 'none';" in off.headers[POLICY]
     assert f"{PUBLIC_URL}/media/" not in on.text
     picture = on.text.split('src="')[1].split('"')[0]
-    assert desk.get(picture).headers["content-type"] == "image/png"
+    assert context.get(picture).headers["content-type"] == "image/png"
 
 
 POLICY = "content-security-policy"
 
 
-def test_a_broken_article_is_explained_and_mended_by_saving(desk: Browser, article: Path) -> None:
+def test_a_broken_article_is_explained_and_mended_by_saving(
+    context: Browser, article: Path
+) -> None:
     article.write_text("broken")
-    page = desk.get("/issue/neck")
+    page = context.get("/issue/neck")
     assert page.status_code == 422
     assert "neck.md:4" in page.text
     assert "unknown key: titel" in page.text
-    assert desk.get("/issue/neck/mail").status_code == 404
-    version = desk.get("/issue/neck/version").text
+    assert context.get("/issue/neck/mail").status_code == 404
+    version = context.get("/issue/neck/version").text
     article.write_text("Mended now")
-    assert desk.get("/issue/neck/version").text != version
-    assert "Mended now" in desk.get("/issue/neck").text
+    assert context.get("/issue/neck/version").text != version
+    assert "Mended now" in context.get("/issue/neck").text
 
 
-def test_nothing_is_compiled_twice_without_a_change(desk: Browser, loads: list[Path]) -> None:
+def test_nothing_is_compiled_twice_without_a_change(context: Browser, loads: list[Path]) -> None:
     for path in ("/issue/neck", "/issue/neck/mail", "/issue/neck?part=text&width=nonsense"):
-        assert desk.get(path).status_code == 200
+        assert context.get(path).status_code == 200
     assert len(loads) == 1
 
 
 @pytest.mark.parametrize("slug", ["other", "..%2f..%2fnewsletter", "neck.md"])
-def test_only_listed_articles_are_shown(desk: Browser, slug: str) -> None:
-    assert desk.get(f"/issue/{slug}").status_code == 404
+def test_only_listed_articles_are_shown(context: Browser, slug: str) -> None:
+    assert context.get(f"/issue/{slug}").status_code == 404
 
 
 def test_without_an_article_all_are_listed(

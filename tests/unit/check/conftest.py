@@ -1,10 +1,9 @@
 from pathlib import Path
 
 import pytest
-
-from tests.unit.check.desk import Desk
+from tests.unit.check.app import Desk
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def app(tmp_path: Path) -> Desk:
     return Desk(tmp_path)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.check.app import ARTICLE, Desk, Sample
 
 from newsletter.errors import InputError
-from tests.unit.check.desk import ARTICLE, Desk, Sample
 
 PIECES = st.sampled_from(
     [
@@ -25,21 +25,21 @@ BODIES = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=25).map("".j
 
 
 @pytest.fixture(scope="module")
-def shared_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    desk = Desk(tmp_path_factory.mktemp("project"))
-    desk.lay(Sample(""))
-    return desk
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    app = Desk(tmp_path_factory.mktemp("project"))
+    app.lay(Sample(""))
+    return app
 
 
 @given(body=BODIES, columns=st.none() | st.just(frozenset({"email"})), live=st.booleans())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_checks_never_raise(shared_desk: Desk, body: str, columns, live: bool):
+def test_checks_never_raise(shared_app: Desk, body: str, columns, live: bool):
     try:
-        shared_desk.write(body)
-        findings = shared_desk.check(columns, live)
+        shared_app.write(body)
+        findings = shared_app.check(columns, live)
     except (InputError, UnicodeEncodeError):
         return
-    lines = len((shared_desk.root / ARTICLE).read_text().split("\n"))
+    lines = len((shared_app.root / ARTICLE).read_text().split("\n"))
     assert all(1 <= f.line <= lines for f in findings if f.file == ARTICLE)
     assert all("\n" not in f.message + f.fix for f in findings)
     assert all(not Path(f.file).is_absolute() for f in findings)

@@ -2,9 +2,10 @@
 
 import json
 
+from tests.unit.check.app import Desk, Sample
+
 from newsletter.check.model import Finding, Severity
 from newsletter.check.report import findings_json, format_findings, unwaived
-from tests.unit.check.desk import Desk, Sample
 
 UNUSED = Finding(
     "references/unused",
@@ -57,10 +58,10 @@ def test_no_waiver_settles_a_blocker():
     assert unwaived([BLOCKER], {"disclaimer/missing": "just this once"}) == [BLOCKER]
 
 
-def test_findings_come_by_file_line_and_severity_each_once(desk: Desk):
+def test_findings_come_by_file_line_and_severity_each_once(app: Desk):
     body = "Lorem ipsum, 67 % cure.[^b]\n\n::: audience topic=neck\nTODO\n:::\n\n[^c]: Alone."
-    desk.lay(Sample("", body, front={"subject": "'Re: YOU!!'"}))
-    findings = desk.check()
+    app.lay(Sample("", body, front={"subject": "'Re: YOU!!'"}))
+    findings = app.check()
     order = list(Severity)
     keys = [(f.file, f.line, order.index(f.severity)) for f in findings]
     assert keys == sorted(keys)

@@ -4,9 +4,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tests.unit.check.app import Desk, Sample
 
 from newsletter.check.rules import RULES
-from tests.unit.check.desk import Desk, Sample
 
 GROUPS = sorted({rule.group for rule in RULES})
 MODULES = [import_module(f"tests.unit.check.samples.{group.replace('-', '_')}") for group in GROUPS]
@@ -16,26 +16,26 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("sample", FIRES, ids=lambda sample: sample.rule)
-def test_fires_where_the_fault_stands(desk: Desk, sample: Sample):
-    desk.lay(sample)
-    findings = desk.check(sample.columns, sample.live, sample.lists)
+def test_fires_where_the_fault_stands(app: Desk, sample: Sample):
+    app.lay(sample)
+    findings = app.check(sample.columns, sample.live, sample.lists)
     found = [f for f in findings if f.rule == sample.rule]
-    expected = (sample.file, desk.line_of(sample.file, sample.at))
+    expected = (sample.file, app.line_of(sample.file, sample.at))
     assert expected in [(f.file, f.line) for f in found], findings
     assert all(f.message and f.fix and "\n" not in f.message + f.fix for f in found)
 
 
 @pytest.mark.parametrize("sample", NEAR_MISSES, ids=lambda sample: sample.rule)
-def test_keeps_quiet_beside_it(desk: Desk, sample: Sample):
-    desk.lay(sample)
-    findings = desk.check(sample.columns, sample.live, sample.lists)
+def test_keeps_quiet_beside_it(app: Desk, sample: Sample):
+    app.lay(sample)
+    findings = app.check(sample.columns, sample.live, sample.lists)
     assert [f for f in findings if f.rule == sample.rule] == []
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_plain_words_give_no_findings(desk: Desk, live: bool):
-    desk.lay(Sample(""))
-    assert desk.check(live=live) == []
+def test_plain_words_give_no_findings(app: Desk, live: bool):
+    app.lay(Sample(""))
+    assert app.check(live=live) == []
 
 
 @pytest.mark.parametrize("samples", [FIRES, NEAR_MISSES], ids=["fires", "near misses"])
@@ -65,15 +65,15 @@ def test_the_rules_of_live_sends_are_documented_as_such():
     assert live == {rule.name for rule in RULES if rule.live}
 
 
-def test_what_is_nearly_known_is_named(desk: Desk):
-    desk.lay(Sample("", "Hi {{ frist_name }}.\n\n::: audience topic=reserch\nWords.\n:::"))
-    fixes = {f.rule: f.fix for f in desk.check()}
+def test_what_is_nearly_known_is_named(app: Desk):
+    app.lay(Sample("", "Hi {{ frist_name }}.\n\n::: audience topic=reserch\nWords.\n:::"))
+    fixes = {f.rule: f.fix for f in app.check()}
     assert fixes["audience/unknown-topic"] == "did you mean topic=research?"
     assert fixes["merge-fields/undeclared"].startswith("did you mean first_name? Or declare [")
 
 
-def test_a_fault_made_twice_is_found_twice(desk: Desk):
-    desk.lay(Sample("", "[Read more](https://a.org/)\n\nWords.\n\n[Read more](https://a.org/)"))
-    lines = [f.line for f in desk.check() if f.rule == "links/vague-text"]
+def test_a_fault_made_twice_is_found_twice(app: Desk):
+    app.lay(Sample("", "[Read more](https://a.org/)\n\nWords.\n\n[Read more](https://a.org/)"))
+    lines = [f.line for f in app.check() if f.rule == "links/vague-text"]
     assert len(lines) == 2
     assert lines[1] == lines[0] + 4
