@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tests.integration.audience.app import Desk
+from tests.integration.audience.imports import Importer
 
 from newsletter.audience.keys import Keys
 from newsletter.store.engine import Store
@@ -22,8 +22,8 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def app(store: Store, keys: Keys) -> Desk:
-    return Desk(store, keys)
+def app(store: Store, keys: Keys) -> Importer:
+    return Importer(store, keys)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-from tests.integration.audience.app import Desk
+from tests.integration.audience.imports import Importer
 
 from newsletter.audience.importing.importer import import_csv
 from newsletter.audience.keys import Keys
@@ -23,12 +23,12 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def here(tmp_path: Path, keys: Keys) -> Iterator[Desk]:
+def here(tmp_path: Path, keys: Keys) -> Iterator[Importer]:
     """A SQLite file that two processes share; ten readers are on it."""
     store = sqlite_store(tmp_path / "newsletter.db")
     with store.write() as connection:
         metadata.create_all(connection)
-    app = Desk(store, keys)
+    app = Importer(store, keys)
     first = tmp_path / "first.csv"
     first.write_text("email\n" + "".join(f"early{n}@b.example\n" for n in range(10)))
     app.take(first)
@@ -53,12 +53,12 @@ def _other_process(folder: Path, keys: Keys) -> multiprocessing.context.SpawnPro
     return process
 
 
-def _wait_for_first_batch(app: Desk, process: multiprocessing.context.SpawnProcess) -> None:
+def _wait_for_first_batch(app: Importer, process: multiprocessing.context.SpawnProcess) -> None:
     while count(app.store, "readers") <= 10:
         assert process.is_alive()
 
 
-def test_unsubscribes_go_through_while_a_file_is_imported(here: Desk, tmp_path: Path) -> None:
+def test_unsubscribes_go_through_while_a_file_is_imported(here: Importer, tmp_path: Path) -> None:
     process = _other_process(tmp_path, here.keys)
     _wait_for_first_batch(here, process)
     left = [here.leave(f"early{n}@b.example") for n in range(10)]
@@ -70,7 +70,7 @@ def test_unsubscribes_go_through_while_a_file_is_imported(here: Desk, tmp_path: 
     assert list_counts(here.store) == {"readers": ROWS - 10}
 
 
-def test_a_killed_import_is_completed_by_running_it_again(here: Desk, tmp_path: Path) -> None:
+def test_a_killed_import_is_completed_by_running_it_again(here: Importer, tmp_path: Path) -> None:
     process = _other_process(tmp_path, here.keys)
     _wait_for_first_batch(here, process)
     process.kill()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, select
-from tests.integration.audience.app import Desk
+from tests.integration.audience.imports import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.consent.preferences import choose
@@ -33,7 +33,7 @@ def row(header: str, **cells: str) -> str:
     return ",".join(cells.get(name, "") for name in names)
 
 
-def states(app: Desk, *names: str) -> dict[str, object]:
+def states(app: Importer, *names: str) -> dict[str, object]:
     """Active, why not, or unknown."""
     found = {}
     for name in names:
@@ -44,7 +44,7 @@ def states(app: Desk, *names: str) -> dict[str, object]:
 
 
 def test_our_own_export_is_read_as_what_it_says(
-    app: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Importer, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     names = ("anna", "ben", "eva", "kim", "left")
     app.take(csv_file("email,city", *(f"{name}@mail.example,Wien" for name in names)))
@@ -62,7 +62,7 @@ def test_our_own_export_is_read_as_what_it_says(
         export_csv(app.store, "readers", out)
     assert app.take(file, skip_invalid=True).unchanged == 4
     with closing(open_url(make_url(f"sqlite:///{tmp_path / 'there.db'}"))) as new:
-        there = Desk(new, app.keys)
+        there = Importer(new, app.keys)
         with pytest.raises(InputError, match="its state is 'unsubscribed': that is no yes"):
             there.take(file)
         report = there.take(file, skip_invalid=True)
@@ -77,7 +77,7 @@ def test_our_own_export_is_read_as_what_it_says(
         }
 
 
-def test_listmonk(app: Desk, csv_file: CsvFile) -> None:
+def test_listmonk(app: Importer, csv_file: CsvFile) -> None:
     attributes = '"{""City"": ""Wien"", ""visits"": 3, ""more"": {""x"": 1}}"'
     report = app.take(
         csv_file(
@@ -96,13 +96,15 @@ def test_listmonk(app: Desk, csv_file: CsvFile) -> None:
     assert states(app, "ben", "eva") == {"ben": ["manual"], "eva": ["manual"]}
 
 
-def test_listmonk_attributes_that_are_no_json_are_a_bad_row(app: Desk, csv_file: CsvFile) -> None:
+def test_listmonk_attributes_that_are_no_json_are_a_bad_row(
+    app: Importer, csv_file: CsvFile
+) -> None:
     path = csv_file(LISTMONK, "u1,anna@mail.example,Anna,[1],enabled,,")
     with pytest.raises(InputError, match="no JSON object"):
         app.take(path)
 
 
-def test_substack(app: Desk, csv_file: CsvFile) -> None:
+def test_substack(app: Importer, csv_file: CsvFile) -> None:
     app.take(
         csv_file(
             SUBSTACK,
@@ -126,7 +128,7 @@ def test_substack(app: Desk, csv_file: CsvFile) -> None:
     ],
 )
 def test_constant_contact(
-    app: Desk, csv_file: CsvFile, cells: dict[str, str], state: object
+    app: Importer, csv_file: CsvFile, cells: dict[str, str], state: object
 ) -> None:
     line = row(CONSTANT_CONTACT, email_address="anna@mail.example", company="Clinic", **cells)
     report = app.take(csv_file(CONSTANT_CONTACT, line), skip_invalid=True)
@@ -134,7 +136,7 @@ def test_constant_contact(
     assert report.rejected == (state == "unknown")
 
 
-def test_sendgrid_contacts(app: Desk, csv_file: CsvFile) -> None:
+def test_sendgrid_contacts(app: Importer, csv_file: CsvFile) -> None:
     line = row(SENDGRID, email="anna@mail.example", first_name="Anna", city="Wien", contact_id="c1")
     assert app.take(csv_file(SENDGRID, line)).format == "sendgrid"
     assert app.show("anna@mail.example")["attributes"] == {"city": "Wien"}
@@ -157,7 +159,7 @@ def test_sendgrid_contacts(app: Desk, csv_file: CsvFile) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("suppressed_first", [True, False])
 def test_sendgrid_suppressions_hold_before_and_after_the_contacts(
-    app: Desk, csv_file: CsvFile, header: str, line: str, form: str, reason: str,
+    app: Importer, csv_file: CsvFile, header: str, line: str, form: str, reason: str,
     suppressed_first: bool,
 ) -> None:  # fmt: skip
     contacts = csv_file(SENDGRID, row(SENDGRID, email="Anna@mail.example"), name="contacts.csv")
@@ -175,7 +177,9 @@ def test_sendgrid_suppressions_hold_before_and_after_the_contacts(
         assert connection.execute(since).scalar_one() == 1709296200.0
 
 
-def test_a_list_of_people_who_left_is_never_taken_for_readers(app: Desk, csv_file: CsvFile) -> None:
+def test_a_list_of_people_who_left_is_never_taken_for_readers(
+    app: Importer, csv_file: CsvFile
+) -> None:
     path = csv_file("email,created", "anna@mail.example,1709296200")
     with pytest.raises(UsageError, match="--format"):
         app.take(path)
@@ -185,7 +189,7 @@ def test_a_list_of_people_who_left_is_never_taken_for_readers(app: Desk, csv_fil
 
 @pytest.mark.parametrize("order", list(itertools.permutations([0, 1])))
 def test_who_stands_twice_in_a_file_has_left_if_one_row_says_so(
-    app: Desk, csv_file: CsvFile, order: tuple[int, ...]
+    app: Importer, csv_file: CsvFile, order: tuple[int, ...]
 ) -> None:
     rows = [f"u,anna@mail.example,,,{status},," for status in ("enabled", "blocklisted")]
     report = app.take(csv_file(LISTMONK, *(rows[i] for i in order)))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from tests.integration.audience.app import Desk
+from tests.integration.audience.imports import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing import importer as importer_module
@@ -35,7 +35,7 @@ UNSUBSCRIBED = "UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_CAMPAIGN_ID,UNSUB_REASON,U
 CLEANED = "CLEAN_TIME,CLEAN_CAMPAIGN_TITLE,CLEAN_CAMPAIGN_ID"
 
 
-def test_people_are_added_as_the_file_says(app: Desk, csv_file: CsvFile) -> None:
+def test_people_are_added_as_the_file_says(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file(
         "\ufeffE-Mail;First Name;Surname;Lang;Last visit;Empty",
         "Anna@Clinic.example;Anna;Meyer;de;=1+1;",
@@ -54,7 +54,7 @@ def test_people_are_added_as_the_file_says(app: Desk, csv_file: CsvFile) -> None
     assert csv_columns(path) == {"first_name", "last_name", "last_visit", "empty"}
 
 
-def test_twice_changes_nothing(app: Desk, csv_file: CsvFile) -> None:
+def test_twice_changes_nothing(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email,tier", "a@b.example,gold", "b@b.example,", 'c@b.example,"say ""x"" \\"')
     app.take(path)
     before = app.contents()
@@ -62,7 +62,7 @@ def test_twice_changes_nothing(app: Desk, csv_file: CsvFile) -> None:
     assert app.contents() == before
 
 
-def test_news_is_taken_over_and_a_blank_cell_says_nothing(app: Desk, csv_file: CsvFile) -> None:
+def test_news_is_taken_over_and_a_blank_cell_says_nothing(app: Importer, csv_file: CsvFile) -> None:
     app.take(csv_file("email,first_name,tier,city", "a@b.example,Anna,gold,Bonn"))
     report = app.take(csv_file("email,first_name,tier", "A@b.example,,silver"))
     assert (report.updated, report.added) == (1, 0)
@@ -73,7 +73,7 @@ def test_news_is_taken_over_and_a_blank_cell_says_nothing(app: Desk, csv_file: C
 
 
 def test_the_first_of_a_file_wins_and_the_others_are_listed(
-    app: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Importer, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     path = csv_file("email,first_name", "a@b.example,One", "A@B.example,Two", "a@b.example,Three")
     report = app.take(path, rejects=tmp_path / "rejects.csv")
@@ -87,7 +87,7 @@ def test_the_first_of_a_file_wins_and_the_others_are_listed(
 
 
 def test_a_file_with_bad_rows_is_refused_whole(
-    app: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Importer, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     path = csv_file("email,n", "a@b.example,1", "no address,2", ",3", "b@b.example,4,5")
     before = app.contents()
@@ -107,7 +107,7 @@ def test_a_file_with_bad_rows_is_refused_whole(
     assert stat.S_IMODE((tmp_path / "rejects.csv").stat().st_mode) == 0o600
 
 
-def test_the_good_rows_of_a_bad_file_on_request(app: Desk, csv_file: CsvFile) -> None:
+def test_the_good_rows_of_a_bad_file_on_request(app: Importer, csv_file: CsvFile) -> None:
     report = app.take(csv_file("email,n", "a@b.example", "josé@b.example,2"), skip_invalid=True)
     assert (report.added, report.rejected) == (1, 1)
     assert str(report.problems[0]).endswith(
@@ -117,12 +117,12 @@ def test_the_good_rows_of_a_bad_file_on_request(app: Desk, csv_file: CsvFile) ->
     assert json.loads(json.dumps(report.as_json()))["rejected"] == 1
 
 
-def test_no_rejects_file_without_rejects(app: Desk, csv_file: CsvFile, tmp_path: Path) -> None:
+def test_no_rejects_file_without_rejects(app: Importer, csv_file: CsvFile, tmp_path: Path) -> None:
     app.take(csv_file("email", "a@b.example"), rejects=tmp_path / "rejects.csv")
     assert not (tmp_path / "rejects.csv").exists()
 
 
-def test_the_rejects_file_cannot_be_the_source(app: Desk, csv_file: CsvFile) -> None:
+def test_the_rejects_file_cannot_be_the_source(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email", "a@b.example")
     with pytest.raises(UsageError):
         app.take(path, rejects=path.parent / "." / path.name)
@@ -130,24 +130,24 @@ def test_the_rejects_file_cannot_be_the_source(app: Desk, csv_file: CsvFile) -> 
 
 
 def test_a_rejects_file_that_cannot_be_written(
-    app: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Importer, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         app.take(csv_file("email", "bad"), rejects=tmp_path)
 
 
-def test_a_header_alone_is_refused(app: Desk, csv_file: CsvFile) -> None:
+def test_a_header_alone_is_refused(app: Importer, csv_file: CsvFile) -> None:
     with pytest.raises(InputError, match="holds no row"):
         app.take(csv_file("email,first_name", "", " , "))
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 81, "two\nlines"])
-def test_a_list_needs_a_name(app: Desk, csv_file: CsvFile, name: str) -> None:
+def test_a_list_needs_a_name(app: Importer, csv_file: CsvFile, name: str) -> None:
     with pytest.raises(InputError, match="list's name"):
         app.take(csv_file("email", "a@b.example"), list_name=name)
 
 
-def test_a_dry_run_counts_and_changes_nothing(app: Desk, csv_file: CsvFile) -> None:
+def test_a_dry_run_counts_and_changes_nothing(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email,n", "a@b.example,1", "b@b.example,2")
     before = app.contents()
     assert app.take(path, dry_run=True).added == 2
@@ -160,7 +160,7 @@ def test_a_dry_run_counts_and_changes_nothing(app: Desk, csv_file: CsvFile) -> N
     assert app.contents() == before
 
 
-def test_who_left_stays_away_from_every_list(app: Desk, csv_file: CsvFile) -> None:
+def test_who_left_stays_away_from_every_list(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email,first_name", "a@b.example,Anna", "b@b.example,Bea")
     app.take(path)
     app.leave("a@b.example")
@@ -174,7 +174,7 @@ def test_who_left_stays_away_from_every_list(app: Desk, csv_file: CsvFile) -> No
     assert list_counts(app.store) == {"readers": 1, "others": 1}
 
 
-def test_leaving_one_list_only_is_kept_too(app: Desk, csv_file: CsvFile) -> None:
+def test_leaving_one_list_only_is_kept_too(app: Importer, csv_file: CsvFile) -> None:
     with app.store.write() as connection:
         person = add(connection, "a@b.example", app.keys, at=1.0)
         subscribe(
@@ -184,7 +184,7 @@ def test_leaving_one_list_only_is_kept_too(app: Desk, csv_file: CsvFile) -> None
     assert count(app.store, "readers") == 0
 
 
-def test_who_is_suppressed_is_counted_by_reason(app: Desk, csv_file: CsvFile) -> None:
+def test_who_is_suppressed_is_counted_by_reason(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email", "a@b.example", "b@b.example", "c@b.example")
     suppress_address(app.store, "A@b.example", app.keys, note="asked")
     app.take(csv_file("email", "b@b.example", name="first.csv"))
@@ -200,7 +200,7 @@ def test_who_is_suppressed_is_counted_by_reason(app: Desk, csv_file: CsvFile) ->
 
 
 def test_what_was_left_out_is_named_with_the_next_step(
-    app: Desk, csv_file: CsvFile, tmp_path: Path
+    app: Importer, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     path = csv_file("email,status", "a@b.example,active", "b@b.example,unsubscribed", "no,")
     rejects = tmp_path / "rejects.csv"
@@ -217,7 +217,7 @@ def test_what_was_left_out_is_named_with_the_next_step(
 
 
 def test_a_file_without_fault_has_nothing_to_say_but_its_columns(
-    app: Desk, csv_file: CsvFile
+    app: Importer, csv_file: CsvFile
 ) -> None:
     report = app.take(csv_file("email", "a@b.example"))
     assert report.summary() == "1 row into the list readers: 1 added"
@@ -225,7 +225,7 @@ def test_a_file_without_fault_has_nothing_to_say_but_its_columns(
     assert note.startswith("columns: email ← email;")
 
 
-def test_who_joined_elsewhere_joined_then(app: Desk, csv_file: CsvFile) -> None:
+def test_who_joined_elsewhere_joined_then(app: Importer, csv_file: CsvFile) -> None:
     def joined() -> dict[str, float]:
         with app.store.read() as connection:
             rows = connection.execute(select(subscriber.c.email, subscriber.c.created_at))
@@ -253,7 +253,7 @@ def test_who_joined_elsewhere_joined_then(app: Desk, csv_file: CsvFile) -> None:
     assert anna["consent"][0]["evidence"]["joined_at"] == "2020-01-02T03:04:05Z"  # type: ignore[index]
 
 
-def test_a_pending_sign_up_becomes_active(app: Desk, csv_file: CsvFile) -> None:
+def test_a_pending_sign_up_becomes_active(app: Importer, csv_file: CsvFile) -> None:
     with app.store.write() as connection:
         person = add(connection, "a@b.example", app.keys, at=1.0)
         subscribe(connection, person, "readers", Consent("x", 1.0), state=SubscriptionState.PENDING)
@@ -261,7 +261,7 @@ def test_a_pending_sign_up_becomes_active(app: Desk, csv_file: CsvFile) -> None:
     assert app.show("a@b.example")["lists"] == {"readers": "active"}
 
 
-def test_a_status_column_that_says_someone_left_is_heeded(app: Desk, csv_file: CsvFile) -> None:
+def test_a_status_column_that_says_someone_left_is_heeded(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email,status,state", "a@b.example,Unsubscribed,CA", "b@b.example,active,NY")
     with pytest.raises(InputError, match="column status says 'Unsubscribed'"):
         app.take(path)
@@ -286,20 +286,20 @@ def test_a_status_column_that_says_someone_left_is_heeded(app: Desk, csv_file: C
     ],
 )
 def test_who_left_in_other_words_is_no_reader(
-    app: Desk, csv_file: CsvFile, column: str, value: str
+    app: Importer, csv_file: CsvFile, column: str, value: str
 ) -> None:
     path = csv_file(f"email,{column}", f"a@b.example,{value}", "b@b.example,")
     with pytest.raises(InputError, match="who left, or never said yes"):
         app.take(path)
 
 
-def test_a_no_under_suppressed_is_no_reason(app: Desk, csv_file: CsvFile) -> None:
+def test_a_no_under_suppressed_is_no_reason(app: Importer, csv_file: CsvFile) -> None:
     assert app.take(csv_file("email,suppressed", "a@b.example,No", "b@b.example,")).added == 2
     more = csv_file("email,unsubscribed at", "c@b.example,NULL", "d@b.example,", name="more.csv")
     assert app.take(more).added == 2
 
 
-def test_mailchimp_unsubscribed_files_suppress(app: Desk, csv_file: CsvFile) -> None:
+def test_mailchimp_unsubscribed_files_suppress(app: Importer, csv_file: CsvFile) -> None:
     app.take(csv_file("email", "a@b.example"))
     header = MAILCHIMP.format(UNSUBSCRIBED)
     row = "{},A,B,x,2,,,,,,,,,,,,2024-03-01 12:30:00,Spring,1,,,1,2,,"
@@ -316,14 +316,14 @@ def test_mailchimp_unsubscribed_files_suppress(app: Desk, csv_file: CsvFile) -> 
     assert (report.added, report.already_unsubscribed) == (0, 2)
 
 
-def test_mailchimp_cleaned_files_suppress_as_bounced(app: Desk, csv_file: CsvFile) -> None:
+def test_mailchimp_cleaned_files_suppress_as_bounced(app: Importer, csv_file: CsvFile) -> None:
     header = MAILCHIMP.format(CLEANED)
     path = csv_file(header, "a@b.example" + "," * header.count(","), name="cleaned.csv")
     assert app.take(path).newly_suppressed == 1
     assert app.show("a@b.example")["suppressed"] == [SuppressionReason.BOUNCED]
 
 
-def test_mailchimp_keeps_when_people_joined(app: Desk, csv_file: CsvFile) -> None:
+def test_mailchimp_keeps_when_people_joined(app: Importer, csv_file: CsvFile) -> None:
     header = MAILCHIMP.format("LAST_CHANGED")
     app.take(csv_file(header, "a@b.example,A,B,x,2,2020-01-02 03:04:05,192.0.2.1"))
     known = app.show("a@b.example")
@@ -335,7 +335,7 @@ def test_mailchimp_keeps_when_people_joined(app: Desk, csv_file: CsvFile) -> Non
     }
 
 
-def test_the_batch_holds_the_rows_of_the_file(app: Desk, csv_file: CsvFile) -> None:
+def test_the_batch_holds_the_rows_of_the_file(app: Importer, csv_file: CsvFile) -> None:
     def members(batch: str) -> set[str]:
         query = (
             select(subscriber.c.email)
@@ -355,7 +355,7 @@ def test_the_batch_holds_the_rows_of_the_file(app: Desk, csv_file: CsvFile) -> N
 
 
 def test_a_killed_import_is_completed_by_running_it_again(
-    app: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
+    app: Importer, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = csv_file("email", *(f"r{n}@b.example" for n in range(25)))
     monkeypatch.setattr(importer_module, "BATCH", 10)
@@ -377,15 +377,15 @@ def test_a_killed_import_is_completed_by_running_it_again(
     assert count(app.store, "readers") == 25
 
 
-def test_another_suppression_key_is_refused(app: Desk, csv_file: CsvFile) -> None:
+def test_another_suppression_key_is_refused(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email", "a@b.example")
     app.take(path)
-    foreign = Desk(app.store, Keys(app.keys.signing, b"another key of thirty-two bytes!"))
+    foreign = Importer(app.store, Keys(app.keys.signing, b"another key of thirty-two bytes!"))
     with pytest.raises(RefusedError, match="another suppression key"):
         foreign.take(path)
 
 
-def test_progress_is_told(app: Desk, csv_file: CsvFile) -> None:
+def test_progress_is_told(app: Importer, csv_file: CsvFile) -> None:
     seen: list[int] = []
     path = csv_file("email", *(f"r{n}@b.example" for n in range(10_001)))
     assert app.take(path, progress=seen.append).added == 10_001
@@ -399,7 +399,9 @@ cells = st.sampled_from(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(st.tuples(cells, st.text("xy\n\t\"'=", max_size=4)), min_size=1, max_size=12))
-def test_every_row_is_counted_once(app: Desk, tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+def test_every_row_is_counted_once(
+    app: Importer, tmp_path: Path, rows: list[tuple[str, str]]
+) -> None:
     path = tmp_path / "rows.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([("email", "note"), *rows])
@@ -423,7 +425,7 @@ def _read(path: Path) -> list[list[str]]:
 
 
 def test_a_full_disk_is_said_and_changes_nothing(
-    app: Desk, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
+    app: Importer, csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     private = sqlite3.connect("", isolation_level=None)
     private.execute("PRAGMA max_page_count = 20")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, update
-from tests.integration.audience.app import Desk
+from tests.integration.audience.imports import Importer
 
 from newsletter.audience.consent.unsubscribe import (
     UNDO_S,
@@ -40,7 +40,7 @@ ANNA = "Anna@clinic.example"
 
 
 @pytest.fixture
-def anna(app: Desk) -> Token:
+def anna(app: Importer) -> Token:
     """On two lists, waiting for the third, long gone from the fourth."""
     with app.store.write() as connection:
         person = add(connection, ANNA, app.keys, at=1.0, first_name="Anna")
@@ -57,7 +57,7 @@ def anna(app: Desk) -> Token:
 BEFORE = {"events": "unsubscribed", "news": "active", "research": "pending", "sleep": "active"}
 
 
-def test_one_click_ends_every_subscription(app: Desk, anna: Token) -> None:
+def test_one_click_ends_every_subscription(app: Importer, anna: Token) -> None:
     result = unsubscribe(app.store, anna, "one-click")
     assert result == UnsubscribeResult(True, False, True, ("news", "research", "sleep"))
     known = app.show(ANNA)
@@ -68,14 +68,14 @@ def test_one_click_ends_every_subscription(app: Desk, anna: Token) -> None:
     assert last["evidence"] == {"campaign_id": 1, "was": "active"}
 
 
-def test_again_changes_nothing(app: Desk, anna: Token) -> None:
+def test_again_changes_nothing(app: Importer, anna: Token) -> None:
     unsubscribe(app.store, anna, "one-click")
     before = app.contents()
     assert not unsubscribe(app.store, anna, "page").changed
     assert app.contents() == before
 
 
-def test_many_leave_at_once_and_each_is_told_what_came_of_it(app: Desk, anna: Token) -> None:
+def test_many_leave_at_once_and_each_is_told_what_came_of_it(app: Importer, anna: Token) -> None:
     with app.store.write() as connection:
         ben = add(connection, "ben@reader.example", app.keys, at=1.0)
         cleo = add(connection, "cleo@reader.example", app.keys, at=1.0)
@@ -105,7 +105,7 @@ def test_many_leave_at_once_and_each_is_told_what_came_of_it(app: Desk, anna: To
     assert app.show(ANNA)["suppressed"] == ["unsubscribed"]
 
 
-def test_a_proof_token_changes_nothing(app: Desk, anna: Token) -> None:
+def test_a_proof_token_changes_nothing(app: Importer, anna: Token) -> None:
     before = app.contents()
     proof = app.token(ANNA, proof=True)
     for change in (unsubscribe, resubscribe):
@@ -113,7 +113,7 @@ def test_a_proof_token_changes_nothing(app: Desk, anna: Token) -> None:
     assert app.contents() == before
 
 
-def test_nobody_has_that_token(app: Desk, anna: Token) -> None:
+def test_nobody_has_that_token(app: Importer, anna: Token) -> None:
     before = app.contents()
     stranger = Token(TokenPurpose.UNSUBSCRIBE, False, 5, 1)
     for change in (unsubscribe, resubscribe):
@@ -121,12 +121,12 @@ def test_nobody_has_that_token(app: Desk, anna: Token) -> None:
     assert app.contents() == before
 
 
-def test_a_token_for_bounces_cannot_unsubscribe(app: Desk) -> None:
+def test_a_token_for_bounces_cannot_unsubscribe(app: Importer) -> None:
     with pytest.raises(ValueError, match="cannot unsubscribe"):
         unsubscribe(app.store, Token(TokenPurpose.BOUNCE, False, 5, 1), "page")
 
 
-def test_undo_gives_back_what_it_ended_and_no_more(app: Desk, anna: Token) -> None:
+def test_undo_gives_back_what_it_ended_and_no_more(app: Importer, anna: Token) -> None:
     unsubscribe(app.store, anna, "one-click")
     result = resubscribe(app.store, anna, "page")
     assert result == UnsubscribeResult(True, False, True, ("news", "research", "sleep"))
@@ -137,7 +137,7 @@ def test_undo_gives_back_what_it_ended_and_no_more(app: Desk, anna: Token) -> No
 
 
 def test_undo_ends_after_two_days_however_often_the_old_link_is_pressed(
-    app: Desk, anna: Token
+    app: Importer, anna: Token
 ) -> None:
     unsubscribe(app.store, anna, "one-click")
     with app.store.write() as connection:
@@ -149,14 +149,14 @@ def test_undo_ends_after_two_days_however_often_the_old_link_is_pressed(
     assert app.contents() == before
 
 
-def test_undo_lifts_no_other_reason(app: Desk, anna: Token) -> None:
+def test_undo_lifts_no_other_reason(app: Importer, anna: Token) -> None:
     unsubscribe(app.store, anna, "one-click")
     suppress_address(app.store, ANNA, app.keys, note="office: asked by telephone")
     resubscribe(app.store, anna, "page")
     assert app.show(ANNA)["suppressed"] == ["manual"]
 
 
-def test_the_readers_own_sign_up_lifts_the_unsubscribe(app: Desk, anna: Token) -> None:
+def test_the_readers_own_sign_up_lifts_the_unsubscribe(app: Importer, anna: Token) -> None:
     unsubscribe(app.store, anna, "one-click")
     with app.store.write() as connection:
         person = find(connection, ANNA.upper())
@@ -171,7 +171,7 @@ def test_the_readers_own_sign_up_lifts_the_unsubscribe(app: Desk, anna: Token) -
     assert lists == dict.fromkeys(BEFORE, "unsubscribed") | {"news": "active"}
 
 
-def test_the_first_date_of_a_reason_stays(app: Desk) -> None:
+def test_the_first_date_of_a_reason_stays(app: Importer) -> None:
     with app.store.write() as connection:
         assert suppress(connection, b"h" * 32, SuppressionReason.COMPLAINED, "arf", 1.0)
         assert not suppress(connection, b"h" * 32, SuppressionReason.COMPLAINED, "arf", 2.0)
@@ -180,7 +180,7 @@ def test_the_first_date_of_a_reason_stays(app: Desk) -> None:
         assert reasons(connection, b"h" * 32) == frozenset()
 
 
-def test_erasing_leaves_a_hash_and_a_number(app: Desk, anna: Token) -> None:
+def test_erasing_leaves_a_hash_and_a_number(app: Importer, anna: Token) -> None:
     _deliver(app, anna)
     assert erase(app.store, "anna@CLINIC.example", app.keys, by="office")
     everything = repr(app.contents()).lower()
@@ -195,7 +195,7 @@ def test_erasing_leaves_a_hash_and_a_number(app: Desk, anna: Token) -> None:
 
 
 def test_what_was_sent_to_an_address_is_known_of_it_though_nobody_has_it_now(
-    app: Desk, anna: Token
+    app: Importer, anna: Token
 ) -> None:
     _deliver(app, anna)
     with app.store.write() as connection:
@@ -204,7 +204,7 @@ def test_what_was_sent_to_an_address_is_known_of_it_though_nobody_has_it_now(
     assert not erase(app.store, ANNA, app.keys, by="office")
 
 
-def test_a_typing_error_finds_the_address_that_was_meant(app: Desk, anna: Token) -> None:
+def test_a_typing_error_finds_the_address_that_was_meant(app: Importer, anna: Token) -> None:
     with app.store.write() as connection:
         for other in ("hannah@clinic.example", "ben@reader.example"):
             add(connection, other, app.keys, at=1.0)
@@ -213,7 +213,7 @@ def test_a_typing_error_finds_the_address_that_was_meant(app: Desk, anna: Token)
     assert similar_addresses(app.store, "zoe@elsewhere.example") == []
 
 
-def test_what_was_suppressed_by_hand_is_lifted_and_on_record(app: Desk, anna: Token) -> None:
+def test_what_was_suppressed_by_hand_is_lifted_and_on_record(app: Importer, anna: Token) -> None:
     suppress_address(app.store, ANNA, app.keys, note="office: asked")
     done = unsuppress_address(app.store, ANNA, app.keys, by="maria", reason="wrong Anna")
     assert done == Unsuppressed(frozenset({SuppressionReason.MANUAL}), frozenset())
@@ -225,7 +225,7 @@ def test_what_was_suppressed_by_hand_is_lifted_and_on_record(app: Desk, anna: To
     assert last["evidence"]["was"] == "office: asked"
 
 
-def test_a_mailbox_that_is_back_gets_mail_again(app: Desk, anna: Token) -> None:
+def test_a_mailbox_that_is_back_gets_mail_again(app: Importer, anna: Token) -> None:
     with app.store.write() as connection:
         person = find(connection, ANNA)
         assert person is not None
@@ -242,7 +242,7 @@ def test_a_mailbox_that_is_back_gets_mail_again(app: Desk, anna: Token) -> None:
 @pytest.mark.parametrize("reason", [r for r in SuppressionReason if r not in LIFTABLE])
 @pytest.mark.parametrize("by_hand_too", [True, False])
 def test_no_wish_of_a_reader_is_lifted_by_hand(
-    app: Desk, anna: Token, reason: SuppressionReason, by_hand_too: bool
+    app: Importer, anna: Token, reason: SuppressionReason, by_hand_too: bool
 ) -> None:
     with app.store.write() as connection:
         person = find(connection, ANNA)
@@ -256,7 +256,7 @@ def test_no_wish_of_a_reader_is_lifted_by_hand(
     assert app.show(ANNA)["suppressed"] == [reason]
 
 
-def test_the_record_of_an_address_nobody_has_is_found_and_erased_with_it(app: Desk) -> None:
+def test_the_record_of_an_address_nobody_has_is_found_and_erased_with_it(app: Importer) -> None:
     suppress_address(app.store, "typo@clinic.example", app.keys, note="office: asked")
     unsuppress_address(app.store, "typo@clinic.example", app.keys, by="maria", reason="a typo")
     (event,) = app.show("typo@clinic.example")["consent"]  # type: ignore[misc]
@@ -267,7 +267,7 @@ def test_the_record_of_an_address_nobody_has_is_found_and_erased_with_it(app: De
     assert "a typo" not in repr(app.contents())
 
 
-def _deliver(app: Desk, anna: Token) -> None:
+def _deliver(app: Importer, anna: Token) -> None:
     with app.store.write() as connection:
         person = find(connection, ANNA)
         assert person is not None
@@ -289,7 +289,7 @@ def _deliver(app: Desk, anna: Token) -> None:
 
 
 def test_an_export_holds_states_reasons_and_no_formulas(
-    app: Desk, csv_file: Callable[..., Path]
+    app: Importer, csv_file: Callable[..., Path]
 ) -> None:
     app.take(
         csv_file(
@@ -313,7 +313,7 @@ def test_an_export_holds_states_reasons_and_no_formulas(
     assert [row["suppressed"] for row in rows] == ["", "manual unsubscribed", ""]
 
 
-def test_a_list_that_is_none(app: Desk) -> None:
+def test_a_list_that_is_none(app: Importer) -> None:
     with pytest.raises(InputError, match="no list 'nobody'"):
         export_csv(app.store, "nobody", io.StringIO())
     with app.store.read() as connection, pytest.raises(InputError):
@@ -321,7 +321,7 @@ def test_a_list_that_is_none(app: Desk) -> None:
     assert columns(app.store, "nobody") == {"first_name", "last_name"}
 
 
-def test_another_suppression_key_is_refused(app: Desk) -> None:
+def test_another_suppression_key_is_refused(app: Importer) -> None:
     check_suppression_key(app.store, app.keys)
     check_suppression_key(app.store, Keys(b"n" * 32, app.keys.suppression))
     foreign = Keys(app.keys.signing, b"n" * 32)

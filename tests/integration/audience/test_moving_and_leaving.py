@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from tests.integration.audience.app import Desk
+from tests.integration.audience.imports import Importer
 
 from newsletter.audience.consent.preferences import change_address, gets_mail, reader
 from newsletter.audience.subscribers import Consent, add, find, subscribe
@@ -22,7 +22,7 @@ only_postgres = pytest.mark.parametrize("store_url", ["postgres"], indirect=True
 
 
 @pytest.fixture
-def uid(app: Desk) -> int:
+def uid(app: Importer) -> int:
     with app.store.write() as connection:
         person = add(connection, OLD, app.keys, at=1.0)
         subscribe(connection, person, "readers", Consent("form", 1.0))
@@ -39,7 +39,7 @@ def in_a_thread(work: Callable[[], object]) -> Future[object]:
 
 @only_postgres
 def test_who_leaves_after_their_row_was_read_does_not_move_away_from_that_wish(
-    app: Desk, uid: int
+    app: Importer, uid: int
 ) -> None:
     has_read, has_left = threading.Event(), threading.Event()
 
@@ -61,7 +61,7 @@ def test_who_leaves_after_their_row_was_read_does_not_move_away_from_that_wish(
 
 
 @only_postgres
-def test_who_leaves_while_they_move_leaves_at_the_new_address(app: Desk, uid: int) -> None:
+def test_who_leaves_while_they_move_leaves_at_the_new_address(app: Importer, uid: int) -> None:
     with app.store.write() as connection:
         person = reader(connection, uid)
         assert person is not None
@@ -75,7 +75,7 @@ def test_who_leaves_while_they_move_leaves_at_the_new_address(app: Desk, uid: in
         assert not gets_mail(connection, uid)
 
 
-def test_who_was_erased_meanwhile_is_not_moved(app: Desk, uid: int) -> None:
+def test_who_was_erased_meanwhile_is_not_moved(app: Importer, uid: int) -> None:
     with app.store.read() as connection:
         person = reader(connection, uid)
     assert person is not None

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.check.app import Desk
+from tests.unit.check.project import Project
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def app(tmp_path: Path) -> Project:
+    return Project(tmp_path)

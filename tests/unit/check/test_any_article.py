@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.check.app import ARTICLE, Desk, Sample
+from tests.unit.check.project import ARTICLE, Project, Sample
 
 from newsletter.errors import InputError
 
@@ -25,15 +25,15 @@ BODIES = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=25).map("".j
 
 
 @pytest.fixture(scope="module")
-def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    app = Desk(tmp_path_factory.mktemp("project"))
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    app = Project(tmp_path_factory.mktemp("project"))
     app.lay(Sample(""))
     return app
 
 
 @given(body=BODIES, columns=st.none() | st.just(frozenset({"email"})), live=st.booleans())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_checks_never_raise(shared_app: Desk, body: str, columns, live: bool):
+def test_checks_never_raise(shared_app: Project, body: str, columns, live: bool):
     try:
         shared_app.write(body)
         findings = shared_app.check(columns, live)

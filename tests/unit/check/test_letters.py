@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.check.app import SETTINGS
+from tests.unit.check.project import SETTINGS
 
 from newsletter.check.letters import WrittenMail, check_letter
 from newsletter.check.model import Finding, Severity

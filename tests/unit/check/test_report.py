@@ -2,7 +2,7 @@
 
 import json
 
-from tests.unit.check.app import Desk, Sample
+from tests.unit.check.project import Project, Sample
 
 from newsletter.check.model import Finding, Severity
 from newsletter.check.report import findings_json, format_findings, unwaived
@@ -58,7 +58,7 @@ def test_no_waiver_settles_a_blocker():
     assert unwaived([BLOCKER], {"disclaimer/missing": "just this once"}) == [BLOCKER]
 
 
-def test_findings_come_by_file_line_and_severity_each_once(app: Desk):
+def test_findings_come_by_file_line_and_severity_each_once(app: Project):
     body = "Lorem ipsum, 67 % cure.[^b]\n\n::: audience topic=neck\nTODO\n:::\n\n[^c]: Alone."
     app.lay(Sample("", body, front={"subject": "'Re: YOU!!'"}))
     findings = app.check()

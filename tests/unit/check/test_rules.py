@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tests.unit.check.app import Desk, Sample
+from tests.unit.check.project import Project, Sample
 
 from newsletter.check.rules import RULES
 
@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("sample", FIRES, ids=lambda sample: sample.rule)
-def test_fires_where_the_fault_stands(app: Desk, sample: Sample):
+def test_fires_where_the_fault_stands(app: Project, sample: Sample):
     app.lay(sample)
     findings = app.check(sample.columns, sample.live, sample.lists)
     found = [f for f in findings if f.rule == sample.rule]
@@ -26,14 +26,14 @@ def test_fires_where_the_fault_stands(app: Desk, sample: Sample):
 
 
 @pytest.mark.parametrize("sample", NEAR_MISSES, ids=lambda sample: sample.rule)
-def test_keeps_quiet_beside_it(app: Desk, sample: Sample):
+def test_keeps_quiet_beside_it(app: Project, sample: Sample):
     app.lay(sample)
     findings = app.check(sample.columns, sample.live, sample.lists)
     assert [f for f in findings if f.rule == sample.rule] == []
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_plain_words_give_no_findings(app: Desk, live: bool):
+def test_plain_words_give_no_findings(app: Project, live: bool):
     app.lay(Sample(""))
     assert app.check(live=live) == []
 
@@ -65,14 +65,14 @@ def test_the_rules_of_live_sends_are_documented_as_such():
     assert live == {rule.name for rule in RULES if rule.live}
 
 
-def test_what_is_nearly_known_is_named(app: Desk):
+def test_what_is_nearly_known_is_named(app: Project):
     app.lay(Sample("", "Hi {{ frist_name }}.\n\n::: audience topic=reserch\nWords.\n:::"))
     fixes = {f.rule: f.fix for f in app.check()}
     assert fixes["audience/unknown-topic"] == "did you mean topic=research?"
     assert fixes["merge-fields/undeclared"].startswith("did you mean first_name? Or declare [")
 
 
-def test_a_fault_made_twice_is_found_twice(app: Desk):
+def test_a_fault_made_twice_is_found_twice(app: Project):
     app.lay(Sample("", "[Read more](https://a.org/)\n\nWords.\n\n[Read more](https://a.org/)"))
     lines = [f.line for f in app.check() if f.rule == "links/vague-text"]
     assert len(lines) == 2

@@ -9,7 +9,9 @@ from newsletter.errors import InputError
 from tests.unit.content.articles import BODY_LINE, HEAD, Read, Refuse
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
-defaults = st.none() | st.text(st.characters(exclude_characters='"\\{}\n'), max_size=20)
+defaults = st.none() | st.text(
+    st.characters(exclude_characters='"\\{}\n', codec="utf-8"), max_size=20
+)
 fields = st.tuples(names, defaults)
 texts = st.text(st.characters(exclude_characters="{}%", codec="utf-8"), max_size=40)
 

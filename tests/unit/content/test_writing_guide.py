@@ -49,7 +49,7 @@ def _table(heading: str) -> list[str]:
 
 
 def _kinds(blocks: tuple[Block | AudienceBlock, ...]) -> list[str]:
-    return [type(block).__name__.lower() for block in blocks]
+    return [type(block).__name__.lower().removesuffix("block") for block in blocks]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -1,6 +1,6 @@
 """Samples for the rules of group `accessibility`."""
 
-from tests.unit.check.app import REFERENCE, Sample, mail
+from tests.unit.check.project import REFERENCE, Sample, mail
 
 TEMPLATE = "templates/email/article.mjml"
 

@@ -1,6 +1,6 @@
 """Samples for the rules of group `audience`."""
 
-from tests.unit.check.app import Sample
+from tests.unit.check.project import Sample
 
 
 def block(topic: str) -> str:

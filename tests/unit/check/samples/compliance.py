@@ -1,6 +1,6 @@
 """Samples for the rules of group `compliance`."""
 
-from tests.unit.check.app import ADDRESS, REFERENCE, Sample, mail, text
+from tests.unit.check.project import ADDRESS, REFERENCE, Sample, mail, text
 
 TOML = "newsletter.toml"
 

@@ -1,6 +1,6 @@
 """Samples for the rules of group `disclaimer`."""
 
-from tests.unit.check.app import Sample, mail, text
+from tests.unit.check.project import Sample, mail, text
 
 NONE = {'default_disclaimer = "plain"\n': ""}
 

@@ -4,7 +4,7 @@ from io import BytesIO
 from random import Random
 
 from PIL import Image
-from tests.unit.check.app import Sample, mail
+from tests.unit.check.project import Sample, mail
 
 
 def _picture(width: int, height: int, *, noise: bool = False) -> bytes:

@@ -1,6 +1,6 @@
 """Samples for the rules of group `links`."""
 
-from tests.unit.check.app import Sample, mail
+from tests.unit.check.project import Sample, mail
 
 
 def _link(rule: str, url: str, at: str = "", words: str = "the neck page", **more: bool) -> Sample:

@@ -1,6 +1,6 @@
 """Samples for the rules of group `merge-fields`."""
 
-from tests.unit.check.app import Sample
+from tests.unit.check.project import Sample
 
 GREETING = 'Words.\n\nHello {{ first_name | default("there") }},'
 

@@ -1,6 +1,6 @@
 """Samples for the rules of group `placeholders`."""
 
-from tests.unit.check.app import REFERENCE, Sample, text
+from tests.unit.check.project import REFERENCE, Sample, text
 
 FIRES = (
     Sample("placeholders/filler", "Words.\n\nLorem ipsum dolor.", at="Lorem"),

@@ -1,6 +1,6 @@
 """Samples for the rules of group `references`."""
 
-from tests.unit.check.app import REFERENCE, Sample
+from tests.unit.check.project import REFERENCE, Sample
 
 SECOND = "[^b]: Author B. Another study. *J Neck*. 2018. doi:10.1000/neck.2."
 

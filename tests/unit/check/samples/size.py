@@ -1,6 +1,6 @@
 """Samples for the rules of group `size`."""
 
-from tests.unit.check.app import Sample
+from tests.unit.check.project import Sample
 
 PARAGRAPH = "Words of a letter, plain and calm. " * 28 + "\n\n"
 """About a thousand characters."""

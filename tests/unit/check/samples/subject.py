@@ -1,6 +1,6 @@
 """Samples for the rules of group `subject`."""
 
-from tests.unit.check.app import Sample
+from tests.unit.check.project import Sample
 
 
 def _subject(rule: str, subject: str, at: str = "", **front: str) -> Sample:

@@ -1,6 +1,6 @@
 """Samples for the rules of group `text-part`."""
 
-from tests.unit.check.app import REFERENCE, Sample, text
+from tests.unit.check.project import REFERENCE, Sample, text
 
 LONG = "https://www.nih.gov/" + "neck-" * 200
 NO_ARTICLE = {"article.txt": text(article="")}

@@ -16,7 +16,7 @@ from newsletter.store.engine import Store
 from newsletter.store.metadata import metadata
 
 
-class Desk:
+class Importer:
     """Imports files into one database, and looks at it."""
 
     def __init__(self, store: Store, keys: Keys) -> None:

@@ -105,7 +105,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Project:
     """Where samples are laid out and checked."""
 
     root: Path
