@@ -16,7 +16,7 @@ _SAID_FIRST = {"known", "suppressed"}
 
 
 def describe(known: Mapping[str, Any]) -> Iterator[str]:
-    """What `newsletter.campaign.subscriber_history.show` knows, line by line; its history in order of time."""
+    """What is known of a subscriber, line by line; their history in order of time."""
     yield _standing(known)
     for name, value in known.items():
         if name not in _HISTORY and name not in _SAID_FIRST:

@@ -112,8 +112,8 @@ def change_address(
     stays with that address. Links that were mailed to the former one run out: whoever reads it
     now must not move or erase what is somebody else's.
 
-    Leaving locks the same row (`newsletter.audience.consent.unsubscribe.find_readers`): it comes before,
-    and is seen here, or after, and ends mail to the new address.
+    Unsubscribing locks the same row (`find_readers` in `newsletter.audience.consent.unsubscribe`):
+    it comes before, and is seen here, or after, and ends mail to the new address.
 
     Args:
         connection: A write transaction.

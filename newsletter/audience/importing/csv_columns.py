@@ -99,7 +99,7 @@ def map_columns(header: Sequence[str], path: Path, line: int, named: str = "") -
     """Read a header.
 
     Args:
-        named: The `newsletter.audience.importing.csv_formats.Format` that a person says it is; found by default.
+        named: The `Format` that a person says it is; found by default.
 
     Raises:
         InputError: No column holds e-mail addresses, two columns are the same, or it is not of

@@ -72,7 +72,8 @@ class _Template:
 class Composer:
     """Composes the messages of one campaign; callable as `newsletter.delivery.model.Compose`.
 
-    For providers that fill the slots themselves it is `newsletter.delivery.compose.substitutions.Substitutionsize`.
+    For providers that fill the slots themselves it is a `Personalize`, too
+    (`newsletter.delivery.compose.substitutions`).
 
     Args:
         compiled: The issue.

@@ -31,7 +31,7 @@ from newsletter.delivery.ledger.eligibility import LIMITED, OVER_RATE
 from newsletter.delivery.ledger.retry import DEFAULT_POLICY, Later, RetryPolicy, decide
 from newsletter.delivery.ledger.tables import attempt, campaign, campaign_event, chunk, chunk_member
 from newsletter.delivery.model import Outcome, Result
-from newsletter.store.upsert_dialect import insert_into
+from newsletter.store.upsert import insert_into
 
 SKIPPED = "skipped"
 """Result of an attempt that was not made: ``reply`` holds the reason."""
@@ -246,7 +246,7 @@ def _left_over(
 def _since_asked_again(
     connection: Connection, campaign_id: int, earlier: FromClause
 ) -> list[ColumnElement[bool]]:
-    """Who was put back by a person (`newsletter.delivery.ledger.requeue`) has the whole time once more."""
+    """What a person requeued (`newsletter.delivery.ledger.requeue`) has the whole time again."""
     chunks = select(chunk.c.id).where(
         chunk.c.campaign_id == campaign_id,
         chunk.c.state == "done",
@@ -269,7 +269,7 @@ def _since_asked_again(
 def _within(connection: Connection, place: Place) -> ColumnElement[bool]:
     """Where a chunk's attempts are: without this the whole campaign's would be searched.
 
-    A chunk that only records who was put back (`newsletter.delivery.ledger.requeue`) has no members.
+    A chunk that only records what a person requeued has no members.
     """
     whole = select(chunk.c.kind, chunk.c.first, chunk.c.last).where(chunk.c.id == place.chunk_id)
     row = connection.execute(whole).one()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select, update
 
 from newsletter.delivery.ledger.tables import rate
-from newsletter.store.upsert_dialect import insert_into
+from newsletter.store.upsert import insert_into
 
 BURST_S = 1.0
 """What may go out at once: a second's worth, and one message at least."""

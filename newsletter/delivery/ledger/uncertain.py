@@ -27,7 +27,7 @@ class UncertainDelivery:
 def uncertain_deliveries(connection: Connection, campaign_id: int) -> list[UncertainDelivery]:
     """The uncertain deliveries of a campaign, by position.
 
-    What a dead sender left is among them once `newsletter.delivery.ledger.recover.recover` has looked.
+    What a dead sender left is among them once `recover` has looked.
     """
     accepted = attempt.alias("accepted")
     closed = exists().where(

@@ -209,7 +209,7 @@ class Claimed(NamedTuple):
 def claim_chunk(
     store: Store, journal_dir: Path, campaign_id: int, owner: str, *, chunk_id: int | None = None
 ) -> Claimed | None:
-    """`newsletter.delivery.ledger.leases.claim`, with a journal that is there as soon as the lease is.
+    """`leases.claim`, with a journal that is there as soon as the lease is.
 
     Raises:
         UnavailableError: The journal cannot be made, or the database is out of reach.

@@ -38,8 +38,8 @@ LONGEST_WAIT = 60.0
 class SendgridTransport:
     """Carries messages to SendGrid (see `deliver.model.Transport`).
 
-    It needs a `compose` that is also `newsletter.delivery.compose.substitutions.Personalize`, since the API takes
-    no finished messages.
+    It needs a `compose` that is also a `Personalize` (`newsletter.delivery.compose.substitutions`),
+    since the API takes no finished messages.
 
     Args:
         settings: The account.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tests.integration.audience.imports import Importer
 
 from newsletter.audience.keys import Keys
 from newsletter.store.engine import Store
+from tests.integration.audience.imports import Importer
 
 settings.register_profile("busy-machine", deadline=None)
 settings.load_profile("busy-machine")

@@ -9,7 +9,6 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-from tests.integration.audience.imports import Importer
 
 from newsletter.audience.importing.importer import import_csv
 from newsletter.audience.keys import Keys
@@ -17,6 +16,7 @@ from newsletter.audience.lists import count, list_counts
 from newsletter.audience.subscribers import find
 from newsletter.store.engine import sqlite_store
 from newsletter.store.metadata import metadata
+from tests.integration.audience.imports import Importer
 
 ROWS = 60_000
 SPAWN = multiprocessing.get_context("spawn")

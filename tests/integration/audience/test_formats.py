@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, select
-from tests.integration.audience.imports import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.consent.preferences import choose
@@ -20,6 +19,7 @@ from newsletter.audience.suppression import suppress
 from newsletter.audience.tables import suppression
 from newsletter.database.open import open_url
 from newsletter.errors import InputError, UsageError
+from tests.integration.audience.imports import Importer
 from tests.unit.audience.test_header import CONSTANT_CONTACT, LISTMONK, SENDGRID, SUBSTACK
 
 CsvFile = Callable[..., Path]

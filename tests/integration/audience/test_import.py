@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from tests.integration.audience.imports import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing import importer as importer_module
@@ -25,6 +24,7 @@ from newsletter.audience.suppression import suppress_address
 from newsletter.audience.tables import import_member, subscriber, suppression
 from newsletter.database.erasure import erase
 from newsletter.errors import InputError, RefusedError, UnavailableError, UsageError
+from tests.integration.audience.imports import Importer
 
 CsvFile = Callable[..., Path]
 MAILCHIMP = (

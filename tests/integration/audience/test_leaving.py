@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, update
-from tests.integration.audience.imports import Importer
 
 from newsletter.audience.consent.unsubscribe import (
     UNDO_S,
@@ -35,6 +34,7 @@ from newsletter.campaign.tables import compiled_issue
 from newsletter.database.erasure import erase
 from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.errors import InputError, RefusedError
+from tests.integration.audience.imports import Importer
 
 ANNA = "Anna@clinic.example"
 

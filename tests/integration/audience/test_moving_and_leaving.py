@@ -8,11 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from tests.integration.audience.imports import Importer
 
 from newsletter.audience.consent.preferences import change_address, gets_mail, reader
 from newsletter.audience.subscribers import Consent, add, find, subscribe
 from newsletter.database.erasure import erase
+from tests.integration.audience.imports import Importer
 
 OLD, NEW = "maria@old.example", "maria@new.example"
 CONSENT = Consent("mailed-link", 2.0)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.check.project import ARTICLE, Project, Sample
 
 from newsletter.errors import InputError
+from tests.unit.check.project import ARTICLE, Project, Sample
 
 PIECES = st.sampled_from(
     [

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.check.project import SETTINGS
 
 from newsletter.check.letters import WrittenMail, check_letter
 from newsletter.check.model import Finding, Severity
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Settings
+from tests.unit.check.project import SETTINGS
 
 BASE = "https://news.clinic.example"
 ADDRESS = "Garden House, 4 Linden Lane, Rivertown, CA 94999"

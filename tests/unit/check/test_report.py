@@ -2,10 +2,9 @@
 
 import json
 
-from tests.unit.check.project import Project, Sample
-
 from newsletter.check.model import Finding, Severity
 from newsletter.check.report import findings_json, format_findings, unwaived
+from tests.unit.check.project import Project, Sample
 
 UNUSED = Finding(
     "references/unused",

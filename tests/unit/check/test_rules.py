@@ -4,9 +4,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tests.unit.check.project import Project, Sample
 
 from newsletter.check.rules import RULES
+from tests.unit.check.project import Project, Sample
 
 GROUPS = sorted({rule.group for rule in RULES})
 MODULES = [import_module(f"tests.unit.check.samples.{group.replace('-', '_')}") for group in GROUPS]

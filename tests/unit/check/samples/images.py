@@ -4,6 +4,7 @@ from io import BytesIO
 from random import Random
 
 from PIL import Image
+
 from tests.unit.check.project import Sample, mail
 
 
