@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from newsletter.audience.keys import check_suppression_key
+from newsletter.audience.key_check import check_suppression_key
 from newsletter.campaign import approval, preflight, schedule
 from newsletter.campaign.context import AppContext
 from newsletter.campaign.snapshot import AudienceSelection, take_snapshot

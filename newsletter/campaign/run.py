@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from newsletter.audience.keys import check_signing_key
+from newsletter.audience.key_check import check_signing_key
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.campaign import preflight, schedule

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from newsletter.audience.keys import check_signing_key, check_suppression_key
+from newsletter.audience.key_check import check_signing_key, check_suppression_key
 from newsletter.audience.tokens import TokenSigner
 from newsletter.campaign import approval, preflight, schedule
 from newsletter.campaign.completion import complete_finished

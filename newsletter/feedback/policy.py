@@ -69,7 +69,7 @@ def consequence(kind: FeedbackKind, verdict: ReplyClass, *, proven: bool) -> Con
         return Consequence.KEEP
     return {
         ReplyClass.HARD: Consequence.SUPPRESS,
-        ReplyClass.TEMPORARY: Consequence.COUNT,
-        ReplyClass.POLICY: Consequence.ALERT,
+        ReplyClass.SOFT: Consequence.COUNT,
+        ReplyClass.BLOCK: Consequence.ALERT,
         ReplyClass.UNKNOWN: Consequence.KEEP,
     }[verdict]

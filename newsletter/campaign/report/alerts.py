@@ -48,7 +48,7 @@ def alerts(
         accepted: Deliveries that were accepted.
     """
     found = [*_held(steps), *_refused(refusals)]
-    if number := after.bounced.get(ReplyClass.POLICY, 0):
+    if number := after.bounced.get(ReplyClass.BLOCK, 0):
         text = f"{number:,} of the bounces that came back refuse us as a sender, not the readers."
         found.append(Alert("sender-bounced", text))
     return [*found, *_complaints(after, accepted)]
@@ -67,7 +67,7 @@ def _held(steps: Sequence[StateChange]) -> Iterator[Alert]:
 
 
 def _refused(refusals: Refusals) -> Iterator[Alert]:
-    number = refusals.classes.get(ReplyClass.POLICY, 0)
+    number = refusals.classes.get(ReplyClass.BLOCK, 0)
     if number:
         are = "refusal is" if number == 1 else "refusals are"
         yield Alert(

@@ -16,7 +16,8 @@ from newsletter.audience.consent.unsubscribe import (
     unsubscribe_all,
 )
 from newsletter.audience.export import export_csv
-from newsletter.audience.keys import Keys, check_suppression_key
+from newsletter.audience.key_check import check_suppression_key
+from newsletter.audience.keys import Keys
 from newsletter.audience.lists import columns, list_id
 from newsletter.audience.model import (
     SubscriptionState,

@@ -66,8 +66,8 @@ def sample_report() -> CampaignReport:
             delivered=1102,
             bounced={
                 ReplyClass.HARD: 9,
-                ReplyClass.POLICY: 2,
-                ReplyClass.TEMPORARY: 5,
+                ReplyClass.BLOCK: 2,
+                ReplyClass.SOFT: 5,
                 ReplyClass.UNKNOWN: 1,
             },
             complained=2,
@@ -98,7 +98,7 @@ def sample_report() -> CampaignReport:
         attempts={1: 1171, 2: 12},
         waits=[Wait("post.example", 11, 95.0, 421.0)],
         refusals=Refusals(
-            {ReplyClass.HARD: 3, ReplyClass.TEMPORARY: 11, ReplyClass.POLICY: 1},
+            {ReplyClass.HARD: 3, ReplyClass.SOFT: 11, ReplyClass.BLOCK: 1},
             "550 5.7.1 Our <system> has detected that this message is likely unsolicited",
         ),
         problems=[
