@@ -13,7 +13,7 @@ from newsletter.delivery.runner.circuit_breaker import SYSTEM
 from newsletter.smtp_replies.classify import ReplyClass
 
 if TYPE_CHECKING:
-    from newsletter.campaign.report.build import StateChange
+    from newsletter.campaign.report.model import StateChange
 
 COMPLAINTS_WARN = 0.001
 COMPLAINTS_LIMIT = 0.003

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from newsletter.campaign.report.build import Approval, CampaignReport, DeliveryProblem, StateChange
+from newsletter.campaign.report.build import CampaignReport
 from newsletter.campaign.report.domains import DomainRow, Domains
 from newsletter.campaign.report.events import Afterwards
+from newsletter.campaign.report.model import Approval, DeliveryProblem, StateChange
 from newsletter.campaign.status import Status
 from newsletter.delivery.ledger.outcomes import DeliveryOutcome, OutcomeCounts
 from newsletter.delivery.ledger.statistics import Refusals, Wait

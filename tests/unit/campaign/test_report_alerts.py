@@ -3,8 +3,8 @@
 import pytest
 
 from newsletter.campaign.report.alerts import alerts
-from newsletter.campaign.report.build import StateChange
 from newsletter.campaign.report.events import Afterwards
+from newsletter.campaign.report.model import StateChange
 from newsletter.delivery.ledger.statistics import Refusals
 from newsletter.smtp_replies.classify import ReplyClass
 
