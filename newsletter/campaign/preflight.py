@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, String, func, not_, or_, selec
 from newsletter.delivery.ledger.tables import delivery
 from newsletter.dns_checks.domains import RESERVED_TLDS
 from newsletter.errors import RefusedError, UnavailableError
-from newsletter.loopback import is_loopback, is_loopback_url
 from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue
 from newsletter.settings.model import Settings
+from newsletter.transports.registry import transport_kind
 
 SELF_TEST_TIMEOUT_S = 10
 
@@ -43,17 +43,12 @@ def shelter(connection: Connection, settings: Settings, campaign_id: int) -> She
 
 def transport_is_local(settings: Settings) -> bool:
     """Whether the transport hands mail to nothing but this machine."""
-    if settings.transport == "smtp":
-        return is_loopback(settings.smtp.host)
-    if settings.transport == "sendgrid":
-        return is_loopback_url(settings.sendgrid.host)
-    return stays_here(settings)
+    return not transport_kind(settings).reaches_outside(settings)
 
 
 def stays_here(settings: Settings) -> bool:
     """Whether the transport only keeps mail, and hands it to nobody."""
-    sandbox = settings.transport == "sendgrid" and settings.sendgrid.sandbox
-    return sandbox or settings.transport in {"outbox", "memory"}
+    return not transport_kind(settings).reaches_people(settings)
 
 
 def require_reach(connection: Connection, settings: Settings, campaign_id: int) -> bool:

@@ -38,7 +38,7 @@ def send_test(
     """Send one message to each address, with sample values and proof links.
 
     Args:
-        folder: Where the `outbox` transport writes.
+        folder: Where the `file` transport writes.
 
     Returns:
         One outcome per address, in their order.

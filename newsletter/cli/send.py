@@ -252,11 +252,11 @@ def _confirm_or_discard(
 def _confirm(app: AppContext, opened: PendingCampaign, confirm: int | None) -> None:
     """Show who will get it, and go on only when the number is right."""
     from newsletter.campaign.snapshot import by_variant
-    from newsletter.transports.registry import where_to
+    from newsletter.transports.registry import transport_kind
 
     with app.store.read() as connection:
         variants = by_variant(connection, opened.status.campaign_id)
-    show_plan(opened, where_to(app.settings), variants)
+    show_plan(opened, transport_kind(app.settings).describe(app.settings), variants)
     if confirm is None:
         say(f"Type {opened.mailable} to send to so many people: ", end="")
         answer = sys.stdin.readline().strip()

@@ -29,6 +29,7 @@ def test(cli: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | N
     """
     from newsletter.campaign.build import build
     from newsletter.campaign.test_send import send_test
+    from newsletter.transports.registry import transport_kind
 
     with cli.app() as app:
         prepared = build(issue, app.settings)
@@ -36,6 +37,6 @@ def test(cli: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | N
         outcomes = send_test(app, prepared.compiled, addresses, folder)
     for address, outcome in zip(addresses, outcomes, strict=True):
         click.echo(f"{address}: {outcome.result} {outcome.reply}".rstrip())
-    if app.settings.transport == "outbox":
+    if not transport_kind(app.settings).reaches_people(app.settings):
         say(f"Written to {folder}; nothing left this machine.")
     sys.exit(0 if all(o.result == "accepted" for o in outcomes) else 1)

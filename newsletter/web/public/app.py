@@ -23,6 +23,7 @@ from newsletter.errors import UnavailableError
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
 from newsletter.transactional.letters import Letters
+from newsletter.transports.registry import TRANSPORTS
 from newsletter.web.http.middleware import (
     MAX_BODY_BYTES,
     PAGE_POLICY,
@@ -39,7 +40,6 @@ from newsletter.web.public.pages import Pages
 from newsletter.web.public.preferences import PreferencesPages
 from newsletter.web.public.signup import SignupPages
 from newsletter.web.public.unsubscribe import UnsubscribePages
-from newsletter.web.webhook import Webhook
 
 log = logging.getLogger("newsletter.web")
 
@@ -77,7 +77,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         *(_archive(site) if settings.archive != "off" else ()),
         Route("/confirm/{token}", confirming.ask, methods=["GET"]),
         Route("/confirm/{token}", confirming.act, methods=["POST"]),
-        *([Webhook(store, keys, settings).route()] if settings.sendgrid.webhook_key else ()),
+        *filter(None, (kind.webhook(store, keys, settings) for kind in TRANSPORTS.values())),
         Route("/health", _health(store)),
         metrics.route(public=settings.metrics),
         media_route(lambda name: read_media(media / name)),
