@@ -4,6 +4,7 @@ public assembles joining, confirming, preferences, leaving and archive; site is 
 letters the mail they send, limits how often one may ask.
 
 language catalogs, and which one a reader gets
+body     forms and JSON, bounded and in UTF-8
 guard    headers, hosts, where a POST came from, the access log
 pages    templates and style sheets in the publication's colours
 frames   rendered mail, shown where it can do nothing

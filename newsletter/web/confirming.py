@@ -34,6 +34,7 @@ from newsletter.audience import (
 from newsletter.audience.joining import is_joined
 from newsletter.audience.preferences import active_lists, change_address, gets_mail, reader
 from newsletter.errors import InputError
+from newsletter.web.body import read_form
 from newsletter.web.guard import from_own_page
 from newsletter.web.site import Site
 from newsletter.web.words import not_an_address, page_words
@@ -176,8 +177,8 @@ class Confirming:
             return set(link.details["lists"]) <= active_lists(connection, person)
 
     async def _move(self, visit: _Visit) -> Response:
-        fields = await visit.request.form(max_files=0, max_fields=10)
-        given = str(fields.get("email", ""))[:320].strip()
+        fields = await read_form(visit.request)
+        given = fields.get("email", "")[:320].strip()
         _ = self._site.pages.languages.plain(visit.lang)
         try:
             email = check_address(given)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -17,13 +15,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from newsletter.audience import LinkAction, check_address
 from newsletter.errors import InputError
+from newsletter.web.body import read_form, read_object
 from newsletter.web.guard import from_own_page
 from newsletter.web.language import Translate
 from newsletter.web.limits import FORM_BY_NETWORK, network_of, take
 from newsletter.web.site import Site
 from newsletter.web.words import not_an_address
 
-MOST_FIELDS = 100
 LONGEST_ADDRESS = 320
 
 
@@ -50,8 +48,8 @@ class Joining:
         """Take the form; after it, a page that says the same to everybody."""
         if not (from_own_page(request) or self._from_friend(request)):
             raise HTTPException(403)
-        fields = await request.form(max_files=0, max_fields=MOST_FIELDS)
-        wish = self._wish(str(fields.get("email", "")), [str(t) for t in fields.getlist("topic")])
+        fields = await read_form(request)
+        wish = self._wish(fields.get("email", ""), fields.getlist("topic"))
         sent = RedirectResponse(f"{self._site.base}/join/sent", 303)
         if fields.get("website"):
             return sent
@@ -86,14 +84,10 @@ class Joining:
             return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
 
     async def _take_json(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise HTTPException(415)
-        data = await _json_object(request)
-        topics = data.get("topics", [])
-        wish = self._wish(
-            str(data.get("email", "")), [str(t) for t in topics] if isinstance(topics, list) else []
-        )
-        lang = self._site.pages.language(request, str(data.get("language", "")))
+        data = await read_object(request)
+        topics = data.get("topics")
+        wish = self._wish(_text(data, "email"), topics if isinstance(topics, list) else ())
+        lang = self._site.pages.language(request, _text(data, "language"))
         errors = self._errors(wish, self._site.pages.languages.plain(lang))
         headers = self._cors(request)
         if errors:
@@ -103,7 +97,7 @@ class Joining:
         background = self._invitation(wish, lang, "api")
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
 
-    def _wish(self, email: str, lists: Sequence[str]) -> Wish:
+    def _wish(self, email: str, lists: Sequence[object]) -> Wish:
         offered = [topic.list for topic in self._topics]
         if len(offered) == 1:
             lists = offered
@@ -183,11 +177,7 @@ class Joining:
         }
 
 
-async def _json_object(request: Request) -> dict[str, Any]:
-    try:
-        data = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise HTTPException(400) from None
-    if not isinstance(data, dict):
-        raise HTTPException(400)
-    return data
+def _text(data: Mapping[str, object], name: str) -> str:
+    """A field of JSON where a string belongs; empty where anything else is."""
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
