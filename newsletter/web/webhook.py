@@ -17,11 +17,7 @@ from newsletter.feedback.apply import apply
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
 from newsletter.transports.sendgrid.events import read_events
-from newsletter.events.apply import apply
-from newsletter.events.sendgrid import read_events
-from newsletter.settings import Settings
-from newsletter.store import Store
-from newsletter.web.body import read_body
+from newsletter.web.http.body import read_body
 
 if TYPE_CHECKING:
     from sendgrid.helpers.eventwebhook import EventWebhook

@@ -13,8 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from newsletter.errors import UnavailableError
-from newsletter.web.http.request_timeout import RequestTimeout
-from newsletter.web.patience import MOST_HEADERS, Patience
+from newsletter.web.http.request_timeout import MOST_HEADERS, RequestTimeout
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT_S = 5

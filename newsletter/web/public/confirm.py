@@ -24,12 +24,9 @@ from newsletter.campaign.subscriber_history import show
 from newsletter.database.erasure import erase
 from newsletter.errors import InputError
 from newsletter.transactional.texts import not_an_address, page_words
+from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.public.context import PublicContext
-from newsletter.web.body import read_form
-from newsletter.web.guard import from_own_page
-from newsletter.web.site import Site
-from newsletter.web.words import not_an_address, page_words
 
 SOURCE = "mailed-link"
 

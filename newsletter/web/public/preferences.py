@@ -30,16 +30,10 @@ from newsletter.audience.subscribers import Consent
 from newsletter.audience.suppression import reasons
 from newsletter.i18n.catalog import long_date
 from newsletter.settings.model import Topic
+from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.http.rate_limits import LINK_BY_READER, take
 from newsletter.web.public.context import LINK_LIFETIME_S, PublicContext
-from newsletter.audience.preferences import active_lists, active_titles, choose, pause, reader
-from newsletter.settings import Topic
-from newsletter.web.body import read_form
-from newsletter.web.guard import from_own_page
-from newsletter.web.language import long_date
-from newsletter.web.limits import LINK_BY_READER, take
-from newsletter.web.site import LINK_LIFETIME_S, Site
 
 PAUSE_S = 30 * 86_400.0
 SOURCE = "preferences"

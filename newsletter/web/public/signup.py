@@ -18,15 +18,10 @@ from newsletter.audience.model import LinkAction
 from newsletter.errors import InputError
 from newsletter.i18n.catalog import Translate
 from newsletter.transactional.texts import not_an_address
+from newsletter.web.http.body import read_form, read_object
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.http.rate_limits import FORM_BY_NETWORK, network_of, take
 from newsletter.web.public.context import PublicContext
-from newsletter.web.body import read_form, read_object
-from newsletter.web.guard import from_own_page
-from newsletter.web.language import Translate
-from newsletter.web.limits import FORM_BY_NETWORK, network_of, take
-from newsletter.web.site import Site
-from newsletter.web.words import not_an_address
 
 LONGEST_ADDRESS = 320
 

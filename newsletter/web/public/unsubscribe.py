@@ -21,15 +21,9 @@ from newsletter.audience.consent.unsubscribe import (
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.store.engine import Store
+from newsletter.web.http.body import read_form, read_past
 from newsletter.web.http.group_commit import GroupCommit
 from newsletter.web.http.middleware import from_own_page
-from newsletter.audience import Token, TokenPurpose, TokenSigner, resubscribe
-from newsletter.audience.preferences import gets_mail, reader
-from newsletter.audience.unsubscribe import LEAVING_REASONS, Click, note_reason, unsubscribe_all
-from newsletter.store import Store
-from newsletter.web.body import read_form, read_past
-from newsletter.web.grouping import Together
-from newsletter.web.guard import from_own_page
 from newsletter.web.metrics import Metrics
 from newsletter.web.public.pages import Pages
 

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from newsletter.audience import LinkAction, Ticket, make_link
-from newsletter.settings import Sendgrid
-from newsletter.store import Store
-from newsletter.web.public import public_app
-from newsletter.web.server import background
-from tests.integration.events.test_webhook import PUBLIC
+from newsletter.audience.consent.action_links import make_link
+from newsletter.audience.model import LinkAction, LinkToken
+from newsletter.settings.model import Sendgrid
+from newsletter.store.engine import Store
+from newsletter.web.http.server import background
+from newsletter.web.public.app import public_app
+from tests.integration.feedback.test_webhook import PUBLIC
 from tests.integration.web.conftest import KEYS, LEFT, Clinic, ask
 from tests.integration.web.reader import OWN_PAGE, Reader, joinable
 
@@ -60,7 +61,7 @@ def pages(clinic: Clinic) -> dict[str, str]:
             uid=clinic.uid,
             details={"language": "en"},
         )
-    move = clinic.signer.sign_ticket(Ticket(link.id, int(link.expires_at)))
+    move = clinic.signer.sign_ticket(LinkToken(link.id, int(link.expires_at)))
     token = clinic.token()
     return {
         "/u/{token}": f"/u/{token}",

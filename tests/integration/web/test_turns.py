@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from newsletter.web.patience import MOST_HEADERS, PIECE
-from newsletter.web.server import background
+from newsletter.web.http.request_timeout import MOST_HEADERS, PIECE
+from newsletter.web.http.server import background
 
 HEAD = b"POST /%d HTTP/1.1\r\nHost: x\r\n"
 

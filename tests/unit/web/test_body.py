@@ -16,8 +16,14 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-import newsletter.web
-from newsletter.web.body import LONGEST_FIELD, LONGEST_HEAD, MOST_FIELDS, read_form, read_object
+import newsletter
+from newsletter.web.http.body import (
+    LONGEST_FIELD,
+    LONGEST_HEAD,
+    MOST_FIELDS,
+    read_form,
+    read_object,
+)
 
 T = TypeVar("T")
 URLENCODED = "application/x-www-form-urlencoded"
@@ -50,10 +56,10 @@ def parts(*heads_and_values: tuple[bytes, bytes], boundary: bytes = b"b") -> byt
 
 
 def test_only_one_module_reads_what_a_request_brings() -> None:
-    folder = Path(newsletter.web.__file__).parent
+    folder = Path(newsletter.__file__).parent
     readers = {
         file.name
-        for file in folder.glob("*.py")
+        for file in folder.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
         and node.attr in {"form", "json", "body", "stream"}
