@@ -17,6 +17,7 @@ from newsletter.feedback.apply import apply
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
 from newsletter.transports.sendgrid.events import read_events
+from newsletter.web.http.body import read_body
 
 if TYPE_CHECKING:
     from sendgrid.helpers.eventwebhook import EventWebhook
@@ -57,7 +58,7 @@ class Webhook:
 
     async def receive(self, request: Request) -> Response:
         """Answer 204 once everything is committed; 4xx to what is not signed or no list."""
-        raw = await request.body()
+        raw = await read_body(request)
         signature = request.headers.get(_SIGNATURE, "")
         timestamp = request.headers.get(_TIMESTAMP, "")
         return await run_in_threadpool(self._take_in, raw, signature, timestamp)
