@@ -9,20 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from newsletter.delivery.model import Transport
 from newsletter.settings.model import Settings
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
-
     from newsletter.audience.keys import Keys
     from newsletter.dns_checks.model import CheckResult, SenderProfile
     from newsletter.store.engine import Store
 
     Check = Callable[[SenderProfile], CheckResult]
-    Webhook = Callable[[Store, Keys, Settings], Route | None]
+    OpenWebhook = Callable[[Store, Keys, Settings], "Webhook | None"]
+
+
+class WebhookReply(NamedTuple):
+    """What a webhook replies with: an HTTP status and, where it refuses, the reason."""
+
+    status: int
+    reason: str = ""
+
+
+class Webhook(Protocol):
+    """Takes in a provider's events, posted to ``/webhooks/NAME``."""
+
+    max_bytes: int
+    """The largest body that is read."""
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
+        """Verify, apply and commit; called in a thread.
+
+        Args:
+            headers: Names match in any case.
+        """
+        ...
 
 
 def no_webhook(_store: Store, _keys: Keys, _settings: Settings) -> None:
@@ -50,7 +70,7 @@ class TransportKind:
         provider: The service that chooses envelope sender, signature and sending address;
             empty where mail goes out as we compose it.
         doctor_checks: Checks for `doctor`, by name; each skips where another transport is set.
-        webhook: The route for its events, or None where the settings ask for none.
+        webhook: Takes in its events; None where the settings hold no key to verify them.
     """
 
     name: str
@@ -60,4 +80,4 @@ class TransportKind:
     reaches_outside: Callable[[Settings], bool]
     provider: str = ""
     doctor_checks: Callable[[], Mapping[str, Check]] = field(default=no_checks)
-    webhook: Webhook = field(default=no_webhook)
+    webhook: OpenWebhook = field(default=no_webhook)

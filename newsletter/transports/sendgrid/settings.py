@@ -12,11 +12,9 @@ from newsletter.settings.model import Settings
 from newsletter.transports.base import TransportKind
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
-
     from newsletter.audience.keys import Keys
     from newsletter.store.engine import Store
-    from newsletter.transports.base import Check
+    from newsletter.transports.base import Check, Webhook
 
 
 def _open(settings: Settings, _folder: Path) -> Transport:
@@ -35,12 +33,12 @@ def _doctor_checks() -> Mapping[str, Check]:
     return {"sendgrid": check_authentication}
 
 
-def _webhook(store: Store, keys: Keys, settings: Settings) -> Route | None:
+def _webhook(store: Store, keys: Keys, settings: Settings) -> Webhook | None:
     if not settings.sendgrid.webhook_key:
         return None
-    from newsletter.transports.sendgrid.webhook import Webhook
+    from newsletter.transports.sendgrid.webhook import SendgridWebhook
 
-    return Webhook(store, keys, settings).route()
+    return SendgridWebhook(store, keys, settings)
 
 
 SENDGRID = TransportKind(
