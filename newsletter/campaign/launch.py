@@ -6,27 +6,25 @@ did meanwhile, nobody gets an issue twice.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from newsletter.audience.keys import check_signing_key, check_suppression_key
 from newsletter.campaign import approval, preflight, schedule
 from newsletter.campaign.approval import ApprovedIssue
 from newsletter.campaign.context import AppContext
+from newsletter.campaign.earlier import begun_since, campaign_to_continue, require_landed
 from newsletter.campaign.media import save_media
 from newsletter.campaign.snapshot import AudienceSelection, take_snapshot
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.chunks import plan
-from newsletter.delivery.ledger.outcomes import under_way
 from newsletter.delivery.ledger.recover import has_left_behind, recover
 from newsletter.delivery.ledger.sending_lock import sending_lock
-from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.delivery.ledger.tables import campaign
 from newsletter.errors import RefusedError
 from newsletter.render.model import CompiledIssue
 from newsletter.store.engine import Store
@@ -34,11 +32,11 @@ from newsletter.store.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class PendingCampaign:
-    """A campaign whose audience is fixed, and that nobody has confirmed yet.
+    """A campaign whose audience is fixed: a new one that awaits confirmation, or one to continue.
 
-    ``continuing``: it was confirmed before, and goes on. ``created_at`` (Unix seconds) tells it
-    from one that took its number after it was discarded. ``variants`` counts, for a new one, who
-    gets which variant, by its index.
+    ``continuing``: it was confirmed before. ``created_at`` (Unix seconds) tells it from one that
+    took its number after it was discarded. ``variants`` counts the recipients of each variant of a
+    new one, by its index.
     """
 
     status: Status
@@ -51,18 +49,6 @@ class PendingCampaign:
     def mailable(self) -> int:
         """N: audience minus skipped, the number a person types to confirm."""
         return self.status.tally.audience - sum(self.status.tally.skipped.values())
-
-
-class _Earlier(NamedTuple):
-    """An earlier campaign of the same issue."""
-
-    id: int
-    list_name: str
-    segment: str
-    digest: str
-    state: str
-    again_reason: str
-    created_at: float
 
 
 def open_campaign(
@@ -130,7 +116,7 @@ def _open(
                 campaign.c.state == "approved",
             )
         )
-        earlier = _to_continue(connection, compiled, audience, again_reason, live=live)
+        earlier = campaign_to_continue(connection, compiled, audience, again_reason, live=live)
         if earlier is not None:
             return PendingCampaign(
                 status(connection, earlier.id),
@@ -139,7 +125,7 @@ def _open(
                 created_at=earlier.created_at,
             )
         if live:
-            _require_landed(connection, compiled.slug)
+            require_landed(connection, compiled.slug)
         now = app.store.now(connection)
         approval.keep(connection, compiled, now)
         created = connection.execute(
@@ -215,7 +201,9 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
             if not_before:
                 schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
             return
-        if state != "approved" or _begun_since(connection, pending):
+        if state != "approved" or begun_since(
+            connection, pending.compiled.slug, campaign_id, pending.created_at
+        ):
             raise RefusedError(
                 "this issue was sent, cancelled or asked about again meanwhile; nothing was sent",
                 fix="run the same command again: it shows who is left",
@@ -249,112 +237,3 @@ def discard(store: Store, pending: PendingCampaign) -> None:
                 campaign.c.state == "approved",
             )
         )
-
-
-def _to_continue(
-    connection: Connection,
-    compiled: CompiledIssue,
-    audience: AudienceSelection,
-    again_reason: str,
-    *,
-    live: bool,
-) -> _Earlier | None:
-    """The campaign to go on with: the unfinished one, else the finished one of this digest.
-
-    Raises:
-        RefusedError: Another send of this issue must be finished or cancelled first.
-    """
-    rows = connection.execute(
-        select(
-            campaign.c.id,
-            campaign.c.audience,
-            campaign.c.segment,
-            campaign.c.digest,
-            campaign.c.state,
-            campaign.c.again_reason,
-            campaign.c.created_at,
-        )
-        .where(campaign.c.slug == compiled.slug)
-        .order_by(campaign.c.id.desc())
-    )
-    earlier = [_Earlier(*row) for row in rows]
-    unfinished = [each for each in earlier if each.state in states.UNFINISHED]
-    for each in unfinished:
-        if each.list_name == audience.list_name and each.segment == audience.segment:
-            if each.digest != compiled.digest:
-                raise RefusedError(
-                    f"campaign {each.id} of an earlier version of this issue is {each.state}",
-                    fix=f"put the earlier text back to continue it, or `send.py cancel {each.id}`",
-                )
-            if again_reason and not each.again_reason:
-                raise RefusedError(
-                    f"campaign {each.id} of this issue is {each.state}: not everyone has it once",
-                    fix=f"continue it without --again, or `send.py cancel {each.id}`",
-                )
-            return each
-        if each.list_name == audience.list_name and live:
-            raise _overlaps(each, audience)
-    if unfinished and live:
-        each = unfinished[0]
-        raise RefusedError(
-            f"campaign {each.id} of this issue, to {each.list_name}, is {each.state}: who is on "
-            "both lists could get it twice",
-            fix=f"finish it first, or `send.py cancel {each.id}`",
-        )
-    if again_reason:
-        return None
-    wanted = ("finished", compiled.digest, audience.list_name, audience.segment)
-    for each in earlier:
-        if (each.state, each.digest, each.list_name, each.segment) == wanted:
-            return each
-    return None
-
-
-def _overlaps(earlier: _Earlier, audience: AudienceSelection) -> RefusedError:
-    """Two parts of one list at once: who is queued in one cannot be told from who is left out."""
-
-    def part(list_name: str, segment: str) -> str:
-        return f"{list_name} where {segment}" if segment else f"all of {list_name}"
-
-    segment = earlier.segment
-    same = f"with --segment {shlex.quote(segment)}" if segment else "without --segment"
-    return RefusedError(
-        f"campaign {earlier.id} of this issue, to {part(earlier.list_name, segment)}, is "
-        f"{earlier.state}; this is {part(audience.list_name, audience.segment)}: who is in both "
-        "could get it twice",
-        fix=f"go on with it {same}, or `send.py cancel {earlier.id}`",
-    )
-
-
-def _require_landed(connection: Connection, slug: str) -> None:
-    """Wait for the answers to what a cancelled campaign has under way.
-
-    Some may come back as not begun: in a snapshot taken before that they would be skipped as if
-    they had the issue.
-
-    Raises:
-        RefusedError: There are such messages.
-    """
-    ended = select(campaign.c.id).where(campaign.c.slug == slug, campaign.c.state.in_(states.ENDED))
-    for number in connection.execute(ended).scalars().all():
-        on_the_way = under_way(connection, number)
-        if on_the_way:
-            raise RefusedError(
-                f"{on_the_way} messages of campaign {number} of this issue are on their way",
-                fix="wait until they have an answer, a minute or two, then run this again",
-            )
-
-
-def _begun_since(connection: Connection, pending: PendingCampaign) -> bool:
-    """Whether another campaign of this issue went out after this one's audience was fixed."""
-    query = (
-        select(campaign.c.id)
-        .join(campaign_event, campaign_event.c.campaign_id == campaign.c.id)
-        .where(
-            campaign.c.slug == pending.compiled.slug,
-            campaign.c.id != pending.status.campaign_id,
-            campaign_event.c.to_state.in_(["scheduled", "sending"]),
-            campaign_event.c.at >= pending.created_at,
-        )
-    )
-    return connection.execute(query).first() is not None

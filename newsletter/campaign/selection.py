@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from newsletter.audience.importing.importer import csv_columns, import_csv
 from newsletter.audience.lists import columns
 from newsletter.audience.segments.parse import parse_segment
 from newsletter.audience.segments.relative_dates import require_clear
@@ -25,7 +24,12 @@ def known_columns(store: Store, request: SendRequest) -> frozenset[str]:
         UsageError: The file may be of people who unsubscribed.
     """
     known = columns(store, request.list_name)
-    return known | csv_columns(request.csv_file) if request.csv_file else known
+    if request.csv_file is None:
+        return known
+    # Imported here and below: most sends are to a list, and load no importer.
+    from newsletter.audience.importing.importer import csv_columns
+
+    return known | csv_columns(request.csv_file)
 
 
 def choose_audience(
@@ -40,6 +44,8 @@ def choose_audience(
     """
     if request.csv_file is None:
         return select_audience(app.store, request.list_name, request.segment)
+    from newsletter.audience.importing.importer import import_csv
+
     with listener.importing(request.csv_file) as progress:
         report = import_csv(
             app.store,
