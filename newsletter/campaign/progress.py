@@ -30,11 +30,14 @@ async def following(
             return count_outcomes(connection, campaign_id)
 
     async def follow(tell: Progress) -> None:
+        rest = LOOK_S
         while True:
+            # First, since a small campaign is over by then, and needs no count on the way.
+            await asyncio.sleep(rest)
             began = time.monotonic()
             with suppress(UnavailableError):
                 tell(await asyncio.to_thread(count))
-            await asyncio.sleep(max(LOOK_S, (time.monotonic() - began) / SHARE))
+            rest = max(LOOK_S, (time.monotonic() - began) / SHARE)
 
     task = asyncio.create_task(follow(progress)) if progress else None
     try:
