@@ -92,7 +92,7 @@ def _refusals(connection: Connection, campaign_id: int) -> Iterator[Event]:
     )
     for row in rows:
         verdict = classify(row.code, row.status, row.reply)
-        if verdict in {ReplyClass.HARD, ReplyClass.TEMPORARY}:
+        if verdict in {ReplyClass.HARD, ReplyClass.SOFT}:
             yield Event(
                 provider_id=f"refused:{campaign_id}:{row.position}:{row.at:.3f}",
                 kind=EventKind.BOUNCED,

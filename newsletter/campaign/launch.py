@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import delete, insert, select
 
-from newsletter.audience.keys import check_signing_key, check_suppression_key
+from newsletter.audience.key_check import check_signing_key, check_suppression_key
 from newsletter.campaign import approval, preflight, schedule
 from newsletter.campaign.approval import ApprovedIssue
 from newsletter.campaign.context import AppContext

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, String, func, not_, or_, selec
 from newsletter.delivery.ledger.tables import delivery
 from newsletter.dns_checks.domains import RESERVED_TLDS
 from newsletter.errors import RefusedError, UnavailableError
-from newsletter.loopback import is_loopback, is_loopback_url
 from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue
 from newsletter.settings.model import Settings
+from newsletter.transports.registry import transport_kind
 
 SELF_TEST_TIMEOUT_S = 10
 
@@ -27,9 +27,10 @@ def reaches_people(connection: Connection, settings: Settings, campaign_id: int)
         RefusedError: The transport only keeps mail: everyone would count as sent to, and nobody
             would get it.
     """
-    if transport_is_local(settings) and has_only_reserved_domains(connection, campaign_id):
+    kind = transport_kind(settings)
+    if not kind.reaches_outside(settings) and has_only_reserved_domains(connection, campaign_id):
         return False
-    if stays_here(settings):
+    if not kind.reaches_people(settings):
         raise RefusedError(
             f"the transport is {settings.transport}: nobody would get it, and all would "
             "count as sent",
@@ -46,21 +47,6 @@ def has_only_reserved_domains(connection: Connection, campaign_id: int) -> bool:
     )
     other = select(delivery.c.position).where(*_mailable(campaign_id), not_(reserved)).limit(1)
     return connection.execute(other).first() is None
-
-
-def transport_is_local(settings: Settings) -> bool:
-    """Whether the transport hands mail to nothing but this machine."""
-    if settings.transport == "smtp":
-        return is_loopback(settings.smtp.host)
-    if settings.transport == "sendgrid":
-        return is_loopback_url(settings.sendgrid.host)
-    return stays_here(settings)
-
-
-def stays_here(settings: Settings) -> bool:
-    """Whether the transport only keeps mail, and hands it to nobody."""
-    sandbox = settings.transport == "sendgrid" and settings.sendgrid.sandbox
-    return sandbox or settings.transport in {"outbox", "memory"}
 
 
 def require_merge_values(connection: Connection, compiled: CompiledIssue, campaign_id: int) -> None:

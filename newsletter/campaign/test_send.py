@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from newsletter.audience.address import address_hash, address_key, check_address
-from newsletter.audience.keys import check_suppression_key
+from newsletter.audience.key_check import check_suppression_key
 from newsletter.audience.suppression import reasons
 from newsletter.campaign.build import build
 from newsletter.campaign.context import AppContext

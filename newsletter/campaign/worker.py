@@ -14,7 +14,7 @@ from math import inf
 
 from sqlalchemy import select
 
-from newsletter.audience.keys import check_signing_key, check_suppression_key
+from newsletter.audience.key_check import check_signing_key, check_suppression_key
 from newsletter.campaign import approval, preflight, schedule
 from newsletter.campaign.completion import complete_finished
 from newsletter.campaign.context import AppContext

@@ -15,6 +15,7 @@ from newsletter.cli.context import (
     by_option,
     issue_argument,
     json_option,
+    optional_issue_argument,
     pass_context,
     print_json,
     relative,
@@ -85,7 +86,7 @@ Examples:
   send.py check --letters
 """
 )
-@click.argument("issue", type=click.Path(path_type=Path), required=False)
+@optional_issue_argument
 @click.option(
     "--csv",
     "csv_file",

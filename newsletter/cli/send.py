@@ -129,10 +129,10 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
     from newsletter.campaign.run import send_live
     from newsletter.check.report import format_findings
     from newsletter.cli.send_view import SendView, show_plan
-    from newsletter.transports.registry import where_to
+    from newsletter.transports.registry import transport_kind
 
     def confirm(pending: PendingCampaign) -> int | None:
-        show_plan(pending, where_to(app.settings))
+        show_plan(pending, transport_kind(app.settings).describe(app.settings))
         if number is not None:
             return number
         say(f"Type {pending.mailable} to send to so many people: ", end="")
@@ -194,12 +194,13 @@ def test(cli: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | N
     """
     from newsletter.campaign.mailer import outbox_folder
     from newsletter.campaign.test_send import send_test
+    from newsletter.transports.registry import transport_kind
 
     with cli.app() as app:
         folder = out or outbox_folder(app.settings, "test")
         outcomes = send_test(app, issue, addresses, folder)
     for address, outcome in zip(addresses, outcomes, strict=True):
         click.echo(f"{address}: {outcome.result} {outcome.reply}".rstrip())
-    if app.settings.transport == "outbox":
+    if not transport_kind(app.settings).reaches_people(app.settings):
         say(f"Written to {folder}; nothing left this machine.")
     sys.exit(0 if all(o.result == "accepted" for o in outcomes) else 1)

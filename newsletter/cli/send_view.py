@@ -95,7 +95,7 @@ def show_plan(pending: PendingCampaign, where_to: str) -> None:
     """Who is about to get what, for the person who confirms it.
 
     Args:
-        where_to: Where mail goes, as `newsletter.transports.registry.where_to` says it.
+        where_to: Where mail goes, as the transport describes it.
     """
     counts, compiled = pending.status.tally, pending.compiled
     sender, subject = compiled.sender, compiled.variants[0].subject

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from newsletter.audience.address import address_hash, address_key
 from newsletter.audience.consent.action_links import find_link, redeem
 from newsletter.audience.consent.preferences import active_lists
-from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.key_check import check_suppression_key_within
 from newsletter.audience.model import LinkAction, SuppressionReason
 from newsletter.audience.subscribers import Consent, add, find, subscribe
 from newsletter.audience.suppression import reasons

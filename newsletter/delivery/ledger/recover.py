@@ -35,7 +35,8 @@ def recover(store: Store, journal_dir: Path) -> None:
     into the queue, and all else is uncertain: it is not sent again.
 
     An owner is dead when its journal lies here and nobody holds it, or when its lease ran out. On
-    SQLite there is no other machine, and the caller holds the `sending_lock`: there every owner is dead that does not hold its journal.
+    SQLite there is no other machine, and the caller holds the `sending_lock`: there every owner
+    that does not hold its journal is dead.
 
     Then the journals are read of those whose chunks others took back meanwhile: each settles what
     is uncertain because of its owner, and is removed.

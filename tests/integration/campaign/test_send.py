@@ -25,6 +25,7 @@ from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.tables import campaign
 from newsletter.errors import RefusedError
 from newsletter.settings.model import MergeField
+from newsletter.transports.memory import MEMORY
 from tests.integration.campaign.conftest import READERS, Office
 
 OTHERS = "others"
@@ -134,8 +135,8 @@ def with_settings(office: Office, **sections: dict[str, Any]) -> None:
 
 def reach_people(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the relay led out of this machine; the unsubscribe address answers."""
-    monkeypatch.setattr(preflight, "transport_is_local", lambda _: False)
-    monkeypatch.setattr(preflight, "stays_here", lambda _: False)
+    kind = replace(MEMORY, reaches_outside=lambda _: True, reaches_people=lambda _: True)
+    monkeypatch.setattr(preflight, "transport_kind", lambda _: kind)
     monkeypatch.setattr(preflight, "require_one_click", lambda *_: None)
     with_settings(office, publication={"public_url": "https://news.clinic.example"})
 
