@@ -56,6 +56,7 @@ def approve(
     waivers = dict(waivers or {})
     if built.blockers:
         count = len(built.blockers)
+        # Not to be waived: an approval of it could never be used.
         raise RefusedError(
             f"{count} {'blocker stands' if count == 1 else 'blockers stand'}",
             file=built.issue.path,
@@ -69,6 +70,7 @@ def approve(
             )
         if not reason.strip():
             raise InputError(f"the waiver of {rule} gives no reason", fix="--waive RULE=REASON")
+    # Where two people must look, the author is not one of them.
     if app.settings.approvals > 1 and app.by.casefold() == built.issue.meta.author.casefold():
         raise RefusedError(f"{app.by} wrote this issue; approvals = 2 asks for two other people")
     # Kept from now on: the files in the project may change before the send.

@@ -86,6 +86,7 @@ def _refusals(connection: Connection, campaign_id: int) -> Iterator[Event]:
         .join(campaign, campaign.c.id == delivery.c.campaign_id)
         .where(
             delivery.c.campaign_id == campaign_id,
+            # Empty once the recipient was erased.
             delivery.c.email != "",
             latest.c.result == Result.FAILED,
         )
@@ -94,6 +95,7 @@ def _refusals(connection: Connection, campaign_id: int) -> Iterator[Event]:
         verdict = classify(row.code, row.status, row.reply)
         if verdict in {ReplyClass.HARD, ReplyClass.SOFT}:
             yield Event(
+                # The same for the same refusal: whoever completes it again adds no second event.
                 provider_id=f"refused:{campaign_id}:{row.position}:{row.at:.3f}",
                 kind=EventKind.BOUNCED,
                 source=row.transport,

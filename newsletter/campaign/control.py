@@ -55,6 +55,7 @@ def halt(app: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
                 found = status(connection, campaign_id)
                 break
         time.sleep(LOOK_S)
+    # Nothing else will: a cancelled campaign is never completed.
     if to == CANCELLED:
         suppress_refused(app, campaign_id)
     return found, left
@@ -88,6 +89,7 @@ def retry_failed(app: AppContext, campaign_id: int, reason: str) -> int:
     note = _note(app, reason)
     with app.store.write() as connection:
         now = app.store.now(connection)
+        # A finished campaign is not opened again for nobody.
         if not status(connection, campaign_id).tally.failed:
             return 0
         states.reopen(connection, campaign_id, by=app.by, now=now, note=f"retry: {reason}")
@@ -132,6 +134,7 @@ def resolve_uncertain(
     # Before, so that nothing is put back where it would stay; after, if it finished in between.
     if again:
         _reopen(app, campaign_id, reason)
+    # In parts, so that nobody who unsubscribes waits for thousands of rows.
     for start in range(0, len(chosen), AT_ONCE):
         some = chosen[start : start + AT_ONCE]
         resolve(app.store, campaign_id, some, ANSWERS[answer], note=note)

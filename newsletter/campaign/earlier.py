@@ -60,6 +60,7 @@ def campaign_to_continue(
     unfinished = [each for each in earlier if each.state in states.UNFINISHED]
     for each in unfinished:
         if each.list_name == audience.list_name and each.segment == audience.segment:
+            # Readers of one campaign get one text.
             if each.digest != compiled.digest:
                 raise RefusedError(
                     f"campaign {each.id} of an earlier version of this issue is {each.state}",
@@ -80,6 +81,7 @@ def campaign_to_continue(
             "both lists could get it twice",
             fix=f"finish it first, or `send.py cancel {each.id}`",
         )
+    # Sending again to people who have it is a campaign of its own.
     if again_reason:
         return None
     wanted = ("finished", compiled.digest, audience.list_name, audience.segment)

@@ -124,6 +124,7 @@ def _open(
                 continuing=True,
                 created_at=earlier.created_at,
             )
+        # A dry run may look at what would be refused as a live send now.
         if live:
             require_landed(connection, compiled.slug)
         now = app.store.now(connection)
@@ -153,7 +154,6 @@ def _open(
         audience.list_name,
         "approved",
         compiled.digest,
-        # Nothing was tried yet, so the snapshot's counts are all there is to count.
         counts.outcomes,
         segment=audience.segment,
     )
@@ -196,6 +196,7 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
             )
         ).scalar()
         now = app.store.now(connection)
+        # One that goes on was planned before; it must only not have been stopped since.
         if pending.continuing:
             schedule.require_running(campaign_id, state)
             if not_before:

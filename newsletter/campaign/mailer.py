@@ -51,6 +51,7 @@ def open_mailer(
     return Mailer(
         compose=make_composer(app, compiled, campaign_id, proof=proof),
         transport=transport or campaign_transport(app.settings, campaign_id),
+        # A dry run goes into a folder: nobody is spared by waiting.
         limits=SendLimits() if proof else limits_of(app.settings),
     )
 

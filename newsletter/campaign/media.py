@@ -58,6 +58,7 @@ def save_media(settings: Settings, image: Image) -> Path:
 def read_media(file: Path) -> bytes | None:
     """The bytes of a stored picture; None unless they have the hash that the name gives."""
     name = MEDIA_NAME.fullmatch(file.name)
+    # The name comes from a URL: nothing else in the folder is ever served.
     if not name or not file.is_file():
         return None
     data = file.read_bytes()

@@ -41,6 +41,7 @@ def reaches_people(connection: Connection, settings: Settings, campaign_id: int)
 
 def has_only_reserved_domains(connection: Connection, campaign_id: int) -> bool:
     """Whether every recipient who may be mailed has an address on a reserved domain."""
+    # The key is the address in lower case, so that LIKE finds it on both databases.
     address = delivery.c.email_key.cast(String)
     reserved = or_(
         *(address.like(f"%.{tld}") | address.like(f"%@{tld}") for tld in sorted(RESERVED_TLDS))
@@ -56,6 +57,7 @@ def require_merge_values(connection: Connection, compiled: CompiledIssue, campai
         RefusedError: Names the field and how many recipients lack it.
     """
     for name in sorted(fields_without_default(compiled)):
+        # These two have columns of their own; every other field is an attribute.
         if name in {"first_name", "last_name"}:
             value = func.trim(delivery.c[name])
         else:
@@ -101,6 +103,7 @@ def require_one_click(public_url: str, proof_token: str) -> None:
             f"public_url is {public_url}: readers' mail programs only post to https",
             fix="set publication.public_url to the address `send.py serve` is reached at",
         )
+    # Not urllib: it would follow a redirect, which mail providers do not.
     connection = http.client.HTTPSConnection(
         parts.hostname, parts.port, timeout=SELF_TEST_TIMEOUT_S
     )

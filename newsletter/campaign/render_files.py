@@ -40,6 +40,7 @@ def render_files(compiled: CompiledIssue, app: AppContext, out: Path) -> RenderS
     media.mkdir(parents=True, exist_ok=True)
     for image in compiled.images:
         shutil.copyfile(settings.root / image.path, media / f"{image.sha256}{image.suffix}")
+    # Proof links: whoever gets the file cannot unsubscribe anybody with it.
     values = sample_values(settings)
     composer = make_composer(app, compiled, proof=True)
     message = composer(Delivery(0, 1, 0, "reader@sample.example", 0, values))

@@ -51,13 +51,13 @@ class SendListener:
         """The CSV file was imported."""
 
     def joined_since(self, pending: PendingCampaign, number: int) -> None:
-        """So many subscribers joined after the audience of a continued campaign was fixed."""
+        """This number of subscribers joined after a continued campaign's audience was fixed."""
 
     def continuing(self, pending: PendingCampaign) -> None:
         """An earlier campaign goes on; nobody is asked again."""
 
     def waiting(self, campaign_id: int, seconds: float) -> None:
-        """The campaign begins in so many seconds; told about twice a second."""
+        """The campaign begins in this number of seconds; told about twice a second."""
 
     def interrupted(self, campaign_id: int, *, called_off: bool) -> None:
         """Ctrl-C while it waited: the campaign is paused now, or else keeps its time."""

@@ -43,6 +43,7 @@ def parse_when(text: str, now: float) -> float:
         wanted = datetime.fromisoformat(text.strip())
     except ValueError:
         raise InputError(f"not a date and time: {text!r}", fix=hint) from None
+    # A date alone would be midnight, which few people mean.
     if len(text.strip()) <= len("2026-12-01"):
         raise InputError(f"at what time on {text}?", fix=hint)
     if not _FIRST_YEAR <= wanted.year <= _LAST_YEAR:
@@ -159,10 +160,12 @@ def wait(
         waited = True
         left = not_before - now
         if left <= 0:
+            # A worker may do so at the same moment: only one of the two does.
             start_due(store, settings)
             continue
         if tell:
             tell(left)
+        # Short, since somebody may cancel it or give it another time.
         time.sleep(min(left, LOOK_S))
 
 

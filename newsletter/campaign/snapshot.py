@@ -48,7 +48,7 @@ SUPPRESSED_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class AudienceSelection:
-    """Whom a campaign is for: a list, or the rows of one file imported into it.
+    """The subscribers a campaign is for: a list, or the rows of one file imported into it.
 
     ``batch`` names the import whose rows they are; empty means the whole list. ``condition`` is
     the segment of these, if not all are meant.
@@ -98,7 +98,9 @@ def take_snapshot(
     skipped = _reason(max(at, time.time()), sent)
     people = _people(connection, campaign_id, audience, compiled, skipped)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
+    # The next queries would plan for an empty table.
     analyze(connection, delivery)
+    # Nothing was tried yet: these are the campaign's counts, and nobody need count them again.
     reasons: Counter[str] = Counter()
     variants: Counter[int] = Counter()
     for skipped_as, variant, number in connection.execute(

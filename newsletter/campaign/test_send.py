@@ -54,6 +54,7 @@ def send_test(
     if len(addresses) > MOST_ADDRESSES:
         raise InputError(f"{len(addresses)} addresses: a test goes to {MOST_ADDRESSES} at most")
     checked = [check_address(address) for address in addresses]
+    # All of them before the first is mailed.
     check_suppression_key(app.store, app.keys, dry_run=True)
     with app.store.read() as connection:
         for address in checked:

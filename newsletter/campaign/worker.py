@@ -88,6 +88,7 @@ class Worker:
             UnavailableError: The database was away for too long.
         """
         with ExitStack() as stack:
+            # On SQLite one process sends at a time; whoever was first may take hours.
             while not self._stop.is_set():
                 try:
                     stack.enter_context(sending_lock(self._app.store))
@@ -143,6 +144,7 @@ class Worker:
                 if loop.time() - good > self._patience:
                     self._fail(error)
             except Exception as error:
+                # A worker that cannot sweep would look alive and send nothing.
                 self._fail(error)
             await self._pause(SWEEP_S)
 
@@ -195,7 +197,7 @@ class Worker:
         kept.chunks += 1
         try:
             claimed = await asyncio.to_thread(
-                claim_chunk,
+                claim_chunk,  # None when another worker was quicker
                 app.store,
                 app.journal_folder,
                 campaign_id,

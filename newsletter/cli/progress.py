@@ -66,6 +66,7 @@ def sending_bar() -> Iterator[Callable[[OutcomeCounts], None]]:
 
         def show_line(counts: OutcomeCounts) -> None:
             nonlocal told
+            # Each time, since the rate is measured from one call to the next.
             line = meter.line(counts)
             if time.monotonic() - told >= PLAIN_EVERY_S:
                 told = time.monotonic()

@@ -17,10 +17,10 @@ def segment_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def require_readable(segment: str | None) -> None:
-    """Refuse what is no segment before anything else is done.
+    """Refuse a segment that cannot be read before anything else is done.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It cannot be read.
     """
     if segment is not None:
         from newsletter.audience.segments.parse import parse_segment
@@ -56,6 +56,7 @@ def count(cli: CliContext, list_name: str, segment: str | None, as_json: bool) -
 
     require_readable(segment)
     with cli.app() as app:
+        # Before the segment, whose own error would not name a misspelled list.
         with app.store.read() as connection:
             list_id(connection, list_name)
         audience = select_audience(app.store, list_name, segment)

@@ -108,6 +108,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         from newsletter.cli.campaign_view import show_status
 
         show_status(result)
+    # Queued is what --detach asks for; without it, a script must know that not all were sent.
     left = result.tally.queued and not detach
     sys.exit(1 if result.has_problems or left else 0)
 
@@ -142,6 +143,7 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
     try:
         result = send_live(app, request, confirm=confirm, listener=SendView())
     except BlockedError as error:
+        # With file and line, since the error alone says only how many there are.
         say(format_findings(error.blockers, colour=sys.stderr.isatty()))
         raise
     status = result.status
@@ -160,6 +162,7 @@ def _dry_run(app: AppContext, request: SendRequest, out: Path | None) -> Status:
     from newsletter.cli.send_view import SendView, show_variants
 
     result = dry_run(app, request, listener=SendView(), out=out)
+    # On the copy it would only repeat what the campaign has done already.
     if result.pending.continuing:
         say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
         return result.status

@@ -59,6 +59,7 @@ class SendView(SendListener):
         if not self._waits:
             say(f"Until then, `send.py cancel {campaign_id}` costs nothing.")
             self._waits = True
+        # Over itself on a terminal, so that the plan above stays in view.
         sys.stderr.write(f"\rCampaign {campaign_id} begins in {duration(seconds)}.   ")
         sys.stderr.write("" if terminal and seconds > 1 else "\n")
         sys.stderr.flush()
