@@ -139,7 +139,9 @@ def begin(
         if not_before:
             schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
         else:
-            states.transition(connection, campaign_id, "sending", by=app.by, now=now)
+            states.transition(
+                connection, campaign_id, states.CampaignState.SENDING, by=app.by, now=now
+            )
         plan(connection, campaign_id, canary=canary)
 
 

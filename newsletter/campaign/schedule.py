@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.tables import campaign, campaign_event
-from newsletter.delivery.runner.circuit_breaker import SYSTEM
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState
+from newsletter.delivery.ledger.tables import campaign
 from newsletter.errors import InputError, RefusedError
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
@@ -77,18 +77,8 @@ def put_off(
     Raises:
         RefusedError: It is sending already, or ended.
     """
-    state = connection.execute(
-        select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
-    ).scalar_one()
     note = f"for {shown(not_before)}"
-    if state == "scheduled":
-        connection.execute(
-            insert(campaign_event).values(
-                campaign_id=campaign_id, from_state=state, to_state=state, by=by, note=note, at=now
-            )
-        )
-    else:
-        states.transition(connection, campaign_id, "scheduled", by=by, now=now, note=note)
+    states.transition(connection, campaign_id, CampaignState.SCHEDULED, by=by, now=now, note=note)
     connection.execute(
         update(campaign).where(campaign.c.id == campaign_id).values(not_before=not_before)
     )
@@ -106,7 +96,7 @@ def start_due(store: Store, settings: Settings) -> list[int]:
         now = store.now(connection)
         due = connection.execute(
             select(campaign.c.id)
-            .where(campaign.c.state == "scheduled", campaign.c.not_before <= now)
+            .where(campaign.c.state == CampaignState.SCHEDULED, campaign.c.not_before <= now)
             .order_by(campaign.c.not_before)
         ).scalars()
         ids = due.all()
@@ -116,18 +106,18 @@ def start_due(store: Store, settings: Settings) -> list[int]:
 def _start(store: Store, campaign_id: int, grace: float) -> bool:
     with store.write() as connection:
         now = store.now(connection)
-        row = connection.execute(
-            select(campaign.c.state, campaign.c.not_before)
-            .where(campaign.c.id == campaign_id)
-            .with_for_update()
-        ).one()
-        if row.state != "scheduled" or row.not_before > now:
+        state = states.lock_state(connection, campaign_id)
+        begins_at = connection.execute(
+            select(campaign.c.not_before).where(campaign.c.id == campaign_id)
+        ).scalar_one()
+        if state is not CampaignState.SCHEDULED or begins_at > now:
             return False
-        late = now - row.not_before
-        to = "sending" if late <= grace else "paused"
-        note = "" if to == "sending" else f"{late / 3600:.1f} hours late: nothing was sent"
+        late = now - begins_at
+        on_time = bool(late <= grace)
+        to = CampaignState.SENDING if on_time else CampaignState.PAUSED
+        note = "" if on_time else f"{late / 3600:.1f} hours late: nothing was sent"
         states.transition(connection, campaign_id, to, by=SYSTEM, now=now, note=note)
-        return to == "sending"
+        return on_time
 
 
 def wait(
@@ -147,9 +137,9 @@ def wait(
             row = connection.execute(
                 select(campaign.c.state, campaign.c.not_before).where(campaign.c.id == campaign_id)
             ).one()
-        if row.state in {"sending", "finished"}:
+        if row.state in {CampaignState.SENDING, CampaignState.FINISHED}:
             return
-        if row.state != "scheduled":
+        if row.state != CampaignState.SCHEDULED:
             raise RefusedError(
                 f"campaign {campaign_id} is {row.state}",
                 fix=f"`send.py resume {campaign_id}`, then the same command again"

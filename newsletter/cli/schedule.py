@@ -60,16 +60,15 @@ def called_off(app: AppContext, opened: PendingCampaign, not_before: float) -> I
 
 def _call_off(app: AppContext, campaign_id: int, *, undo: bool) -> None:
     from newsletter.campaign.status import status
-    from newsletter.delivery.ledger import states
+    from newsletter.delivery.ledger.states import CampaignState, transition
 
     with app.store.write() as connection:
-        if status(connection, campaign_id).state != "scheduled":
+        if status(connection, campaign_id).state != CampaignState.SCHEDULED:
             return
         if undo:
             now = app.store.now(connection)
-            states.transition(
-                connection, campaign_id, "paused", by=app.by, now=now, note="called off"
-            )
+            paused = CampaignState.PAUSED
+            transition(connection, campaign_id, paused, by=app.by, now=now, note="called off")
     if undo:
         say(f"\nCalled off in time: campaign {campaign_id} is paused, and nobody was mailed.")
         say(
