@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from newsletter.campaign.snapshot import AudienceSelection
 from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.outcomes import under_way
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.tables import campaign, campaign_event
 from newsletter.errors import RefusedError
 from newsletter.render.model import CompiledIssue
@@ -84,7 +85,7 @@ def campaign_to_continue(
     # Sending again to people who have it is a campaign of its own.
     if again_reason:
         return None
-    wanted = ("finished", compiled.digest, audience.list_name, audience.segment)
+    wanted = (CampaignState.FINISHED, compiled.digest, audience.list_name, audience.segment)
     for each in earlier:
         if (each.state, each.digest, each.list_name, each.segment) == wanted:
             return each
@@ -134,7 +135,7 @@ def begun_since(connection: Connection, slug: str, campaign_id: int, since: floa
         .where(
             campaign.c.slug == slug,
             campaign.c.id != campaign_id,
-            campaign_event.c.to_state.in_(["scheduled", "sending"]),
+            campaign_event.c.to_state.in_([CampaignState.SCHEDULED, CampaignState.SENDING]),
             campaign_event.c.at >= since,
         )
     )

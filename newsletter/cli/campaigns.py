@@ -24,6 +24,7 @@ from newsletter.errors import UsageError
 if TYPE_CHECKING:
     from newsletter.campaign.context import AppContext
     from newsletter.delivery.ledger.outcomes import OutcomeCounts
+    from newsletter.delivery.ledger.states import CampaignState
 
 LOOK_S = 1.0
 
@@ -73,6 +74,7 @@ def _watch(app: AppContext, campaign_id: int) -> None:
     """Look again and again, and rest between for longer than looking took."""
     from newsletter.campaign.status import status as one
     from newsletter.cli.progress import sending_bar
+    from newsletter.delivery.ledger.states import CampaignState
 
     with sending_bar() as show:
         while True:
@@ -80,7 +82,7 @@ def _watch(app: AppContext, campaign_id: int) -> None:
             with app.store.read() as connection:
                 found = one(connection, campaign_id)
             show(found.tally)
-            if found.state not in {"scheduled", "sending"}:
+            if found.state not in {CampaignState.SCHEDULED, CampaignState.SENDING}:
                 return
             time.sleep(max(LOOK_S, 4 * (time.monotonic() - began)))
 
@@ -93,7 +95,9 @@ def _watch(app: AppContext, campaign_id: int) -> None:
 @pass_context
 def pause(cli: CliContext, campaign: int, by: str) -> None:
     """Hold a campaign: what was offered finishes, the rest stays queued."""
-    _halt(cli, campaign, "paused", by)
+    from newsletter.delivery.ledger.states import CampaignState
+
+    _halt(cli, campaign, CampaignState.PAUSED, by)
     say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
 
 
@@ -123,10 +127,12 @@ def resume(cli: CliContext, campaign: int, by: str) -> None:
 @pass_context
 def cancel(cli: CliContext, campaign: int, by: str) -> None:
     """End a campaign for good: who has it keeps it, nobody else gets it."""
-    _halt(cli, campaign, "cancelled", by)
+    from newsletter.delivery.ledger.states import CampaignState
+
+    _halt(cli, campaign, CampaignState.CANCELLED, by)
 
 
-def _halt(cli: CliContext, campaign_id: int, to: str, by: str) -> None:
+def _halt(cli: CliContext, campaign_id: int, to: CampaignState, by: str) -> None:
     from newsletter.campaign.control import halt
 
     with cli.app(by=by) as app:

@@ -20,7 +20,7 @@ from newsletter.cli.context import (
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.delivery.ledger.uncertain import UncertainDelivery
+    from newsletter.delivery.ledger.outcomes import UncertainDelivery
 
 reason_option = click.option("--reason", default="", help="Why; kept in the record.")
 

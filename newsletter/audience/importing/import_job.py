@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
 
 ASKED_TO_LEAVE = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
-"""Reasons that are the person's own word: they stay off a list even once the reason is lifted."""
+"""Reasons that are the subscriber's own word: they stay off a list even once it is lifted."""
 CONSENT_COLUMNS = ("subscriber_uid", "list_name", "action", "source", "evidence", "at")
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.campaign.tables import compiled_issue
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.tables import campaign, campaign_event
 from newsletter.i18n.catalog import long_date
 from newsletter.render.codec import deserialize
@@ -23,7 +24,12 @@ from newsletter.render.slots import preview_part
 from newsletter.web.public.context import PublicContext
 
 IN_FEED = 20
-PUBLISHED = ("sending", "paused", "failed", "finished")
+PUBLISHED = (
+    CampaignState.SENDING,
+    CampaignState.PAUSED,
+    CampaignState.FAILED,
+    CampaignState.FINISHED,
+)
 """States of a campaign whose readers may have its link. Cancelling takes an issue back."""
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 """What else is in the path, a database may refuse: NUL, for one."""
@@ -121,7 +127,7 @@ def _began() -> Subquery:
     """When each campaign first sent: it may have been confirmed days before."""
     return (
         select(campaign_event.c.campaign_id, func.min(campaign_event.c.at).label("at"))
-        .where(campaign_event.c.to_state == "sending")
+        .where(campaign_event.c.to_state == CampaignState.SENDING)
         .group_by(campaign_event.c.campaign_id)
         .subquery()
     )
