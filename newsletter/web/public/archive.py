@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from newsletter.campaign.tables import compiled_issue
 from newsletter.delivery.ledger.tables import campaign, campaign_event
-from newsletter.i18n.catalog import long_date
+from newsletter.i18n.dates import long_date
 from newsletter.render.codec import deserialize
 from newsletter.render.slots import preview_part
 from newsletter.web.public.context import PublicContext

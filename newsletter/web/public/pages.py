@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from newsletter.i18n.catalog import Catalogs
+from newsletter.i18n.catalog import catalogs_of
 from newsletter.render.theme import theme_css
 from newsletter.settings.model import Settings, Theme
 
@@ -47,12 +47,12 @@ class Pages:
             joinable=bool(settings.join.topics),
             asset=self._asset,
         )
-        self.languages = Catalogs(settings.templates / "locale", settings.publication.language)
+        self.languages = catalogs_of(settings)
 
     def respond(
         self, name: str, status: int = 200, *, lang: str = "en", **values: Any
     ) -> HTMLResponse:
-        """Render one template as a response, in a language of `LANGUAGES`."""
+        """Render one template as a response, in a language that has a catalog."""
         return HTMLResponse(self.render(name, lang, **values), status)
 
     def render(self, name: str, lang: str, **values: Any) -> str:
