@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from markupsafe import Markup, escape
+
 from newsletter.i18n.languages import direction, lookup, same_language
 
 
@@ -30,6 +32,12 @@ def choose_text(texts: Mapping[str, str], wanted: str, own: str) -> LocalText:
     named = {language or own: text for language, text in texts.items()}
     found = lookup(wanted, named) or lookup(own, named) or next(iter(named), own)
     return LocalText(named.get(found, ""), found)
+
+
+def mark_language(text: str, language: str, around: str) -> Markup:
+    """A text for HTML, in an element that says its language where that is another one."""
+    attributes = Markup(language_attributes(language, around))  # noqa: S704
+    return Markup("<span%s>%s</span>") % (attributes, text) if attributes else escape(text)
 
 
 def language_attributes(text: str, mail: str) -> str:

@@ -73,7 +73,7 @@ def test_any_header_gives_some_language(accepted: str, known: str) -> None:
 
 def test_values_are_escaped_and_the_text_is_not() -> None:
     translate = Catalogs(LOCALE, "es").markup("es")
-    text = 'You can <a href="%(path)s">unsubscribe</a> at any time, from any of our mails.'
+    text = 'You can <a href="%(path)s">unsubscribe</a> at any time from any of our emails.'
     assert translate(text, path='"><b>').startswith('Puede <a href="&#34;&gt;&lt;b&gt;">darse')
 
 

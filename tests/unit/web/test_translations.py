@@ -51,7 +51,7 @@ def test_words_are_gathered_from_everywhere() -> None:
     assert "[Picture: %(alt)s]" in known, "newsletter/render"
     assert "Please confirm: %(name)s" in known, "newsletter/transactional"
     assert "Past issues" in known, "templates/pages"
-    assert "Please enter your e-mail address." in known, "newsletter/web"
+    assert "Please enter your email address." in known, "newsletter/web"
     assert "%(count)s minutes to read" in known, "plurals"
 
 
