@@ -93,8 +93,9 @@ class Catalogs:
         found = lookup(default, self.languages)
         if found is None:
             raise InputError(
-                f"publication.language is {default}, and there is no catalog for it",
-                fix=f"choose one of {', '.join(self.languages)}, or see docs/adding-a-language.md",
+                f"publication.language is {default}, which has no catalog in {folder}",
+                fix=f"set it to one of {', '.join(self.languages)}; to add a language, see"
+                " docs/adding-a-language.md",
             )
         self._default = found
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from newsletter.errors import InputError
 from newsletter.settings.load import load_settings
-from newsletter.settings.model import Palette, Settings
+from newsletter.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = """
@@ -171,8 +171,7 @@ def names(model: type[BaseModel], prefix: str = "") -> set[str]:
     found = set()
     for name, field in model.model_fields.items():
         kind = field.annotation
-        table = isinstance(kind, type) and issubclass(kind, BaseModel)
-        if table and not issubclass(kind, Palette):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= names(kind, f"{prefix}{name}.")
         else:
             found.add(f"{prefix}{name}")

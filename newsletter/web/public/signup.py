@@ -144,7 +144,8 @@ class SignupPages:
     def _wording(self, lang: str) -> str:
         _ = self._site.pages.languages.plain(lang)
         return _(
-            "By pressing the button, I ask to receive %(name)s by email. I can unsubscribe at any time with one click.",
+            "By pressing the button, I ask to receive %(name)s by email. I can unsubscribe at any "
+            "time with one click.",
             name=self._site.settings.publication.name,
         )
 

@@ -32,7 +32,7 @@ FIRES = (
     Sample("disclaimer/language", front={"lang": "es"}),
     Sample(
         "disclaimer/language",
-        front={"disclaimer": "spanish", "lang": "fr"},
+        front={"disclaimer": "spanish", "lang": "cy"},
         at="disclaimer: spanish",
         settings=BOTH,
     ),
