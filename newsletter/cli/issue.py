@@ -119,12 +119,10 @@ def _found(
     from newsletter.errors import UsageError
 
     if issue is None and letters and csv_file is None:
-        from newsletter.i18n.catalog import Catalogs
+        from newsletter.i18n.catalog import catalogs_of
         from newsletter.transactional.letters import Letters
 
-        settings = cli.settings
-        languages = Catalogs(settings.templates / "locale", settings.publication.language)
-        return Letters(settings, languages).check()
+        return Letters(cli.settings, catalogs_of(cli.settings)).check()
     if issue is None or letters:
         raise UsageError("check takes one ISSUE, or --letters alone")
 

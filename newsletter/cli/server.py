@@ -73,12 +73,11 @@ def _try_letters(settings: Settings) -> None:
     from newsletter.check.model import Severity
     from newsletter.check.report import format_findings
     from newsletter.errors import InputError
-    from newsletter.i18n.catalog import Catalogs
+    from newsletter.i18n.catalog import catalogs_of
     from newsletter.transactional.letters import Letters
 
-    languages = Catalogs(settings.templates / "locale", settings.publication.language)
     try:
-        found = Letters(settings, languages).check()
+        found = Letters(settings, catalogs_of(settings)).check()
     except InputError as error:
         say(f"error: {error}\nUntil that is mended, nobody can join or be mailed a link.")
         return

@@ -18,7 +18,8 @@ from starlette.responses import Response
 from newsletter.campaign.tables import compiled_issue
 from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.tables import campaign, campaign_event
-from newsletter.i18n.catalog import long_date
+from newsletter.i18n.dates import long_date
+from newsletter.i18n.languages import direction
 from newsletter.render.codec import deserialize
 from newsletter.render.slots import preview_part
 from newsletter.web.public.context import PublicContext
@@ -49,6 +50,11 @@ class PastIssue:
     author: str = ""
     published: str = ""
     updated: str = ""
+
+    @property
+    def direction(self) -> str:
+        """Which way it is written, for ``dir``."""
+        return direction(self.lang)
 
     def long_date(self, language: str) -> str:
         """Its date in words."""

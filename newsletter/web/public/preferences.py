@@ -28,7 +28,7 @@ from newsletter.audience.consent.preferences import (
 from newsletter.audience.model import ActionLink, LinkAction, SuppressionReason, TokenPurpose
 from newsletter.audience.subscribers import Consent
 from newsletter.audience.suppression import keeps_out, reasons
-from newsletter.i18n.catalog import long_date
+from newsletter.i18n.dates import long_date
 from newsletter.settings.model import Topic
 from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
