@@ -25,6 +25,7 @@ _FIELDS = {
 }
 _FIELD_OF = {name: field for field, names in _FIELDS.items() for name in names.split()}
 
+_SHOWN = 20
 _JOINED = (*JOINED, "confirm_time")
 """What a column is called that says when somebody joined; of several the first counts."""
 
@@ -128,7 +129,9 @@ def map_columns(
     problems += _conflicts(form, head, said)
     places, doubles = _places(head, said)
     if problems:
-        raise UsageError("\n  ".join(["--column cannot be used like this:", *problems, *doubles]))
+        unknown = _columns(form, head, {"email": -1, **places}, said, declared).unknown
+        told = [*problems, *doubles, *_still_unknown([head.cells[i].strip() for i in unknown])]
+        raise UsageError("\n  ".join(["--column cannot be used like this:", *told]))
     if doubles:
         fix = "rename or delete one of each, or write --column '#NUMBER=ignore'"
         raise InputError("; ".join(doubles), file=path, line=line, fix=fix)
@@ -213,6 +216,12 @@ def _conflicts(form: Format, head: _Header, said: Mapping[int, ColumnUse]) -> li
         elif use is ColumnUse.ATTRIBUTE and not head.stored[index]:
             problems.append(f"{text}: it has no name to be stored by; write one into the header")
     return problems
+
+
+def _still_unknown(columns: Sequence[str]) -> list[str]:
+    names = [name for name in columns if name]
+    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return [f"these are not known either, and no --column names them: {shown}"] if names else []
 
 
 def _places(head: _Header, said: Mapping[int, ColumnUse]) -> tuple[dict[str, int], list[str]]:

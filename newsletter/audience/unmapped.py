@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,9 @@ _SHOWN = 3
 _KEPT = 10
 _COUNTS = 40_000
 """How many different values are counted in all columns together."""
-_WIDEST = 40
+_LONGEST = 20
+"""Characters of a value that are shown."""
+_WIDEST = 60
 _MEANINGS = {
     ColumnUse.CONSENT: "only rows with a clear yes are added; a clear no suppresses",
     ColumnUse.OPT_OUT: "a yes, a number or a date in it means no: it suppresses",
@@ -58,13 +60,17 @@ class Unmapped:
     def shown_guess(self) -> str:
         """The guess, with what a person may not expect of it."""
         if self.because:
-            return f"{self.guess}, because of {self.because!r}"
+            return f"{self.guess}, because of {self.because[:_LONGEST]!r}"
         return f"{self.guess}: a yes means no" if self.guess is ColumnUse.OPT_OUT else self.guess
 
     @property
     def shown_values(self) -> str:
         """The few commonest, in one line."""
-        told = ", ".join(map(str, self.values[:_SHOWN]))
+        shown = (
+            replace(one, value=f"{one.value[:_LONGEST]}…") if len(one.value) > _LONGEST else one
+            for one in self.values[:_SHOWN]
+        )
+        told = ", ".join(map(str, shown))
         return told + (", …" if self.others or len(self.values) > _SHOWN else "")
 
 

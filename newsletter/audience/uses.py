@@ -47,10 +47,11 @@ def read_uses(
     """
     found: dict[int, ColumnUse] = {}
     problems = []
+    names = list(map(normalise, header)) if texts else []
     for text in texts:
         name, _, word = text.rpartition("=")
         use = _use(word)
-        where, trouble = _find(name, header) if name else ([], "")
+        where, trouble = _find(name, header, names) if name else ([], "")
         if not name or use is None:
             near = get_close_matches(word.strip().casefold(), list(ColumnUse), n=1)
             right = f"{name}={near[0]}" if name and near else f"NAME=USE, where USE is {_USES}"
@@ -77,13 +78,13 @@ def _use(word: str) -> ColumnUse | None:
     return ColumnUse(plain) if plain in set(ColumnUse) else None
 
 
-def _find(name: str, header: Sequence[str]) -> tuple[list[int], str]:
+def _find(name: str, header: Sequence[str], normalised: Sequence[str]) -> tuple[list[int], str]:
     """Where a column is, and why it cannot be said (empty: it can)."""
     name = name.strip()
     wanted = normalise(name)
     where = [i for i, cell in enumerate(header) if cell.strip() == name]
     if len(where) != 1:
-        where = [i for i, cell in enumerate(header) if wanted and normalise(cell) == wanted]
+        where = [i for i, other in enumerate(normalised) if wanted and other == wanted]
     if _NUMBER.fullmatch(name) and int(name[1:]) <= len(header):
         where = [int(name[1:]) - 1]
     if len(where) == 1:
