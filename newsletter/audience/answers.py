@@ -36,6 +36,7 @@ _NO = frozenset(
         *("nein", "non", "nao", "nee", "falso", "falsch", "faux", "onwaar"),
     )
 )
+_NEVER = frozenset(["never", "nunca", "nie", "jamais", "mai", "nooit"])
 _ON_A_LIST = frozenset(
     (
         *("subscribed", "opt in", "opted in", "single opt in", "double opt in"),
@@ -151,6 +152,11 @@ def _opt_out(cell: str, reason: SuppressionReason) -> Answer:
     if said in _YES or _NUMBER.fullmatch(said) or _DATE.search(said):
         return Answer(yes=False, left=reason)
     return UNCLEAR
+
+
+def is_denial(cell: str) -> bool:
+    """Whether a cell in which a time should stand says that there was none."""
+    return fold(cell) in _NEVER or read_consent(cell).left is not None
 
 
 def is_bare(cell: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,7 @@ def map_columns(
         told = [*problems, *doubles, *_still_unknown([head.cells[i].strip() for i in unknown])]
         raise UsageError("\n  ".join(["--column cannot be used like this:", *told]))
     if doubles:
-        fix = "rename or delete one of each, or write --column '#NUMBER=ignore'"
+        fix = "rename or delete one of each, or say what it is: --column '#NUMBER=ignore'"
         raise InputError("; ".join(doubles), file=path, line=line, fix=fix)
     return _columns(form, head, places, said, declared)
 
@@ -202,10 +203,11 @@ def _conflicts(form: Format, head: _Header, said: Mapping[int, ColumnUse]) -> li
     """Where a person says of a column what it cannot be."""
     problems = []
     deciding = {form.left_at, *(rule.column for rule in form.leaving)} - {""}
+    stored = Counter(head.stored[i] for i, use in said.items() if use is ColumnUse.ATTRIBUTE)
     addresses = {index for index, name in enumerate(head.names) if name == "email"}
     for index, use in said.items():
         name, text = head.names[index], f"{head.cells[index].strip()!r} cannot be {use}"
-        if index in addresses and (use is not ColumnUse.IGNORE or addresses <= said.keys()):
+        if index in addresses and addresses <= said.keys():
             problems.append(f"{text}: it holds the addresses")
         elif form.everyone and use is not ColumnUse.IGNORE:
             problems.append(f"{text}: everybody in {form.title} is suppressed")
@@ -215,6 +217,8 @@ def _conflicts(form: Format, head: _Header, said: Mapping[int, ColumnUse]) -> li
             problems.append(f"{text}: what is in it counts as columns, like '{name}.NAME={use}'")
         elif use is ColumnUse.ATTRIBUTE and not head.stored[index]:
             problems.append(f"{text}: it has no name to be stored by; write one into the header")
+        elif use is ColumnUse.ATTRIBUTE and stored[head.stored[index]] > 1:
+            problems.append(f"{text}: another one would be stored as {head.stored[index]} too")
     return problems
 
 
@@ -229,13 +233,13 @@ def _places(head: _Header, said: Mapping[int, ColumnUse]) -> tuple[dict[str, int
     places: dict[str, int] = {}
     doubles = []
     for index, name in enumerate(head.names):
-        if not name or said.get(index) is ColumnUse.IGNORE:
+        if not name or index in said:
             continue
         if name in places:
             pair = (f"{head.cells[i]!r} (#{i + 1})" for i in (places[name], index))
             doubles.append(f"two columns are the same: {' and '.join(pair)}")
         places.setdefault(name, index)
-    return {name: index for name, index in places.items() if index not in said}, doubles
+    return places, doubles
 
 
 def _columns(

@@ -37,6 +37,9 @@ _WANTING = re.compile(
     r"|einwillig|zustimm|einverst|erlaubn|bestatig|bestaetig|bevestig|toestem|akkoord"
     r"|boletin|rundbrief|infolettre|nieuwsbr|bollettin|boletim|werbung|publicidad|publicite"
 )
+_AGREED = re.compile(
+    r"(^|_)(subscribed|opt(ed)?_?in|consent(ed)?|agreed|accepted|confirmed|active)(_|$)"
+)
 _NOT = re.compile(r"(^|_)(not|non|nicht|niet|pas|never)(_|$)")
 _NUMBERED = re.compile(r"(^|_)(uid|uuid|token|url|link|hash|ip)$|(?<!status)(?<!reason)(^|_)id$")
 _BOUNCING = re.compile(r"bounc|cleaned|undeliv|invalid|rebot|unzust")
@@ -70,6 +73,15 @@ def sense(column: str) -> Sense:
     elif _WANTING.search(name):
         found = Sense.WANTED
     return Sense(-found) if _NOT.search(name) else found
+
+
+def contradicted(column: str, use: ColumnUse) -> ColumnUse | None:
+    """What a column of this name is instead, if a yes in it says the opposite of ``use``."""
+    said = sense(column)
+    if use is ColumnUse.CONSENT and said is Sense.LEFT:
+        return ColumnUse.OPT_OUT
+    agreed = said is Sense.WANTED and _AGREED.search(_snake(column))
+    return ColumnUse.CONSENT if use is ColumnUse.OPT_OUT and agreed else None
 
 
 def is_about_bounces(column: str) -> bool:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from newsletter.audience.address import check_address, is_plain
-from newsletter.audience.answers import read_consent, read_opt_out
+from newsletter.audience.answers import is_denial, read_consent, read_opt_out
 from newsletter.audience.csv_reader import CsvFile
 from newsletter.audience.header import Columns
 from newsletter.audience.import_job import ASKED_TO_LEAVE
@@ -198,6 +198,7 @@ def _row_reader(
     attributes = _json_writer(columns.attributes)
     evidence = _json_writer(columns.evidence)
     everyone = str(columns.format.everyone or "")
+    joined_name = next((name for name, index in columns.evidence if index == columns.joined), "")
     judged = bool(columns.consent or columns.opt_out)
 
     def read(line: int, cells: list[str]) -> StagedRow:
@@ -212,6 +213,9 @@ def _row_reader(
         unclear = ""
         if judged and not left:
             left, since, unclear = _judge(columns, cells)
+        joined_at = when(joined) if joined else None
+        if joined and joined_at is None and not left and is_denial(joined):
+            unclear = unclear or f"{joined_name}\n{joined}"
         if columns.full_name >= 0:
             first, _, last = cells[columns.full_name].partition(" ")
         return StagedRow(
@@ -226,7 +230,7 @@ def _row_reader(
             evidence(cells),
             left,
             since,
-            when(joined) if joined else None,
+            joined_at,
             unclear,
         )
 

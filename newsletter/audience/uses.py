@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from newsletter.audience.model import ColumnUse
-from newsletter.audience.senses import Sense, sense
+from newsletter.audience.senses import contradicted
 
 _USES = ", ".join(ColumnUse)
 _NUMBER = re.compile(r"#[1-9][0-9]{0,5}")
@@ -60,10 +60,11 @@ def read_uses(
             problems.append(f"{text!r}: {trouble}")
         elif found.setdefault(where[0], use) is not use:
             problems.append(f"{name.strip()!r} is said to be {found[where[0]]}, and {use}")
-        elif use is ColumnUse.CONSENT and sense(header[where[0]]) is Sense.LEFT:
+        elif instead := contradicted(header[where[0]], use):
+            says = "left" if instead is ColumnUse.OPT_OUT else "agreed"
             problems.append(
-                f"{text!r}: a yes under this name says that somebody left: "
-                f"write {name.strip()}={ColumnUse.OPT_OUT}"
+                f"{text!r}: a yes under this name says that somebody {says}: "
+                f"write {name.strip()}={instead}"
             )
     return found, problems
 

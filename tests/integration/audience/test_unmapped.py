@@ -228,6 +228,17 @@ def test_a_column_without_a_name_is_asked_about_if_anything_is_in_it(
     assert report.newly_suppressed == 1
 
 
+def test_who_never_joined_is_no_reader_even_where_a_time_is_expected(
+    desk: Desk, csv_file: CsvFile
+) -> None:
+    cells = ["2020-01-02", "31.12.2019", "", "no", "0", "never", "unsubscribed"]
+    rows = (f"r{n}@b.example,{cell}" for n, cell in enumerate(cells))
+    report = desk.take(csv_file("email,subscribed_at", *rows))
+    assert (report.added, report.no_clear_yes) == (3, 4)
+    assert [one.column for one in report.left_out] == ["subscribed_at"]
+    assert [desk.show(f"r{n}@b.example")["known"] for n in range(7)] == [True] * 3 + [False] * 4
+
+
 def test_a_file_of_people_who_left_adds_nobody_and_asks_nothing(
     desk: Desk, csv_file: CsvFile
 ) -> None:

@@ -100,6 +100,7 @@ def test_columns_of_one_name_are_all_listed_and_can_be_left_out_by_their_number(
         (LISTMONK, "status=ignore", "in listmonk's subscribers it says who left"),
         (LISTMONK, "attributes=consent", "like 'attributes.NAME=consent'"),
         ("email,leid,euid,unsub_time,vip", "vip=consent", "everybody in Mailchimp's unsubscribed"),
+        ("email,Confirmed", "confirmed=opt-out", "that somebody agreed: write confirmed=consent"),
         ("email,✓", "#2=attribute", "no name to be stored by"),
     ],
 )
@@ -107,6 +108,16 @@ def test_what_a_column_cannot_be(header: str, use: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
         map_columns(header.split(","), HERE, 1, uses=[use])
     assert says in str(caught.value)
+
+
+def test_of_two_columns_that_look_alike_each_can_be_said_apart() -> None:
+    columns = map_columns(["Mail", "E-Mail"], HERE, 1, uses=["Mail=consent"])
+    assert (columns.email, columns.consent) == (1, (("Mail", 0),))
+    header = ["email", "City", "city"]
+    columns = map_columns(header, HERE, 1, uses=["#2=attribute", "#3=ignore"])
+    assert columns.attributes == (("city", 1),)
+    with pytest.raises(UsageError, match="another one would be stored as city too"):
+        map_columns(header, HERE, 1, uses=["#2=attribute", "#3=attribute"])
 
 
 def test_what_a_person_says_comes_before_what_we_know() -> None:
