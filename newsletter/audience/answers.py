@@ -94,7 +94,15 @@ _LEFT = {
     for word in words
 }
 
-_TOLD = re.compile(rf"\b({'|'.join(sorted(_LEFT.keys() - {'baja'}))})\b")
+_HINTS = frozenset(
+    (
+        *("inactive", "pending", "unconfirmed", "awaiting", "not subscribed", "former", "resigned"),
+        *("churned", "lapsed", "expired", "deceased", "paused", "on hold", "no mail"),
+        *("inactivo", "inaktiv", "inactif", "inattivo", "inativo", "inactief", "ehemalig"),
+    )
+)
+"""What says where somebody stands too, but neither a clear yes nor a clear no."""
+_TOLD = re.compile(rf"\b({'|'.join(sorted((_LEFT.keys() | _HINTS) - {'baja'}))})\b")
 """Within a sentence; there Baja is a place."""
 
 
@@ -114,6 +122,17 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).casefold()
     letters = "".join(char for char in plain if not unicodedata.combining(char))
     return _JOINT.sub(" ", letters.strip())
+
+
+_ELSEWHERE = frozenset(
+    fold(word)
+    for word in (
+        *("tak", "nie", "ano", "ne", "igen", "nem", "da", "nu", "evet", "hayır", "kyllä", "ei"),
+        *("j", "nej", "nei", "да", "нет", "так", "ні", "ναι", "όχι", "כן", "לא", "نعم", "لا"),
+        *("はい", "いいえ", "是", "否", "예", "아니요"),
+    )
+)
+"""Yes and no in languages whose answers are not taken: enough to ask what a column is."""
 
 
 def read_consent(cell: str) -> Answer:
@@ -161,10 +180,12 @@ def is_denial(cell: str) -> bool:
 
 def is_bare(cell: str) -> bool:
     """Whether a cell is no more than a yes or a no, of whatever."""
-    return fold(cell) in _YES | _NO
+    said = fold(cell)
+    return said in _YES or said in _NO or said in _ELSEWHERE
 
 
 def is_about_leaving(cell: str) -> bool:
     """Whether a cell says where its person stands with a list, or tells in a few words of a no."""
     said = fold(cell[:_LONGEST])
-    return said in _ON_A_LIST or said in _AGREED or said in _LEFT or _TOLD.search(said) is not None
+    whole = said in _ON_A_LIST or said in _AGREED or said in _LEFT or said in _NEVER
+    return whole or _TOLD.search(said) is not None

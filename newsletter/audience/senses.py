@@ -22,15 +22,17 @@ _REFUSING = re.compile(
 _LEAVING = re.compile(
     r"unsub|opt(ed)?_?out|bounc|black_?list|block|suppress|delet|remov|cleaned|complain|spam|abuse"
     r"|inactiv|deactiv|disabled|cancel|revok|revoc|withdr|declin|refus|object(ed|ion)|erased|banned"
-    r"|exclu|invalid|undeliv|(^|_)(left|gone|baja|hold)(_|$)"
+    r"|exclu|invalid|undeliv|archiv|expired|deceased|quarantin|paused|former|resign|terminat|churn"
+    r"|lapsed|(^|_)(left|gone|ended|stop(ped)?|baja|hold)(_|$)"
     r"|abgemeld|abmeld|abbestell|austrag|ausgetrag|sperr|widerruf|widerspr|gelosch|geloesch|unzust"
+    r"|verstorb|ehemalig|fallecid|decede|decedut|falecid|overleden"
     r"|desuscri|desinscri|rebot|elimin|borrad|bloque|desabon|supprim|rejet|inactif"
     r"|disiscri|cancell|rimoss|bloccat|descadastr|removid"
     r"|afgemeld|uitgeschr|verwijd|geblokk|opgezeg"
 )
 _WANTING = re.compile(
     r"subscri|suscri|opt(ed)?_?in|consent|consens|confirm|conferm|verif|agree|accept|acept|accett"
-    r"|aceit|allow|permi(ss|so|t)|authori|autori|gdpr|dsgvo|rgpd|lgpd|newsletter|mailing_?list"
+    r"|aceit|allow|permi(ss|so|t)|authori|autori|gdpr|dsgvo|rgpd|lgpd|newsletter|mailing_?list|(^|_)(lists?|opt)(_|$)"
     r"|marketing|(^|_)(is_?)?(active|enabled|status|state|sendable|mailable|contactable)(_|$)"
     r"|activ[oa](_|$)|aktiv|attiv[oa](_|$)|(^|_)ativ[oa]|actief|(^|_)actif|estado|estatus|statut"
     r"|stato(_|$)|abonn|abbonat|inscri|iscri|assin|angemeld|anmeld|eingetrag|aangemeld|ingeschr"

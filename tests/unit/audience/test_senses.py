@@ -14,6 +14,7 @@ from newsletter.audience.senses import Sense, guess, is_about_bounces, is_yes_or
         *("unsubscribed_at", "Unsubscribed", "opt_out", "OptOut", "opted-out date", "blacklisted"),
         *("doNotEmail", "donotemail", "Do not e-mail", "DNC", "no_email", "is_blocked", "bounced"),
         *("Bounce reason", "deleted_at", "isDeleted", "suppressed", "email_disabled", "inactive"),
+        *("archived", "expired", "deceased", "verstorben", "Paused", "ended_at", "quarantine"),
         *("not_subscribed", "NonSubscribed", "is not active", "left"),
         *("Abgemeldet am", "gelöscht", "gesperrt", "Widerruf", "dado de baja", "rebotado"),
         *("désabonné", "désinscription", "supprimé", "disiscritto", "cancellato"),
@@ -59,7 +60,17 @@ def test_what_says_nothing_of_mail_is_no_guess(name: str, values: list[str]) -> 
 
 @pytest.mark.parametrize(
     "value",
-    ["Unsubscribed", "asked to be removed", "hard bounce", "do not mail", "abgemeldet", "active"],
+    [
+        "Unsubscribed",
+        "asked to be removed",
+        "former member",
+        "Pending",
+        "never",
+        "hard bounce",
+        "do not mail",
+        "abgemeldet",
+        "active",
+    ],
 )
 def test_one_value_that_speaks_of_leaving_is_enough_and_is_named(value: str) -> None:
     found = guess("spalte 7", ["a", value, "b"], filled=False)
@@ -79,6 +90,8 @@ def test_everybody_has_a_link_to_leave_by() -> None:
 
 def test_yes_and_no_of_whatever() -> None:
     assert is_yes_or_no(["Ja", "nein"])
+    assert is_yes_or_no(["Да", "НЕТ"])
+    assert is_yes_or_no(["はい", "いいえ"])
     assert is_yes_or_no(["0"])
     assert not is_yes_or_no(["0", "7"])
     assert not is_yes_or_no([])
