@@ -37,6 +37,7 @@ from newsletter.audience.near import near_addresses
 from newsletter.audience.subscribers import Consent, add, erase, find, show, subscribe
 from newsletter.audience.suppression import lift, reasons, suppress, suppress_address
 from newsletter.audience.tokens import TokenSigner
+from newsletter.audience.unmapped import UnmappedColumnsError
 from newsletter.audience.unsubscribe import resubscribe, unsubscribe
 from newsletter.audience.unsuppress import Unsuppressed, unsuppress_address
 
@@ -54,6 +55,7 @@ __all__ = [
     "Token",
     "TokenPurpose",
     "TokenSigner",
+    "UnmappedColumnsError",
     "UnsubscribeResult",
     "Unsuppressed",
     "add",

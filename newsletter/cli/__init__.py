@@ -17,7 +17,7 @@ from newsletter.cli.bounces import bounces
 from newsletter.cli.campaigns import cancel, pause, resume, status
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
-from newsletter.cli.desk import CommandLine
+from newsletter.cli.desk import TYPED, CommandLine
 from newsletter.cli.doctor import doctor
 from newsletter.cli.issues import approve, check, new, render
 from newsletter.cli.preview import preview, serve
@@ -28,7 +28,6 @@ from newsletter.cli.trial import test
 from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 
-TYPED = "python send.py"
 _ONE_EXAMPLE = re.compile(r"^Example: (.*)", re.DOTALL)
 _SHORT_FORM = re.compile(r"^( +|.*\| )send\.py", re.MULTILINE)
 

@@ -125,6 +125,7 @@ class Demonstration:
             self._settings.root / "subscribers.example.csv",
             list_name=READERS.list_name,
             source="demo",
+            declared=self._settings.merge_fields,
         )
         return Step("Imported subscribers.example.csv", report.summary())
 

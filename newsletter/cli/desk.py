@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from newsletter.settings import Settings
 
 
+TYPED = "python send.py"
+"""What one types before the command's own words."""
+
+
 class CommandLine:
     """The options that stand before the command."""
 

@@ -129,7 +129,7 @@ def _found(
     from newsletter.audience import csv_columns
     from newsletter.campaign.prepare import prepare
 
-    columns = csv_columns(csv_file) if csv_file else None
+    columns = csv_columns(csv_file, line.settings.merge_fields) if csv_file else None
     return prepare(issue, line.settings, columns=columns).findings
 
 

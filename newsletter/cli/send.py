@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.campaign_view import show_plan, show_status, show_variants
+from newsletter.cli.columns import answering, column_option
 from newsletter.cli.desk import (
     CommandLine,
     by_option,
@@ -53,6 +54,7 @@ Running a live send again continues it; nobody gets the issue twice.
     type=click.Path(path_type=Path),
     help="Import this file into --list (default: the file's name) and send to its rows.",
 )
+@column_option
 @segment_option
 @click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
 @click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
@@ -73,6 +75,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     issue: Path,
     list_name: str,
     csv_file: Path | None,
+    uses: tuple[str, ...],
     segment: str | None,
     skip_invalid: bool,
     live: bool,
@@ -87,14 +90,16 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     """Send an issue to a list. A dry run, unless --live."""
     if not (list_name or csv_file):
         raise UsageError("to whom?", fix="--list NAME or --csv FILE")
+    if uses and not csv_file:
+        raise UsageError("--column goes with --csv")
     if confirm is not None and not live:
         raise UsageError("--confirm goes with --live")
     if detach and not live:
         raise UsageError("--detach goes with --live")
     require_readable(segment)
-    with line.desk(by=by, live=live) as desk:
+    with answering(as_json=as_json), line.desk(by=by, live=live) as desk:
         list_name = list_name or (csv_file.stem if csv_file else "")
-        job = Job(issue, list_name, csv_file, segment, skip_invalid, again, detach)
+        job = Job(issue, list_name, csv_file, uses, segment, skip_invalid, again, detach)
         not_before = _when(at, live=live) if at else 0.0
         if live:
             result = _live(desk, job, confirm, not_before)

@@ -26,6 +26,7 @@ class Job:
     issue: Path
     list_name: str
     csv_file: Path | None
+    uses: tuple[str, ...]
     segment: str | None
     skip_invalid: bool
     again: str
@@ -57,6 +58,8 @@ class Job:
                 source="csv",
                 skip_invalid=self.skip_invalid,
                 rejects=csv_file.with_suffix(".rejects.csv"),
+                uses=self.uses,
+                declared=desk.settings.merge_fields,
                 progress=progress,
             )
         show_import(report)

@@ -38,6 +38,7 @@ class Desk:
             + report.already_unsubscribed
             + sum(report.suppressed.values())
             + report.newly_suppressed
+            + report.no_clear_yes
             + report.duplicates
             + report.rejected
         )

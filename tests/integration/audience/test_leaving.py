@@ -308,7 +308,8 @@ def test_an_export_holds_states_reasons_and_no_formulas(
             'a@b.example,=1+1,+49 30,"x,\ny"',
             "b@b.example,-2,@x,'z",
             "c@b.example,,,",
-        )
+        ),
+        uses=["=cmd=attribute", "note=attribute"],
     )
     desk.leave("b@b.example")
     suppress_address(desk.store, "b@b.example", desk.keys, note="office: asked")
