@@ -63,7 +63,7 @@ def send_live(
     built = build(
         request.issue,
         settings,
-        columns=known_columns(app.store, request),
+        columns=known_columns(app, request),
         lists=list_names(app.store),
     )
     refuse_blockers(built.blockers)

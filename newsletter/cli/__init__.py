@@ -14,7 +14,7 @@ import click
 from newsletter import __version__
 from newsletter.cli.bounces import bounces
 from newsletter.cli.campaigns import cancel, pause, resume, status
-from newsletter.cli.context import CliContext
+from newsletter.cli.context import TYPED, CliContext
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
 from newsletter.cli.doctor import doctor
@@ -27,7 +27,6 @@ from newsletter.cli.subscribers import subscribers
 from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 
-TYPED = "python send.py"
 _ONE_EXAMPLE = re.compile(r"^Example: (.*)", re.DOTALL)
 _SHORT_FORM = re.compile(r"^( +|.*\| )send\.py", re.MULTILINE)
 

@@ -129,7 +129,7 @@ def _found(
     from newsletter.audience.importing.importer import csv_columns
     from newsletter.campaign.build import build
 
-    columns = csv_columns(csv_file) if csv_file else None
+    columns = csv_columns(csv_file, cli.settings.merge_fields) if csv_file else None
     return build(issue, cli.settings, columns=columns).findings
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.columns import answering, column_option
 from newsletter.cli.context import (
     CliContext,
     by_option,
@@ -49,6 +50,7 @@ Running a live send again continues it; nobody gets the issue twice.
     type=click.Path(path_type=Path),
     help="Import this file into --list (default: the file's name) and send to its rows.",
 )
+@column_option
 @segment_option
 @click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
 @click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
@@ -69,6 +71,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     issue: Path,
     list_name: str,
     csv_file: Path | None,
+    uses: tuple[str, ...],
     segment: str | None,
     skip_invalid: bool,
     live: bool,
@@ -83,6 +86,8 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     """Send an issue to a list. A dry run, unless --live."""
     if not (list_name or csv_file):
         raise UsageError("to whom?", fix="--list NAME or --csv FILE")
+    if uses and not csv_file:
+        raise UsageError("--column goes with --csv")
     if confirm is not None and not live:
         raise UsageError("--confirm goes with --live")
     if detach and not live:
@@ -90,11 +95,12 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     require_readable(segment)
     from newsletter.campaign.request import SendRequest
 
-    with cli.app(by=by, live=live) as app:
+    with answering(as_json=as_json), cli.app(by=by, live=live) as app:
         request = SendRequest(
             issue=issue,
             list_name=list_name or (csv_file.stem if csv_file else ""),
             csv_file=csv_file,
+            uses=uses,
             segment=segment,
             skip_invalid=skip_invalid,
             again_reason=again,

@@ -130,7 +130,7 @@ def test_the_picture_is_sharp_light_and_described(issue: Issue) -> None:
 
 def test_the_checks_find_nothing_with_the_sample_readers(issue: Issue) -> None:
     settings = load_settings(ROOT / "newsletter.toml")
-    columns = csv_columns(ROOT / "subscribers.example.csv")
+    columns = csv_columns(ROOT / "subscribers.example.csv", settings.merge_fields)
     compiled = compile_issue(issue, settings)
     assert run_checks(issue, compiled, settings, columns=columns) == []
 
