@@ -39,6 +39,10 @@ class ColumnUse(StrEnum):
     """It is stored, for segments and merge fields."""
 
 
+ASKED_TO_LEAVE = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
+"""Reasons that are the subscriber's own word: they stay off a list even once it is lifted."""
+
+
 class TokenPurpose(StrEnum):
     """What a token may do. A token of one purpose is worthless for any other."""
 

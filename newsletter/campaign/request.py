@@ -22,8 +22,8 @@ class SendRequest:
     ``csv_file`` is imported into ``list_name`` first, and only its rows are the recipients; with
     ``skip_invalid`` its bad rows are left out. ``uses`` says what its columns are,
     ``NAME=USE`` each. ``segment`` narrows the list to a part of it. ``again_reason`` is why
-    people who already have the issue get it again; empty skips them. ``not_before`` is when to begin (Unix seconds); 0: at once. ``detach`` leaves the sending to a
-    worker.
+    people who already have the issue get it again; empty skips them. ``not_before`` is when to
+    begin (Unix seconds); 0: at once. ``detach`` leaves the sending to a worker.
     """
 
     issue: Path

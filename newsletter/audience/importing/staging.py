@@ -21,10 +21,9 @@ from newsletter.audience.address import check_address, is_plain
 from newsletter.audience.importing.answers import is_denial, read_consent, read_opt_out
 from newsletter.audience.importing.csv_columns import Columns
 from newsletter.audience.importing.csv_reader import CsvFile
-from newsletter.audience.importing.import_job import ASKED_TO_LEAVE
 from newsletter.audience.importing.json_column import unfold
 from newsletter.audience.importing.rejects import Rejects
-from newsletter.audience.model import ImportProblem, SuppressionReason
+from newsletter.audience.model import ASKED_TO_LEAVE, ImportProblem, SuppressionReason
 from newsletter.errors import InputError, UnavailableError
 
 FIRST_PROBLEMS = 20

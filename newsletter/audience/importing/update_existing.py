@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
 
-from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, ImportJob
+from newsletter.audience.importing.import_job import CONSENT_COLUMNS, ImportJob
 from newsletter.audience.importing.staging import StagedRow
 from newsletter.audience.mailability import SkipReason, first_reason
-from newsletter.audience.model import SubscriptionState
+from newsletter.audience.model import ASKED_TO_LEAVE, SubscriptionState
 from newsletter.audience.tables import (
     consent_event,
     import_member,

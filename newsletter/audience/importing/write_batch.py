@@ -24,12 +24,12 @@ from sqlalchemy import (
 )
 
 from newsletter.audience.address import address_hash
-from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, ImportJob
+from newsletter.audience.importing.import_job import CONSENT_COLUMNS, ImportJob
 from newsletter.audience.importing.staging import StagedRow
 from newsletter.audience.importing.update_existing import update_existing
 from newsletter.audience.lists import ensure_list
 from newsletter.audience.mailability import SkipReason, first_reason
-from newsletter.audience.model import SubscriptionState
+from newsletter.audience.model import ASKED_TO_LEAVE, SubscriptionState
 from newsletter.audience.tables import (
     consent_event,
     import_member,
