@@ -13,7 +13,7 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(READY) ## the virtual environment in .venv, and nothing else
-	@echo "Ready: $(BIN)/python send.py --help"
+	@echo "Ready: ./send.py --help"
 
 demo: $(READY) ## the main job on the sample issue, with nothing to configure (ARGS=--no-serve ends by itself)
 	$(BIN)/python send.py demo $(ARGS)

@@ -65,12 +65,12 @@ def campaign_to_continue(
             if each.digest != compiled.digest:
                 raise RefusedError(
                     f"campaign {each.id} of an earlier version of this issue is {each.state}",
-                    fix=f"put the earlier text back to continue it, or `send.py cancel {each.id}`",
+                    fix=f"put the earlier text back to go on, or `./send.py cancel {each.id}`",
                 )
             if again_reason and not each.again_reason:
                 raise RefusedError(
                     f"campaign {each.id} of this issue is {each.state}: not everyone has it once",
-                    fix=f"continue it without --again, or `send.py cancel {each.id}`",
+                    fix=f"continue it without --again, or `./send.py cancel {each.id}`",
                 )
             return each
         if each.list_name == audience.list_name and live:
@@ -80,7 +80,7 @@ def campaign_to_continue(
         raise RefusedError(
             f"campaign {each.id} of this issue, to {each.list_name}, is {each.state}: who is on "
             "both lists could get it twice",
-            fix=f"finish it first, or `send.py cancel {each.id}`",
+            fix=f"finish it first, or `./send.py cancel {each.id}`",
         )
     # Sending again to people who have it is a campaign of its own.
     if again_reason:
@@ -104,7 +104,7 @@ def _overlaps(earlier: EarlierCampaign, audience: AudienceSelection) -> RefusedE
         f"campaign {earlier.id} of this issue, to {part(earlier.list_name, segment)}, is "
         f"{earlier.state}; this is {part(audience.list_name, audience.segment)}: who is in both "
         "could get it twice",
-        fix=f"go on with it {same}, or `send.py cancel {earlier.id}`",
+        fix=f"go on with it {same}, or `./send.py cancel {earlier.id}`",
     )
 
 

@@ -169,9 +169,9 @@ def require_running(campaign_id: int, state: str | None) -> None:
     if state not in {CampaignState.SCHEDULED, CampaignState.SENDING}:
         raise RefusedError(
             f"campaign {campaign_id} is {state or 'gone'}",
-            fix=f"`send.py resume {campaign_id}`, then the same command again"
+            fix=f"`./send.py resume {campaign_id}`, then the same command again"
             if state in states.HELD
-            else "see `send.py status`",
+            else "see `./send.py status`",
         )
 
 

@@ -144,7 +144,7 @@ def _list_id(connection: Connection, audience: AudienceSelection) -> int:
     if found is None:
         raise InputError(
             f"there is no list {audience.list_name!r}",
-            fix="`send.py subscribers lists` shows them; `send.py subscribers import` makes one",
+            fix="see `./send.py subscribers lists`, or make it: `./send.py subscribers import`",
         )
     return int(found)
 

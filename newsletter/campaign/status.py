@@ -76,7 +76,7 @@ def status(connection: Connection, campaign_id: int) -> Status:
     """
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
     if row is None:
-        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
     # Why it is in its state: the note of the last change to it.
     last = connection.execute(
         select(campaign_event)

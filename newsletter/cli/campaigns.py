@@ -32,9 +32,9 @@ LOOK_S = 1.0
 @click.command(
     epilog="""\b
 Examples:
-  send.py status
-  send.py status 3 --json
-  send.py status 3 --watch
+  ./send.py status
+  ./send.py status 3 --json
+  ./send.py status 3 --watch
 """
 )
 @click.argument("campaign", type=NUMBER, required=False)
@@ -54,7 +54,7 @@ def status(cli: CliContext, campaign: int | None, as_json: bool, watch: bool) ->
 
     if watch:
         if campaign is None:
-            raise UsageError("watch which campaign?", fix="send.py status CAMPAIGN --watch")
+            raise UsageError("watch which campaign?", fix="./send.py status CAMPAIGN --watch")
         with cli.app() as app, suppress(KeyboardInterrupt):
             _watch(app, campaign)
     with cli.app() as app, app.store.read() as connection:
@@ -63,7 +63,7 @@ def status(cli: CliContext, campaign: int | None, as_json: bool, watch: bool) ->
         objects = [item.as_json() for item in found]
         print_json(objects[0] if campaign is not None else {"campaigns": objects})
     elif not found:
-        say("No campaign yet. Start with: send.py send ISSUE --list NAME")
+        say("No campaign yet. Start with: ./send.py send ISSUE --list NAME")
     else:
         for item in found:
             show_status(item)
@@ -88,7 +88,7 @@ def _watch(app: AppContext, campaign_id: int) -> None:
 
 
 @click.command(
-    short_help="Hold a campaign: the rest stays queued.", epilog="Example: send.py pause 3"
+    short_help="Hold a campaign: the rest stays queued.", epilog="Example: ./send.py pause 3"
 )
 @campaign_argument
 @by_option
@@ -98,10 +98,10 @@ def pause(cli: CliContext, campaign: int, by: str) -> None:
     from newsletter.delivery.ledger.states import CampaignState
 
     _halt(cli, campaign, CampaignState.PAUSED, by)
-    say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
+    say(f"To let it go on: ./send.py resume {campaign}, then its `send --live` again.")
 
 
-@click.command(short_help="Let a paused campaign go on.", epilog="Example: send.py resume 3")
+@click.command(short_help="Let a paused campaign go on.", epilog="Example: ./send.py resume 3")
 @campaign_argument
 @by_option
 @pass_context
@@ -121,7 +121,7 @@ def resume(cli: CliContext, campaign: int, by: str) -> None:
     say("Run its `send --live` again: that sends what is queued.")
 
 
-@click.command(short_help="End a campaign for good.", epilog="Example: send.py cancel 3")
+@click.command(short_help="End a campaign for good.", epilog="Example: ./send.py cancel 3")
 @campaign_argument
 @by_option
 @pass_context
@@ -140,7 +140,7 @@ def _halt(cli: CliContext, campaign_id: int, to: CampaignState, by: str) -> None
     counts = found.tally
     say(f"Campaign {campaign_id} is {to}: {_where_it_stands(counts)}.")
     if on_the_way:
-        say(f"{on_the_way} of those queued are on their way this moment: see `send.py status`.")
+        say(f"{on_the_way} of those queued are on their way this moment: see `./send.py status`.")
 
 
 def _where_it_stands(counts: OutcomeCounts) -> str:

@@ -18,6 +18,7 @@ from newsletter.cli.context import (
     print_json,
     say,
 )
+from newsletter.cli.counted import counted
 from newsletter.cli.segment import require_readable, segment_option
 from newsletter.errors import UsageError
 
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  send.py send issues/neck-muscles-and-migraine.md --csv subscribers.example.csv
-  send.py send issues/spring-news.md --list readers
-  send.py send issues/spring-news.md --list readers --live
-  send.py send issues/spring-news.md --list readers --live --confirm 12406
-  send.py send issues/spring-news.md --list readers --segment 'city = Vienna'
-  send.py send issues/spring-news.md --list readers --live --detach
-  send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
+  ./send.py send issues/neck-muscles-and-migraine.md --csv subscribers.example.csv
+  ./send.py send issues/spring-news.md --list readers
+  ./send.py send issues/spring-news.md --list readers --live
+  ./send.py send issues/spring-news.md --list readers --live --confirm 12406
+  ./send.py send issues/spring-news.md --list readers --segment 'city = Vienna'
+  ./send.py send issues/spring-news.md --list readers --live --detach
+  ./send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
 
 Running a live send again continues it; nobody gets the issue twice.
 """
@@ -157,7 +158,7 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
         say("This issue went out to this list already; nothing is left to send.")
     elif result.end is SendEnd.DETACHED:
         campaign = f"Campaign {status.campaign_id}"
-        say(f"{campaign} is left to a worker: run `send.py worker` if none is running.")
+        say(f"{campaign} is left to a worker: run `./send.py worker` if none is running.")
     elif status.tally.queued and status.state == "sending":
         say(f"{status.tally.queued:,} are still queued; the same command goes on with them.")
     return status
@@ -177,16 +178,17 @@ def _dry_run(app: AppContext, request: SendRequest, out: Path | None) -> Status:
     show_variants(result.pending.compiled, result.pending.variants)
     if blockers := result.built.blockers:
         count = len(blockers)
-        say(f"A live send would be refused: {count} blocker(s). See: send.py check {request.issue}")
+        command = f"./send.py check {request.issue}"
+        say(f"A live send would be refused: {counted(count, 'blocker')}. See: {command}")
     elif result.built.findings:
         count = len(result.built.findings)
-        say(f"There is something to look at ({count}). See: send.py check {request.issue}")
+        say(f"There is something to look at ({count}). See: ./send.py check {request.issue}")
     return result.status
 
 
 @click.command(
     short_help="Send one [TEST] message to addresses that you name.",
-    epilog="Example: send.py test issues/spring-news.md --to office@clinic.example",
+    epilog="Example: ./send.py test issues/spring-news.md --to office@clinic.example",
 )
 @issue_argument
 @click.option(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     short_help="Look at an issue in the browser, as readers get it.",
     epilog="""\b
 Examples:
-  send.py preview
-  send.py preview issues/neck-muscles-and-migraine.md --no-open
+  ./send.py preview
+  ./send.py preview issues/neck-muscles-and-migraine.md --no-open
 """,
 )
 @optional_issue_argument
@@ -47,7 +47,7 @@ def preview(cli: CliContext, issue: Path | None, port: int, no_open: bool) -> No
 
 @click.command(
     short_help="Answer readers: leaving, joining, the archive, pictures.",
-    epilog="Example: send.py serve --port 8025",
+    epilog="Example: ./send.py serve --port 8025",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8025, show_default=True)
@@ -84,4 +84,4 @@ def _try_letters(settings: Settings) -> None:
     blockers = [finding for finding in found if finding.severity is Severity.BLOCKER]
     if blockers:
         say(format_findings(blockers, colour=False))
-        say("Readers get letters like that until it is mended. Try: send.py check --letters")
+        say("Readers get letters like that until it is mended. Try: ./send.py check --letters")

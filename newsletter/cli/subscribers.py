@@ -28,10 +28,10 @@ def subscribers() -> None:
     "import",
     epilog="""\b
 Examples:
-  send.py subscribers import subscribers.example.csv --list readers --dry-run
-  send.py subscribers import audience.csv --list readers --skip-invalid
-  send.py subscribers import unsubscribes.csv --format sendgrid-unsubscribes
-  send.py subscribers import crm.csv --column 'Newsletter=consent' --column 'Note=ignore'
+  ./send.py subscribers import subscribers.example.csv --list readers --dry-run
+  ./send.py subscribers import audience.csv --list readers --skip-invalid
+  ./send.py subscribers import unsubscribes.csv --format sendgrid-unsubscribes
+  ./send.py subscribers import crm.csv --column 'Newsletter=consent' --column 'Note=ignore'
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -99,7 +99,7 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
 
 @subscribers.command(
     short_help="Write a list as CSV to standard output.",
-    epilog="Example: send.py subscribers export --list readers > readers.csv",
+    epilog="Example: ./send.py subscribers export --list readers > readers.csv",
 )
 @click.option("--list", "list_name", required=True, help="The list to write out.")
 @pass_context
@@ -116,7 +116,7 @@ def export(cli: CliContext, list_name: str) -> None:
 
 @subscribers.command(
     short_help="All that is known of an address.",
-    epilog="Example: send.py subscribers show reader01@mail.example",
+    epilog="Example: ./send.py subscribers show reader01@mail.example",
 )
 @click.argument("address")
 @json_option
@@ -155,7 +155,7 @@ def lists(cli: CliContext, as_json: bool) -> None:
         active = SubscriptionState.ACTIVE
         print_json({name: states.get(active, 0) for name, states in found.items()})
     elif not found:
-        say("No list yet: send.py subscribers import FILE --list NAME")
+        say("No list yet: ./send.py subscribers import FILE --list NAME")
     else:
         for name, states in found.items():
             told = ", ".join(f"{states[state]:,} {state}" for state in sorted(states))
@@ -163,7 +163,7 @@ def lists(cli: CliContext, as_json: bool) -> None:
             click.echo(f"{name}: {people}{f' ({told})' if told else ''}")
 
 
-@subscribers.command(epilog='Example: send.py subscribers suppress x@y.example --reason "asked"')
+@subscribers.command(epilog='Example: ./send.py subscribers suppress x@y.example --reason "asked"')
 @click.argument("address")
 @click.option("--reason", required=True, help="Why, for the record.")
 @by_option
@@ -184,7 +184,7 @@ def suppress(cli: CliContext, address: str, reason: str, by: str) -> None:
 @subscribers.command(
     epilog="""\b
 Example:
-  send.py subscribers unsuppress x@y.example --by maria --reason "a typing error of ours"
+  ./send.py subscribers unsuppress x@y.example --by maria --reason "a typing error of ours"
 """
 )
 @click.argument("address")
@@ -213,7 +213,7 @@ def unsuppress(cli: CliContext, address: str, reason: str, by: str) -> None:
 
 @subscribers.command(
     short_help="Delete what is known of a person; they stay off.",
-    epilog="Example: send.py subscribers erase reader01@mail.example",
+    epilog="Example: ./send.py subscribers erase reader01@mail.example",
 )
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")

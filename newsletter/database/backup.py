@@ -121,7 +121,7 @@ def _take(path: Path, copied: Path) -> None:
         raise InputError(
             f"this is no whole backup: {first}",
             file=path,
-            fix="take another; `send.py db backup` makes them",
+            fix="take another; `./send.py db backup` makes them",
         )
 
 

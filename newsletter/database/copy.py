@@ -52,7 +52,7 @@ def _require_rest(source: Store, connection: Connection) -> None:
     ).first()
     if busy is not None:
         raise RefusedError(
-            f"campaign {busy.id} is {busy.state}", fix=f"`send.py pause {busy.id}`, then again"
+            f"campaign {busy.id} is {busy.state}", fix=f"`./send.py pause {busy.id}`, then again"
         )
     leased = (chunk.c.state == ChunkState.LEASED, chunk.c.lease_until > source.now(connection))
     if connection.execute(select(exists().where(*leased))).scalar_one():

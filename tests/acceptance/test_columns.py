@@ -31,14 +31,14 @@ def unmapped(project: Project, name: str = "old readers.csv") -> Path:
 def printed_command(said: str) -> str:
     """The last line, as a person copies it."""
     command = said.strip().splitlines()[-1].strip()
-    assert command.startswith("python send.py ")
+    assert command.startswith("./send.py ")
     return command
 
 
 def paste(project: Project, command: str, exit_code: int = 0) -> str:
     """Run a line in a shell, in a folder where its words are what they say."""
     shutil.copy(ROOT / "send.py", project.folder)
-    python = project.folder / "bin" / "python"
+    python = project.folder / "bin" / "python3"
     if not python.exists():
         python.parent.mkdir()
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
@@ -72,7 +72,7 @@ def test_the_printed_command_runs_as_it_is_and_adds_who_said_yes(project: Projec
     ]
     command = printed_command(said)
     assert command == (
-        "python send.py subscribers import 'old readers.csv' --list 'the readers' "
+        "./send.py subscribers import 'old readers.csv' --list 'the readers' "
         "--column 'Newsletter OK?=consent' --column blacklisted=opt-out "
         """--column 'it'"'"'s=ignore' --column '#6=ignore'"""
     )

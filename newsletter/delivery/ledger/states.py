@@ -138,7 +138,7 @@ def lock_state(connection: Connection, campaign_id: int) -> CampaignState:
         select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
     ).scalar()
     if state is None:
-        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
     return CampaignState(state)
 
 
@@ -220,7 +220,7 @@ def reopen(
     """
     slug = connection.execute(select(campaign.c.slug).where(campaign.c.id == campaign_id)).scalar()
     if slug is None:
-        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
     lock_issue(connection, slug)
     state = lock_state(connection, campaign_id)
     later = connection.execute(
