@@ -37,8 +37,9 @@ check: $(READY) ## lint, format, types, rooms
 golden: $(READY) ## write the golden files anew; read the diff before you commit it
 	GOLDEN=1 $(BIN)/pytest tests/unit -k "golden" $(ARGS)
 
-translations: $(READY) ## gather the strings of the readers' pages, and compile their translations
-	$(BIN)/pybabel -q extract -F templates/locale/babel.cfg -k _ --no-location --sort-output -o $(VENV)/newsletter.pot .
+translations: $(READY) ## gather the words of pages and mail, and compile their translations (NEW=fr starts one)
+	$(BIN)/pybabel -q extract -F templates/locale/babel.cfg -c NOTE: --no-location --sort-output --project newsletter-pipeline --version 1 -o $(VENV)/newsletter.pot .
+	$(if $(NEW),$(BIN)/pybabel -q init -i $(VENV)/newsletter.pot -d templates/locale -D newsletter -w 98 -l $(NEW))
 	$(BIN)/pybabel -q update -i $(VENV)/newsletter.pot -d templates/locale -D newsletter -w 98 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	$(BIN)/pybabel -q compile -d templates/locale -D newsletter
 

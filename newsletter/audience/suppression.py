@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from newsletter.audience.address import address_hash, address_key, check_address
-from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.key_check import check_suppression_key_within
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.tables import suppression
 from newsletter.store.upsert import insert_new, insert_new_all

@@ -4,6 +4,9 @@ Layout, 24 bytes: what it is (1), subscriber uid (8), campaign id (4), MAC (11, 
 a mailed link holds its own id and the second at which it expires (until 2106). In a
 URL these are 32 characters of base64url (RFC 4648 section 5), in the local part of an address 39
 of base32 (section 6) in lower case, since mail servers may change the case.
+
+A Message-ID carries a MAC of its own kind: over the payload of its bounce token and the position of
+its delivery (4 bytes), under a hash that no token shares.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from newsletter.audience.keys import derive
 from newsletter.audience.model import LinkToken, Token, TokenPurpose
 
 if TYPE_CHECKING:
+    import hashlib
+    from collections.abc import Sequence
+
     from newsletter.audience.keys import Keys
 
 MAC_BYTES = 11
@@ -31,6 +37,7 @@ _KINDS = {
 }
 _BY_KIND = {kind: meaning for meaning, kind in _KINDS.items()}
 _PAYLOAD = struct.Struct(">BQI")
+_DELIVERY = struct.Struct(">BQII")
 _URL_FORM = re.compile(r"[A-Za-z0-9_-]{32}").fullmatch
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
@@ -42,10 +49,10 @@ class TokenSigner:
     """Makes and reads tokens. Old keys still verify, so links never expire."""
 
     def __init__(self, keys: Keys) -> None:
-        self._states = [
-            derive(key, b"token", MAC_BYTES) for key in (keys.signing, *keys.old_signing)
-        ]
+        known = (keys.signing, *keys.old_signing)
+        self._states = [derive(key, b"token", MAC_BYTES) for key in known]
         self._state = self._states[0]
+        self._delivery_states = [derive(key, b"message-id", MAC_BYTES) for key in known]
 
     def sign(self, token: Token) -> str:
         """The token as 32 URL-safe characters.
@@ -66,7 +73,7 @@ class TokenSigner:
     def verify(self, text: str, purpose: TokenPurpose) -> Token | None:
         """What a token of either form says; None for a wrong, forged or foreign one."""
         raw = _decode(text)
-        if raw is None or not self._genuine(raw[:-MAC_BYTES], raw[-MAC_BYTES:]):
+        if raw is None or not _is_genuine(self._states, raw[:-MAC_BYTES], raw[-MAC_BYTES:]):
             return None
         kind, subscriber_uid, campaign_id = _PAYLOAD.unpack_from(raw)
         meaning = _BY_KIND.get(kind)
@@ -85,6 +92,24 @@ class TokenSigner:
             return None
         return LinkToken(token.subscriber_uid, token.campaign_id)
 
+    def sign_delivery(self, token: Token, position: int) -> bytes:
+        """The MAC that a Message-ID proves its delivery by.
+
+        Args:
+            token: The bounce token of that delivery.
+            position: Of the delivery in its campaign.
+
+        Raises:
+            ValueError: As `sign`, or the position (32 bits) does not fit.
+        """
+        state = self._delivery_states[0].copy()
+        state.update(_delivery_payload(token, position))
+        return state.digest()
+
+    def verify_delivery(self, mac: bytes, token: Token, position: int) -> bool:
+        """Whether `sign_delivery` made this MAC of these, under any key. Raises: as that."""
+        return _is_genuine(self._delivery_states, _delivery_payload(token, position), mac)
+
     def _signed(self, token: Token) -> bytes:
         kind = _KINDS[token.purpose, token.proof]
         try:
@@ -95,13 +120,22 @@ class TokenSigner:
         state.update(payload)
         return payload + state.digest()
 
-    def _genuine(self, payload: bytes, mac: bytes) -> bool:
-        genuine = False
-        for known in self._states:
-            state = known.copy()
-            state.update(payload)
-            genuine |= hmac.compare_digest(state.digest(), mac)
-        return genuine
+
+def _delivery_payload(token: Token, position: int) -> bytes:
+    kind = _KINDS[token.purpose, token.proof]
+    try:
+        return _DELIVERY.pack(kind, token.subscriber_uid, token.campaign_id, position)
+    except struct.error:
+        raise ValueError("the uid, the campaign id or the position does not fit") from None
+
+
+def _is_genuine(states: Sequence[hashlib.blake2b], payload: bytes, mac: bytes) -> bool:
+    genuine = False
+    for known in states:
+        state = known.copy()
+        state.update(payload)
+        genuine |= hmac.compare_digest(state.digest(), mac)
+    return genuine
 
 
 def _to_local(raw: bytes) -> str:

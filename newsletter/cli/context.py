@@ -31,6 +31,8 @@ class CliContext:
 
             self._settings = load_settings(self.config)
             configure(self._settings)
+            for note in self._settings.notes:
+                say(f"note: {note}")
         return self._settings
 
     @contextmanager
@@ -105,7 +107,23 @@ def relative(path: Path) -> Path:
 NUMBER = click.IntRange(1, 2**31 - 1)
 """What both databases can look up."""
 campaign_argument = click.argument("campaign", type=NUMBER)
-issue_argument = click.argument("issue", type=click.Path(path_type=Path))
+
+
+class IssuePath(click.Path):
+    """An issue's file; the name of one in ``issues/`` is enough: ``low-back-pain``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The file that is meant: the path as typed, unless only ``issues/`` has it."""
+        typed = Path(str(super().convert(value, param, ctx)))
+        cli = ctx.find_object(CliContext) if ctx else None
+        if cli is None or typed.exists() or typed.parent != Path():
+            return typed
+        named = cli.config.parent / "issues" / f"{typed.name.removesuffix('.md')}.md"
+        return named if named.exists() else typed
+
+
+issue_argument = click.argument("issue", type=IssuePath())
+optional_issue_argument = click.argument("issue", type=IssuePath(), required=False)
 
 
 def say(text: str = "", end: str = "\n") -> None:

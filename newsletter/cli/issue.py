@@ -15,6 +15,7 @@ from newsletter.cli.context import (
     by_option,
     issue_argument,
     json_option,
+    optional_issue_argument,
     pass_context,
     print_json,
     relative,
@@ -85,7 +86,7 @@ Examples:
   send.py check --letters
 """
 )
-@click.argument("issue", type=click.Path(path_type=Path), required=False)
+@optional_issue_argument
 @click.option(
     "--csv",
     "csv_file",
@@ -118,12 +119,10 @@ def _found(
     from newsletter.errors import UsageError
 
     if issue is None and letters and csv_file is None:
-        from newsletter.i18n.catalog import Catalogs
+        from newsletter.i18n.catalog import catalogs_of
         from newsletter.transactional.letters import Letters
 
-        settings = cli.settings
-        languages = Catalogs(settings.templates / "locale", settings.publication.language)
-        return Letters(settings, languages).check()
+        return Letters(cli.settings, catalogs_of(cli.settings)).check()
     if issue is None or letters:
         raise UsageError("check takes one ISSUE, or --letters alone")
 

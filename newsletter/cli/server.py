@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.context import CliContext, pass_context, say
+from newsletter.cli.context import CliContext, optional_issue_argument, pass_context, say
 
 if TYPE_CHECKING:
     from newsletter.settings.model import Settings
@@ -21,7 +21,7 @@ Examples:
   send.py preview issues/neck-muscles-and-migraine.md --no-open
 """,
 )
-@click.argument("issue", type=click.Path(path_type=Path), required=False)
+@optional_issue_argument
 @click.option("--port", type=int, default=0, help="[a free one]")
 @click.option("--no-open", is_flag=True, help="Print the address; open no browser.")
 @pass_context
@@ -73,12 +73,11 @@ def _try_letters(settings: Settings) -> None:
     from newsletter.check.model import Severity
     from newsletter.check.report import format_findings
     from newsletter.errors import InputError
-    from newsletter.i18n.catalog import Catalogs
+    from newsletter.i18n.catalog import catalogs_of
     from newsletter.transactional.letters import Letters
 
-    languages = Catalogs(settings.templates / "locale", settings.publication.language)
     try:
-        found = Letters(settings, languages).check()
+        found = Letters(settings, catalogs_of(settings)).check()
     except InputError as error:
         say(f"error: {error}\nUntil that is mended, nobody can join or be mailed a link.")
         return

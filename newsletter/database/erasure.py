@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, Connection, Text, cast, delete, literal, select, update
 
 from newsletter.audience.address import address_hash, address_key, check_address
-from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.key_check import check_suppression_key_within
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import Consent, events_of_no_subscriber, find, record
 from newsletter.audience.suppression import suppress

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from newsletter.audience.consent.unsubscribe import find_readers, leave_all
-from newsletter.audience.keys import Keys, check_suppression_key_within
+from newsletter.audience.key_check import check_suppression_key_within
+from newsletter.audience.keys import Keys
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import Consent
 from newsletter.audience.suppression import suppress_all
@@ -302,7 +303,7 @@ def _failures(connection: Connection, hashes: Sequence[bytes]) -> Iterator[tuple
         .where(
             event.c.address_hash.in_(hashes),
             event.c.verified == 1,
-            event.c.verdict == ReplyClass.TEMPORARY,
+            event.c.verdict == ReplyClass.SOFT,
             event.c.kind.in_((EventKind.BOUNCED, EventKind.DROPPED)),
         )
         .order_by(event.c.at)
@@ -316,7 +317,7 @@ def _refusing(found: Sequence[_Found]) -> list[int]:
         {
             row.campaign_id
             for each, row in found
-            if row and each.verdict is ReplyClass.POLICY and each.kind in _AS_REPORTED
+            if row and each.verdict is ReplyClass.BLOCK and each.kind in _AS_REPORTED
         }
     )
 
@@ -341,7 +342,7 @@ def _since_last_change(connection: Connection, campaign_id: int) -> tuple[int, i
     refusals = select(func.count()).where(
         event.c.campaign_id == campaign_id,
         event.c.verified == 1,
-        event.c.verdict == ReplyClass.POLICY,
+        event.c.verdict == ReplyClass.BLOCK,
         event.c.kind.in_(_AS_REPORTED),
         event.c.received_at > since,
     )

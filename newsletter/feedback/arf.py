@@ -59,4 +59,4 @@ def _report(mail: Mail, fields: Fields) -> FeedbackReport:
 def _verdict(kind: str) -> ReplyClass:
     if kind in _WISHES:
         return ReplyClass.HARD
-    return ReplyClass.POLICY if kind in _ABOUT_US else ReplyClass.UNKNOWN
+    return ReplyClass.BLOCK if kind in _ABOUT_US else ReplyClass.UNKNOWN

@@ -11,8 +11,11 @@ from sqlalchemy import Connection, Row, select
 
 from newsletter.audience.address import address_hash, address_key
 from newsletter.audience.keys import Keys
+from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tables import subscriber
+from newsletter.audience.tokens import TokenSigner
 from newsletter.delivery.ledger.tables import delivery
+from newsletter.delivery.message_id import MessageId
 from newsletter.errors import InputError
 from newsletter.feedback.event import Event
 
@@ -31,11 +34,13 @@ def find_deliveries(
 ) -> list[Row[Any] | None]:
     """The delivery that each event has proved to be about; None where it has not.
 
-    An event proves itself by a token of that reader and campaign, or by campaign, position and
-    the very address that was mailed.
+    An event proves itself by a token of that reader and campaign; or it names the very address
+    that was mailed, and either quotes the Message-ID of that delivery, with its MAC, or comes with
+    campaign and position from a source that is believed.
     """
     placed = _by_place(connection, events)
-    return [_delivery(connection, event, placed, keys) for event in events]
+    signer = TokenSigner(keys)
+    return [_delivery(connection, event, placed, keys, signer) for event in events]
 
 
 def is_about_letter(event: Event) -> bool:
@@ -59,14 +64,29 @@ def _delivery(
     event: Event,
     placed: dict[tuple[int, int], Row[Any]],
     keys: Keys,
+    signer: TokenSigner,
 ) -> Row[Any] | None:
     if event.campaign_id is None:
         return None
     if event.subscriber_uid is not None:
         found = _by_reader(connection, event.campaign_id, event.subscriber_uid)
         return found if not event.email or _is_to(found, event.email, keys) else None
-    found = placed.get((event.campaign_id, event.position or 0))
+    found = placed.get((event.campaign_id, _position(event) or 0))
+    if event.message_id and not _is_of(found, event.message_id, signer):
+        return None
     return found if _is_to(found, event.email, keys) else None
+
+
+def _position(event: Event) -> int | None:
+    return event.message_id.position if event.message_id else event.position
+
+
+def _is_of(found: Row[Any] | None, message_id: MessageId, signer: TokenSigner) -> bool:
+    """Whether it is the Message-ID that this delivery was composed with, live."""
+    if found is None:
+        return False
+    token = Token(TokenPurpose.BOUNCE, False, found.subscriber_uid, found.campaign_id)
+    return signer.verify_delivery(message_id.mac, token, found.position)
 
 
 def _is_to(found: Row[Any] | None, email: str, keys: Keys) -> bool:
@@ -76,8 +96,9 @@ def _is_to(found: Row[Any] | None, email: str, keys: Keys) -> bool:
 def _by_place(connection: Connection, events: Sequence[Event]) -> dict[tuple[int, int], Row[Any]]:
     wanted: dict[int, set[int]] = defaultdict(set)
     for event in events:
-        if event.campaign_id is not None and event.position is not None:
-            wanted[event.campaign_id].add(event.position)
+        position = _position(event)
+        if event.campaign_id is not None and position is not None:
+            wanted[event.campaign_id].add(position)
     found: dict[tuple[int, int], Row[Any]] = {}
     for campaign_id, positions in wanted.items():
         left = iter(sorted(positions))

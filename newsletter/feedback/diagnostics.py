@@ -157,7 +157,7 @@ def judge(said: Diagnostic, *, status: str = "", delayed: bool = False) -> Reply
     if verdict not in {ReplyClass.HARD, ReplyClass.UNKNOWN}:
         return verdict
     if said.phase is Phase.SENDER:
-        return ReplyClass.POLICY
+        return ReplyClass.BLOCK
     return _believed(said, status) if verdict is ReplyClass.HARD else verdict
 
 
@@ -166,9 +166,9 @@ def _believed(said: Diagnostic, status: str) -> ReplyClass:
     if _exact(status if vague else said.status):
         return ReplyClass.HARD
     if status.startswith("4."):
-        return ReplyClass.TEMPORARY
+        return ReplyClass.SOFT
     if said.status.startswith("5.7.") and said.phase is not Phase.RECIPIENT:
-        return ReplyClass.POLICY
+        return ReplyClass.BLOCK
     unquoted = not (said.reply or said.status) and status in ("", "5.0.0")
     if unquoted and _GROUP.search(said.text):
         return ReplyClass.UNKNOWN
@@ -176,7 +176,7 @@ def _believed(said: Diagnostic, status: str) -> ReplyClass:
     witness = (
         said.phase in {Phase.RECIPIENT, Phase.ADDRESS} or own_finding or _NAMED.search(said.text)
     )
-    return ReplyClass.HARD if witness else ReplyClass.TEMPORARY
+    return ReplyClass.HARD if witness else ReplyClass.SOFT
 
 
 def _exact(status: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.delivery.message_id import MessageId
 from newsletter.smtp_replies.classify import ReplyClass
 
 
@@ -29,8 +30,8 @@ class EventKind(StrEnum):
 class Event:
     """What a source reports.
 
-    It names a delivery by campaign and position together with its address, or by campaign and
-    subscriber from a token of ours, which needs no address beside it.
+    It names a delivery by campaign and position or Message-ID, together with its address, or by
+    campaign and subscriber from a token of ours, which needs no address beside it.
     """
 
     provider_id: str
@@ -45,6 +46,9 @@ class Event:
     email: str = ""
     campaign_id: int | None = None
     position: int | None = None
+    """From the ledger or a signed source only: anybody can count."""
+    message_id: MessageId | None = None
+    """Of that campaign by its tag; its MAC is proved once the delivery is found."""
     subscriber_uid: int | None = None
     """From a genuine token only."""
     is_signed: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +16,8 @@ from sqlalchemy import select
 from newsletter.audience.keys import Keys
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
-from newsletter.delivery.compose.composer import campaign_tag
 from newsletter.delivery.ledger.tables import campaign
+from newsletter.delivery.message_id import campaign_tag, read_message_id
 from newsletter.feedback.apply import apply
 from newsletter.feedback.classify import classify
 from newsletter.feedback.event import Event, EventKind
@@ -37,7 +36,6 @@ _KINDS = {
     FeedbackKind.DELIVERED: EventKind.DELIVERED,
 }
 _WISHES = frozenset(["opt-out", "opt-out-list"])
-_OUR_ID = re.compile(r"<([0-9a-f]{24})\.([1-9][0-9]{0,8})@")
 
 
 @dataclass(slots=True)
@@ -158,10 +156,10 @@ class MailIntake:
                 subscriber_uid=token.subscriber_uid,
                 email="" if alone else event.email,
             )
-        found = _OUR_ID.match(report.message_id)
-        if found is None or found[1] not in self._campaigns:
+        named = read_message_id(report.message_id)
+        if named is None or named.tag not in self._campaigns:
             return event
-        return replace(event, campaign_id=self._campaigns[found[1]], position=int(found[2]))
+        return replace(event, campaign_id=self._campaigns[named.tag], message_id=named)
 
 
 def _date(raw: bytes) -> float:

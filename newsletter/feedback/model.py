@@ -48,6 +48,7 @@ class FeedbackReport:
     token: Token | None = None
     """Our own signed token in the address it came to (VERP): proof that it answers our mail."""
     message_id: str = ""
-    """Message-ID of the message it is about: proof too, if that delivery is ours and to them."""
+    """Message-ID of the message it is about: proof too, if its MAC is genuine and that delivery
+    was to them."""
     feedback_type: str = ""
     """Of a complaint: abuse, opt-out, auth-failure … (RFC 5965 section 7.3)."""

@@ -63,13 +63,13 @@ def consequence(kind: FeedbackKind, verdict: ReplyClass, *, proven: bool) -> Con
         kind: What the message is.
         verdict: What it says about the recipient.
         proven: It carries our own token for that recipient, or the Message-ID of a delivery to
-            them. Anybody can forge the rest, so without proof nothing is done.
+            them, with its MAC. Anybody can forge the rest, so without proof nothing is done.
     """
     if not proven or kind not in {FeedbackKind.BOUNCE, FeedbackKind.COMPLAINT}:
         return Consequence.KEEP
     return {
         ReplyClass.HARD: Consequence.SUPPRESS,
-        ReplyClass.TEMPORARY: Consequence.COUNT,
-        ReplyClass.POLICY: Consequence.ALERT,
+        ReplyClass.SOFT: Consequence.COUNT,
+        ReplyClass.BLOCK: Consequence.ALERT,
         ReplyClass.UNKNOWN: Consequence.KEEP,
     }[verdict]

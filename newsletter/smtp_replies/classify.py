@@ -23,9 +23,9 @@ class ReplyClass(StrEnum):
 
     HARD = "hard"
     """The address is dead: suppress it now."""
-    TEMPORARY = "temporary"
+    SOFT = "temporary"
     """About this mailbox or just now: counted, and suppressed only when it keeps happening."""
-    POLICY = "policy"
+    BLOCK = "policy"
     """About the sender or the content: never suppress anybody; alert, and hold the campaign."""
     UNKNOWN = "unknown"
     """It does not say. Nobody is suppressed on a guess."""
@@ -79,7 +79,7 @@ def classify(code: int | None, status: str, text: str) -> ReplyClass:
     if not refused:
         return ReplyClass.UNKNOWN
     if code in _POLICY_CODES:
-        return ReplyClass.POLICY
+        return ReplyClass.BLOCK
     detail = status.partition(".")[2]
     said = _by_words(text.lower(), transient)
     if code in _NEVER_TAKES_MAIL and status in ("", "5.3.2", "5.1.10"):
@@ -101,33 +101,33 @@ def _by_status(detail: str, transient: bool) -> ReplyClass:
     if detail in _NOT_ABOUT_ANYBODY:
         return ReplyClass.UNKNOWN
     if detail == _SWITCHED_OFF:
-        return ReplyClass.TEMPORARY
+        return ReplyClass.SOFT
     if detail in _HARD:
-        return ReplyClass.TEMPORARY if transient else ReplyClass.HARD
+        return ReplyClass.SOFT if transient else ReplyClass.HARD
     if detail in _POLICY or detail[0] in _POLICY_SUBJECTS:
-        return ReplyClass.POLICY
+        return ReplyClass.BLOCK
     if detail[0] == "5":
-        return ReplyClass.TEMPORARY if transient else ReplyClass.UNKNOWN
-    return ReplyClass.TEMPORARY
+        return ReplyClass.SOFT if transient else ReplyClass.UNKNOWN
+    return ReplyClass.SOFT
 
 
 def _by_words(said: str, transient: bool) -> ReplyClass | None:
     if FULL.search(said):
-        return ReplyClass.TEMPORARY
+        return ReplyClass.SOFT
     if ABOUT_US.search(said):
-        return ReplyClass.POLICY
+        return ReplyClass.BLOCK
     if TROUBLE.search(said):
-        return ReplyClass.TEMPORARY
+        return ReplyClass.SOFT
     if says_dead(said):
-        return ReplyClass.TEMPORARY if transient else ReplyClass.HARD
+        return ReplyClass.SOFT if transient else ReplyClass.HARD
     return None
 
 
 def _otherwise(code: int | None, detail: str, transient: bool) -> ReplyClass:
     if detail.startswith("7"):
-        return ReplyClass.POLICY
+        return ReplyClass.BLOCK
     if detail == "1.0" and not transient:
         return ReplyClass.HARD
     if transient or code == 552 or detail.startswith(("2", "4")):
-        return ReplyClass.TEMPORARY
+        return ReplyClass.SOFT
     return ReplyClass.UNKNOWN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -108,6 +109,27 @@ def test_a_mailbox_is_emptied_though_the_reader_of_it_is_killed(
         assert "0 messages" in shown
         asked = b"".join(postbox.wire.log).decode()
         assert "EXPUNGE" not in asked
+
+
+def test_no_copy_of_an_issue_proves_a_bounce_of_another(project: Project, relay: Relay) -> None:
+    sent_over(project, relay)
+    mine, other = relay.recipients[:2]
+    copy = relay.headers(mine)["Message-ID"]
+
+    def bounce(message_id: str) -> str:
+        said = NOTICE.decode().replace("anna@reader.example", other)
+        returned = f"Received: x\nMessage-ID: {message_id}\nSubject: News\n"
+        return f"{said}\n--- Below this line is a copy of the message.\n\n{returned}"
+
+    for folder in ("new", "cur"):
+        (project.folder / "forged" / folder).mkdir(parents=True)
+    for position in range(1, READERS + 1):
+        forged = re.sub(r"\.\d+(?=[.@])", f".{position}", copy, count=1)
+        (project.folder / "forged" / "new" / str(position)).write_text(bounce(forged))
+    taken = project.json("bounces", "read", "forged")
+    assert (taken["unverified"], taken["suppressed"]) == (READERS, 0)
+    genuine = bounce(relay.headers(other)["Message-ID"])
+    assert "1 newly suppressed" in project.run("bounces", "read", "-", stdin=genuine)
 
 
 def test_what_is_wrong_with_the_mailbox_is_said_with_the_next_step(project: Project) -> None:

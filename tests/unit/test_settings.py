@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from newsletter.errors import InputError
 from newsletter.settings.load import load_settings
-from newsletter.settings.model import Palette, Settings
+from newsletter.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = """
@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_example_publication_loads() -> None:
     settings = load_settings(ROOT / "newsletter.toml")
-    assert settings.transport == "outbox"
+    assert settings.transport == "file"
     assert settings.publication.phones[0].number == "+18003009300"
 
 
@@ -90,7 +90,7 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
             MINIMAL + '[smtp]\nsecurity = "ssl"\n',
             ":10: smtp.security must be starttls, tls or none",
         ),
-        ('transport = "pigeon"\n' + MINIMAL, ":1: transport must be outbox, smtp or sendgrid"),
+        ('transport = "pigeon"\n' + MINIMAL, ":1: transport must be file, smtp or sendgrid"),
         ('log_level = "debug"\n' + MINIMAL, "log_level must be info, warning or error"),
         (MINIMAL + '[theme.light]\npage = "red"\n', ":10: theme.light.page must be a color"),
         (MINIMAL + "[smtp]\n# port = 1\nport = 0\n", ":11: smtp.port must be at least 1"),
@@ -104,6 +104,19 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
         ),
         (MINIMAL + '[disclaimers]\n"Two Words" = "x"\n', "must be small letters, digits and"),
         (MINIMAL + '[disclaimers]\na = """\nport = 1\n"""\n[smtp]\nport = "x"\n', ":14: smtp.port"),
+        (
+            MINIMAL + "[disclaimers]\na = 3\n",
+            ":10: disclaimers.a: must be text, or a table of texts by language",
+        ),
+        (
+            MINIMAL + '[disclaimers.a]\n"spanish!" = "x"\n',
+            "must be a language, like es or es-MX",
+        ),
+        (MINIMAL + "[disclaimers.a]\nes = 3\n", ":10: disclaimers.a.es must be text"),
+        (
+            MINIMAL + 'language = "English (US)"\n',
+            ":9: publication.language must be a language, like es or es-MX",
+        ),
         ("smtp = 3\n" + MINIMAL, ":1: smtp must be a table"),
         (MINIMAL + "[smtp]\nport == 1\n", ":10: not valid TOML"),
         (MINIMAL + '[smtp]\npassword = "x"\n', ":10: smtp.password is a secret"),
@@ -117,6 +130,21 @@ def test_a_wrong_setting_is_said_in_words_with_its_line(
     with pytest.raises(InputError) as caught:
         load_settings(write(tmp_path, text))
     assert says in str(caught.value)
+
+
+def test_each_color_has_its_own_default(tmp_path: Path) -> None:
+    light = load_settings(write(tmp_path, MINIMAL)).theme.light
+    for name in type(light).model_fields:
+        text = f'{MINIMAL}[theme.light]\n{name} = "#123456"\n'
+        theme = load_settings(write(tmp_path, text)).theme
+        assert theme.light == light.model_copy(update={name: "#123456"})
+        assert theme.dark == type(theme.dark)()
+
+
+def test_a_disclaimer_is_a_text_or_one_for_each_language(tmp_path: Path) -> None:
+    text = MINIMAL + '[disclaimers]\na = "A"\n[disclaimers.b]\nen = "B"\nes-MX = "Be"\n'
+    found = load_settings(write(tmp_path, text)).disclaimers
+    assert found == {"a": {"": "A"}, "b": {"en": "B", "es-MX": "Be"}}
 
 
 def test_the_rate_of_a_domain_holds_however_it_is_written(tmp_path: Path) -> None:
@@ -143,9 +171,7 @@ def names(model: type[BaseModel], prefix: str = "") -> set[str]:
     found = set()
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if kind is Palette or prefix + name in {"disclaimers", "merge_fields", "root"}:
-            found.add(f"{prefix}{name}")
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= names(kind, f"{prefix}{name}.")
         else:
             found.add(f"{prefix}{name}")
@@ -159,3 +185,13 @@ def test_every_setting_is_documented_and_every_documented_setting_exists() -> No
     placeholders = {"disclaimers.NAME", "merge_fields.NAME.sample"}
     assert documented - placeholders == names(Settings)
     assert placeholders <= documented
+
+
+def test_the_former_name_of_the_file_transport_still_works(tmp_path: Path) -> None:
+    path = tmp_path / "newsletter.toml"
+    path.write_text('transport = "outbox"\n' + MINIMAL)
+    settings = load_settings(path)
+    assert settings.transport == "file"
+    assert settings.notes == (
+        'the transport "outbox" is called "file" now: change newsletter.toml',
+    )

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from newsletter.audience.address import address_hash, address_key
 from newsletter.audience.consent.action_links import find_link, redeem
-from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.key_check import check_suppression_key_within
 from newsletter.audience.mailability import mailed_lists
 from newsletter.audience.model import LinkAction
 from newsletter.audience.subscribers import Consent, add, find, subscribe

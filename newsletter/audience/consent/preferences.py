@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.consent.action_links import forget_links
-from newsletter.audience.keys import check_suppression_key_within
+from newsletter.audience.key_check import check_suppression_key_within
 from newsletter.audience.lists import ensure_list
 from newsletter.audience.mailability import mailed_lists
 from newsletter.audience.model import SubscriptionState, SuppressionReason

@@ -1,6 +1,7 @@
 """The exports of other services, told by their headers: which of their people left, and how.
 
-Headers as the services write them, normalized (`csv_columns.normalise`): Mailchimp's and Substack's by the fixtures of https://github.com/TryGhost/migrate, listmonk's by its
+Headers as the services write them, normalized (`csv_columns.normalise`): Mailchimp's and
+Substack's by the fixtures of https://github.com/TryGhost/migrate, listmonk's by its
 ``cmd/subscribers.go``, SendGrid's by https://www.twilio.com/docs/sendgrid/ui/managing-contacts.
 """
 

@@ -20,7 +20,7 @@ from newsletter.audience.importing.import_suppressions import import_suppression
 from newsletter.audience.importing.rejects import Rejects
 from newsletter.audience.importing.staging import StagedRow, Staging
 from newsletter.audience.importing.write_batch import BATCH, prepare, write_batch
-from newsletter.audience.keys import check_suppression_key
+from newsletter.audience.key_check import check_suppression_key
 from newsletter.audience.lists import require_list_name
 from newsletter.audience.model import ImportReport, SuppressionReason
 from newsletter.audience.tables import import_member

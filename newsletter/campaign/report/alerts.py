@@ -13,7 +13,7 @@ from newsletter.delivery.ledger.statistics import Refusals
 from newsletter.smtp_replies.classify import ReplyClass
 
 if TYPE_CHECKING:
-    from newsletter.campaign.report.build import StateChange
+    from newsletter.campaign.report.model import StateChange
 
 COMPLAINTS_WARN = 0.001
 COMPLAINTS_LIMIT = 0.003
@@ -48,7 +48,7 @@ def alerts(
         accepted: Deliveries that were accepted.
     """
     found = [*_held(steps), *_refused(refusals)]
-    if number := after.bounced.get(ReplyClass.POLICY, 0):
+    if number := after.bounced.get(ReplyClass.BLOCK, 0):
         text = f"{number:,} of the bounces that came back refuse us as a sender, not the readers."
         found.append(Alert("sender-bounced", text))
     return [*found, *_complaints(after, accepted)]
@@ -67,7 +67,7 @@ def _held(steps: Sequence[StateChange]) -> Iterator[Alert]:
 
 
 def _refused(refusals: Refusals) -> Iterator[Alert]:
-    number = refusals.classes.get(ReplyClass.POLICY, 0)
+    number = refusals.classes.get(ReplyClass.BLOCK, 0)
     if number:
         are = "refusal is" if number == 1 else "refusals are"
         yield Alert(

@@ -13,10 +13,10 @@ from newsletter.campaign import approval as approvals
 from newsletter.campaign.report.alerts import Alert, alerts
 from newsletter.campaign.report.domains import Domains, domain_figures
 from newsletter.campaign.report.events import Afterwards, afterwards, by_minute
+from newsletter.campaign.report.model import Approval, DeliveryProblem, StateChange
 from newsletter.campaign.status import Status, status
 from newsletter.campaign.tables import approval
 from newsletter.delivery.ledger import statistics
-from newsletter.delivery.ledger.outcomes import DeliveryOutcome
 from newsletter.delivery.ledger.statistics import Refusals, Wait
 from newsletter.delivery.ledger.tables import campaign, campaign_event
 from newsletter.smtp_replies.classify import ReplyClass, classify
@@ -24,44 +24,6 @@ from newsletter.smtp_replies.classify import ReplyClass, classify
 SLOWEST_DOMAINS = 10
 LISTED_PROBLEMS = 200
 """Failed and uncertain deliveries that a report lists; the CSV holds every one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """Who vouched for the digest, and which warnings that person waived for which reason."""
-
-    by: str
-    at: float
-    waivers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class StateChange:
-    """One change of a campaign's state."""
-
-    from_state: str
-    to_state: str
-    by: str
-    note: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryProblem:
-    """A delivery that failed or is uncertain, and what the refusal says."""
-
-    fate: DeliveryOutcome
-    kind: ReplyClass
-
-    @property
-    def said(self) -> str:
-        """The other side's words in one line."""
-        return statistics.said(self.fate.code, self.fate.status, self.fate.reply)
-
-    @property
-    def answer(self) -> str:
-        """Only the codes of what they said: words may name the reader."""
-        return statistics.said(self.fate.code, self.fate.status, "")
 
 
 @dataclass(frozen=True, slots=True)

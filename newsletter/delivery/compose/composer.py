@@ -21,6 +21,7 @@ from newsletter.delivery.compose.substitutions import (
     slot_key,
     with_keys,
 )
+from newsletter.delivery.message_id import campaign_tag, local_part
 from newsletter.delivery.model import Delivery, Message
 from newsletter.dns_checks.domains import ascii_domain
 from newsletter.errors import InputError
@@ -35,7 +36,7 @@ _PART = (
 
 Values = Mapping[str, str]
 Fill = Callable[[Values], bytes]
-_TO, _POSITION, _TOKEN = "\0to", "\0position", "\0token"
+_TO, _ID, _TOKEN = "\0to", "\0message-id", "\0token"
 REMEMBERED = 1000
 """Values of one slot whose encoded form is kept."""
 _ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -50,6 +51,10 @@ class Signer(Protocol):
 
     def sign_local(self, token: Token) -> str:
         """The token for the local part of an address."""
+        ...
+
+    def sign_delivery(self, token: Token, position: int) -> bytes:
+        """The MAC for a Message-ID."""
         ...
 
 
@@ -77,7 +82,7 @@ class Composer:
 
     Args:
         compiled: The issue.
-        signer: Makes the unsubscribe and bounce tokens.
+        signer: Makes the unsubscribe and bounce tokens, and what Message-IDs prove.
         bounce_address: Envelope sender, which gets ``+token`` in its local part (VERP); empty
             means the From address.
         proof: Whether tokens are proof tokens, which change nothing.
@@ -110,6 +115,7 @@ class Composer:
         local, _, domain = ascii_domain(bounce_address).rpartition("@")
         self._bounce = (f"{local}+", f"@{domain}") if bounce_address else None
         self._seal = signer.sign(self._token(TokenPurpose.BOUNCE, 0))
+        self._tag = self._campaign_tag(compiled)
         self._templates = [
             self._template(compiled, index) for index in range(len(compiled.variants))
         ]
@@ -121,8 +127,11 @@ class Composer:
             InputError: The address cannot stand in a header; nothing but this delivery fails.
         """
         values = self._values(delivery)
+        bounce = self._token(TokenPurpose.BOUNCE, delivery.subscriber_uid)
+        mac = self._signer.sign_delivery(bounce, delivery.position)
+        values[_ID] = local_part(self._tag, delivery.position, mac)
         data = self._templates[delivery.variant].fill(values)
-        return Message(self._envelope_sender(delivery.subscriber_uid), values[_TO], data)
+        return Message(self._envelope_sender(bounce), values[_TO], data)
 
     def shared(self, variant: int) -> SharedContent:
         """The message of a variant, with keys in place of what differs."""
@@ -155,7 +164,7 @@ class Composer:
         }
         return Substitutions(values[_TO], substitutions, headers)
 
-    def _values(self, delivery: Delivery) -> Values:
+    def _values(self, delivery: Delivery) -> dict[str, str]:
         rcpt_to = ascii_domain(delivery.email)
         # Letters beyond ASCII would make it a message of another kind (RFC 6532).
         if not (rcpt_to.isascii() and _ADDRESS.fullmatch(rcpt_to)):
@@ -164,17 +173,16 @@ class Composer:
         return {
             **delivery.values,
             _TO: rcpt_to,
-            _POSITION: str(delivery.position),
             _TOKEN: self._signer.sign(token),
         }
 
     def _token(self, purpose: TokenPurpose, uid: int) -> Token:
         return Token(purpose, self._proof, uid, self._campaign_id)
 
-    def _envelope_sender(self, uid: int) -> str:
+    def _envelope_sender(self, bounce: Token) -> str:
         if self._bounce is None:
             return self._mail_from
-        return self._signer.sign_local(self._token(TokenPurpose.BOUNCE, uid)).join(self._bounce)
+        return self._signer.sign_local(bounce).join(self._bounce)
 
     def _template(self, compiled: CompiledIssue, index: int) -> _Template:
         variant = compiled.variants[index]
@@ -195,7 +203,6 @@ class Composer:
     def _headers(self, compiled: CompiledIssue) -> list[bytes | Fill]:
         sender = compiled.sender
         domain = self._mail_from.rpartition("@")[2]
-        campaign_tag = self._campaign_tag(compiled)
         reply_to = sender.reply_to and mailbox_header("Reply-To", "", sender.reply_to)
         # Gmail's feedback loop wants 5 to 15 characters that stay the same for one sender.
         sender_id = hashlib.sha256(sender.list_id.encode()).hexdigest()[:12]
@@ -207,15 +214,15 @@ class Composer:
             lambda values: values[_TO].encode(),
             b"\r\n",
             raw_header("Date", format_datetime(datetime.fromtimestamp(self._date, UTC))),
-            f"Message-ID: <{campaign_tag}.".encode("ascii"),
-            lambda values: values[_POSITION].encode("ascii"),
+            b"Message-ID: <",
+            lambda values: values[_ID].encode("ascii"),
             f"@{domain}>\r\n".encode("ascii"),
             url.removesuffix(b"\r\n"),
             lambda values: values[_TOKEN].encode("ascii"),
             b">\r\n",
             raw_header("List-Unsubscribe-Post", _ONE_CLICK),
             raw_header("List-Id", _list_id(sender)),
-            raw_header("Feedback-ID", f"{campaign_tag[:12]}:{compiled.lang}:news:{sender_id}"),
+            raw_header("Feedback-ID", f"{self._tag}:{compiled.lang}:news:{sender_id}"),
         ]
 
     def _campaign_tag(self, compiled: CompiledIssue) -> str:
@@ -231,17 +238,6 @@ class Composer:
         first, *rest = variant.subject.segments
         segments = (self._subject_prefix + first, *rest)
         return [_subject_fill(segments, variant.subject.slots)]
-
-
-def campaign_tag(digest: str, seal: str, run: str = "") -> str:
-    """What a campaign's Message-IDs begin with: ``<tag.position@domain>``.
-
-    Args:
-        digest: Of the compiled issue.
-        seal: The bounce token of the campaign and of nobody (uid 0), signed.
-        run: Tells proof messages of one run from those of another.
-    """
-    return hashlib.sha256(f"{digest} {seal} {run}".encode()).hexdigest()[:24]
 
 
 def _list_id(sender: Sender) -> str:

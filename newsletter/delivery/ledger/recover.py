@@ -18,6 +18,15 @@ from newsletter.errors import InputError
 from newsletter.store.engine import Store
 
 
+def has_left_behind(store: Store, journal_dir: Path) -> bool:
+    """Whether any sender, dead or alive, left something that `recover` would look at."""
+    if journal_dir.is_dir() and any(journal_dir.iterdir()):
+        return True
+    with store.read() as connection:
+        leased = connection.execute(select(chunk.c.id).where(chunk.c.state == "leased").limit(1))
+        return leased.first() is not None
+
+
 def recover(store: Store, journal_dir: Path) -> None:
     """Settle what dead owners had offered, and make their chunks ready again.
 
@@ -25,8 +34,8 @@ def recover(store: Store, journal_dir: Path) -> None:
     into the queue, and all else is uncertain: it is not sent again.
 
     An owner is dead when its journal is here and nobody holds it, or when its lease ran out. On
-    SQLite there is no other machine, and the caller holds the `sending_lock`: there every owner is
-    dead that does not hold its journal.
+    SQLite there is no other machine, and the caller holds the `sending_lock`: there every owner
+    that does not hold its journal is dead.
 
     Then the journals are read of those whose chunks others reclaimed meanwhile: each settles what
     is uncertain because of its owner, and is removed.

@@ -165,7 +165,7 @@ def refusals(connection: Connection, campaign_id: int) -> Refusals:
     for code, status, reply in rows:
         kind = _classify(code, status, reply)
         counts[kind] += 1
-        if kind is ReplyClass.POLICY and not first:
+        if kind is ReplyClass.BLOCK and not first:
             first = said(code, status, reply)
     return Refusals(dict(counts), first)
 

@@ -55,7 +55,7 @@ class CircuitBreaker:
 
     def _refused(self, outcome: Outcome) -> None:
         self._failed += outcome.result == Result.FAILED
-        if classify(outcome.code, outcome.status, outcome.reply) == ReplyClass.POLICY:
+        if classify(outcome.code, outcome.status, outcome.reply) == ReplyClass.BLOCK:
             self._policy += 1
             self._last = f"{outcome.code or ''} {outcome.status}".strip()
 

@@ -25,7 +25,7 @@ class Gate:
 
 
 class PersonalGate(Gate):
-    """The same for what is also `newsletter.delivery.compose.substitutions.Substitutionsize`.
+    """The same for what is also `newsletter.delivery.compose.substitutions.Personalize`.
 
     What is personalized goes out in few calls, each as a whole: those are not withheld.
     """

@@ -33,9 +33,9 @@ _WATCHING = frozenset(["open", "click"])
 _DROPS = {
     "bounced address": ReplyClass.HARD,
     "invalid": ReplyClass.HARD,
-    "spam content": ReplyClass.POLICY,
-    "recipient list over package quota": ReplyClass.POLICY,
-    "invalid smtpapi header": ReplyClass.POLICY,
+    "spam content": ReplyClass.BLOCK,
+    "recipient list over package quota": ReplyClass.BLOCK,
+    "invalid smtpapi header": ReplyClass.BLOCK,
 }
 _DROPS_AS = {
     "unsubscribed address": EventKind.UNSUBSCRIBED,
@@ -44,11 +44,11 @@ _DROPS_AS = {
 """SendGrid remembers what the reader said to it before."""
 _CLASSES = {
     "Invalid Address": ReplyClass.HARD,
-    "Mailbox Unavailable": ReplyClass.TEMPORARY,
-    "Technical Failure": ReplyClass.TEMPORARY,
-    "Content": ReplyClass.POLICY,
-    "Reputation": ReplyClass.POLICY,
-    "Frequency or Volume Too High": ReplyClass.POLICY,
+    "Mailbox Unavailable": ReplyClass.SOFT,
+    "Technical Failure": ReplyClass.SOFT,
+    "Content": ReplyClass.BLOCK,
+    "Reputation": ReplyClass.BLOCK,
+    "Frequency or Volume Too High": ReplyClass.BLOCK,
 }
 """Values of ``bounce_classification``."""
 _ID = re.compile(r"[!-~]{1,100}")
@@ -128,7 +128,7 @@ def _refusal(fields: dict[str, Any]) -> ReplyClass:
         verdict = _CLASSES.get(told, ReplyClass.UNKNOWN)
     blocked = _text(fields, "type") == "blocked"
     # What SendGrid calls blocked, it does not hold against the address.
-    return ReplyClass.TEMPORARY if blocked and verdict is ReplyClass.HARD else verdict
+    return ReplyClass.SOFT if blocked and verdict is ReplyClass.HARD else verdict
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

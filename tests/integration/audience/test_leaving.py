@@ -16,7 +16,8 @@ from newsletter.audience.consent.unsubscribe import (
     unsubscribe_all,
 )
 from newsletter.audience.export import export_csv
-from newsletter.audience.keys import Keys, check_suppression_key
+from newsletter.audience.key_check import check_suppression_key
+from newsletter.audience.keys import Keys
 from newsletter.audience.lists import columns, list_id
 from newsletter.audience.model import (
     SubscriptionState,
@@ -275,7 +276,7 @@ def _deliver(app: Importer, anna: Token) -> None:
         connection.execute(insert(compiled_issue).values(**issue))
         connection.execute(
             insert(campaign).values(
-                id=1, slug="s", audience="news", digest="d", state="finished", transport="outbox",
+                id=1, slug="s", audience="news", digest="d", state="finished", transport="file",
                 created_by="office", created_at=1.0,
             )
         )  # fmt: skip

@@ -30,7 +30,7 @@ def data(sent: Sent, address: str) -> dict[str, Any]:
 
 def test_an_issue_stands_there_with_its_time_and_outcome(sent: Sent) -> None:
     sent.apply(
-        sent.event("a", EventKind.BOUNCED, 1, verdict=ReplyClass.TEMPORARY),
+        sent.event("a", EventKind.BOUNCED, 1, verdict=ReplyClass.SOFT),
         sent.event("forged", EventKind.BOUNCED, 1, position=2),
     )
     known = data(sent, sent.address(1))

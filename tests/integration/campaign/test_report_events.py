@@ -45,7 +45,7 @@ def leave(sent: Sent, position: int, campaign_id: int = 1) -> Token:
 
 def test_each_delivery_ends_once_by_its_last_report(sent: Sent) -> None:
     bounced, delivered = EventKind.BOUNCED, EventKind.DELIVERED
-    late = {"verdict": ReplyClass.TEMPORARY}
+    late = {"verdict": ReplyClass.SOFT}
     sent.apply(
         sent.event("late", bounced, 1, at=sent.now - 50, **late),
         sent.event("arrived", delivered, 1, at=sent.now - 40),
@@ -53,7 +53,7 @@ def test_each_delivery_ends_once_by_its_last_report(sent: Sent) -> None:
         sent.event("returned", bounced, 2, at=sent.now - 40),
         sent.event("returned again", bounced, 2, at=sent.now - 39),
         sent.event("both", delivered, 3),
-        sent.event("both, too", EventKind.DROPPED, 3, verdict=ReplyClass.POLICY),
+        sent.event("both, too", EventKind.DROPPED, 3, verdict=ReplyClass.BLOCK),
         sent.event("late and nothing else", bounced, 4, **late),
         sent.event("vague", bounced, 5, verdict=ReplyClass.UNKNOWN),
         sent.event("no end", EventKind.DEFERRED, 6, **late),
@@ -65,8 +65,8 @@ def test_each_delivery_ends_once_by_its_last_report(sent: Sent) -> None:
         delivered=1,
         bounced={
             ReplyClass.HARD: 1,
-            ReplyClass.POLICY: 1,
-            ReplyClass.TEMPORARY: 1,
+            ReplyClass.BLOCK: 1,
+            ReplyClass.SOFT: 1,
             ReplyClass.UNKNOWN: 1,
         },
         complained=1,

@@ -110,8 +110,8 @@ def test_refusals_of_a_whole_campaign_are_classed(store: Store, sent: int) -> No
         found = statistics.refusals(connection, sent)
     assert found.classes == {
         ReplyClass.HARD: 5,
-        ReplyClass.POLICY: 1,
-        ReplyClass.TEMPORARY: 2 * 10,
+        ReplyClass.BLOCK: 1,
+        ReplyClass.SOFT: 2 * 10,
     }
     assert found.policy_reply == "554 5.7.1 blocked: poor reputation"
 

@@ -61,7 +61,8 @@ class Sent:
 
     def row(self, position: int) -> Any:
         with self.store.read() as connection:
-            query = select(delivery).where(delivery.c.position == position)
+            place = (delivery.c.campaign_id == 1, delivery.c.position == position)
+            query = select(delivery).where(*place)
             return connection.execute(query).one()
 
     def rows(self) -> list[Any]:

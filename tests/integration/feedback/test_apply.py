@@ -28,10 +28,10 @@ from tests.integration.feedback.conftest import DAY, HOLD_AFTER, KEYS, Sent
         (EventKind.DROPPED, ReplyClass.HARD, {"bounced"}),
         (EventKind.COMPLAINED, ReplyClass.HARD, {"complained"}),
         (EventKind.UNSUBSCRIBED, ReplyClass.HARD, {"unsubscribed"}),
-        (EventKind.BOUNCED, ReplyClass.TEMPORARY, set()),
-        (EventKind.BOUNCED, ReplyClass.POLICY, set()),
+        (EventKind.BOUNCED, ReplyClass.SOFT, set()),
+        (EventKind.BOUNCED, ReplyClass.BLOCK, set()),
         (EventKind.BOUNCED, ReplyClass.UNKNOWN, set()),
-        (EventKind.COMPLAINED, ReplyClass.POLICY, set()),
+        (EventKind.COMPLAINED, ReplyClass.BLOCK, set()),
         (EventKind.DEFERRED, ReplyClass.HARD, set()),
         (EventKind.DELIVERED, ReplyClass.UNKNOWN, set()),
         (EventKind.UNKNOWN, ReplyClass.HARD, set()),
@@ -144,20 +144,20 @@ def test_a_mailbox_that_stays_full_is_suppressed_at_the_fifth_day(sent):
         at = sent.now - (5 - day) * DAY
         for repeat in range(3):
             name = f"{day}-{repeat}"
-            facts = {"verdict": ReplyClass.TEMPORARY, "at": at}
+            facts = {"verdict": ReplyClass.SOFT, "at": at}
             sent.apply(sent.event(name, EventKind.BOUNCED, 2, **facts))
     assert sent.suppressed(2) == {"bounced"}
 
 
 def test_what_fades_is_forgotten(sent):
     for year in range(6):
-        facts = {"verdict": ReplyClass.TEMPORARY, "at": sent.now - year * 365 * DAY}
+        facts = {"verdict": ReplyClass.SOFT, "at": sent.now - year * 365 * DAY}
         sent.apply(sent.event(f"{year}", EventKind.BOUNCED, 2, **facts))
     assert not sent.suppressed(2)
 
 
 def test_many_refusals_of_us_pause_the_campaign_and_suppress_nobody(sent):
-    policy = {"verdict": ReplyClass.POLICY}
+    policy = {"verdict": ReplyClass.BLOCK}
     for position in range(1, HOLD_AFTER):
         sent.apply(sent.event(f"{position}", EventKind.BOUNCED, position, **policy))
     assert sent.state() == ("sending", [])

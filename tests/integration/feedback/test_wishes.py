@@ -40,7 +40,7 @@ def test_a_token_in_the_address_or_the_subject_is_enough(sent):
 
 
 def test_a_word_is_enough_at_the_readers_own_bounce_address_or_as_an_answer(sent):
-    answer = f"In-Reply-To: {message_id(2)}\n".encode() + wish(text="STOP\n\n> News", of=2)
+    answer = f"In-Reply-To: {message_id(sent, 2)}\n".encode() + wish(text="STOP\n\n> News", of=2)
     taken = read(sent, wish(to=verp(sent, 1), text="please remove me"), answer)
     assert taken.suppressed == 2
     assert sent.suppressed(2) == {"unsubscribed"}
@@ -54,7 +54,7 @@ def test_what_anybody_could_have_written_is_kept_counted_and_listed(sent):
         wish(subject=f"unsubscribe {forged}", of=2),
         wish(subject=f"unsubscribe {SIGNER.sign(token(sent, 3, proof=True))}", of=3),
         wish(text="Unsubscribe me from this list please.", of=4),
-        f"In-Reply-To: {message_id(5)}\n".encode() + wish(text="unsubscribe", of=6),
+        f"In-Reply-To: {message_id(sent, 5)}\n".encode() + wish(text="unsubscribe", of=6),
     )
     assert (taken.suppressed, taken.unverified, taken.asked_to_leave) == (0, 4, 4)
     assert [each.email for each in open_requests(sent.store)] == [

@@ -91,6 +91,37 @@ def test_numbers_that_do_not_fit_are_refused(uid: int, campaign: int) -> None:
         SIGNER.sign(Token(TokenPurpose.BOUNCE, False, uid, campaign))
 
 
+@given(tokens, st.integers(0, 2**32 - 1))
+def test_the_mac_of_a_message_id_is_of_one_delivery_only(token: Token, position: int) -> None:
+    mac = SIGNER.sign_delivery(token, position)
+    assert len(mac) * 8 >= 80
+    assert SIGNER.verify_delivery(mac, token, position)
+    assert not SIGNER.verify_delivery(mac, token, position ^ 1)
+    for other in (
+        token._replace(subscriber_uid=token.subscriber_uid ^ 1),
+        token._replace(campaign_id=token.campaign_id ^ 1),
+        token._replace(proof=not token.proof),
+    ):
+        assert not SIGNER.verify_delivery(mac, other, position)
+    assert not SIGNER.verify_delivery(mac[:-1], token, position)
+    assert not SIGNER.verify_delivery(b"", token, position)
+
+
+@given(tokens, st.integers(0, 2**32 - 1))
+def test_a_mac_outlives_its_key_and_foreign_keys_do_not_count(token: Token, position: int) -> None:
+    mac = SIGNER.sign_delivery(token, position)
+    rotated = TokenSigner(Keys(b"n" * 32, b"x" * 32, old_signing=(b"o" * 32, KEYS.signing)))
+    assert rotated.verify_delivery(mac, token, position)
+    assert rotated.sign_delivery(token, position) != mac
+    assert not SIGNER.verify_delivery(rotated.sign_delivery(token, position), token, position)
+
+
+@pytest.mark.parametrize("position", [-1, 2**32])
+def test_a_position_that_does_not_fit_is_refused(position: int) -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        SIGNER.sign_delivery(Token(TokenPurpose.BOUNCE, False, 1, 1), position)
+
+
 def test_a_verp_address_keeps_within_its_limit() -> None:
     token = Token(TokenPurpose.BOUNCE, False, 2**63 - 1, 2**32 - 1)
     assert len("bounces+" + SIGNER.sign_local(token)) <= 64

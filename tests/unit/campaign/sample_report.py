@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from newsletter.campaign.report.build import Approval, CampaignReport, DeliveryProblem, StateChange
+from newsletter.campaign.report.build import CampaignReport
 from newsletter.campaign.report.domains import DomainRow, Domains
 from newsletter.campaign.report.events import Afterwards
+from newsletter.campaign.report.model import Approval, DeliveryProblem, StateChange
 from newsletter.campaign.status import Status
 from newsletter.delivery.ledger.outcomes import DeliveryOutcome, OutcomeCounts
 from newsletter.delivery.ledger.statistics import Refusals, Wait
@@ -66,8 +67,8 @@ def sample_report() -> CampaignReport:
             delivered=1102,
             bounced={
                 ReplyClass.HARD: 9,
-                ReplyClass.POLICY: 2,
-                ReplyClass.TEMPORARY: 5,
+                ReplyClass.BLOCK: 2,
+                ReplyClass.SOFT: 5,
                 ReplyClass.UNKNOWN: 1,
             },
             complained=2,
@@ -98,7 +99,7 @@ def sample_report() -> CampaignReport:
         attempts={1: 1171, 2: 12},
         waits=[Wait("post.example", 11, 95.0, 421.0)],
         refusals=Refusals(
-            {ReplyClass.HARD: 3, ReplyClass.TEMPORARY: 11, ReplyClass.POLICY: 1},
+            {ReplyClass.HARD: 3, ReplyClass.SOFT: 11, ReplyClass.BLOCK: 1},
             "550 5.7.1 Our <system> has detected that this message is likely unsolicited",
         ),
         problems=[

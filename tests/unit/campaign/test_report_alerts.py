@@ -3,8 +3,8 @@
 import pytest
 
 from newsletter.campaign.report.alerts import alerts
-from newsletter.campaign.report.build import StateChange
 from newsletter.campaign.report.events import Afterwards
+from newsletter.campaign.report.model import StateChange
 from newsletter.delivery.ledger.statistics import Refusals
 from newsletter.smtp_replies.classify import ReplyClass
 
@@ -16,7 +16,7 @@ def kinds(after: Afterwards, accepted: int = 10_000) -> list[str]:
 
 
 def test_all_well_says_nothing() -> None:
-    after = Afterwards(delivered=9_000, bounced={ReplyClass.HARD: 50, ReplyClass.TEMPORARY: 9})
+    after = Afterwards(delivered=9_000, bounced={ReplyClass.HARD: 50, ReplyClass.SOFT: 9})
     assert kinds(after) == []
 
 
@@ -43,7 +43,7 @@ def test_bounced_mail_is_no_mail_that_could_be_complained_about() -> None:
 
 
 def test_bounces_about_the_sender_are_one_and_about_readers_are_none() -> None:
-    assert kinds(Afterwards(bounced={ReplyClass.POLICY: 1})) == ["sender-bounced"]
+    assert kinds(Afterwards(bounced={ReplyClass.BLOCK: 1})) == ["sender-bounced"]
 
 
 def test_a_campaign_that_held_itself_says_why_and_one_paused_by_hand_does_not() -> None:

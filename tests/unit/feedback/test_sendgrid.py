@@ -36,29 +36,29 @@ def read(**fields):
         (
             {"event": "bounce", "type": "blocked", "reason": "550 5.7.1 spam detected"},
             EventKind.BOUNCED,
-            ReplyClass.POLICY,
+            ReplyClass.BLOCK,
         ),
         (
             {"event": "bounce", "type": "blocked", "reason": "550 User unknown"},
             EventKind.BOUNCED,
-            ReplyClass.TEMPORARY,
+            ReplyClass.SOFT,
         ),
         (
             {"event": "bounce", "reason": "552 5.2.2 mailbox full"},
             EventKind.BOUNCED,
-            ReplyClass.TEMPORARY,
+            ReplyClass.SOFT,
         ),
         ({"event": "dropped", "reason": "Bounced Address"}, EventKind.DROPPED, ReplyClass.HARD),
         ({"event": "dropped", "reason": "Invalid"}, EventKind.DROPPED, ReplyClass.HARD),
         (
             {"event": "dropped", "reason": "Invalid SMTPAPI header"},
             EventKind.DROPPED,
-            ReplyClass.POLICY,
+            ReplyClass.BLOCK,
         ),
         (
             {"event": "dropped", "reason": "Spam Content (if Spam Checker app is enabled)"},
             EventKind.DROPPED,
-            ReplyClass.POLICY,
+            ReplyClass.BLOCK,
         ),
         (
             {"event": "dropped", "reason": "Unsubscribed Address"},

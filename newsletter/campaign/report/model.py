@@ -1,0 +1,48 @@
+"""What a report lists: approvals, changes of state, deliveries with a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from newsletter.delivery.ledger import statistics
+from newsletter.delivery.ledger.outcomes import DeliveryOutcome
+from newsletter.smtp_replies.classify import ReplyClass
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who vouched for the digest, and which warnings that person waived for which reason."""
+
+    by: str
+    at: float
+    waivers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One change of a campaign's state."""
+
+    from_state: str
+    to_state: str
+    by: str
+    note: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryProblem:
+    """A delivery that failed or is uncertain, and what the refusal says."""
+
+    fate: DeliveryOutcome
+    kind: ReplyClass
+
+    @property
+    def said(self) -> str:
+        """The other side's words in one line."""
+        return statistics.said(self.fate.code, self.fate.status, self.fate.reply)
+
+    @property
+    def answer(self) -> str:
+        """Only the codes of what they said: words may name the reader."""
+        return statistics.said(self.fate.code, self.fate.status, "")
