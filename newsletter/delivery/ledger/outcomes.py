@@ -253,6 +253,8 @@ def _known(
         .where(chunk.c.lease_until < gone_before)
     )
     other = attempt.alias("other")
+    # An acceptance outweighs what came later: it may itself be a late reply, to what was queued
+    # again by then.
     is_accepted, other_accepted = (table.c.result == Result.ACCEPTED for table in (attempt, other))
     # Of two chunks the one with the greater number was made later; clocks may differ.
     is_later = other.c.chunk_id > attempt.c.chunk_id
@@ -265,6 +267,7 @@ def _known(
     cancelled = exists().where(
         campaign.c.id == campaign_id, campaign.c.state == CampaignState.CANCELLED
     )
+    # Their next attempt is still to come, unless nobody is mailed any more.
     waits = or_(
         attempt.c.result == Result.RETURNED, and_(attempt.c.result == Result.DEFERRED, cancelled)
     )
@@ -428,6 +431,8 @@ def all_answered(connection: Connection, row: LeasedChunk) -> bool:
         attempt.c.position.between(row.first, row.offered),
         attempt.c.chunk_id == row.id,
     )
+    # Each attempt of this chunk in the range is of a delivery that it offered, and there is at most
+    # one for each: equal numbers leave none without.
     wanted, found = (
         select(func.count()).select_from(table).where(*which).scalar_subquery()
         for table, which in ((delivery, offered), (attempt, answered))
