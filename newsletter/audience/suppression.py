@@ -41,6 +41,7 @@ def suppress(
         Whether the reason is new.
     """
     row = {"address_hash": hashed, "reason": reason, "source": source, "at": at}
+    # Several may report the same at once; whoever is first is on record.
     return insert_new(connection, suppression, row)
 
 
@@ -56,6 +57,7 @@ def suppress_all(
     """
     rows = [
         {"address_hash": hashed, "reason": reason, "source": source, "at": at}
+        # In one order, so that two who suppress many never wait for each other.
         for hashed, source, at in sorted(found)
     ]
     return set(map(bytes, insert_new_all(connection, suppression, rows, "address_hash")))

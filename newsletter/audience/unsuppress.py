@@ -58,6 +58,7 @@ def unsuppress_address(
             .order_by(suppression.c.at)
             .with_for_update()
         ).all()
+        # The suppression's row goes: what it said is kept with the event.
         for lifted, source, at in liftable:
             lift(connection, hashed, SuppressionReason(lifted))
             evidence = {

@@ -49,7 +49,7 @@ class PendingCampaign:
     @property
     def mailable(self) -> int:
         """N: audience minus skipped, the number a person types to confirm."""
-        return self.status.tally.audience - sum(self.status.tally.skipped.values())
+        return self.status.tally.mailable
 
 
 def open_campaign(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
@@ -75,17 +74,15 @@ def _consents_of(connection: Connection, uid: int, hashed: bytes) -> list[dict[s
         .where(events_of_no_subscriber(hashed) | theirs)
         .order_by(consent_event.c.id)
     )
-    return [
-        {**row, "evidence": _readable(row["evidence"]), "at": iso(row["at"])}
-        for row in connection.execute(query).mappings()
-    ]
-
-
-def _readable(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
-        for name, value in evidence.items()
-    }
+    found = []
+    for row in connection.execute(query).mappings():
+        # Times in evidence are Unix seconds, as everywhere; a person reads this.
+        evidence = {
+            name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
+            for name, value in row["evidence"].items()
+        }
+        found.append({**row, "evidence": evidence, "at": iso(row["at"])})
+    return found
 
 
 def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dict[str, Any]]:
@@ -109,6 +106,7 @@ def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dic
     ).all()
     found = []
     for position, campaign_id, slug, list_name, created_at in rows:
+        # What is told of everybody, asked for one: no second opinion here.
         (one,) = delivery_outcomes(connection, campaign_id, position)
         skipped = one.state is DeliveryState.SKIPPED
         found.append(

@@ -43,6 +43,7 @@ def show_status(result: Status) -> None:
 def show_what_waits(result: Status) -> None:
     """Why a campaign does not go on by itself, or when it does."""
     from newsletter.campaign.schedule import shown
+    from newsletter.delivery.ledger.states import CampaignState
 
     number = result.campaign_id
     if result.not_before is not None:
@@ -50,10 +51,10 @@ def show_what_waits(result: Status) -> None:
     if result.held:
         say(f"It was put on hold: {result.note}.")
         say(f"When that is mended: `./send.py resume {number}`, then its `send --live` again.")
-    if result.next_retry is not None and result.state == "sending":
+    if result.next_retry is not None and result.state == CampaignState.SENDING:
         due = "now" if result.next_retry <= time.time() else f"on {shown(result.next_retry)}"
         say(f"The next retry is due {due}: a worker, or the same `send --live` again, does it.")
-    if result.note and result.state == "finished":
+    if result.note and result.state == CampaignState.FINISHED:
         say(f"Look at this: {result.note}.")
     if result.tally.uncertain:
         say(f"Who is uncertain, and what is known: `./send.py uncertain {number}`.")

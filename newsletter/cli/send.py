@@ -137,6 +137,7 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
     from newsletter.campaign.run import send_live
     from newsletter.check.report import format_findings
     from newsletter.cli.send_view import SendView, show_plan
+    from newsletter.delivery.ledger.states import CampaignState
     from newsletter.transports.registry import transport_kind
 
     def confirm(pending: PendingCampaign) -> int | None:
@@ -159,7 +160,7 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
     elif result.end is SendEnd.DETACHED:
         campaign = f"Campaign {status.campaign_id}"
         say(f"{campaign} is left to a worker: run `./send.py worker` if none is running.")
-    elif status.tally.queued and status.state == "sending":
+    elif status.tally.queued and status.state == CampaignState.SENDING:
         say(f"{status.tally.queued:,} are still queued; the same command goes on with them.")
     return status
 

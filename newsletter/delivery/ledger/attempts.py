@@ -152,9 +152,11 @@ def requeue(
     failed: list[int] = []
     for row in _unfinished(connection, place, positions):
         if row.result == Result.RETURNED:
+            # One chunk a domain, so that nobody waits behind another domain's rate.
             limit = row.reply if row.reply.startswith(OVER_RATE) else ""
             returned[limit].append(row.position)
             continue
+        # So that what one server refused together does not come back together.
         jitter = random.random()  # noqa: S311
         decision = decide(row.tries, row.since, now, jitter=jitter, policy=policy)
         if isinstance(decision, Later):
@@ -170,6 +172,7 @@ def requeue(
         facts = {"deliveries": len(members), "seconds": round(due_at - now)}
         log.info("retry scheduled", extra={"campaign": place.campaign_id, **facts})
         make_listed(connection, place.campaign_id, ChunkKind.RETRY, members, due_at)
+    # Their last deferral becomes the failure: it was their last attempt.
     if failed:
         connection.execute(
             update(attempt)

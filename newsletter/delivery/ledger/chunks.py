@@ -73,6 +73,7 @@ def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int
     ahead = _set_canary(connection, campaign_id, canary) if canary else 0
     starts = [*([1] if ahead else []), *range(ahead + 1, (last or 0) + 1, size)]
     ends = [*(start - 1 for start in starts[1:]), last or 0]
+    # Positions of those skipped in the snapshot are in the ranges, too: an offer passes over them.
     rows = [
         {
             "campaign_id": campaign_id,
@@ -110,6 +111,7 @@ def claimable(now: float) -> Select[int]:
         now: Unix seconds, by `newsletter.store.engine.Store.now`.
     """
     ahead = chunk.alias("ahead")
+    # What is deferred in the canary has a chunk of its own: only first answers are waited for.
     behind_no_canary = or_(
         campaign.c.canary == 0,
         and_(chunk.c.kind == ChunkKind.FIRST, chunk.c.last <= campaign.c.canary),

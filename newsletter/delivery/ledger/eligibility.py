@@ -86,6 +86,7 @@ def choose(
     choice = Choice()
     for each in candidates:
         if each.reason:
+            # Before the rate: nobody who is not mailed uses it up.
             choice.skips.append((each.position, each.reason))
         elif throttle is None or throttle.admits(domain := each.email_key.rpartition("@")[2]):
             choice.ready.append(each.delivery())
@@ -145,6 +146,7 @@ def _query(*, first: bool) -> Select[Any]:
             reason.label("reason"),
             *(delivery.c[name] for name in Candidate._fields[2:]),
         )
+        # Outer joins: a subscriber or subscription that is gone is a reason, and must be told.
         .select_from(
             source.outerjoin(subscriber, subscriber.c.uid == delivery.c.subscriber_uid).outerjoin(
                 subscription,

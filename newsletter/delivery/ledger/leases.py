@@ -100,6 +100,7 @@ def claim(
         query = query.add_columns(chunk.c.kind, chunk.c.fence, campaign.c.created_at)
         if chunk_id is not None:
             query = query.where(chunk.c.id == chunk_id)
+        # Others claim at the same moment: each passes over what another has locked.
         row = connection.execute(query.limit(1).with_for_update(skip_locked=True, of=chunk)).first()
         if row is None:
             return None
@@ -123,6 +124,7 @@ def claim(
             },
         )
         if begin is not None:
+            # Within the transaction: should it fail, there is no lease without a journal.
             begin(lease)
         return lease
 
@@ -153,6 +155,7 @@ def reserve_batch(
         room = throttle.room(limit) if throttle else limit
         found = find_candidates(connection, row, room) if room else []
         choice = choose(found, throttle, kind=row.kind)
+        # Fewer than there is room for: no mailable recipient is left up to the chunk's end.
         exhausted = (len(found) < room and not choice.wait) or choice.member == row.last
         passed = row.last if exhausted else choice.member
         connection.execute(
@@ -229,6 +232,7 @@ def _end(connection: Connection, lease: Lease, outcomes: Sequence[Outcome], now:
     row = _record(connection, lease, outcomes, now)
     if row is None:
         return False
+    # Two counts, in place of a search among the thousands that have their answer.
     if not all_answered(connection, row):
         mark_unanswered(connection, lease.place, now)
     return True
@@ -245,8 +249,8 @@ def mark_unanswered(
     Args:
         explain: What is known of a position; by default nothing, so that it is uncertain.
     """
-    open_ = unanswered(place.campaign_id, place.chunk_id).subquery()
-    positions = connection.execute(select(open_.c.position)).scalars()
+    silent = unanswered(place.campaign_id, place.chunk_id).subquery()
+    positions = connection.execute(select(silent.c.position)).scalars()
     append(connection, place, [explain(position) for position in positions], now)
 
 
@@ -265,6 +269,7 @@ def _record(
         )
         .join(campaign, campaign.c.id == chunk.c.campaign_id)
         .where(chunk.c.id == lease.chunk_id)
+        # The chunk alone: to lock the campaign as well would make all workers wait in line.
         .with_for_update(of=chunk)
     ).one()
     if row.fence != lease.fence or row.state != ChunkState.LEASED:
@@ -294,8 +299,9 @@ def record_late_outcomes(
     """Store what came after a lease was lost: it counts for what is still uncertain.
 
     Args:
-        state: The chunk's, whose row is locked. One that is not done requeues when it ends.
+        state: The chunk's, whose row is locked.
     """
     late = append_late(connection, place, outcomes, now)
+    # Whoever has the chunk now requeues these with all others, once it is done.
     if state is ChunkState.DONE and late:
         requeue(connection, place, now, positions=[outcome.position for outcome in late])

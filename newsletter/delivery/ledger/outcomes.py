@@ -11,7 +11,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from math import inf
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -31,7 +34,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    true,
     union_all,
 )
 
@@ -41,6 +43,9 @@ from newsletter.delivery.ledger.sending_lock import is_sending
 from newsletter.delivery.ledger.states import CampaignState, ChunkKind, ChunkState
 from newsletter.delivery.ledger.tables import attempt, campaign, chunk, chunk_member, delivery
 from newsletter.delivery.model import Result
+
+Number = int | ColumnElement[int]
+"""A number, or the parameter that stands for it in a query that is built once."""
 
 
 class DeliveryState(StrEnum):
@@ -148,37 +153,14 @@ def delivery_outcomes(
     Args:
         position: Only this one.
     """
-    known = known_outcomes(connection, campaign_id, position)
-    tries = (
-        select(func.count())
-        .where(
-            attempt.c.campaign_id == delivery.c.campaign_id,
-            attempt.c.position == delivery.c.position,
-            attempt.c.result.in_(TRIED),
-        )
-        .scalar_subquery()
-    )
     cancelled_at = _cancelled_at(connection, campaign_id)
     awaited = frozenset() if cancelled_at is None else _awaited(connection, campaign_id)
-    rows = connection.execute(
-        select(
-            delivery.c.position,
-            delivery.c.email,
-            case((delivery.c.skipped != "", SKIPPED), else_=known.c.state),
-            known.c.code,
-            func.coalesce(known.c.status, ""),
-            case((delivery.c.skipped != "", delivery.c.skipped), else_=known.c.reply),
-            known.c.at,
-            tries,
-        )
-        .outerjoin(known, known.c.position == delivery.c.position)
-        .where(
-            delivery.c.campaign_id == campaign_id,
-            true() if position is None else delivery.c.position == position,
-        )
-        .order_by(delivery.c.position)
-        .execution_options(yield_per=1000)
-    )
+    given = {
+        "of_campaign": campaign_id,
+        "of_position": position,
+        "gone_before": _gone_before(connection),
+    }
+    rows = connection.execute(_outcome_query(one=position is not None), given)
     for place, email, state, code, status, reply, at, number in rows:
         if state is not None:
             known_state = DeliveryState(state)
@@ -190,6 +172,41 @@ def delivery_outcomes(
             yield DeliveryOutcome(
                 place, email, ended, reply=CANCELLED, at=cancelled_at, attempts=number
             )
+
+
+@cache
+def _outcome_query(*, one: bool) -> Select[Any]:
+    """Built once: a subscriber may have been sent hundreds of issues, with a query for each."""
+    campaign_id = bindparam("of_campaign", type_=Integer)
+    position = bindparam("of_position", type_=Integer) if one else None
+    known = _known(campaign_id, bindparam("gone_before", type_=Double), position)
+    tries = (
+        select(func.count())
+        .where(
+            attempt.c.campaign_id == delivery.c.campaign_id,
+            attempt.c.position == delivery.c.position,
+            attempt.c.result.in_(TRIED),
+        )
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            delivery.c.position,
+            delivery.c.email,
+            case((delivery.c.skipped != "", SKIPPED), else_=known.c.state),
+            known.c.code,
+            func.coalesce(known.c.status, ""),
+            case((delivery.c.skipped != "", delivery.c.skipped), else_=known.c.reply),
+            known.c.at,
+            tries,
+        )
+        .outerjoin(known, known.c.position == delivery.c.position)
+        .where(delivery.c.campaign_id == campaign_id)
+        .order_by(delivery.c.position)
+    )
+    if position is not None:
+        return query.where(delivery.c.position == position)
+    return query.execution_options(yield_per=1000)
 
 
 def uncertain_deliveries(connection: Connection, campaign_id: int) -> list[UncertainDelivery]:
@@ -211,28 +228,33 @@ def uncertain_deliveries(connection: Connection, campaign_id: int) -> list[Uncer
     return [UncertainDelivery(*row) for row in rows]
 
 
-def known_outcomes(
-    connection: Connection, campaign_id: int, position: int | None = None
-) -> Subquery:
+def known_outcomes(connection: Connection, campaign_id: int) -> Subquery:
     """The deliveries of a campaign that do not wait: one row each, from the attempt that counts.
 
     That is the accepted one, else the last; but whoever was offered since by a sender that is gone
     is uncertain. All others wait: they are queued, or skipped once the campaign is cancelled.
 
-    Args:
-        position: Only this one.
-
     Returns:
         Columns ``position``, ``chunk_id``, ``state`` (a `DeliveryState`), ``code``, ``status``,
         ``reply`` and ``at``, which is null while no attempt is written.
     """
+    return _known(campaign_id, _gone_before(connection))
+
+
+def _known(
+    campaign_id: Number,
+    gone_before: float | ColumnElement[float],
+    position: Number | None = None,
+) -> Subquery:
     offered = unanswered(campaign_id, position=position).subquery("offered")
     gone = (
         select(offered.c.position)
         .join(chunk, chunk.c.id == offered.c.chunk_id)
-        .where(chunk.c.lease_until < _gone_before(connection))
+        .where(chunk.c.lease_until < gone_before)
     )
     other = attempt.alias("other")
+    # An acceptance outweighs what came later: it may itself be a late reply, to what was queued
+    # again by then.
     is_accepted, other_accepted = (table.c.result == Result.ACCEPTED for table in (attempt, other))
     # Of two chunks the one with the greater number was made later; clocks may differ.
     is_later = other.c.chunk_id > attempt.c.chunk_id
@@ -245,6 +267,7 @@ def known_outcomes(
     cancelled = exists().where(
         campaign.c.id == campaign_id, campaign.c.state == CampaignState.CANCELLED
     )
+    # Their next attempt is still to come, unless nobody is mailed any more.
     waits = or_(
         attempt.c.result == Result.RETURNED, and_(attempt.c.result == Result.DEFERRED, cancelled)
     )
@@ -334,7 +357,7 @@ def _awaited(connection: Connection, campaign_id: int) -> frozenset[int]:
 
 
 def unanswered(
-    campaign_id: int, chunk_id: int | None = None, *, position: int | None = None
+    campaign_id: Number, chunk_id: int | None = None, *, position: Number | None = None
 ) -> CompoundSelect[int, int]:
     """The deliveries that were offered and have no attempt yet: ``chunk_id``, ``position``.
 
@@ -384,7 +407,7 @@ def unanswered(
 
 
 def _attempted(
-    campaign_id: int, position: ColumnElement[int], which: ColumnElement[bool]
+    campaign_id: Number, position: ColumnElement[int], which: ColumnElement[bool]
 ) -> ColumnElement[bool]:
     return exists().where(
         attempt.c.campaign_id == campaign_id, attempt.c.position == position, which
@@ -408,6 +431,8 @@ def all_answered(connection: Connection, row: LeasedChunk) -> bool:
         attempt.c.position.between(row.first, row.offered),
         attempt.c.chunk_id == row.id,
     )
+    # Each attempt of this chunk in the range is of a delivery that it offered, and there is at most
+    # one for each: equal numbers leave none without.
     wanted, found = (
         select(func.count()).select_from(table).where(*which).scalar_subquery()
         for table, which in ((delivery, offered), (attempt, answered))

@@ -23,7 +23,9 @@ def has_left_behind(store: Store, journal_dir: Path) -> bool:
     if journal_dir.is_dir() and any(journal_dir.iterdir()):
         return True
     with store.read() as connection:
-        leased = connection.execute(select(chunk.c.id).where(chunk.c.state == "leased").limit(1))
+        leased = connection.execute(
+            select(chunk.c.id).where(chunk.c.state == ChunkState.LEASED).limit(1)
+        )
         return leased.first() is not None
 
 
@@ -42,22 +44,8 @@ def recover(store: Store, journal_dir: Path) -> None:
     """
     _shorten(store)
     for orphan in _orphans(store, journal_dir):
-        with store.write() as connection:
-            # Another process may have reclaimed it since, or its owner may have renewed the lease.
-            mine = connection.execute(
-                select(chunk.c.id)
-                .where(
-                    chunk.c.id == orphan.chunk_id,
-                    chunk.c.state == ChunkState.LEASED,
-                    chunk.c.fence == orphan.fence,
-                    chunk.c.lease_until == orphan.lease_until,
-                )
-                .with_for_update(skip_locked=True)
-            ).first()
-            if mine:
-                _reclaim(connection, orphan, store.now(connection))
-        # Whoever else is at it may die before its commit, and then the journal is read again.
-        if mine and not orphan.held:
+        # Kept until the commit: should this process die before, the next reads it again.
+        if _reclaim(store, orphan) and not orphan.held:
             (journal_dir / orphan.journal).unlink(missing_ok=True)
     for path, origin in _left_behind(store, journal_dir):
         evidence = read_evidence(path)
@@ -125,16 +113,32 @@ def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
     return found
 
 
-def _reclaim(connection: Connection, orphan: _Orphan, now: float) -> None:
-    """Settle what a dead owner had offered, and make its chunk ready again."""
-    place = Place(orphan.campaign_id, orphan.chunk_id)
-    mark_unanswered(connection, place, now, orphan.explain)
-    move_chunk(
-        connection,
-        orphan.chunk_id,
-        ChunkState.READY,
-        {"owner": "", "fence": orphan.fence + 1, "lease_until": 0.0},
-    )
+def _reclaim(store: Store, orphan: _Orphan) -> bool:
+    """Settle what a dead owner had offered, and make its chunk ready; False if it is not its."""
+    with store.write() as connection:
+        # Another process may have reclaimed it since, or its owner may have renewed the lease.
+        mine = connection.execute(
+            select(chunk.c.id)
+            .where(
+                chunk.c.id == orphan.chunk_id,
+                chunk.c.state == ChunkState.LEASED,
+                chunk.c.fence == orphan.fence,
+                chunk.c.lease_until == orphan.lease_until,
+            )
+            .with_for_update(skip_locked=True)
+        ).first()
+        if mine is None:
+            return False
+        place = Place(orphan.campaign_id, orphan.chunk_id)
+        mark_unanswered(connection, place, store.now(connection), orphan.explain)
+        move_chunk(
+            connection,
+            orphan.chunk_id,
+            ChunkState.READY,
+            # The higher fence ends its owner's lease for good, should it wake up.
+            {"owner": "", "fence": orphan.fence + 1, "lease_until": 0.0},
+        )
+        return True
 
 
 def resolve(

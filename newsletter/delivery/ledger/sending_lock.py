@@ -38,7 +38,14 @@ def sending_lock(store: Store) -> Iterator[None]:
     except OSError as error:
         raise UnavailableError(f"cannot lock the database for sending: {error.strerror}") from None
     try:
-        _acquire(descriptor)
+        deadline = time.monotonic() + PATIENCE_S
+        while not try_lock(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise RefusedError(
+                    "another process is sending from this database",
+                    fix="let it finish; `./send.py status` shows how far it is",
+                )
+            time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)
@@ -71,14 +78,3 @@ def try_lock(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _acquire(descriptor: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not try_lock(descriptor, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            raise RefusedError(
-                "another process is sending from this database",
-                fix="let it finish; `./send.py status` shows how far it is",
-            )
-        time.sleep(0.05)

@@ -152,13 +152,15 @@ def problems(connection: Connection, campaign_id: int, limit: int) -> Iterator[D
 
 def refusals(connection: Connection, campaign_id: int) -> Refusals:
     """Read every refusal of a campaign, those that were followed by success included."""
-    rows = connection.execution_options(yield_per=1000).execute(
+    rows = connection.execute(
         select(attempt.c.code, attempt.c.status, attempt.c.reply)
         .where(
             attempt.c.campaign_id == campaign_id,
             attempt.c.result.in_((Result.DEFERRED, Result.FAILED)),
         )
         .order_by(attempt.c.position, attempt.c.chunk_id)
+        # On the statement: on the connection it would make a cursor of every later query, too.
+        .execution_options(yield_per=1000)
     )
     counts: Counter[ReplyClass] = Counter()
     first = ""

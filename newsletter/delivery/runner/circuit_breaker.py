@@ -51,13 +51,12 @@ class CircuitBreaker:
             elif outcome.result == Result.UNCERTAIN:
                 self._uncertain += 1
             elif outcome.result in {Result.FAILED, Result.DEFERRED}:
-                self._refused(outcome)
-
-    def _refused(self, outcome: Outcome) -> None:
-        self._failed += outcome.result == Result.FAILED
-        if classify(outcome.code, outcome.status, outcome.reply) == ReplyClass.BLOCK:
-            self._policy += 1
-            self._last = f"{outcome.code or ''} {outcome.status}".strip()
+                self._failed += outcome.result == Result.FAILED
+                kind = classify(outcome.code, outcome.status, outcome.reply)
+                if kind is ReplyClass.BLOCK:
+                    self._policy += 1
+                    # Only the codes: what the server says may name the recipient.
+                    self._last = f"{outcome.code or ''} {outcome.status}".strip()
 
     @property
     def verdict(self) -> str:

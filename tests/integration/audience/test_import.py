@@ -20,7 +20,7 @@ from newsletter.audience.keys import Keys
 from newsletter.audience.lists import columns, count, list_counts
 from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.subscribers import Consent, add, subscribe
-from newsletter.audience.suppression import suppress_address
+from newsletter.audience.suppression import suppress, suppress_address
 from newsletter.audience.tables import import_member, subscriber, suppression
 from newsletter.database.erasure import erase
 from newsletter.errors import InputError, RefusedError, UnavailableError, UsageError
@@ -200,6 +200,21 @@ def test_who_is_suppressed_is_counted_by_reason(app: Importer, csv_file: CsvFile
     )
     assert app.show("b@b.example")["known"] is False
     assert app.show("a@b.example")["suppressed"] == ["manual"]
+
+
+def test_who_asked_to_leave_stays_off_also_when_another_reason_is_named(
+    app: Importer, csv_file: CsvFile
+) -> None:
+    known, new = "a@b.example", "b@b.example"
+    app.take(csv_file("email", known))
+    with app.store.write() as connection:
+        for email in (known, new):
+            for reason in (SuppressionReason.UNSUBSCRIBED, SuppressionReason.BOUNCED):
+                suppress(connection, address_hash(email, app.keys), reason, "tests", 1.0)
+    report = app.take(csv_file("email", known, new), list_name="others")
+    assert report.suppressed == {"bounced": 2}
+    for email in (known, new):
+        assert app.show(email)["lists"]["others"] == "unsubscribed"  # type: ignore[index]
 
 
 def test_what_was_left_out_is_named_with_the_next_step(
