@@ -60,13 +60,13 @@ def approve(
         raise RefusedError(
             f"{count} {'blocker stands' if count == 1 else 'blockers stand'}",
             file=built.issue.path,
-            fix="see `send.py check`, mend, and approve again",
+            fix="see `./send.py check`, mend, and approve again",
         )
     warnings = {f.rule for f in built.findings if f.severity is Severity.WARNING}
     for rule, reason in waivers.items():
         if rule not in warnings:
             raise InputError(
-                f"no warning named {rule} stands", fix="`send.py check` lists those that do"
+                f"no warning named {rule} stands", fix="`./send.py check` lists those that do"
             )
         if not reason.strip():
             raise InputError(f"the waiver of {rule} gives no reason", fix="--waive RULE=REASON")
@@ -133,7 +133,7 @@ def require(
     why = f" for {list_name}, only for {others}" if others and not have else why
     raise RefusedError(
         f"{what} (digest {compiled.digest[:12]}){why}",
-        fix=f"have it read, then run `send.py approve` for {list_name}",
+        fix=f"have it read, then run `./send.py approve` for {list_name}",
     )
 
 

@@ -13,13 +13,18 @@ from sqlalchemy import Connection, select
 
 from newsletter.campaign.context import AppContext
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.outcomes import count_outcomes, latest_attempts
-from newsletter.delivery.ledger.tables import campaign, delivery
-from newsletter.delivery.model import Result
-from newsletter.delivery.runner.circuit_breaker import SYSTEM
+from newsletter.delivery.ledger.chunks import is_done
+from newsletter.delivery.ledger.outcomes import (
+    DeliveryState,
+    count_outcomes,
+    known_outcomes,
+)
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState
+from newsletter.delivery.ledger.tables import attempt, campaign, delivery
 from newsletter.feedback.apply import apply
 from newsletter.feedback.event import Event, EventKind
 from newsletter.smtp_replies.classify import ReplyClass, classify
+from newsletter.store.engine import analyze
 
 BELIEVED = 0.1
 """Share of the mailed that may be dead; a relay that finds more than this has lost its own list."""
@@ -40,12 +45,24 @@ def complete_finished(
     Returns:
         Those that this call ended.
     """
+    with app.store.read() as connection:
+        sending = select(campaign.c.id).where(campaign.c.state == CampaignState.SENDING)
+        if campaign_id is not None:
+            sending = sending.where(campaign.c.id == campaign_id)
+        done = [each for each in connection.execute(sending).scalars() if is_done(connection, each)]
     ended = []
-    for each in states.done(app.store, campaign_id):
+    for each in done:
         # Before the end is recorded: killed in between, the next process does both again.
         note = suppress_refused(app, each)
-        if states.finish(app.store, each, by=by, note=note):
-            ended.append(each)
+        with app.store.write() as connection:
+            # Looked at again under a lock: others may have ended it, or requeued somebody.
+            state = states.lock_state(connection, each)
+            if state is not CampaignState.SENDING or not is_done(connection, each):
+                continue
+            now = app.store.now(connection)
+            states.transition(connection, each, CampaignState.FINISHED, by=by, now=now, note=note)
+            analyze(connection, delivery, attempt)
+        ended.append(each)
     return ended
 
 
@@ -79,16 +96,16 @@ def suppress_refused(app: AppContext, campaign_id: int) -> str:
 
 def _refusals(connection: Connection, campaign_id: int) -> Iterator[Event]:
     """The failed deliveries whose reply is about the address, as events."""
-    latest = latest_attempts(connection, campaign_id)
+    known = known_outcomes(connection, campaign_id)
     rows = connection.execute(
-        select(latest, delivery.c.email, campaign.c.transport)
-        .join(delivery, delivery.c.position == latest.c.position)
+        select(known, delivery.c.email, campaign.c.transport)
+        .join(delivery, delivery.c.position == known.c.position)
         .join(campaign, campaign.c.id == delivery.c.campaign_id)
         .where(
             delivery.c.campaign_id == campaign_id,
             # Empty once the recipient was erased.
             delivery.c.email != "",
-            latest.c.result == Result.FAILED,
+            known.c.state == DeliveryState.FAILED,
         )
     )
     for row in rows:

@@ -1,4 +1,4 @@
-"""What a person does to a campaign that was begun: stop it, try again, resolve uncertainty."""
+"""What a person does to a campaign that has begun: stop it, retry, resolve what is uncertain."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from newsletter.campaign.context import AppContext
 from newsletter.campaign.launch import recover_dead_senders
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.outcomes import CANCELLED, under_way
+from newsletter.delivery.ledger.outcomes import (
+    UncertainDelivery,
+    uncertain_deliveries,
+    under_way,
+)
 from newsletter.delivery.ledger.recover import resolve
-from newsletter.delivery.ledger.requeue import due_now, put_back
-from newsletter.delivery.ledger.uncertain import UncertainDelivery, uncertain_deliveries
+from newsletter.delivery.ledger.requeue import due_now, requeue_failed
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.model import Result
 from newsletter.errors import InputError, RefusedError
 from newsletter.feedback.apply import settle_known
@@ -30,11 +34,11 @@ ANSWERS = {
 """What a person can say of an uncertain delivery."""
 
 
-def halt(app: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
+def halt(app: AppContext, campaign_id: int, to: CampaignState) -> tuple[Status, int]:
     """Pause or cancel a campaign: nothing more is offered from now on.
 
     Args:
-        to: ``paused`` or ``cancelled``.
+        to: ``PAUSED`` or ``CANCELLED``.
 
     Returns:
         Its status once what was on its way has an outcome, and how many are still on their way
@@ -56,7 +60,7 @@ def halt(app: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
                 break
         time.sleep(LOOK_S)
     # Nothing else will: a cancelled campaign is never completed.
-    if to == CANCELLED:
+    if to is CampaignState.CANCELLED:
         suppress_refused(app, campaign_id)
     return found, left
 
@@ -70,7 +74,7 @@ def retry(app: AppContext, campaign_id: int) -> Status:
     """
     with app.store.write() as connection:
         found = status(connection, campaign_id)
-        if found.state == CANCELLED:
+        if found.state == CampaignState.CANCELLED:
             raise RefusedError(f"campaign {campaign_id} is cancelled: it mails nobody any more")
         due_now(connection, campaign_id, app.store.now(connection))
         return found
@@ -93,7 +97,7 @@ def retry_failed(app: AppContext, campaign_id: int, reason: str) -> int:
         if not status(connection, campaign_id).tally.failed:
             return 0
         states.reopen(connection, campaign_id, by=app.by, now=now, note=f"retry: {reason}")
-        return put_back(connection, campaign_id, now, note=note)
+        return requeue_failed(connection, campaign_id, now, note=note)
 
 
 def uncertain(app: AppContext, campaign_id: int) -> list[UncertainDelivery]:
@@ -114,7 +118,7 @@ def uncertain(app: AppContext, campaign_id: int) -> list[UncertainDelivery]:
 def resolve_uncertain(
     app: AppContext, campaign_id: int, answer: str, positions: Sequence[int], reason: str
 ) -> list[int]:
-    """Resolve uncertain deliveries, because a person knows.
+    """Resolve uncertain deliveries, because a person knows whether they arrived.
 
     Args:
         answer: One of `ANSWERS`.

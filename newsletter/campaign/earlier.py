@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from newsletter.campaign.snapshot import AudienceSelection
 from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.outcomes import under_way
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.tables import campaign, campaign_event
 from newsletter.errors import RefusedError
 from newsletter.render.model import CompiledIssue
@@ -64,12 +65,12 @@ def campaign_to_continue(
             if each.digest != compiled.digest:
                 raise RefusedError(
                     f"campaign {each.id} of an earlier version of this issue is {each.state}",
-                    fix=f"put the earlier text back to continue it, or `send.py cancel {each.id}`",
+                    fix=f"put the earlier text back to go on, or `./send.py cancel {each.id}`",
                 )
             if again_reason and not each.again_reason:
                 raise RefusedError(
                     f"campaign {each.id} of this issue is {each.state}: not everyone has it once",
-                    fix=f"continue it without --again, or `send.py cancel {each.id}`",
+                    fix=f"continue it without --again, or `./send.py cancel {each.id}`",
                 )
             return each
         if each.list_name == audience.list_name and live:
@@ -79,12 +80,12 @@ def campaign_to_continue(
         raise RefusedError(
             f"campaign {each.id} of this issue, to {each.list_name}, is {each.state}: who is on "
             "both lists could get it twice",
-            fix=f"finish it first, or `send.py cancel {each.id}`",
+            fix=f"finish it first, or `./send.py cancel {each.id}`",
         )
     # Sending again to people who have it is a campaign of its own.
     if again_reason:
         return None
-    wanted = ("finished", compiled.digest, audience.list_name, audience.segment)
+    wanted = (CampaignState.FINISHED, compiled.digest, audience.list_name, audience.segment)
     for each in earlier:
         if (each.state, each.digest, each.list_name, each.segment) == wanted:
             return each
@@ -103,7 +104,7 @@ def _overlaps(earlier: EarlierCampaign, audience: AudienceSelection) -> RefusedE
         f"campaign {earlier.id} of this issue, to {part(earlier.list_name, segment)}, is "
         f"{earlier.state}; this is {part(audience.list_name, audience.segment)}: who is in both "
         "could get it twice",
-        fix=f"go on with it {same}, or `send.py cancel {earlier.id}`",
+        fix=f"go on with it {same}, or `./send.py cancel {earlier.id}`",
     )
 
 
@@ -134,7 +135,7 @@ def begun_since(connection: Connection, slug: str, campaign_id: int, since: floa
         .where(
             campaign.c.slug == slug,
             campaign.c.id != campaign_id,
-            campaign_event.c.to_state.in_(["scheduled", "sending"]),
+            campaign_event.c.to_state.in_([CampaignState.SCHEDULED, CampaignState.SENDING]),
             campaign_event.c.at >= since,
         )
     )

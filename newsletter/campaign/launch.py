@@ -24,6 +24,7 @@ from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.chunks import plan
 from newsletter.delivery.ledger.recover import has_left_behind, recover
 from newsletter.delivery.ledger.sending_lock import sending_lock
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.tables import campaign
 from newsletter.errors import RefusedError
 from newsletter.render.model import CompiledIssue
@@ -113,7 +114,7 @@ def _open(
             delete(campaign).where(
                 campaign.c.slug == compiled.slug,
                 campaign.c.audience == audience.list_name,
-                campaign.c.state == "approved",
+                campaign.c.state == CampaignState.APPROVED,
             )
         )
         earlier = campaign_to_continue(connection, compiled, audience, again_reason, live=live)
@@ -135,7 +136,7 @@ def _open(
                 audience=audience.list_name,
                 segment=audience.segment,
                 digest=compiled.digest,
-                state="approved",
+                state=CampaignState.APPROVED,
                 transport=app.settings.transport,
                 created_by=app.by,
                 again_reason=again_reason,
@@ -152,7 +153,7 @@ def _open(
         campaign_id,
         compiled.slug,
         audience.list_name,
-        "approved",
+        CampaignState.APPROVED,
         compiled.digest,
         counts.outcomes,
         segment=audience.segment,
@@ -202,7 +203,7 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
             if not_before:
                 schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
             return
-        if state != "approved" or begun_since(
+        if state != CampaignState.APPROVED or begun_since(
             connection, pending.compiled.slug, campaign_id, pending.created_at
         ):
             raise RefusedError(
@@ -214,7 +215,7 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
         if not_before:
             schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
         else:
-            states.transition(connection, campaign_id, "sending", by=app.by, now=now)
+            states.transition(connection, campaign_id, CampaignState.SENDING, by=app.by, now=now)
         # A few go first where a mistake would reach many.
         canary = settings.canary.size if pending.mailable > settings.canary.above else 0
         plan(connection, campaign_id, canary=canary)
@@ -224,7 +225,7 @@ def begin_dry_run(app: AppContext, pending: PendingCampaign) -> None:
     """Let a dry run begin at once: on its private copy nobody else can have come between."""
     with app.store.write() as connection:
         campaign_id, now = pending.status.campaign_id, app.store.now(connection)
-        states.transition(connection, campaign_id, "sending", by=app.by, now=now)
+        states.transition(connection, campaign_id, CampaignState.SENDING, by=app.by, now=now)
         plan(connection, campaign_id)
 
 
@@ -235,6 +236,6 @@ def discard(store: Store, pending: PendingCampaign) -> None:
             delete(campaign).where(
                 campaign.c.id == pending.status.campaign_id,
                 campaign.c.created_at == pending.created_at,
-                campaign.c.state == "approved",
+                campaign.c.state == CampaignState.APPROVED,
             )
         )

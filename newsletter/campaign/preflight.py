@@ -101,7 +101,7 @@ def require_one_click(public_url: str, proof_token: str) -> None:
     if parts.scheme != "https" or not parts.hostname:
         raise RefusedError(
             f"public_url is {public_url}: readers' mail programs only post to https",
-            fix="set publication.public_url to the address `send.py serve` is reached at",
+            fix="set publication.public_url to the address `./send.py serve` is reached at",
         )
     # Not urllib: it would follow a redirect, which mail providers do not.
     connection = http.client.HTTPSConnection(
@@ -119,7 +119,7 @@ def require_one_click(public_url: str, proof_token: str) -> None:
     except (OSError, http.client.HTTPException) as error:
         raise UnavailableError(
             f"the unsubscribe address does not answer: {public_url} ({error})",
-            fix="start `send.py serve` behind it, then send again",
+            fix="start `./send.py serve` behind it, then send again",
         ) from None
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""One compiled issue as files, for one sample reader: what `send.py render` writes."""
+"""One compiled issue as files, for one sample reader: what `./send.py render` writes."""
 
 from __future__ import annotations
 

@@ -20,15 +20,16 @@ class SendRequest:
     """What to send, to which recipients, and when.
 
     ``csv_file`` is imported into ``list_name`` first, and only its rows are the recipients; with
-    ``skip_invalid`` its bad rows are left out. ``segment`` narrows the list to a part of it.
-    ``again_reason`` is why people who already have the issue get it again; empty skips them.
-    ``not_before`` is when to begin (Unix seconds); 0: at once. ``detach`` leaves the sending to a
-    worker.
+    ``skip_invalid`` its bad rows are left out. ``uses`` says what its columns are,
+    ``NAME=USE`` each. ``segment`` narrows the list to a part of it. ``again_reason`` is why
+    people who already have the issue get it again; empty skips them. ``not_before`` is when to
+    begin (Unix seconds); 0: at once. ``detach`` leaves the sending to a worker.
     """
 
     issue: Path
     list_name: str
     csv_file: Path | None = None
+    uses: tuple[str, ...] = ()
     segment: str | None = None
     skip_invalid: bool = False
     again_reason: str = ""

@@ -31,6 +31,7 @@ from newsletter.campaign.snapshot import joined_since_snapshot
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.sending_lock import is_sending
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.runner.runner import run_campaign
 from newsletter.errors import RefusedError
 from newsletter.store.snapshot import private_copy
@@ -62,7 +63,7 @@ def send_live(
     built = build(
         request.issue,
         settings,
-        columns=known_columns(app.store, request),
+        columns=known_columns(app, request),
         lists=list_names(app.store),
     )
     refuse_blockers(built.blockers)
@@ -84,7 +85,7 @@ def send_live(
                 whole = replace(audience, batch="")
                 joined = joined_since_snapshot(connection, campaign_id, whole)
             listener.joined_since(pending, joined)
-        if pending.status.state == "finished":
+        if pending.status.state == CampaignState.FINISHED:
             return SendResult(SendEnd.ALREADY_SENT, pending.status)
         # Opened before anybody is asked: a key that is missing is found while nothing has begun.
         transport = campaign_transport(settings, campaign_id)

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from newsletter.campaign.context import AppContext
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.tables import campaign, campaign_event
-from newsletter.delivery.runner.circuit_breaker import SYSTEM
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState
+from newsletter.delivery.ledger.tables import campaign
 from newsletter.errors import InputError, RefusedError
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
@@ -76,19 +76,8 @@ def put_off(
     Raises:
         RefusedError: It is sending already, or ended.
     """
-    state = connection.execute(
-        select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
-    ).scalar_one()
     note = f"for {shown(not_before)}"
-    if state == "scheduled":
-        # No transition, but a change of plan that the record must show.
-        connection.execute(
-            insert(campaign_event).values(
-                campaign_id=campaign_id, from_state=state, to_state=state, by=by, note=note, at=now
-            )
-        )
-    else:
-        states.transition(connection, campaign_id, "scheduled", by=by, now=now, note=note)
+    states.transition(connection, campaign_id, CampaignState.SCHEDULED, by=by, now=now, note=note)
     connection.execute(
         update(campaign).where(campaign.c.id == campaign_id).values(not_before=not_before)
     )
@@ -106,7 +95,7 @@ def start_due(store: Store, settings: Settings) -> list[int]:
         now = store.now(connection)
         due = connection.execute(
             select(campaign.c.id)
-            .where(campaign.c.state == "scheduled", campaign.c.not_before <= now)
+            .where(campaign.c.state == CampaignState.SCHEDULED, campaign.c.not_before <= now)
             .order_by(campaign.c.not_before)
         )
         ids = due.scalars().all()
@@ -115,18 +104,17 @@ def start_due(store: Store, settings: Settings) -> list[int]:
         with store.write() as connection:
             now = store.now(connection)
             # Looked at again under a lock: another process may have begun it, or put it off.
+            state = states.lock_state(connection, campaign_id)
             not_before = connection.execute(
-                select(campaign.c.not_before)
-                .where(campaign.c.id == campaign_id, campaign.c.state == "scheduled")
-                .with_for_update()
-            ).scalar()
-            if not_before is None or not_before > now:
+                select(campaign.c.not_before).where(campaign.c.id == campaign_id)
+            ).scalar_one()
+            if state is not CampaignState.SCHEDULED or not_before > now:
                 continue
             late = now - not_before
-            on_time = late <= settings.schedule_grace
+            on_time = bool(late <= settings.schedule_grace)
             # What everyone expected yesterday may be wrong today: a person decides.
             note = "" if on_time else f"{late / 3600:.1f} hours late: nothing was sent"
-            to = "sending" if on_time else "paused"
+            to = CampaignState.SENDING if on_time else CampaignState.PAUSED
             states.transition(connection, campaign_id, to, by=SYSTEM, now=now, note=note)
             if on_time:
                 begun.append(campaign_id)
@@ -154,7 +142,7 @@ def wait(
             state, not_before = connection.execute(
                 select(campaign.c.state, campaign.c.not_before).where(campaign.c.id == campaign_id)
             ).one()
-        if state in {"sending", "finished"}:
+        if state in {CampaignState.SENDING, CampaignState.FINISHED}:
             return waited
         require_running(campaign_id, state)
         waited = True
@@ -178,12 +166,12 @@ def require_running(campaign_id: int, state: str | None) -> None:
     Raises:
         RefusedError: It is held, ended or gone.
     """
-    if state not in {"scheduled", "sending"}:
+    if state not in {CampaignState.SCHEDULED, CampaignState.SENDING}:
         raise RefusedError(
             f"campaign {campaign_id} is {state or 'gone'}",
-            fix=f"`send.py resume {campaign_id}`, then the same command again"
+            fix=f"`./send.py resume {campaign_id}`, then the same command again"
             if state in states.HELD
-            else "see `send.py status`",
+            else "see `./send.py status`",
         )
 
 
@@ -200,9 +188,9 @@ def interrupt(app: AppContext, campaign_id: int, *, undo: bool) -> bool:
         state = connection.execute(
             select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
         ).scalar()
-        if state == "scheduled" and undo:
+        if state == CampaignState.SCHEDULED and undo:
             now = app.store.now(connection)
             states.transition(
-                connection, campaign_id, "paused", by=app.by, now=now, note="called off"
+                connection, campaign_id, CampaignState.PAUSED, by=app.by, now=now, note="called off"
             )
-        return bool(state == "scheduled")
+        return bool(state == CampaignState.SCHEDULED)

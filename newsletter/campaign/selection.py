@@ -16,20 +16,20 @@ from newsletter.delivery.ledger.tables import campaign
 from newsletter.store.engine import Store
 
 
-def known_columns(store: Store, request: SendRequest) -> frozenset[str]:
+def known_columns(app: AppContext, request: SendRequest) -> frozenset[str]:
     """What the recipients' merge fields can be filled from, before the file is imported.
 
     Raises:
         InputError: The file cannot be used.
         UsageError: The file may be of people who unsubscribed.
     """
-    known = columns(store, request.list_name)
+    known = columns(app.store, request.list_name)
     if request.csv_file is None:
         return known
     # Imported here and below: most sends are to a list, and load no importer.
     from newsletter.audience.importing.importer import csv_columns
 
-    return known | csv_columns(request.csv_file)
+    return known | csv_columns(request.csv_file, app.settings.merge_fields, request.uses)
 
 
 def choose_audience(
@@ -55,6 +55,8 @@ def choose_audience(
             source="csv",
             skip_invalid=request.skip_invalid,
             rejects=request.csv_file.with_suffix(".rejects.csv"),
+            uses=request.uses,
+            declared=app.settings.merge_fields,
             progress=progress,
         )
     listener.imported(report)

@@ -1,4 +1,4 @@
-"""audience -> delivery rows: everyone on the list, and the reason of everyone who is skipped."""
+"""The audience snapshot: a delivery row for everyone on the list, with the reason of each skip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from sqlalchemy import (
     select,
 )
 
-from newsletter.audience.model import SubscriptionState, SuppressionReason
+from newsletter.audience.mailability import skip_reason
+from newsletter.audience.model import SubscriptionState
 from newsletter.audience.segments.model import Condition
 from newsletter.audience.segments.sql import where
 from newsletter.audience.tables import (
@@ -29,21 +30,12 @@ from newsletter.audience.tables import (
     mailing_list,
     subscriber,
     subscription,
-    suppression,
 )
 from newsletter.delivery.ledger.outcomes import OutcomeCounts, taken_or_uncertain
 from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.errors import InputError
 from newsletter.render.model import CompiledIssue
 from newsletter.store.engine import analyze
-
-SUPPRESSED_FIRST = (
-    SuppressionReason.COMPLAINED,
-    SuppressionReason.BOUNCED,
-    SuppressionReason.UNSUBSCRIBED,
-    SuppressionReason.ERASED,
-    SuppressionReason.MANUAL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +77,8 @@ def take_snapshot(
 
     Args:
         connection: A write transaction.
-        at: When it is to begin (Unix seconds), if that is later than now: whose pause is over by
-            then is not left out.
+        at: When it is to begin (Unix seconds), if that is later than now: a pause that is over by
+            then does not count.
         again: Whether people who already have this issue (or may) get it once more.
 
     Raises:
@@ -95,7 +87,7 @@ def take_snapshot(
     sent = None
     if not again and _went_out_before(connection, compiled.slug, campaign_id):
         sent = _already_sent(compiled.slug, campaign_id)
-    skipped = _reason(max(at, time.time()), sent)
+    skipped = skip_reason(subscriber.c.address_hash, max(at, time.time()), already_sent=sent)
     people = _people(connection, campaign_id, audience, compiled, skipped)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
     # The next queries would plan for an empty table.
@@ -120,12 +112,12 @@ def take_snapshot(
 
 
 def skips(connection: Connection, audience: AudienceSelection) -> dict[str, int]:
-    """How many of an audience there are by why they would be skipped; ``""``: they would not.
+    """How many of an audience would be skipped, by reason; ``""`` counts those who would not.
 
     Raises:
         InputError: There is no such list.
     """
-    reason = _reason(time.time()).label("reason")
+    reason = skip_reason(subscriber.c.address_hash, time.time()).label("reason")
     people = _of(select(reason), audience, _list_id(connection, audience)).subquery()
     query = select(people.c.reason, func.count()).group_by(people.c.reason)
     return {row.reason: row[1] for row in connection.execute(query)}
@@ -134,13 +126,13 @@ def skips(connection: Connection, audience: AudienceSelection) -> dict[str, int]
 def joined_since_snapshot(
     connection: Connection, campaign_id: int, audience: AudienceSelection
 ) -> int:
-    """How many are active in an audience and not in a campaign's frozen one."""
+    """How many of an audience could be mailed, and are not in a campaign's snapshot of it."""
     frozen = exists().where(
         delivery.c.campaign_id == campaign_id, delivery.c.email_key == subscriber.c.email_key
     )
     everyone = select(func.count()).select_from(subscriber)
     query = _of(everyone, audience, _list_id(connection, audience)).where(
-        subscription.c.state == SubscriptionState.ACTIVE, ~frozen
+        ~frozen, skip_reason(subscriber.c.address_hash, time.time()) == ""
     )
     return int(connection.execute(query).scalar_one())
 
@@ -152,7 +144,7 @@ def _list_id(connection: Connection, audience: AudienceSelection) -> int:
     if found is None:
         raise InputError(
             f"there is no list {audience.list_name!r}",
-            fix="`send.py subscribers lists` shows them; `send.py subscribers import` makes one",
+            fix="see `./send.py subscribers lists`, or make it: `./send.py subscribers import`",
         )
     return int(found)
 
@@ -190,25 +182,6 @@ def _of(query: Select[Any], audience: AudienceSelection, list_id: int) -> Select
             )
         )
     return query
-
-
-def _reason(at: float, already_sent: ColumnElement[bool] | None = None) -> ColumnElement[str]:
-    """Why somebody may not be mailed, the first reason of several; empty for who may."""
-    ranks = {reason: rank for rank, reason in enumerate(SUPPRESSED_FIRST)}
-    first = (
-        select(func.min(case(ranks, value=suppression.c.reason)))
-        .where(suppression.c.address_hash == subscriber.c.address_hash)
-        .scalar_subquery()
-    )
-    others: list[tuple[ColumnElement[bool], str]] = [
-        (subscription.c.state == SubscriptionState.UNSUBSCRIBED, "unsubscribed"),
-        (subscription.c.state == SubscriptionState.PENDING, "unconfirmed"),
-        (subscriber.c.paused_until > at, "paused"),
-    ]
-    if already_sent is not None:
-        others.append((already_sent, "already-sent"))
-    suppressed = case({rank: str(reason) for reason, rank in ranks.items()}, value=first)
-    return func.coalesce(suppressed, case(*others, else_=""))
 
 
 def _went_out_before(connection: Connection, slug: str, campaign_id: int) -> bool:

@@ -73,7 +73,7 @@ def public_url(case: LintContext) -> Iterator[Problem]:
             case,
             "public_url",
             f"public_url is {case.publication.public_url or 'empty'}: links in mail must be https",
-            "set the https address that `send.py serve` is reached at",
+            "set the https address that `./send.py serve` is reached at",
         )
 
 

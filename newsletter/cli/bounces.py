@@ -27,7 +27,7 @@ def bounces() -> None:
 
 @bounces.command(
     short_help="Say what each message is; touches no database.",
-    epilog="Example: send.py bounces classify --json returned/*.eml",
+    epilog="Example: ./send.py bounces classify --json returned/*.eml",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
@@ -57,10 +57,10 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
     short_help="Take in what came back.",
     epilog="""\b
 Examples:
-  send.py bounces read /var/mail/bounces
-  send.py bounces read ~bounces/Maildir
-  send.py bounces read - < returned.eml
-  send.py bounces read --imap
+  ./send.py bounces read /var/mail/bounces
+  ./send.py bounces read ~bounces/Maildir
+  ./send.py bounces read - < returned.eml
+  ./send.py bounces read --imap
 """,
 )
 @click.argument("source", required=False)
@@ -97,7 +97,7 @@ def read(cli: CliContext, source: str | None, imap: bool, as_json: bool) -> None
 
 
 @bounces.command(
-    short_help="List who asked by mail to leave.", epilog="Example: send.py bounces wishes --json"
+    short_help="List who asked by mail to leave.", epilog="Example: ./send.py bounces wishes --json"
 )
 @json_option
 @pass_context

@@ -49,13 +49,13 @@ def show_what_waits(result: Status) -> None:
         say(f"It begins on {shown(result.not_before)}.")
     if result.held:
         say(f"It was put on hold: {result.note}.")
-        say(f"When that is mended: `send.py resume {number}`, then its `send --live` again.")
+        say(f"When that is mended: `./send.py resume {number}`, then its `send --live` again.")
     if result.next_retry is not None and result.state == "sending":
         due = "now" if result.next_retry <= time.time() else f"on {shown(result.next_retry)}"
         say(f"The next retry is due {due}: a worker, or the same `send --live` again, does it.")
     if result.note and result.state == "finished":
         say(f"Look at this: {result.note}.")
     if result.tally.uncertain:
-        say(f"Who is uncertain, and what is known: `send.py uncertain {number}`.")
+        say(f"Who is uncertain, and what is known: `./send.py uncertain {number}`.")
     if result.tally.failed:
-        say(f"Who failed, and why: `send.py report {number} --csv`.")
+        say(f"Who failed, and why: `./send.py report {number} --csv`.")

@@ -89,7 +89,10 @@ class Demonstration:
         yield DemoStep("Rendered it", f"{sizes}; digest {summary['digest'][:12]}")
 
         file = self._settings.root / "subscribers.example.csv"
-        report = import_csv(app.store, app.keys, file, list_name=LIST, source="demo")
+        declared = app.settings.merge_fields
+        report = import_csv(
+            app.store, app.keys, file, list_name=LIST, source="demo", declared=declared
+        )
         yield DemoStep("Imported subscribers.example.csv", report.summary())
 
         approval.approve(app, built, audience=LIST)

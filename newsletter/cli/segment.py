@@ -32,9 +32,9 @@ def require_readable(segment: str | None) -> None:
     short_help="How many are on a list, or in a segment of it.",
     epilog="""\b
 Examples:
-  send.py subscribers count --list readers
-  send.py subscribers count --list readers --segment 'city in (Vienna, Graz) and not list = trial'
-  send.py subscribers count --list readers --segment 'joined within 30 days' --json
+  ./send.py subscribers count --list readers
+  ./send.py subscribers count --list readers --segment 'city in (Vienna, Graz) and not list = trial'
+  ./send.py subscribers count --list readers --segment 'joined within 30 days' --json
 """,
 )
 @click.option("--list", "list_name", required=True, help="The list.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.columns import answering, column_option
 from newsletter.cli.context import (
     CliContext,
     by_option,
@@ -17,6 +18,7 @@ from newsletter.cli.context import (
     print_json,
     say,
 )
+from newsletter.cli.counted import counted
 from newsletter.cli.segment import require_readable, segment_option
 from newsletter.errors import UsageError
 
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  send.py send issues/neck-muscles-and-migraine.md --csv subscribers.example.csv
-  send.py send issues/spring-news.md --list readers
-  send.py send issues/spring-news.md --list readers --live
-  send.py send issues/spring-news.md --list readers --live --confirm 12406
-  send.py send issues/spring-news.md --list readers --segment 'city = Vienna'
-  send.py send issues/spring-news.md --list readers --live --detach
-  send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
+  ./send.py send issues/neck-muscles-and-migraine.md --csv subscribers.example.csv
+  ./send.py send issues/spring-news.md --list readers
+  ./send.py send issues/spring-news.md --list readers --live
+  ./send.py send issues/spring-news.md --list readers --live --confirm 12406
+  ./send.py send issues/spring-news.md --list readers --segment 'city = Vienna'
+  ./send.py send issues/spring-news.md --list readers --live --detach
+  ./send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
 
 Running a live send again continues it; nobody gets the issue twice.
 """
@@ -49,6 +51,7 @@ Running a live send again continues it; nobody gets the issue twice.
     type=click.Path(path_type=Path),
     help="Import this file into --list (default: the file's name) and send to its rows.",
 )
+@column_option
 @segment_option
 @click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
 @click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
@@ -69,6 +72,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     issue: Path,
     list_name: str,
     csv_file: Path | None,
+    uses: tuple[str, ...],
     segment: str | None,
     skip_invalid: bool,
     live: bool,
@@ -83,6 +87,8 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     """Send an issue to a list. A dry run, unless --live."""
     if not (list_name or csv_file):
         raise UsageError("to whom?", fix="--list NAME or --csv FILE")
+    if uses and not csv_file:
+        raise UsageError("--column goes with --csv")
     if confirm is not None and not live:
         raise UsageError("--confirm goes with --live")
     if detach and not live:
@@ -90,11 +96,12 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     require_readable(segment)
     from newsletter.campaign.request import SendRequest
 
-    with cli.app(by=by, live=live) as app:
+    with answering(as_json=as_json), cli.app(by=by, live=live) as app:
         request = SendRequest(
             issue=issue,
             list_name=list_name or (csv_file.stem if csv_file else ""),
             csv_file=csv_file,
+            uses=uses,
             segment=segment,
             skip_invalid=skip_invalid,
             again_reason=again,
@@ -151,7 +158,7 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
         say("This issue went out to this list already; nothing is left to send.")
     elif result.end is SendEnd.DETACHED:
         campaign = f"Campaign {status.campaign_id}"
-        say(f"{campaign} is left to a worker: run `send.py worker` if none is running.")
+        say(f"{campaign} is left to a worker: run `./send.py worker` if none is running.")
     elif status.tally.queued and status.state == "sending":
         say(f"{status.tally.queued:,} are still queued; the same command goes on with them.")
     return status
@@ -171,16 +178,17 @@ def _dry_run(app: AppContext, request: SendRequest, out: Path | None) -> Status:
     show_variants(result.pending.compiled, result.pending.variants)
     if blockers := result.built.blockers:
         count = len(blockers)
-        say(f"A live send would be refused: {count} blocker(s). See: send.py check {request.issue}")
+        command = f"./send.py check {request.issue}"
+        say(f"A live send would be refused: {counted(count, 'blocker')}. See: {command}")
     elif result.built.findings:
         count = len(result.built.findings)
-        say(f"There is something to look at ({count}). See: send.py check {request.issue}")
+        say(f"There is something to look at ({count}). See: ./send.py check {request.issue}")
     return result.status
 
 
 @click.command(
     short_help="Send one [TEST] message to addresses that you name.",
-    epilog="Example: send.py test issues/spring-news.md --to office@clinic.example",
+    epilog="Example: ./send.py test issues/spring-news.md --to office@clinic.example",
 )
 @issue_argument
 @click.option(

@@ -57,7 +57,7 @@ class SendView(SendListener):
         if self._waits and not terminal:
             return
         if not self._waits:
-            say(f"Until then, `send.py cancel {campaign_id}` costs nothing.")
+            say(f"Until then, `./send.py cancel {campaign_id}` costs nothing.")
             self._waits = True
         # Over itself on a terminal, so that the plan above stays in view.
         sys.stderr.write(f"\rCampaign {campaign_id} begins in {duration(seconds)}.   ")
@@ -69,8 +69,8 @@ class SendView(SendListener):
         if called_off:
             say(f"\nCalled off in time: campaign {campaign_id} is paused, and nobody was mailed.")
             say(
-                f"`send.py resume {campaign_id}` lets it go on, "
-                f"`send.py cancel {campaign_id}` ends it."
+                f"`./send.py resume {campaign_id}` lets it go on, "
+                f"`./send.py cancel {campaign_id}` ends it."
             )
         else:
             say(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     short_help="Look at an issue in the browser, as readers get it.",
     epilog="""\b
 Examples:
-  send.py preview
-  send.py preview issues/neck-muscles-and-migraine.md --no-open
+  ./send.py preview
+  ./send.py preview issues/neck-muscles-and-migraine.md --no-open
 """,
 )
 @optional_issue_argument
@@ -47,7 +47,7 @@ def preview(cli: CliContext, issue: Path | None, port: int, no_open: bool) -> No
 
 @click.command(
     short_help="Answer readers: leaving, joining, the archive, pictures.",
-    epilog="Example: send.py serve --port 8025",
+    epilog="Example: ./send.py serve --port 8025",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8025, show_default=True)
@@ -73,16 +73,15 @@ def _try_letters(settings: Settings) -> None:
     from newsletter.check.model import Severity
     from newsletter.check.report import format_findings
     from newsletter.errors import InputError
-    from newsletter.i18n.catalog import Catalogs
+    from newsletter.i18n.catalog import catalogs_of
     from newsletter.transactional.letters import Letters
 
-    languages = Catalogs(settings.templates / "locale", settings.publication.language)
     try:
-        found = Letters(settings, languages).check()
+        found = Letters(settings, catalogs_of(settings)).check()
     except InputError as error:
         say(f"error: {error}\nUntil that is mended, nobody can join or be mailed a link.")
         return
     blockers = [finding for finding in found if finding.severity is Severity.BLOCKER]
     if blockers:
         say(format_findings(blockers, colour=False))
-        say("Readers get letters like that until it is mended. Try: send.py check --letters")
+        say("Readers get letters like that until it is mended. Try: ./send.py check --letters")

@@ -11,9 +11,9 @@ from newsletter.cli.context import CliContext, pass_context, say
     short_help="Send what was detached or scheduled, and late retries.",
     epilog="""\b
 Examples:
-  send.py worker
-  send.py worker --once
-  send.py worker --concurrency 2
+  ./send.py worker
+  ./send.py worker --once
+  ./send.py worker --concurrency 2
 
 On PostgreSQL any number of workers share the work, on any number of machines; on SQLite there is
 one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.

@@ -81,7 +81,9 @@ def _inside(path: Path, root: Path) -> Path:
     try:
         real = path.resolve()
         if not real.is_file():
-            raise InputError("no such article", fix="check the path, or make one with: send.py new")
+            raise InputError(
+                "no such article", fix="check the path, or make one with: ./send.py new"
+            )
         if not real.is_relative_to(root.resolve()):
             raise InputError("the article lies outside the project's folder", fix="move it inside")
     except (OSError, ValueError, RuntimeError):

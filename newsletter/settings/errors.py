@@ -32,6 +32,7 @@ _PATTERNS = (
     ("#[0-9A-Fa-f]", "must be a color, like #0B6B6B"),
     (r"\+[0-9]", "must be a number in international form, like +18003009300"),
     ("[a-z0-9]+(-", "must be small letters, digits and single hyphens, like regenerative-medicine"),
+    ("[A-Za-z]{2,3}", "must be a language, like es or es-MX"),
     (r"(\.[A-Za-z0-9-]+)+", "must be a domain, like clinic.example"),
     ("[A-Za-z0-9._-]*", "must be letters, digits, dots and hyphens, like news1"),
     ("[ !#-", "must be ASCII without quotation marks and backslashes"),
@@ -128,7 +129,7 @@ def _line_to_add(path: Names) -> str:
     *table, name = path
     if name == "publication":
         return "add a table [publication]; newsletter.toml of the project shows one"
-    example = _EXAMPLES.get(str(name), "#RRGGBB" if table[:1] == ["theme"] else "…")
+    example = _EXAMPLES.get(str(name), "…")
     return f'add to [{_shown(table)}]: {name} = "{example}"'
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -27,6 +28,9 @@ from newsletter.loopback import is_loopback_url
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
+_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+Language = Annotated[str, StringConstraints(pattern=f"^{_TAG}$")]
+"""A language tag (RFC 5646): ``en``, ``es-MX``."""
 
 
 class _Section(BaseModel):
@@ -54,8 +58,9 @@ class Publication(_Section):
     postal_address: str
     join_url: str = ""
     """Where a person who was forwarded the mail can join; empty means our own page, if it is on."""
-    language: Literal["en", "es"] = "en"
-    """Of pages, where a reader's own language is none that we have."""
+    language: Language = "en"
+    """Of the name, the address and the disclaimers; and of pages, where a reader's own language is
+    none that we have."""
     phones: tuple[Phone, ...] = ()
     default_disclaimer: str = ""
 
@@ -72,27 +77,35 @@ class Palette(_Section):
     notice: Colour
 
 
+class LightPalette(Palette):
+    """Colours of the light scheme; set only those that are to be others."""
+
+    page: Colour = "#F6F3EC"
+    card: Colour = "#FFFFFF"
+    ink: Colour = "#1B2A2F"
+    secondary: Colour = "#4A5B60"
+    accent: Colour = "#0B6B6B"
+    warm: Colour = "#A8431F"
+    notice: Colour = "#FBEFE7"
+
+
+class DarkPalette(Palette):
+    """Colours of the dark scheme; set only those that are to be others."""
+
+    page: Colour = "#12191B"
+    card: Colour = "#1A2427"
+    ink: Colour = "#E8EFEF"
+    secondary: Colour = "#A9B8BB"
+    accent: Colour = "#6FD0CB"
+    warm: Colour = "#F2A882"
+    notice: Colour = "#2B2320"
+
+
 class Theme(_Section):
     """Colours of mail and pages, light and dark."""
 
-    light: Palette = Palette(
-        page="#F6F3EC",
-        card="#FFFFFF",
-        ink="#1B2A2F",
-        secondary="#4A5B60",
-        accent="#0B6B6B",
-        warm="#A8431F",
-        notice="#FBEFE7",
-    )
-    dark: Palette = Palette(
-        page="#12191B",
-        card="#1A2427",
-        ink="#E8EFEF",
-        secondary="#A9B8BB",
-        accent="#6FD0CB",
-        warm="#F2A882",
-        notice="#2B2320",
-    )
+    light: LightPalette = LightPalette()
+    dark: DarkPalette = DarkPalette()
 
 
 class Smtp(_Section):
@@ -263,6 +276,22 @@ class Hold(_Section):
     """Replies that refuse the sender, not the reader; 0: never."""
 
 
+def _by_language(written: object) -> object:
+    """A text that names no language is in the publication's own."""
+    if isinstance(written, str):
+        return {"": written}
+    if isinstance(written, dict):
+        return written
+    raise ValueError("must be text, or a table of texts by language: en, es")
+
+
+Disclaimer = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=f"^({_TAG})?$")], str],
+    BeforeValidator(_by_language),
+]
+"""A disclaimer's text by language; that of the publication is called ""."""
+
+
 class MergeField(_Section):
     """A field an article may use, filled from the reader's column or attribute of that name."""
 
@@ -282,7 +311,7 @@ class Settings(BaseSettings):
 
     publication: Publication
     theme: Theme = Theme()
-    disclaimers: dict[Slug, str] = {}
+    disclaimers: dict[Slug, Disclaimer] = {}
     merge_fields: dict[str, MergeField] = {}
     join: Join = Join()
     archive: Literal["off", "unlisted", "public"] = "off"

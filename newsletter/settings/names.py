@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -84,6 +84,8 @@ def _kind(path: Path) -> Any:
     """The type of a setting; None where there is none."""
     kind: Any = Settings
     for part in path:
+        if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
         if is_table(kind):
             field = kind.model_fields.get(part)
             kind = field.annotation if field else None

@@ -28,7 +28,7 @@ from newsletter.delivery.compose.substitutions import SharedContent, Substitutio
 from newsletter.delivery.model import Delivery, Message, Outcome, Result
 from newsletter.dns_checks.domains import ascii_domain
 from newsletter.errors import RefusedError, UnavailableError
-from newsletter.i18n.catalog import LANGUAGES, Catalogs
+from newsletter.i18n.catalog import Catalogs
 from newsletter.render.letter import write_letter
 from newsletter.settings.model import Settings
 from newsletter.transactional.texts import letter_words, welcome_words
@@ -59,7 +59,7 @@ class Letters:
             action: What the link does.
             to: An address that `check_address` has passed.
             url: The link.
-            lang: One of `LANGUAGES`.
+            lang: A language of the catalogs.
 
         Raises:
             UnavailableError: It was not taken for now.
@@ -75,7 +75,7 @@ class Letters:
             to: The reader's address.
             lists: What they joined.
             token: Unsubscribes them; signed.
-            lang: One of `LANGUAGES`.
+            lang: A language of the catalogs.
 
         Raises:
             UnavailableError: It was not taken for now.
@@ -111,9 +111,9 @@ class Letters:
     def _all(self) -> Iterator[Letter]:
         base = self._settings.publication.public_url
         lists = [topic.list for topic in self._settings.join.topics]
-        for action, lang in product(LinkAction, LANGUAGES):
+        for action, lang in product(LinkAction, self._languages.languages):
             yield self.write(action, f"{base}/confirm/{_NO_TOKEN}", lang)
-        for lang in LANGUAGES:
+        for lang in self._languages.languages:
             yield self.write_welcome(lists, _NO_TOKEN, lang)
 
     def write(self, action: LinkAction, url: str, lang: str) -> Letter:

@@ -51,9 +51,13 @@ def test_a_variable_that_nothing_reads_is_refused(
 def test_variables_that_something_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSLETTER_USER", "Ada")
     monkeypatch.setenv("NEWSLETTER_DISCLAIMERS__SHORT", "Words.")
+    monkeypatch.setenv("NEWSLETTER_DISCLAIMERS__LONG__ES", "Palabras.")
+    monkeypatch.setenv("NEWSLETTER_THEME__DARK__ACCENT", "#80FFFF")
     monkeypatch.setenv("NEWSLETTER_MERGE_FIELDS__CITY__SAMPLE", "Sample Town")
     settings = load_settings(EXAMPLE)
-    assert settings.disclaimers["short"] == "Words."
+    assert settings.disclaimers["short"] == {"": "Words."}
+    assert settings.disclaimers["long"] == {"es": "Palabras."}
+    assert settings.theme.dark.accent == "#80FFFF"
     assert settings.merge_fields["city"].sample == "Sample Town"
 
 

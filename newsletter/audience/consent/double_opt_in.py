@@ -8,11 +8,11 @@ from sqlalchemy import update
 
 from newsletter.audience.address import address_hash, address_key
 from newsletter.audience.consent.action_links import find_link, redeem
-from newsletter.audience.consent.preferences import active_lists
 from newsletter.audience.key_check import check_suppression_key_within
-from newsletter.audience.model import LinkAction, SuppressionReason
+from newsletter.audience.mailability import mailed_lists
+from newsletter.audience.model import LinkAction
 from newsletter.audience.subscribers import Consent, add, find, subscribe
-from newsletter.audience.suppression import reasons
+from newsletter.audience.suppression import keeps_out, reasons
 from newsletter.audience.tables import subscriber
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def may_be_asked(connection: Connection, email: str, keys: Keys) -> bool:
         RefusedError: The suppression key is not this database's.
     """
     check_suppression_key_within(connection, keys)
-    found = reasons(connection, address_hash(address_key(email), keys))
-    return found <= {SuppressionReason.UNSUBSCRIBED}
+    return not keeps_out(reasons(connection, address_hash(address_key(email), keys)))
 
 
 def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[ActionLink, int] | None:
@@ -74,9 +73,8 @@ def is_joined(connection: Connection, link_id: int) -> ActionLink | None:
     if link is None or link.action is not LinkAction.JOIN:
         return None
     person = find(connection, link.email)
-    if person is None or reasons(connection, person.address_hash):
-        return None
-    return link if set(link.details["lists"]) <= active_lists(connection, person) else None
+    mailed = mailed_lists(connection, person.id) if person else frozenset()
+    return link if person and set(link.details["lists"]) <= mailed else None
 
 
 def _keep_language(connection: Connection, person: Row[tuple[object, ...]], language: str) -> None:

@@ -79,6 +79,6 @@ def _acquire(descriptor: int) -> None:
         if time.monotonic() > deadline:
             raise RefusedError(
                 "another process is sending from this database",
-                fix="let it finish; `send.py status` shows how far it is",
+                fix="let it finish; `./send.py status` shows how far it is",
             )
         time.sleep(0.05)

@@ -20,7 +20,7 @@ logging.getLogger("python_http_client").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A whole HTTP response."""
 
     status: int
@@ -56,7 +56,7 @@ class Client:
         self._api = SendGridAPIClient(key, host=settings.host)
         self._api.client.timeout = settings.timeout
 
-    def post(self, body: dict[str, Any]) -> Answer:
+    def post(self, body: dict[str, Any]) -> ApiResponse:
         """Post one request and wait for its answer.
 
         Raises:
@@ -74,8 +74,8 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswerError(self._redacted(str(error) or type(error).__name__)) from None
 
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
-        return Answer(status, self._redacted(body.decode("utf-8", "replace")), headers)
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> ApiResponse:
+        return ApiResponse(status, self._redacted(body.decode("utf-8", "replace")), headers)
 
     def _redacted(self, text: str) -> str:
         return text.replace(self._key, "[key]")

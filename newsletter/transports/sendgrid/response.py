@@ -13,7 +13,7 @@ from typing import Any
 
 from newsletter.delivery.model import Outcome, Result
 from newsletter.errors import UnavailableError
-from newsletter.transports.sendgrid.client import Answer
+from newsletter.transports.sendgrid.client import ApiResponse
 from newsletter.transports.sendgrid.payload import Call
 
 MAX_REPLY = 500
@@ -38,7 +38,7 @@ class ResponseClass:
     stop: UnavailableError | None = None
 
 
-def judge(call: Call, answer: Answer, *, sandbox: bool) -> ResponseClass:
+def judge(call: Call, answer: ApiResponse, *, sandbox: bool) -> ResponseClass:
     """Say what follows from an answer."""
     status = answer.status
     if status == ACCEPTED or (status == CHECKED and sandbox):
@@ -64,13 +64,13 @@ def give_back(call: Call, why: UnavailableError) -> ResponseClass:
     return ResponseClass(call.outcomes(Result.RETURNED, None, why.message[:MAX_REPLY]), stop=why)
 
 
-def _receipt(answer: Answer) -> str:
+def _receipt(answer: ApiResponse) -> str:
     if answer.status == CHECKED:
         return "sandbox: not sent"
     return f"X-Message-Id: {answer.headers.get('X-Message-Id', 'none')}"[:MAX_REPLY]
 
 
-def _bad_request(call: Call, answer: Answer) -> ResponseClass:
+def _bad_request(call: Call, answer: ApiResponse) -> ResponseClass:
     """Fail those that the errors name; the call as a whole was refused, so the rest goes again."""
     reasons: dict[int, str] = {}
     for error in _errors(answer):
@@ -94,7 +94,7 @@ def _too_large(call: Call) -> ResponseClass:
     return ResponseClass(call.outcomes(Result.FAILED, TOO_LARGE, reply))
 
 
-def _refused(call: Call, answer: Answer) -> ResponseClass:
+def _refused(call: Call, answer: ApiResponse) -> ResponseClass:
     """The request itself is wrong, whoever it is for: nothing more may go out like it."""
     what = f"SendGrid refuses ({answer.status}): {_ADDRESS.sub('[address]', _said(answer))}"
     if answer.status in KEY_REFUSED:
@@ -104,12 +104,12 @@ def _refused(call: Call, answer: Answer) -> ResponseClass:
     return give_back(call, UnavailableError(what, fix=fix))
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: ApiResponse) -> str:
     said = "; ".join(str(error.get("message")) for error in _errors(answer))
     return (said or f"HTTP {answer.status} without a reason")[:MAX_REPLY]
 
 
-def _errors(answer: Answer) -> list[dict[str, Any]]:
+def _errors(answer: ApiResponse) -> list[dict[str, Any]]:
     """The `errors` array; empty where the body is none of SendGrid's."""
     try:
         errors = json.loads(answer.text)["errors"]

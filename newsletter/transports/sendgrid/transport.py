@@ -19,7 +19,7 @@ from newsletter.delivery.compose.substitutions import Personalize
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result
 from newsletter.errors import UnavailableError
 from newsletter.settings.model import Sendgrid
-from newsletter.transports.sendgrid.client import Answer, Client, NoAnswerError, NotSentError
+from newsletter.transports.sendgrid.client import ApiResponse, Client, NoAnswerError, NotSentError
 from newsletter.transports.sendgrid.payload import Call, plan_calls
 from newsletter.transports.sendgrid.response import (
     TOO_MANY,
@@ -143,7 +143,7 @@ class SendgridTransport:
             await self._rest(work)
         return verdict
 
-    async def _post(self, call: Call) -> Answer:
+    async def _post(self, call: Call) -> ApiResponse:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._client.post, call.body)
 
@@ -215,7 +215,7 @@ async def _all_ended(tasks: list[asyncio.Task[None]], stopped: asyncio.Event) ->
             raise error
 
 
-def _until_reset(answer: Answer) -> float:
+def _until_reset(answer: ApiResponse) -> float:
     """Seconds until `X-RateLimit-Reset` (Unix seconds); 0 where it is absent or unreadable."""
     try:
         return float(answer.headers.get("X-RateLimit-Reset", "0")) - time.time()

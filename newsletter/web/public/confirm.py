@@ -16,10 +16,11 @@ from starlette.responses import Response
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.consent.action_links import find_link, redeem
 from newsletter.audience.consent.double_opt_in import confirm_join, is_joined
-from newsletter.audience.consent.preferences import active_lists, change_address, gets_mail, reader
+from newsletter.audience.consent.preferences import change_address, gets_mail, reader
+from newsletter.audience.mailability import mailed_lists
 from newsletter.audience.model import ActionLink, LinkAction, SuppressionReason, Token, TokenPurpose
 from newsletter.audience.subscribers import Consent, find
-from newsletter.audience.suppression import reasons
+from newsletter.audience.suppression import keeps_out, reasons
 from newsletter.campaign.subscriber_history import show
 from newsletter.database.erasure import erase
 from newsletter.errors import InputError
@@ -128,8 +129,8 @@ class ConfirmPages:
 
     def _is_blocked(self, connection: Connection, email: str) -> bool:
         """Whether a reason keeps mail from an address that joining does not end."""
-        found = reasons(connection, address_hash(address_key(email), self._site.keys))
-        return bool(found - {SuppressionReason.UNSUBSCRIBED})
+        hashed = address_hash(address_key(email), self._site.keys)
+        return keeps_out(reasons(connection, hashed))
 
     async def _join(self, visit: _Visit) -> Response:
         joined = await run_in_threadpool(self._confirm, visit.link)
@@ -161,9 +162,9 @@ class ConfirmPages:
         """Whether they get all already that they ask for."""
         with self._site.store.read() as connection:
             person = find(connection, link.email)
-            if person is None or reasons(connection, person.address_hash):
+            if person is None:
                 return False
-            return set(link.details["lists"]) <= active_lists(connection, person)
+            return set(link.details["lists"]) <= mailed_lists(connection, person.id)
 
     async def _move(self, visit: _Visit) -> Response:
         fields = await read_form(visit.request)

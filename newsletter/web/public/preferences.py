@@ -27,8 +27,8 @@ from newsletter.audience.consent.preferences import (
 )
 from newsletter.audience.model import ActionLink, LinkAction, SuppressionReason, TokenPurpose
 from newsletter.audience.subscribers import Consent
-from newsletter.audience.suppression import reasons
-from newsletter.i18n.catalog import long_date
+from newsletter.audience.suppression import keeps_out, reasons
+from newsletter.i18n.dates import long_date
 from newsletter.settings.model import Topic
 from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
@@ -168,7 +168,7 @@ class PreferencesPages:
                 language=person.language,
                 active=active_titles(connection, person),
                 left=SuppressionReason.UNSUBSCRIBED in found,
-                blocked=bool(found - {SuppressionReason.UNSUBSCRIBED}),
+                blocked=keeps_out(found),
                 paused_until=person.paused_until if person.paused_until > now else 0.0,
             )
 

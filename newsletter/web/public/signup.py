@@ -110,7 +110,7 @@ class SignupPages:
         _ = translate
         errors = {}
         if not wish.email:
-            errors["email"] = _("Please enter your e-mail address.")
+            errors["email"] = _("Please enter your email address.")
         else:
             try:
                 check_address(wish.email)
@@ -138,7 +138,8 @@ class SignupPages:
     def _wording(self, lang: str) -> str:
         _ = self._site.pages.languages.plain(lang)
         return _(
-            "With the button I ask for %(name)s by e-mail. I can leave at any time with one click.",
+            "By pressing the button, I ask to receive %(name)s by email. I can unsubscribe at any "
+            "time with one click.",
             name=self._site.settings.publication.name,
         )
 

@@ -14,9 +14,13 @@ from newsletter.audience.suppression import suppress
 from newsletter.audience.tables import import_member, subscriber
 from newsletter.campaign.approval import keep
 from newsletter.campaign.preflight import has_only_reserved_domains, require_merge_values
-from newsletter.campaign.snapshot import AudienceSelection, SnapshotCounts, take_snapshot
+from newsletter.campaign.snapshot import (
+    AudienceSelection,
+    SnapshotCounts,
+    take_snapshot,
+)
 from newsletter.delivery.ledger.outcomes import count_outcomes
-from newsletter.delivery.ledger.states import transition
+from newsletter.delivery.ledger.states import CampaignState, transition
 from newsletter.delivery.ledger.tables import attempt, campaign, chunk, delivery
 from newsletter.errors import InputError, RefusedError
 from newsletter.render.model import CompiledIssue, Part, Sender, Slot, SlotKind, Variant
@@ -222,9 +226,9 @@ def test_one_real_address_is_enough_to_reach_people(
 def test_a_state_changes_once_and_says_who_did_it(store: Store) -> None:
     campaign_id = start(store, issue())
     with store.write() as connection:
-        transition(connection, campaign_id, "sending", by="anna", now=AT)
+        transition(connection, campaign_id, CampaignState.SENDING, by="anna", now=AT)
     with store.write() as connection, pytest.raises(RefusedError, match="is sending"):
-        transition(connection, campaign_id, "sending", by="anna", now=AT)
+        transition(connection, campaign_id, CampaignState.SENDING, by="anna", now=AT)
     with store.read() as connection:
         state = connection.execute(select(campaign.c.state)).scalar_one()
     assert state == "sending"

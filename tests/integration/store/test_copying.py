@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, insert, make_url, select, update
 
 from newsletter.audience.tables import mailing_list, subscriber
-from newsletter.database.copy import AT_REST, copy
+from newsletter.database.copy import copy
 from newsletter.database.open import open_url
-from newsletter.delivery.ledger.states import TRANSITIONS
+from newsletter.delivery.ledger.states import AT_REST, TRANSITIONS
 from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.errors import InputError, RefusedError
 from newsletter.store.engine import Store

@@ -9,7 +9,7 @@ import pytest
 from newsletter.audience.model import LinkAction
 from newsletter.delivery.compose.substitutions import Personalize
 from newsletter.delivery.model import Delivery
-from newsletter.i18n.catalog import LANGUAGES, Catalogs
+from newsletter.i18n.catalog import Catalogs
 from newsletter.settings.model import Sendgrid
 from newsletter.transactional.letters import Letter, Letters
 from newsletter.transports.sendgrid.payload import plan_calls
@@ -20,7 +20,7 @@ TOKEN = "t" * 32
 URL = "https://news.clinic.example/confirm/" + "x" * 32
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", ["en", "es"])
 @pytest.mark.parametrize("action", list(LinkAction))
 def test_it_holds_one_link_and_no_other(clinic: Clinic, action: LinkAction, lang: str) -> None:
     languages = Catalogs(PROJECT / "templates" / "locale", "en")
@@ -52,7 +52,7 @@ def welcome(clinic: Clinic, lang: str = "en", **changes: Any) -> Letter:
     return Letters(settings, languages).write_welcome(["sleep"], TOKEN, lang)
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", ["en", "es"])
 def test_the_welcome_holds_what_they_joined_and_three_links(clinic: Clinic, lang: str) -> None:
     letter = welcome(clinic, lang, archive="public")
     base = "https://news.clinic.example"
