@@ -36,22 +36,27 @@ def open_mailer(
     *,
     transport: Transport | None = None,
     proof: bool = False,
+    subject_prefix: str = "",
 ) -> Mailer:
     """Make what one campaign is sent by, just before it is: messages are dated now.
 
     Args:
+        campaign_id: 0 for test mails, which belong to no campaign.
         transport: An open one to use; by default that of the settings.
-        proof: Whether it is a dry run: links are proof links, which change nothing, and nothing
-            limits the rate.
+        proof: Whether it is a dry run or a test: links are proof links, which change nothing, and
+            nothing limits the rate.
+        subject_prefix: Put before every subject.
 
     Raises:
         InputError: A setting of the sender or the transport is wrong.
         RefusedError: The transport cannot be used with these settings.
     """
     return Mailer(
-        compose=make_composer(app, compiled, campaign_id, proof=proof),
+        compose=make_composer(
+            app, compiled, campaign_id, proof=proof, subject_prefix=subject_prefix
+        ),
         transport=transport or campaign_transport(app.settings, campaign_id),
-        # A dry run goes into a folder: nobody is spared by waiting.
+        # A dry run goes into a folder, and a test to a few: nobody is spared by waiting.
         limits=SendLimits() if proof else limits_of(app.settings),
     )
 

@@ -11,7 +11,7 @@ from newsletter.audience.key_check import check_suppression_key
 from newsletter.audience.suppression import reasons
 from newsletter.campaign.build import build
 from newsletter.campaign.context import AppContext
-from newsletter.campaign.mailer import make_composer
+from newsletter.campaign.mailer import open_mailer
 from newsletter.campaign.render_files import sample_values
 from newsletter.delivery.model import Delivery, Outcome
 from newsletter.errors import InputError, RefusedError
@@ -60,7 +60,10 @@ def send_test(
         for address in checked:
             if reasons(connection, address_hash(address_key(address), app.keys)):
                 raise RefusedError(f"{address} is suppressed: it must never be mailed")
-    composer = make_composer(app, compiled, proof=True, subject_prefix=SUBJECT_PREFIX)
+    transport = open_transport(app.settings, folder)
+    mailer = open_mailer(
+        app, compiled, 0, transport=transport, proof=True, subject_prefix=SUBJECT_PREFIX
+    )
     values = sample_values(app.settings)
     batch = [
         Delivery(0, position, 0, address, 0, values)
@@ -68,10 +71,9 @@ def send_test(
     ]
 
     async def deliver() -> list[Outcome]:
-        transport = open_transport(app.settings, folder)
         try:
-            return await transport.deliver(batch, composer, _NoJournal())
+            return await mailer.transport.deliver(batch, mailer.compose, _NoJournal())
         finally:
-            await transport.close()
+            await mailer.transport.close()
 
     return sorted(asyncio.run(deliver()), key=lambda outcome: outcome.position)
