@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 
 from markupsafe import Markup
@@ -48,30 +47,25 @@ def write_mail(
         name: issue.placeholder(_FIRST_PIECE - index) if html else ""
         for index, (name, html) in enumerate(pieces.items())
     }
-    values = {**page.values, **_looks(issue, settings), "pieces": _safe(marks)}
+    lang, rtl = issue.meta.lang, issue.meta.dir == "rtl"
+    values = {
+        **page.values,
+        "pieces": {name: Markup(mark) for name, mark in marks.items()},  # noqa: S704
+        "lang": lang,
+        "dir": issue.meta.dir,
+        "own_language": own_language(settings, lang),
+        # MJML knows no "auto", and Outlook no "start".
+        "direction": "rtl" if rtl else "ltr",
+        "start": "right" if rtl else "left",
+        "theme": settings.theme,
+        "fonts": FONTS,
+    }
     mjml = render_template(settings.root, f"email/{issue.meta.template}.mjml", values, page.words)
     html = mjml_to_html(mjml, f"templates/email/{issue.meta.template}.mjml", page.words)
     for name, mark in marks.items():
         html = html.replace(mark, pieces[name]) if mark else html
     css = render_template(settings.root, "email/styles.css", values, page.words)
     return inline_styles(html, css)
-
-
-def _looks(issue: Issue, settings: Settings) -> dict[str, object]:
-    rtl = issue.meta.dir == "rtl"
-    return {
-        "lang": issue.meta.lang,
-        "own_language": own_language(settings, issue.meta.lang),
-        "dir": issue.meta.dir,
-        "direction": "rtl" if rtl else "ltr",
-        "start": "right" if rtl else "left",
-        "theme": settings.theme,
-        "fonts": FONTS,
-    }
-
-
-def _safe(marks: Mapping[str, str]) -> dict[str, Markup]:
-    return {name: Markup(mark) for name, mark in marks.items()}  # noqa: S704
 
 
 def mjml_to_html(mjml: str, file: str, words: Translator) -> str:

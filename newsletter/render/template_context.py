@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -56,10 +55,16 @@ def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) 
     """
     meta = issue.meta
     words = catalogs_of(settings).plain(meta.lang)
-    blocks = tuple(_flat(issue))
+    blocks = tuple(
+        block
+        for each in issue.blocks
+        for block in (each.blocks if isinstance(each, AudienceBlock) else (each,))
+    )
     text = write_text_blocks(blocks, issue.numbers, words)
     disclaimer = _disclaimer(issue, settings)
     line = issue.meta_lines.get("hero.image")
+    public_url, token = settings.publication.public_url, issue.placeholder(UNSUBSCRIBE)
+    on_the_web = f"{public_url}/archive/{meta.slug}" if settings.archive != "off" else ""
     values: dict[str, object] = {
         "publication": settings.publication,
         "preheader": meta.preheader,
@@ -72,7 +77,11 @@ def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) 
         "hero_alt": meta.hero.alt if meta.hero else "",
         "action": _action(issue),
         "phones": settings.publication.phones,
-        **_ways(issue, settings),
+        # Where the footer leads: the reader's own pages, and those of everybody, empty if not on.
+        "unsubscribe": f"{public_url}/u/{token}",
+        "preferences": f"{public_url}/p/{token}",
+        "on_the_web": on_the_web,
+        "join_url": settings.join_url,
     }
     return TemplateContext(
         blocks=blocks,
@@ -89,19 +98,6 @@ def own_language(settings: Settings, lang: str) -> Markup:
     return Markup(language_attributes(settings.publication.language, lang))  # noqa: S704
 
 
-def _ways(issue: Issue, settings: Settings) -> dict[str, str]:
-    """Where the footer leads: the reader's own pages, and those of everybody, empty if not on."""
-    public_url = settings.publication.public_url
-    token = issue.placeholder(UNSUBSCRIBE)
-    on_the_web = f"{public_url}/archive/{issue.meta.slug}" if settings.archive != "off" else ""
-    return {
-        "unsubscribe": f"{public_url}/u/{token}",
-        "preferences": f"{public_url}/p/{token}",
-        "on_the_web": on_the_web,
-        "join_url": settings.join_url,
-    }
-
-
 def _action(issue: Issue) -> CallToAction | None:
     action = issue.meta.call_to_action
     if action and not _LINK.match(action.url) and not action.url.startswith(issue.prefix):
@@ -112,14 +108,6 @@ def _action(issue: Issue) -> CallToAction | None:
             fix="start its url with https://",
         )
     return action
-
-
-def _flat(issue: Issue) -> Iterator[Block]:
-    for block in issue.blocks:
-        if isinstance(block, AudienceBlock):
-            yield from block.blocks
-        else:
-            yield block
 
 
 def _disclaimer(issue: Issue, settings: Settings) -> LocalText:
