@@ -118,12 +118,9 @@ def _found(
     from newsletter.errors import UsageError
 
     if issue is None and letters and csv_file is None:
-        from newsletter.i18n.catalog import Catalogs
-        from newsletter.transactional.letters import Letters
+        from newsletter.transactional.checks import check_messages
 
-        settings = cli.settings
-        languages = Catalogs(settings.templates / "locale", settings.publication.language)
-        return Letters(settings, languages).check()
+        return check_messages(cli.settings)
     if issue is None or letters:
         raise UsageError("check takes one ISSUE, or --letters alone")
 

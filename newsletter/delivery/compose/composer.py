@@ -24,7 +24,15 @@ from newsletter.delivery.compose.substitutions import (
 from newsletter.delivery.model import Delivery, Message
 from newsletter.dns_checks.domains import ascii_domain
 from newsletter.errors import InputError
-from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Part, Sender, Slot, Variant
+from newsletter.render.model import (
+    UNSUBSCRIBE_TOKEN,
+    CompiledIssue,
+    Part,
+    Sender,
+    Slot,
+    SlotKind,
+    Variant,
+)
 from newsletter.render.slots import encode_value
 
 _ADDRESS = re.compile(r'[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+@[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+')
@@ -147,13 +155,16 @@ class Composer:
         parts = self._compiled.variants[delivery.variant]
         slots = (slot for part in (parts.subject, parts.html, parts.text) for slot in part.slots)
         substitutions = {slot_key(slot, self._seal): _written(slot, values) for slot in slots}
+        return Substitutions(values[_TO], substitutions, self._own_headers(values))
+
+    def _own_headers(self, values: Values) -> Mapping[str, str]:
+        """One recipient's headers beside those that a provider writes by itself."""
         sender = self._compiled.sender
-        headers = {
+        return {
             "List-Unsubscribe": f"<{sender.public_url}/u/{values[_TOKEN]}>",
             "List-Unsubscribe-Post": _ONE_CLICK,
             "List-Id": _list_id(sender),
         }
-        return Substitutions(values[_TO], substitutions, headers)
 
     def _values(self, delivery: Delivery) -> Values:
         rcpt_to = ascii_domain(delivery.email)
@@ -193,29 +204,40 @@ class Composer:
         return _joined(pieces)
 
     def _headers(self, compiled: CompiledIssue) -> list[bytes | Fill]:
-        sender = compiled.sender
         domain = self._mail_from.rpartition("@")[2]
         campaign_tag = self._campaign_tag(compiled)
-        reply_to = sender.reply_to and mailbox_header("Reply-To", "", sender.reply_to)
         # Gmail's feedback loop wants 5 to 15 characters that stay the same for one sender.
-        sender_id = hashlib.sha256(sender.list_id.encode()).hexdigest()[:12]
-        url = raw_header("List-Unsubscribe", f"<{sender.public_url}/u/")
+        sender_id = hashlib.sha256(compiled.sender.list_id.encode()).hexdigest()[:12]
+        return [
+            *self._who(),
+            raw_header("Date", format_datetime(datetime.fromtimestamp(self._date, UTC))),
+            f"Message-ID: <{campaign_tag}.".encode("ascii"),
+            lambda values: values[_POSITION].encode("ascii"),
+            f"@{domain}>\r\n".encode("ascii"),
+            *self._way_out(),
+            raw_header("Feedback-ID", f"{campaign_tag[:12]}:{compiled.lang}:news:{sender_id}"),
+        ]
+
+    def _who(self) -> list[bytes | Fill]:
+        sender = self._compiled.sender
+        reply_to = sender.reply_to and mailbox_header("Reply-To", "", sender.reply_to)
         return [
             mailbox_header("From", sender.from_name, sender.from_address),
             reply_to or b"",
             b"To: ",
             lambda values: values[_TO].encode(),
             b"\r\n",
-            raw_header("Date", format_datetime(datetime.fromtimestamp(self._date, UTC))),
-            f"Message-ID: <{campaign_tag}.".encode("ascii"),
-            lambda values: values[_POSITION].encode("ascii"),
-            f"@{domain}>\r\n".encode("ascii"),
+        ]
+
+    def _way_out(self) -> list[bytes | Fill]:
+        sender = self._compiled.sender
+        url = raw_header("List-Unsubscribe", f"<{sender.public_url}/u/")
+        return [
             url.removesuffix(b"\r\n"),
             lambda values: values[_TOKEN].encode("ascii"),
             b">\r\n",
             raw_header("List-Unsubscribe-Post", _ONE_CLICK),
             raw_header("List-Id", _list_id(sender)),
-            raw_header("Feedback-ID", f"{campaign_tag[:12]}:{compiled.lang}:news:{sender_id}"),
         ]
 
     def _campaign_tag(self, compiled: CompiledIssue) -> str:
@@ -292,7 +314,7 @@ def _slot_fill(slot: Slot, *, last: bool = False) -> Fill:
         piece = encode_slot(encode_value(slot.kind, value, slot.default))
         return piece.removesuffix(SOFT_BREAK) if last else piece
 
-    write = coded if name == _TOKEN else lru_cache(maxsize=REMEMBERED)(coded)
+    write = coded if slot.kind is SlotKind.TOKEN else lru_cache(maxsize=REMEMBERED)(coded)
     return lambda values: write(values.get(name, ""))
 
 
