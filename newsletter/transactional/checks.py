@@ -33,11 +33,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     sample = Delivery(0, 1, 0, settings.publication.from_address, 0, values)
     for kind in (*LinkAction, WELCOME):
         for lang in LANGUAGES:
-            joined = lists if kind == WELCOME else ()
+            compiled = messages.compile(kind, lang, lists)
             # The headers are read from the finished message: what is not sent proves nothing.
-            finished = messages.composer(kind, lang, joined)(sample)
+            finished = messages.composer_of(compiled)(sample)
             yield from check_message(
-                messages.compile(kind, lang, joined),
+                compiled,
                 settings,
                 headers=dict(message_from_bytes(finished.data).items()),
                 can_leave=kind == WELCOME,

@@ -200,6 +200,8 @@ class Drain:
         taken, ready = await asyncio.to_thread(self._settle_and_take, settled, mine, room)
         del self._ended[: len(settled)]
         self._lease.until = now + LEASE_S
+        # What was put off may be due before anything that was looked at.
+        self._due_in = 0.0
         for message in ready:
             self._under_way[asyncio.create_task(self._send(message))] = message
         return taken > 0

@@ -58,17 +58,21 @@ class Messages:
             ValueError: There is no such kind.
         """
         key = (kind, lang, tuple(sorted(lists)), self._templates_changed())
-        found = self._kept.pop(key, None) or TransactionalComposer(
-            self.compile(kind, lang, lists),
-            signer=self._signer,
-            bounce_address=self._settings.bounce_address,
-            can_leave=kind == WELCOME,
-        )
+        found = self._kept.pop(key, None) or self.composer_of(self.compile(kind, lang, lists))
         self._kept[key] = found
         # Another thread may have taken the last one away meanwhile.
         while len(self._kept) > KEPT:
             self._kept.pop(next(iter(self._kept)), None)
         return found
+
+    def composer_of(self, compiled: CompiledIssue) -> TransactionalComposer:
+        """What composes a message that `compile` gave."""
+        return TransactionalComposer(
+            compiled,
+            signer=self._signer,
+            bounce_address=self._settings.bounce_address,
+            can_leave=compiled.slug == WELCOME,
+        )
 
     def compile(self, kind: str, lang: str, lists: Collection[str] = ()) -> CompiledIssue:
         """The message with its tokens still open. Args and raises: as `composer`."""
