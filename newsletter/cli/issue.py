@@ -119,10 +119,9 @@ def _found(
     from newsletter.errors import UsageError
 
     if issue is None and letters and csv_file is None:
-        from newsletter.i18n.catalog import catalogs_of
-        from newsletter.transactional.letters import Letters
+        from newsletter.transactional.checks import check_messages
 
-        return Letters(cli.settings, catalogs_of(cli.settings)).check()
+        return check_messages(cli.settings)
     if issue is None or letters:
         raise UsageError("check takes one ISSUE, or --letters alone")
 

@@ -19,6 +19,7 @@ from newsletter.database.tables import metadata
 from newsletter.delivery.ledger.states import AT_REST, CampaignState, ChunkState, transition
 from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.errors import InputError, RefusedError
+from newsletter.queues.outgoing import release_all
 from newsletter.store.copy import Progress
 from newsletter.store.engine import Store, sqlite_store
 from newsletter.store.private_files import private_file
@@ -69,7 +70,8 @@ def restore(path: Path, target: Store, scratch: Path, progress: Progress | None 
     """Bring a backup into an empty database.
 
     A campaign that was sending comes back paused: what it sent after the backup was made is not
-    known, so that only a person can decide whether it goes on.
+    known, so that only a person can decide whether it goes on. A confirmation that was waiting is
+    sent, perhaps for the second time: a missing one would keep its reader off the list.
 
     Args:
         path: The backup; it is not changed.
@@ -152,4 +154,5 @@ def _pause(connection: Connection, now: float) -> tuple[int, ...]:
     # Whoever held a lease holds it in the database that was backed up, not in this one.
     leased = chunk.c.state == ChunkState.LEASED
     connection.execute(update(chunk).where(leased).values(lease_until=0))
+    release_all(connection)
     return paused

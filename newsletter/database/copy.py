@@ -10,6 +10,7 @@ from newsletter.database.tables import metadata
 from newsletter.delivery.ledger.states import AT_REST, ChunkState
 from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.errors import InputError, RefusedError
+from newsletter.queues.outgoing import is_under_way
 from newsletter.store.copy import Progress, copy_rows
 
 if TYPE_CHECKING:
@@ -59,4 +60,9 @@ def _require_rest(source: Store, connection: Connection) -> None:
         raise RefusedError(
             "a paused campaign may still be handing over its last messages",
             fix="wait two minutes, then again",
+        )
+    if is_under_way(connection, source.now(connection)):
+        raise RefusedError(
+            "a confirmation or welcome is being sent from it",
+            fix="stop `serve` and `worker`, wait two minutes, then again",
         )

@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page
 from newsletter.audience.model import LinkAction
 from newsletter.campaign.subscriber_history import show
 from newsletter.i18n.catalog import Catalogs
-from newsletter.transactional.letters import Letters
+from newsletter.render.slots import preview_part
+from newsletter.transactional.checks import PreviewSigner
+from newsletter.transactional.messages import WELCOME, Messages
 from newsletter.web.public.app import public_app
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Serve
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic, clinic
@@ -41,7 +43,7 @@ def address(clinic: Clinic, serve: Serve) -> str:
 
 
 def newest_link(clinic: Clinic, count: int) -> str:
-    """The path of the link in the newest letter, once there are so many."""
+    """The path of the link in the newest message, once there are so many."""
     folder = clinic.settings.var / "outbox" / "letters"
     wait_for(lambda: len(list(folder.glob("*.eml"))) == count)
     newest = max(folder.glob("*.eml"), key=lambda path: int(path.stem))
@@ -160,23 +162,21 @@ def test_the_same_way_with_nothing_but_the_keyboard(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_letters_are_accessible_too(
+def test_the_messages_are_accessible_too(
     chromium: Browser, clinic: Clinic, tmp_path: Path, scheme: str
 ) -> None:
     languages = Catalogs(PROJECT / "templates" / "locale", "en")
-    letters = Letters(joinable(clinic.settings, archive="public"), languages)
+    settings = joinable(clinic.settings, archive="public")
+    messages = Messages(settings, languages, PreviewSigner())
     written = [
-        *(
-            letters.write(action, "https://news.clinic.example/confirm/x", "es")
-            for action in LinkAction
-        ),
-        letters.write_welcome(["pain", "sleep"], "x", "es"),
+        *(messages.compile(action, "es") for action in LinkAction),
+        messages.compile(WELCOME, "es", ["pain", "sleep"]),
     ]
     context = chromium.new_context(viewport={"width": 320, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    for number, letter in enumerate(written):
+    for number, message in enumerate(written):
         file = tmp_path / f"{number}.html"
-        file.write_text(letter.html, encoding="utf-8")
+        file.write_text(preview_part(message.variants[0].html, {}), encoding="utf-8")
         page.goto(file.as_uri())
         assert page.locator("html").get_attribute("lang") == "es"
         assert_accessible_mail(page)

@@ -1,13 +1,16 @@
 """Joining by double opt-in, over a real SMTP server."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from newsletter.audience.address import address_hash
+from newsletter.audience.consent.double_opt_in import confirm_join
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import find
 from newsletter.audience.suppression import reasons, suppress
@@ -127,13 +130,11 @@ def test_who_complains_while_the_button_is_pressed_is_not_told_that_mail_comes(
     from newsletter.web.public.app import confirm
 
     reader.join(NEW)
-    confirm = confirm.confirm_join
 
-    def complained(*args: object) -> object:
-        with clinic.store.write() as connection:
-            hashed = address_hash(NEW, KEYS)
-            suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
-        return confirm(*args)
+    def complained(connection: Connection, *args: Any) -> object:
+        hashed = address_hash(NEW, KEYS)
+        suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
+        return confirm_join(connection, *args)
 
     monkeypatch.setattr(confirm, "confirm_join", complained)
     assert "We don’t send email to your address" in reader.press(reader.link).text
@@ -315,11 +316,10 @@ def test_of_two_presses_at_once_neither_is_told_that_it_did_not_work(
     from newsletter.web.public.app import confirm
 
     reader.join(NEW)
-    confirm = confirm.confirm_join
 
-    def late(*args: object) -> object:
-        confirm(*args)
-        return confirm(*args)
+    def late(*args: Any) -> object:
+        confirm_join(*args)
+        return confirm_join(*args)
 
     monkeypatch.setattr(confirm, "confirm_join", late)
     assert "You are on the list" in reader.press(reader.link).text
@@ -337,10 +337,11 @@ def test_a_link_works_once(clinic: Clinic, reader: Reader) -> None:
 
 
 def test_a_link_runs_out(clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    from newsletter.web.public.app import context
+    from newsletter.web.public import confirm
 
-    monkeypatch.setattr(context, "LINK_LIFETIME_S", -1.0)
     reader.join(NEW)
+    two_days_on = time.time() + 48 * 3600 + 1
+    monkeypatch.setattr(confirm.time, "time", lambda: two_days_on)
     for answer in (reader.get(reader.link), reader.press(reader.link)):
         assert answer.status_code == 410
         assert "ask for a new one" in answer.text

@@ -20,6 +20,7 @@ from newsletter.audience.tables import (
 )
 from newsletter.campaign.subscriber_history import show
 from newsletter.errors import UnavailableError
+from newsletter.transactional.limits import CONFIRMATION_BY_DAY, give_back
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.integration.web.reader import Reader
 
@@ -283,10 +284,8 @@ def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: 
     reader.join(NEW)
     reader.press(reader.link)
     reader.press(f"/p/{clinic.token()}", {"do": "move"})
-    from newsletter.web.http import rate_limits
-
     with clinic.store.write() as connection:
-        rate_limits.give_back(connection, rate_limits.LETTER_BY_DAY, NEW, KEYS)
+        give_back(connection, CONFIRMATION_BY_DAY, NEW, KEYS)
     reader.press(reader.link, {"email": NEW})
     assert reader.press(reader.link).status_code == 409
     assert known(clinic)["lists"] == {"pain": "active", "sleep": "active"}

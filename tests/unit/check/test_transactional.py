@@ -1,12 +1,15 @@
-"""The rules for mail from a template alone, each on a letter with one thing wrong."""
+"""The rules for mail from a template alone, each on a message with one thing wrong."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from newsletter.check.letters import WrittenMail, check_letter
 from newsletter.check.model import Finding, Severity
+from newsletter.check.transactional import check_message
+from newsletter.render.compile import sender_of
+from newsletter.render.model import CompiledIssue, Part, Variant
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Settings
 from tests.unit.check.project import SETTINGS
@@ -25,19 +28,23 @@ Thank you. Read past issues: {BASE}/archive
 Unsubscribe with one click: {LEAVE}
 {ADDRESS}
 """
-LETTER = WrittenMail(
-    template="welcome",
-    lang="en",
-    subject="You are on the list: Garden House News",
-    preheader="What you will get from us, and how to leave.",
-    html=HTML,
-    text=TEXT,
-    headers={
-        "List-Unsubscribe": f"<{LEAVE}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-    },
-    can_leave=True,
-)
+HEADERS = {
+    "List-Unsubscribe": f"<{LEAVE}>",
+    "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+}
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """A message as it leaves."""
+
+    html: str = HTML
+    text: str = TEXT
+    headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
+    can_leave: bool = True
+
+
+GOOD = Welcome()
 
 
 @pytest.fixture
@@ -49,12 +56,26 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(tmp_path / "newsletter.toml")
 
 
-def found(letter: WrittenMail, settings: Settings) -> list[Finding]:
-    return check_letter(letter, settings)
+def found(message: Welcome, settings: Settings) -> list[Finding]:
+    subject = "You are on the list: Garden House News"
+    preheader = "What you will get from us, and how to leave."
+    parts = (subject, preheader, message.html, message.text)
+    compiled = CompiledIssue(
+        slug="welcome",
+        lang="en",
+        date="",
+        title=subject,
+        sender=sender_of(settings),
+        variants=(Variant(frozenset(), *(Part((part,)) for part in parts)),),
+        images=(),
+        archive_html="",
+        digest="",
+    )
+    return check_message(compiled, settings, headers=message.headers, can_leave=message.can_leave)
 
 
-def test_a_good_letter_has_no_findings(settings: Settings) -> None:
-    assert found(LETTER, settings) == []
+def test_a_good_message_has_no_findings(settings: Settings) -> None:
+    assert found(GOOD, settings) == []
 
 
 @pytest.mark.parametrize(
@@ -82,8 +103,8 @@ def test_a_good_letter_has_no_findings(settings: Settings) -> None:
 def test_what_is_wrong_is_found(
     settings: Settings, part: str, old: str, new: str, rule: str
 ) -> None:
-    whole = getattr(LETTER, part)
-    spoiled = replace(LETTER, **{part: whole.replace(old, new)})
+    whole = getattr(GOOD, part)
+    spoiled = replace(GOOD, **{part: whole.replace(old, new)})
     rules = {finding.rule for finding in found(spoiled, settings)}
     assert rule in rules
 
@@ -94,32 +115,32 @@ def test_what_is_wrong_is_found(
         {},
         {"List-Unsubscribe": f"<{LEAVE}>"},
         {"List-Unsubscribe": f"<{LEAVE}>", "List-Unsubscribe-Post": "yes"},
-        {**LETTER.headers, "List-Unsubscribe": f"<{BASE}/u/other>"},
-        {**LETTER.headers, "List-Unsubscribe": f"<mailto:x@clinic.example>, <{LEAVE}>"},
+        {**HEADERS, "List-Unsubscribe": f"<{BASE}/u/other>"},
+        {**HEADERS, "List-Unsubscribe": f"<mailto:x@clinic.example>, <{LEAVE}>"},
     ],
 )
 def test_the_header_must_lead_where_the_link_does(
     settings: Settings, headers: dict[str, str]
 ) -> None:
-    (finding,) = found(replace(LETTER, headers=headers), settings)
+    (finding,) = found(replace(GOOD, headers=headers), settings)
     assert (finding.rule, finding.severity) == ("letters/one-click", Severity.BLOCKER)
 
 
 def test_who_is_on_no_list_yet_needs_no_way_out(settings: Settings) -> None:
-    letter = replace(
-        LETTER,
+    message = replace(
+        GOOD,
         html=HTML.replace(LEAVE, f"{BASE}/confirm/x"),
         text=TEXT.replace(LEAVE, f"{BASE}/confirm/x"),
         headers={},
     )
-    assert {f.rule for f in found(letter, settings)} == {
+    assert {f.rule for f in found(message, settings)} == {
         "compliance/unsubscribe",
         "letters/one-click",
     }
-    assert found(replace(letter, can_leave=False), settings) == []
+    assert found(replace(message, can_leave=False), settings) == []
 
 
 def test_a_finding_names_the_template_and_its_line(settings: Settings) -> None:
-    spoiled = replace(LETTER, html=HTML.replace("Thank you.", "TODO"))
+    spoiled = replace(GOOD, html=HTML.replace("Thank you.", "TODO"))
     (finding,) = found(spoiled, settings)
     assert (finding.file, finding.line) == ("templates/email/welcome.mjml", 3)
