@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from newsletter.feedback.imap import Fetched, ImapMailbox
+from newsletter.feedback.imap import FetchedMessage, ImapMailbox
 from newsletter.feedback.intake import IntakeSummary, MailIntake
 from newsletter.feedback.mailbox_files import as_read
 from newsletter.settings.model import Imap
@@ -37,7 +37,7 @@ def collect(mailbox: ImapMailbox, reader: MailIntake, settings: Imap) -> Mailbox
 
 def _put_away(
     mailbox: ImapMailbox,
-    batch: list[Fetched],
+    batch: list[FetchedMessage],
     look: list[bool],
     settings: Imap,
     done: MailboxSummary,

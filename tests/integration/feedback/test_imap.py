@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from newsletter.errors import InputError, NewsletterError, RefusedError, UnavailableError
-from newsletter.feedback.imap import BATCH, MARK, open_mailbox
+from newsletter.feedback.imap import BATCH, MARK, WINDOW, open_mailbox
 from newsletter.feedback.imap_intake import MailboxSummary, collect
 from newsletter.feedback.intake import MailIntake
 from newsletter.feedback.message import MAX_BYTES
@@ -61,6 +63,13 @@ def test_more_than_a_batch(sent, postbox):
     assert postbox.counts() == (0, len(mails), 0)
 
 
+def test_more_than_a_window(sent, postbox):
+    postbox.put(*(b"Subject: %d\n\nx\n" % n for n in range(WINDOW + 2)))
+    assert empty(sent, postbox).taken.messages == WINDOW + 2
+    assert postbox.counts() == (0, 0, WINDOW + 2)
+    assert max(len(line) for line in postbox.wire.log if b"SEARCH" in line) < 1000
+
+
 def test_the_same_message_from_a_file_is_known(sent, postbox):
     mail = notice(verp(sent, 2))
     MailIntake(sent.store, KEYS, hold_after=HOLD_AFTER).read([mail.strip(b"\n")])
@@ -89,6 +98,28 @@ def test_with_neither_messages_are_marked_and_not_read_again(sent, postbox):
     assert (done.moved, done.left, done.taken.messages) == ({}, 2, 2)
     assert empty(sent, postbox).taken.messages == 0
     assert postbox.counts() == (2, 0, 0)
+
+
+def flagged(line: bytes) -> bytes:
+    """Flags that another program set: a number, and a bracket that IMAPClient cannot parse."""
+    return line.replace(rb"FLAGS (", rb"FLAGS (7 ").replace(rb"\Seen", rb"a[b \Seen")
+
+
+def test_other_programs_flags_are_no_obstacle(sent, postbox):
+    postbox.put(LETTER)
+    with postbox.session() as owner:
+        owner.select("INBOX")
+        owner.store("1", "+FLAGS", r"(\Seen)")
+    postbox.wire.told = lambda line: flagged(line) if b" FETCH " in line else line
+    assert empty(sent, postbox).moved == {"Unverified": 1}
+
+
+def test_a_flag_that_is_a_number_is_no_obstacle_where_flags_are_read(sent, postbox):
+    hide = offering(b"MOVE", b"UIDPLUS")
+    postbox.wire.told = lambda line: hide(line).replace(rb"FLAGS (", b"FLAGS (7 ")
+    postbox.wire.asked = lambda line: line.replace(MARK.encode(), rb"\Flagged")
+    postbox.put(LETTER)
+    assert empty(sent, postbox).left == 1
 
 
 def test_nothing_moves_before_its_outcome_is_committed(sent, postbox):
@@ -130,6 +161,41 @@ def test_a_folder_made_anew_meanwhile_is_left_alone(sent, postbox):
     with pytest.raises(UnavailableError, match="replaced"):
         empty(sent, postbox)
     assert postbox.counts() == (1, 0, 0)
+
+
+ANSWERS = {
+    "UIDVALIDITY": (rb"UIDVALIDITY \d+", b"UIDVALIDITY x"),
+    "EXISTS": (rb"\* \d+ EXISTS", b"* x EXISTS"),
+    "a UID": (rb"UID \d+\)", b"UID x)"),
+    "no UID": (rb"\(UID \d+\)", b"()"),
+    "SEARCH": (rb"\* SEARCH.*", b"* SEARCH x"),
+    "a list": (rb"FETCH \(", b"FETCH x ("),
+    "a literal": (rb"\{(\d+)\}\r", b"{1}\r"),
+    "STATUS": (rb"\* STATUS.*", b'* STATUS "'),
+    "a continuation": (rb"(?=\S+ OK NOOP)", b"+ idling\r\n"),
+    "a quote": (rb"(?=\S+ OK NOOP)", b'* LIST "\r\n'),
+    "nothing": (rb"(?=\S+ OK NOOP)", b"* \r\n"),
+    "MOVE": (rb"OK(?=.*MOVE completed)", b"NO"),
+    "FETCH": (rb"OK(?=.*FETCH completed)", b"BAD"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "answer"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_an_answer_that_makes_no_sense_is_an_error_and_loses_nothing(sent, postbox, wrong, answer):
+    postbox.put(notice(verp(sent, 2)), LETTER)
+    postbox.wire.told = lambda line: re.sub(wrong, answer, line)
+    with suppress(NewsletterError):
+        empty(sent, postbox)
+    postbox.wire.told = lambda line: line
+    empty(sent, postbox)
+    assert (sent.count(), postbox.counts()) == (1, (0, 1, 1))
+
+
+def test_a_move_that_is_refused_is_named(sent, postbox):
+    postbox.put(LETTER)
+    postbox.wire.told = lambda line: re.sub(rb"OK(?=.*MOVE completed)", b"NO", line)
+    with pytest.raises(UnavailableError, match="refuses MOVE"):
+        empty(sent, postbox)
 
 
 ODD = {
@@ -215,6 +281,31 @@ def test_a_login_that_is_not_by_sasl(sent, postbox):
     empty(sent, postbox)
     assert any(b" LOGIN " in line for line in postbox.wire.log)
     assert postbox.counts() == (0, 0, 1)
+
+
+def test_a_name_with_quotes_stays_one_argument(sent, postbox):
+    postbox.wire.told = offering(b"AUTH=PLAIN")
+    with pytest.raises(RefusedError, match="refuses the login"):
+        empty(sent, postbox, username='a" b\\')
+    assert any(rb'LOGIN "a\" b\\" "' in line for line in postbox.wire.log)
+
+
+@pytest.mark.parametrize("hidden", [(), (b"AUTH=PLAIN",)], ids=["PLAIN", "LOGIN"])
+def test_a_connection_lost_at_the_login_is_not_called_a_wrong_password(sent, postbox, hidden):
+    postbox.wire.told = offering(*hidden)
+    login = re.compile(rb" (?:LOGIN|AUTHENTICATE) ")
+    postbox.wire.asked = lambda line: None if login.search(line) else line
+    with pytest.raises(UnavailableError, match="closed the connection"):
+        empty(sent, postbox)
+
+
+def test_a_server_that_repeats_the_password_is_quoted_nowhere(sent, postbox, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    said = "NO pässwort secret-of-the-mailbox is wrong\r\n".encode()
+    postbox.wire.told = lambda line: re.sub(rb"NO .*\r\n", said, line)
+    with pytest.raises(RefusedError) as error:
+        empty(sent, postbox, password="secret-of-the-mailbox")
+    assert "secret-of-the-mailbox" not in f"{error.value}{caplog.text}{capfd.readouterr()}"
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_forever(sent, postbox):
