@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ from newsletter.audience.tables import (
     subscription,
     suppression,
 )
-from newsletter.delivery.ledger.outcomes import taken_or_uncertain
+from newsletter.delivery.ledger.outcomes import OutcomeCounts, taken_or_uncertain
 from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.errors import InputError
 from newsletter.render.model import CompiledIssue
@@ -47,7 +48,7 @@ SUPPRESSED_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class AudienceSelection:
-    """Whom a campaign is for: a list, or the rows of one file imported into it.
+    """The subscribers a campaign is for: a list, or the rows of one file imported into it.
 
     ``batch`` names the import whose rows they are; empty means the whole list. ``condition`` is
     the segment of these, if not all are meant.
@@ -63,6 +64,14 @@ class AudienceSelection:
         return "" if self.condition is None else str(self.condition)
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotCounts:
+    """How many are in a fixed audience, and how many of them get each variant, by its index."""
+
+    outcomes: OutcomeCounts
+    variants: Mapping[int, int]
+
+
 def take_snapshot(
     connection: Connection,
     campaign_id: int,
@@ -71,7 +80,7 @@ def take_snapshot(
     *,
     again: bool,
     at: float = 0.0,
-) -> int:
+) -> SnapshotCounts:
     """Write one delivery row for everyone, in one statement.
 
     Args:
@@ -79,9 +88,6 @@ def take_snapshot(
         at: When it is to begin (Unix seconds), if that is later than now: whose pause is over by
             then is not left out.
         again: Whether people who already have this issue (or may) get it once more.
-
-    Returns:
-        How many rows: the audience.
 
     Raises:
         InputError: There is no such list, or nobody is on it.
@@ -92,14 +98,25 @@ def take_snapshot(
     skipped = _reason(max(at, time.time()), sent)
     people = _people(connection, campaign_id, audience, compiled, skipped)
     connection.execute(insert(delivery).from_select([c.name for c in delivery.c], people))
+    # The next queries would plan for an empty table.
     analyze(connection, delivery)
-    count = connection.execute(
-        select(func.count()).where(delivery.c.campaign_id == campaign_id)
-    ).scalar_one()
-    if not count:
+    # Nothing was tried yet: these are the campaign's counts, and nobody need count them again.
+    reasons: Counter[str] = Counter()
+    variants: Counter[int] = Counter()
+    for skipped_as, variant, number in connection.execute(
+        select(delivery.c.skipped, delivery.c.variant, func.count())
+        .where(delivery.c.campaign_id == campaign_id)
+        .group_by(delivery.c.skipped, delivery.c.variant)
+    ):
+        reasons[skipped_as] += number
+        if not skipped_as:
+            variants[variant] += number
+    if not reasons:
         where_to_be = " and in the segment" if audience.segment else ""
         raise InputError(f"nobody is on the list {audience.list_name!r}{where_to_be}")
-    return int(count)
+    total, queued = reasons.total(), reasons.pop("", 0)
+    outcomes = OutcomeCounts(audience=total, queued=queued, skipped=dict(sorted(reasons.items())))
+    return SnapshotCounts(outcomes, dict(variants))
 
 
 def skips(connection: Connection, audience: AudienceSelection) -> dict[str, int]:
@@ -112,16 +129,6 @@ def skips(connection: Connection, audience: AudienceSelection) -> dict[str, int]
     people = _of(select(reason), audience, _list_id(connection, audience)).subquery()
     query = select(people.c.reason, func.count()).group_by(people.c.reason)
     return {row.reason: row[1] for row in connection.execute(query)}
-
-
-def by_variant(connection: Connection, campaign_id: int) -> dict[int, int]:
-    """How many of a frozen audience would get each variant, by its index."""
-    rows = connection.execute(
-        select(delivery.c.variant, func.count())
-        .where(delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
-        .group_by(delivery.c.variant)
-    )
-    return {row.variant: row[1] for row in rows}
 
 
 def joined_since_snapshot(

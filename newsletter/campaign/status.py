@@ -1,10 +1,9 @@
-"""What became of everyone: counts that add up to the audience, always."""
+"""The status of a campaign: counts that add up to the audience, always."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -46,7 +45,7 @@ class Status:
         """The same, as what would happen."""
         return replace(self, state="dry-run", dry_run=True)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The object that ``--json`` prints."""
         counts = self.tally
         return {
@@ -78,6 +77,7 @@ def status(connection: Connection, campaign_id: int) -> Status:
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
     if row is None:
         raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+    # Why it is in its state: the note of the last change to it.
     last = connection.execute(
         select(campaign_event)
         .where(campaign_event.c.campaign_id == campaign_id, campaign_event.c.to_state == row.state)

@@ -21,10 +21,9 @@ from newsletter.cli.doctor import doctor
 from newsletter.cli.issue import approve, check, new, render
 from newsletter.cli.reports import report
 from newsletter.cli.requeue import retry, uncertain
-from newsletter.cli.send import send
+from newsletter.cli.send import send, test
 from newsletter.cli.server import preview, serve
 from newsletter.cli.subscribers import subscribers
-from newsletter.cli.test_send import test
 from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 

@@ -72,9 +72,9 @@ def status(cli: CliContext, campaign: int | None, as_json: bool, watch: bool) ->
 def _watch(app: AppContext, campaign_id: int) -> None:
     """Look again and again, and rest between for longer than looking took."""
     from newsletter.campaign.status import status as one
-    from newsletter.cli.sending_view import sending_view
+    from newsletter.cli.progress import sending_bar
 
-    with sending_view() as show:
+    with sending_bar() as show:
         while True:
             began = time.monotonic()
             with app.store.read() as connection:

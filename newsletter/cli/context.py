@@ -31,6 +31,8 @@ class CliContext:
 
             self._settings = load_settings(self.config)
             configure(self._settings)
+            for note in self._settings.notes:
+                say(f"note: {note}")
         return self._settings
 
     @contextmanager

@@ -51,14 +51,15 @@ def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) 
     from newsletter.dns_checks.resolver import Resolver
     from newsletter.doctor import report
     from newsletter.doctor.checks import run_checks
+    from newsletter.transports.registry import transport_kind
 
     address, resolver = _address(ip), Resolver(nameserver)
     make_private(cli.settings.var)
     keys = load_keys(cli.settings, live=False)
     proof = TokenSigner(keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
-    findings = run_checks(
-        SenderProfile(cli.settings, resolver, proof, address, helo.rstrip(".").lower())
-    )
+    provider = transport_kind(cli.settings).provider
+    name = helo.rstrip(".").lower()
+    findings = run_checks(SenderProfile(cli.settings, resolver, proof, address, name, provider))
     if as_json:
         print_json(report.findings_object(findings))
     else:

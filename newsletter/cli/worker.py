@@ -30,7 +30,7 @@ one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
 @pass_context
 def worker(cli: CliContext, once: bool, concurrency: int) -> None:
     """Send campaigns that were confirmed with --detach or --at, and their retries."""
-    from newsletter.campaign.run import event_loop, stop_on_signals
+    from newsletter.campaign.process import event_loop, stop_on_signals
     from newsletter.campaign.worker import Worker
     from newsletter.cli.logs import configure
 

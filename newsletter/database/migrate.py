@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
-HEAD = "0002"
-"""The newest revision. Known here so that start-up need not load Alembic to find nothing to do."""
+_FOLDER = Path(__file__).parent / "migrations"
+HEAD = max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
+"""The newest revision, by the names of the files: finding nothing to do need not load Alembic."""
 
 
 def upgrade(engine: Engine) -> str | None:
@@ -77,5 +78,5 @@ def alembic_config() -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_FOLDER))
     return config

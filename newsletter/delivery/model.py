@@ -86,7 +86,7 @@ class Journal(Protocol):
 
     A transport calls `begun` just before the first byte of a body, `replied` when its final
     reply came; `begun` again only after a reply that says that nothing was taken. A call that
-    raises stops the sending.
+    raises stops the sending: `Transport.deliver` raises, now or at its next call.
     """
 
     def begun(self, position: int) -> None:

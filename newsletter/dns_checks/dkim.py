@@ -65,8 +65,10 @@ def dkim_record(private: Ed25519PrivateKey | RSAPrivateKey) -> str:
 def check_key(sender: SenderProfile) -> CheckResult:
     """The record at the selector is there, and holds the public half of our key."""
     dkim = sender.settings.dkim
-    if sender.over_sendgrid:
-        return CheckResult(CheckStatus.SKIPPED, "SendGrid signs: see the check sendgrid")
+    if sender.provider:
+        return CheckResult(
+            CheckStatus.SKIPPED, f"{sender.provider} signs: see the check {sender.provider_check}"
+        )
     if not dkim.domain:
         seen = "the relay signs, if anybody does: under which selector is not known here"
         return CheckResult(

@@ -78,9 +78,10 @@ def check_policy(sender: SenderProfile) -> CheckResult:
 
 def check_alignment(sender: SenderProfile) -> CheckResult:
     """The domain of SPF or that of DKIM belongs to the From domain, as the policy wants it."""
-    if sender.over_sendgrid:
+    if sender.provider:
         return CheckResult(
-            CheckStatus.SKIPPED, "SendGrid signs and bounces: see the check sendgrid"
+            CheckStatus.SKIPPED,
+            f"{sender.provider} signs and handles bounces: see the check {sender.provider_check}",
         )
     domain, signed = sender.from_domain, sender.settings.dkim.domain.lower()
     try:

@@ -13,8 +13,11 @@ def check_from_mx(sender: SenderProfile) -> CheckResult:
 
 def check_bounce_mx(sender: SenderProfile) -> CheckResult:
     """Somebody takes mail for the bounce domain."""
-    if sender.over_sendgrid:
-        return CheckResult(CheckStatus.SKIPPED, "bounces go to SendGrid: see the check sendgrid")
+    if sender.provider:
+        return CheckResult(
+            CheckStatus.SKIPPED,
+            f"bounces go to {sender.provider}: see the check {sender.provider_check}",
+        )
     if not sender.settings.bounce_address:
         seen = (
             "bounces go to the From address, without a token: one that does not quote our "
@@ -55,8 +58,8 @@ def takes_mail(resolver: Resolver, domain: str) -> CheckResult:
 
 def check_ptr(sender: SenderProfile) -> CheckResult:
     """The sending address has a name, and the name has that address (forward-confirmed)."""
-    if sender.over_sendgrid:
-        return CheckResult(CheckStatus.SKIPPED, "the sending address is SendGrid's")
+    if sender.provider:
+        return CheckResult(CheckStatus.SKIPPED, f"the sending address is {sender.provider}'s")
     if sender.ip is None:
         return CheckResult(
             CheckStatus.SKIPPED, "the sending address is not known", "give it with --ip"

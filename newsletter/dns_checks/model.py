@@ -46,6 +46,9 @@ class SenderProfile:
         proof_token: For the unsubscribe address: it verifies, and changes nothing.
         ip: The address from which mail reaches other servers, if known.
         helo: The name by which the sending server greets others, if known.
+        provider: The service that chooses envelope sender, signature and sending address for
+            us, such as ``SendGrid``; empty where our own relay does. A check of its own, under
+            its name in lower case, looks at it.
     """
 
     settings: Settings
@@ -53,6 +56,7 @@ class SenderProfile:
     proof_token: str
     ip: Address | None = None
     helo: str = ""
+    provider: str = ""
 
     @property
     def from_domain(self) -> str:
@@ -70,9 +74,9 @@ class SenderProfile:
         return _domain(self.envelope_sender)
 
     @property
-    def over_sendgrid(self) -> bool:
-        """Whether SendGrid chooses envelope sender, signature and address."""
-        return self.settings.transport == "sendgrid"
+    def provider_check(self) -> str:
+        """The name of the provider's own check."""
+        return self.provider.lower()
 
 
 def _domain(address: str) -> str:

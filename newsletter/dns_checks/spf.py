@@ -156,8 +156,8 @@ def one_record(resolver: Resolver, domain: str) -> str:
 
 def check_record(sender: SenderProfile) -> CheckResult:
     """One record that can be read, within the limits, that does not let everybody send."""
-    if sender.over_sendgrid:
-        return _left_to_sendgrid()
+    if sender.provider:
+        return _left_to_provider(sender)
     domain = sender.bounce_domain
     walk = SpfWalk(sender.resolver, sender.envelope_sender)
     try:
@@ -173,8 +173,8 @@ def check_record(sender: SenderProfile) -> CheckResult:
 
 def check_address(sender: SenderProfile) -> CheckResult:
     """The sending address passes."""
-    if sender.over_sendgrid:
-        return _left_to_sendgrid()
+    if sender.provider:
+        return _left_to_provider(sender)
     if sender.ip is None:
         return CheckResult(
             CheckStatus.SKIPPED, "the sending address is not known", "give it with --ip"
@@ -226,7 +226,6 @@ def _in_dots(ip: Address) -> str:
     return str(ip) if ip.version == 4 else ".".join(ip.exploded.replace(":", ""))
 
 
-def _left_to_sendgrid() -> CheckResult:
-    return CheckResult(
-        CheckStatus.SKIPPED, "the envelope sender is SendGrid's: see the check sendgrid"
-    )
+def _left_to_provider(sender: SenderProfile) -> CheckResult:
+    seen = f"the envelope sender is {sender.provider}'s: see the check {sender.provider_check}"
+    return CheckResult(CheckStatus.SKIPPED, seen)

@@ -9,7 +9,7 @@ from newsletter.dns_checks import dkim, dmarc, hosts, spf
 from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.doctor import public_url
 from newsletter.errors import InputError, UnavailableError
-from newsletter.transports.sendgrid import doctor
+from newsletter.transports.registry import TRANSPORTS
 
 Check = Callable[[SenderProfile], CheckResult]
 
@@ -19,7 +19,7 @@ CHECKS: dict[str, Check] = {
     "spf": spf.check_record,
     "spf-address": spf.check_address,
     "dkim": dkim.check_key,
-    "sendgrid": doctor.check_authentication,
+    **{name: check for kind in TRANSPORTS.values() for name, check in kind.doctor_checks().items()},
     "dmarc": dmarc.check_policy,
     "alignment": dmarc.check_alignment,
     "ptr": hosts.check_ptr,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -11,6 +11,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     SecretStr,
     StringConstraints,
     model_validator,
@@ -268,7 +270,7 @@ class MergeField(_Section):
     """Shown in previews and test mails."""
 
 
-Transport = Literal["outbox", "memory", "smtp", "sendgrid"]
+TransportName = Literal["file", "memory", "smtp", "sendgrid"]
 
 
 class Settings(BaseSettings):
@@ -285,7 +287,7 @@ class Settings(BaseSettings):
     join: Join = Join()
     archive: Literal["off", "unlisted", "public"] = "off"
     """Whether sent issues stand on the web: not, for who has the address, or for search engines."""
-    transport: Transport = "outbox"
+    transport: TransportName = "file"
     smtp: Smtp = Smtp()
     dkim: Dkim = Dkim()
     sendgrid: Sendgrid = Sendgrid()
@@ -317,6 +319,7 @@ class Settings(BaseSettings):
     """Former signing keys: still verified, never signed with. Environment only."""
     suppression_key: SecretStr = SecretStr("")
     """Hashes suppressed addresses. Environment only; never changed."""
+    _notes: tuple[str, ...] = PrivateAttr(())
     root: Path = Path()
     """The project's folder: where `newsletter.toml` lies. Set by `load_settings`."""
 
@@ -335,6 +338,21 @@ class Settings(BaseSettings):
     def templates(self) -> Path:
         """The folder of templates."""
         return self.root / "templates"
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _accept_former_names(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Take what release 0.1 called otherwise, and leave a note for whoever runs the command."""
+        if not (isinstance(given, dict) and given.get("transport") == "outbox"):
+            return handler(given)
+        settings = handler({**given, "transport": "file"})
+        settings._notes = ('the transport "outbox" is called "file" now: change newsletter.toml',)
+        return settings
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be changed in the settings, though it works."""
+        return self._notes
 
     @classmethod
     def settings_customise_sources(

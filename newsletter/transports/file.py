@@ -1,4 +1,4 @@
-"""The `outbox` transport: a folder of ``.eml`` files to look at. Nothing leaves the machine."""
+"""The `file` transport: a folder of ``.eml`` files to look at. Nothing leaves the machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result, WithheldError
 from newsletter.errors import InputError, UnavailableError
+from newsletter.transports.base import TransportKind
 
 SHOWN = 1000
 """Messages that `index.html` lists; `index.json` lists all."""
@@ -122,7 +123,7 @@ def _replace(draft: Path, path: Path) -> None:
 
 def _unwritable(folder: Path, error: OSError) -> UnavailableError:
     return UnavailableError(
-        f"cannot write to the outbox {folder}: {error.strerror}",
+        f"cannot write to the folder {folder}: {error.strerror}",
         fix="make room on the disk, or choose another folder",
     )
 
@@ -173,3 +174,12 @@ def _page(entries: Sequence[dict[str, str]]) -> str:
         f'<th scope="col">Subject</th></tr></thead>\n<tbody>\n{rows}</tbody></table>{note}</main>\n'
         "</body></html>\n"
     )
+
+
+FILE = TransportKind(
+    name="file",
+    open=lambda _, folder: FileTransport(folder),
+    describe=lambda _: "as files: nothing leaves this machine",
+    reaches_people=lambda _: False,
+    reaches_outside=lambda _: False,
+)

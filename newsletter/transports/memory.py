@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from newsletter.delivery.model import (
     Compose,
@@ -12,9 +13,12 @@ from newsletter.delivery.model import (
     Message,
     Outcome,
     Result,
+    Transport,
     WithheldError,
 )
-from newsletter.errors import InputError
+from newsletter.errors import InputError, RefusedError
+from newsletter.settings.model import Settings
+from newsletter.transports.base import TransportKind
 
 Script = Callable[[Delivery, int], Outcome]
 """Answers a delivery; the number counts its tries from 1. It may raise."""
@@ -79,3 +83,19 @@ class MemoryTransport:
     async def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
+
+
+def _refuse(_settings: Settings, _folder: Path) -> Transport:
+    raise RefusedError(
+        "the transport memory is for tests: nothing could be looked at afterwards",
+        fix='set transport = "file" in newsletter.toml',
+    )
+
+
+MEMORY = TransportKind(
+    name="memory",
+    open=_refuse,
+    describe=lambda _: "nowhere: it is kept in memory",
+    reaches_people=lambda _: False,
+    reaches_outside=lambda _: False,
+)

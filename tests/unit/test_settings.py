@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_example_publication_loads() -> None:
     settings = load_settings(ROOT / "newsletter.toml")
-    assert settings.transport == "outbox"
+    assert settings.transport == "file"
     assert settings.publication.phones[0].number == "+18003009300"
 
 
@@ -90,7 +90,7 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
             MINIMAL + '[smtp]\nsecurity = "ssl"\n',
             ":10: smtp.security must be starttls, tls or none",
         ),
-        ('transport = "pigeon"\n' + MINIMAL, ":1: transport must be outbox, smtp or sendgrid"),
+        ('transport = "pigeon"\n' + MINIMAL, ":1: transport must be file, smtp or sendgrid"),
         ('log_level = "debug"\n' + MINIMAL, "log_level must be info, warning or error"),
         (MINIMAL + '[theme.light]\npage = "red"\n', ":10: theme.light.page must be a color"),
         (MINIMAL + "[smtp]\n# port = 1\nport = 0\n", ":11: smtp.port must be at least 1"),
@@ -159,3 +159,13 @@ def test_every_setting_is_documented_and_every_documented_setting_exists() -> No
     placeholders = {"disclaimers.NAME", "merge_fields.NAME.sample"}
     assert documented - placeholders == names(Settings)
     assert placeholders <= documented
+
+
+def test_the_former_name_of_the_file_transport_still_works(tmp_path: Path) -> None:
+    path = tmp_path / "newsletter.toml"
+    path.write_text('transport = "outbox"\n' + MINIMAL)
+    settings = load_settings(path)
+    assert settings.transport == "file"
+    assert settings.notes == (
+        'the transport "outbox" is called "file" now: change newsletter.toml',
+    )

@@ -62,7 +62,7 @@ def test_variables_that_something_reads(monkeypatch: pytest.MonkeyPatch) -> None
     [
         ("NEWSLETTER_SMTP__PORT", "abc", "NEWSLETTER_SMTP__PORT must be a whole number"),
         ("NEWSLETTER_SMTP", '{"prot": 25}', "unknown setting 'smtp.prot', in NEWSLETTER_SMTP"),
-        ("NEWSLETTER_TRANSPORT", "pigeon", "must be outbox, smtp or sendgrid, in the environment"),
+        ("NEWSLETTER_TRANSPORT", "pigeon", "must be file, smtp or sendgrid, in the environment"),
     ],
 )
 def test_a_wrong_value_in_the_environment_is_not_blamed_on_the_file(

@@ -19,6 +19,15 @@ from newsletter.errors import InputError
 from newsletter.store.engine import Store
 
 
+def has_left_behind(store: Store, journal_dir: Path) -> bool:
+    """Whether any sender, dead or alive, left something that `recover` would look at."""
+    if journal_dir.is_dir() and any(journal_dir.iterdir()):
+        return True
+    with store.read() as connection:
+        leased = connection.execute(select(chunk.c.id).where(chunk.c.state == "leased").limit(1))
+        return leased.first() is not None
+
+
 def recover(store: Store, journal_dir: Path) -> None:
     """Settle what dead owners had offered, and make their chunks ready again.
 

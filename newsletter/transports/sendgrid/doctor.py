@@ -13,7 +13,7 @@ _HOST = ".sendgrid.net"
 
 def check_authentication(sender: SenderProfile) -> CheckResult:
     """The From domain's DKIM selectors are aliases of SendGrid's and lead to good keys."""
-    if not sender.over_sendgrid:
+    if sender.provider != "SendGrid":
         return CheckResult(CheckStatus.SKIPPED, "mail does not go over SendGrid")
     names = [f"{selector}._domainkey.{sender.from_domain}" for selector in SELECTORS]
     targets = [sender.resolver.cname(name) for name in names]

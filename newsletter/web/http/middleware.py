@@ -189,7 +189,7 @@ def from_own_page(request: Request) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")
 
 
 class OneToken:
@@ -201,6 +201,7 @@ class OneToken:
         self._used = False
         self._pass = secrets.token_urlsafe(32)
         self._cookie = f"preview-{secrets.token_hex(4)}"
+        self._shown = f"{self._cookie}={self._pass}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, let its browser in, or answer 403."""
@@ -211,10 +212,15 @@ class OneToken:
 
     def _answer(self, request: Request) -> ASGIApp:
         given = request.query_params.get("token")
-        shown = request.cookies.get(self._cookie, "")
-        if hmac.compare_digest(shown.encode(), self._pass.encode()):
+        if self._is_let_in(request):
             return RedirectResponse("/", 303) if given else self.app
         return self._admit(given or "")
+
+    def _is_let_in(self, request: Request) -> bool:
+        """Starlette would unquote every cookie: for 60 KB, 8 seconds before Python 3.11.10."""
+        cookies = ";".join(request.headers.getlist("cookie")).split(";")
+        shown = (cookie.strip().encode() for cookie in cookies)
+        return any(hmac.compare_digest(cookie, self._shown) for cookie in shown)
 
     def _admit(self, given: str) -> Response:
         if self._used or not hmac.compare_digest(given.encode(), self._token.encode()):

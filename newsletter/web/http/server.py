@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from newsletter.errors import UnavailableError
-from newsletter.web.http.request_timeout import RequestTimeout
+from newsletter.web.http.request_timeout import MOST_HEADERS, RequestTimeout
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT_S = 5
@@ -89,6 +89,8 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=RequestTimeout,
+        h11_max_incomplete_event_size=MOST_HEADERS,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
@@ -23,6 +23,9 @@ from newsletter.errors import UnavailableError
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
 from newsletter.transactional.letters import Letters
+from newsletter.transports.base import Webhook
+from newsletter.transports.registry import TRANSPORTS
+from newsletter.web.http.body import read_body
 from newsletter.web.http.middleware import (
     MAX_BODY_BYTES,
     PAGE_POLICY,
@@ -39,7 +42,6 @@ from newsletter.web.public.pages import Pages
 from newsletter.web.public.preferences import PreferencesPages
 from newsletter.web.public.signup import SignupPages
 from newsletter.web.public.unsubscribe import UnsubscribePages
-from newsletter.web.webhook import Webhook
 
 log = logging.getLogger("newsletter.web")
 
@@ -77,7 +79,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         *(_archive(site) if settings.archive != "off" else ()),
         Route("/confirm/{token}", confirming.ask, methods=["GET"]),
         Route("/confirm/{token}", confirming.act, methods=["POST"]),
-        *([Webhook(store, keys, settings).route()] if settings.sendgrid.webhook_key else ()),
+        *_webhooks(store, keys, settings),
         Route("/health", _health(store)),
         metrics.route(public=settings.metrics),
         media_route(lambda name: read_media(media / name)),
@@ -102,6 +104,22 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     # It would lead to whatever host the request names.
     app.router.redirect_slashes = False
     return app
+
+
+def _webhooks(store: Store, keys: Keys, settings: Settings) -> Iterator[Route]:
+    """A route for each provider whose events can be verified, with room for a whole batch."""
+    for kind in TRANSPORTS.values():
+        webhook = kind.webhook(store, keys, settings)
+        if webhook is None:
+            continue
+
+        async def receive(request: Request, webhook: Webhook = webhook) -> Response:
+            body = await read_body(request)
+            reply = await run_in_threadpool(webhook.receive, request.headers, body)
+            return Response(reply.reason or None, reply.status, media_type="text/plain")
+
+        path = f"/webhooks/{kind.name}"
+        yield Route(path, receive, methods=["POST"], max_body_size=webhook.max_bytes)
 
 
 def _home(settings: Settings, pages: Pages) -> Handler:

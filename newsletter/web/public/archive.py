@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,6 +25,8 @@ from newsletter.web.public.context import PublicContext
 IN_FEED = 20
 PUBLISHED = ("sending", "paused", "failed", "finished")
 """States of a campaign whose readers may have its link. Cancelling takes an issue back."""
+_SLUG = re.compile(r"[a-z0-9-]{1,80}")
+"""What else is in the path, a database may refuse: NUL, for one."""
 _HEADERS = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language"}
 
 
@@ -62,7 +65,8 @@ class ArchivePages:
 
     async def article(self, request: Request) -> Response:
         """One of them."""
-        found = await run_in_threadpool(self._sent, request.path_params["slug"])
+        slug = request.path_params["slug"]
+        found = await run_in_threadpool(self._sent, slug) if _SLUG.fullmatch(slug) else ()
         if not found:
             raise HTTPException(404)
         issue = found[0]

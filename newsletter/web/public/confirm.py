@@ -24,6 +24,7 @@ from newsletter.campaign.subscriber_history import show
 from newsletter.database.erasure import erase
 from newsletter.errors import InputError
 from newsletter.transactional.texts import not_an_address, page_words
+from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.public.context import PublicContext
 
@@ -165,8 +166,8 @@ class ConfirmPages:
             return set(link.details["lists"]) <= active_lists(connection, person)
 
     async def _move(self, visit: _Visit) -> Response:
-        fields = await visit.request.form(max_files=0, max_fields=10)
-        given = str(fields.get("email", ""))[:320].strip()
+        fields = await read_form(visit.request)
+        given = fields.get("email", "")[:320].strip()
         _ = self._site.pages.languages.plain(visit.lang)
         try:
             email = check_address(given)

@@ -30,6 +30,7 @@ from newsletter.audience.subscribers import Consent
 from newsletter.audience.suppression import reasons
 from newsletter.i18n.catalog import long_date
 from newsletter.settings.model import Topic
+from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.http.rate_limits import LINK_BY_READER, take
 from newsletter.web.public.context import LINK_LIFETIME_S, PublicContext
@@ -81,14 +82,14 @@ class PreferencesPages:
             raise HTTPException(403)
         text = request.path_params["token"]
         token = self._site.signer.verify(text, TokenPurpose.UNSUBSCRIBE)
-        fields = await request.form(max_files=0, max_fields=100)
+        fields = await read_form(request)
         if token is None or token.proof:
             return await self.show(request)
-        what = str(fields.get("do", ""))
+        what = fields.get("do", "")
         if what in _BY_MAIL:
             return await self._mail(request, token.subscriber_uid, _BY_MAIL[what])
-        topics = frozenset(str(name) for name in fields.getlist("topic"))
-        others = frozenset(str(name) for name in fields.getlist("other"))
+        topics = frozenset(fields.getlist("topic"))
+        others = frozenset(fields.getlist("other"))
         saved = await run_in_threadpool(self._apply, token.subscriber_uid, what, topics, others)
         return self._back(request, "saved" if saved else "")
 

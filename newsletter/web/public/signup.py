@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -20,11 +18,11 @@ from newsletter.audience.model import LinkAction
 from newsletter.errors import InputError
 from newsletter.i18n.catalog import Translate
 from newsletter.transactional.texts import not_an_address
+from newsletter.web.http.body import read_form, read_object
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.http.rate_limits import FORM_BY_NETWORK, network_of, take
 from newsletter.web.public.context import PublicContext
 
-MOST_FIELDS = 100
 LONGEST_ADDRESS = 320
 
 
@@ -51,8 +49,8 @@ class SignupPages:
         """Take the form; after it, a page that says the same to everybody."""
         if not (from_own_page(request) or self._from_friend(request)):
             raise HTTPException(403)
-        fields = await request.form(max_files=0, max_fields=MOST_FIELDS)
-        wish = self._wish(str(fields.get("email", "")), [str(t) for t in fields.getlist("topic")])
+        fields = await read_form(request)
+        wish = self._wish(fields.get("email", ""), fields.getlist("topic"))
         sent = RedirectResponse(f"{self._site.base}/join/sent", 303)
         if fields.get("website"):
             return sent
@@ -87,14 +85,10 @@ class SignupPages:
             return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
 
     async def _take_json(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise HTTPException(415)
-        data = await _json_object(request)
-        topics = data.get("topics", [])
-        wish = self._wish(
-            str(data.get("email", "")), [str(t) for t in topics] if isinstance(topics, list) else []
-        )
-        lang = self._site.pages.language(request, str(data.get("language", "")))
+        data = await read_object(request)
+        topics = data.get("topics")
+        wish = self._wish(_text(data, "email"), topics if isinstance(topics, list) else ())
+        lang = self._site.pages.language(request, _text(data, "language"))
         errors = self._errors(wish, self._site.pages.languages.plain(lang))
         headers = self._cors(request)
         if errors:
@@ -104,7 +98,7 @@ class SignupPages:
         background = self._invitation(wish, lang, "api")
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
 
-    def _wish(self, email: str, lists: Sequence[str]) -> SignupRequest:
+    def _wish(self, email: str, lists: Sequence[object]) -> SignupRequest:
         offered = [topic.list for topic in self._topics]
         if len(offered) == 1:
             lists = offered
@@ -188,11 +182,7 @@ class SignupPages:
         }
 
 
-async def _json_object(request: Request) -> dict[str, Any]:
-    try:
-        data = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise HTTPException(400) from None
-    if not isinstance(data, dict):
-        raise HTTPException(400)
-    return data
+def _text(data: Mapping[str, object], name: str) -> str:
+    """A field of JSON where a string belongs; empty where anything else is."""
+    value = data.get(name)
+    return value if isinstance(value, str) else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from newsletter.audience.consent.preferences import gets_mail, reader
@@ -21,6 +21,7 @@ from newsletter.audience.consent.unsubscribe import (
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.store.engine import Store
+from newsletter.web.http.body import read_form, read_past
 from newsletter.web.http.group_commit import GroupCommit
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.metrics import Metrics
@@ -56,7 +57,7 @@ class UnsubscribePages:
         no check of origin, no cookie, no redirect and no second question. Only a
         browser gets a page to look at.
         """
-        await _read_past(request)
+        await read_past(request)
         token = self._token(request)
         if token and not token.proof:
             source = _source(request)
@@ -71,7 +72,7 @@ class UnsubscribePages:
         """Take an unsubscribe back, from our own page only."""
         if not from_own_page(request):
             raise HTTPException(403)
-        await _read_past(request)
+        await read_past(request)
         token = self._token(request)
         if token:
             result = await run_in_threadpool(resubscribe, self._store, token, "page")
@@ -86,8 +87,7 @@ class UnsubscribePages:
         """Write down why, for who likes to say."""
         if not from_own_page(request):
             raise HTTPException(403)
-        fields = await request.form(max_files=0, max_fields=10)
-        given = str(fields.get("reason", ""))
+        given = (await read_form(request)).get("reason", "")
         token = self._token(request)
         if token and given in LEAVING_REASONS:
             await run_in_threadpool(note_reason, self._store, token, given)
@@ -121,12 +121,3 @@ class UnsubscribePages:
 def _source(request: Request) -> str:
     """Browsers send Fetch Metadata with our own button, mail providers' machines do not."""
     return "page" if "sec-fetch-site" in request.headers else MACHINE
-
-
-async def _read_past(request: Request) -> None:
-    try:
-        async for _ in request.stream():
-            pass
-    except ClientDisconnect:
-        # Who hangs up after asking to leave has asked all the same.
-        return

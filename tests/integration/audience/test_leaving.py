@@ -276,7 +276,7 @@ def _deliver(app: Importer, anna: Token) -> None:
         connection.execute(insert(compiled_issue).values(**issue))
         connection.execute(
             insert(campaign).values(
-                id=1, slug="s", audience="news", digest="d", state="finished", transport="outbox",
+                id=1, slug="s", audience="news", digest="d", state="finished", transport="file",
                 created_by="office", created_at=1.0,
             )
         )  # fmt: skip

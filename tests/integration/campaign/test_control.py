@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from newsletter.audience.tables import subscriber, suppression
-from newsletter.campaign import control, launch, run, schedule
+from newsletter.campaign import control, launch, mailer, run, schedule
 from newsletter.campaign.status import Status, status
 from newsletter.campaign.subscriber_history import show
 from newsletter.delivery.ledger import states
@@ -41,7 +41,7 @@ def events(office: Office) -> list[tuple[str, str, str, str]]:
 
 def scheduled(office: Office, seconds: float) -> int:
     opened = office.open()
-    run.start(office.app, opened, not_before=now(office) + seconds)
+    launch.begin(office.app, opened, not_before=now(office) + seconds)
     return opened.status.campaign_id
 
 
@@ -65,8 +65,8 @@ def answering(office: Office, **results: Result) -> None:
 
 def run_briefly(office: Office, monkeypatch: pytest.MonkeyPatch) -> Status:
     """Send without waiting for retries."""
-    limits = run.limits_of(office.app.settings)
-    monkeypatch.setattr(run, "limits_of", lambda _: type(limits)(patience=0.0, hold=limits.hold))
+    limits = mailer.limits_of(office.app.settings)
+    monkeypatch.setattr(mailer, "limits_of", lambda _: type(limits)(patience=0.0, hold=limits.hold))
     return office.run(office.open())
 
 
@@ -88,9 +88,9 @@ def test_nothing_is_sent_before_its_time_and_everything_after(office: Office) ->
 def test_the_waiting_command_begins_it_by_itself(office: Office) -> None:
     told: list[float] = []
     opened = office.open()
-    run.start(office.app, opened, not_before=now(office) + 1)
+    launch.begin(office.app, opened, not_before=now(office) + 1)
     schedule.wait(office.app.store, office.app.settings, 1, told.append)
-    result = run.go_on(office.app, opened, office.transport, proof=False)
+    result = office.send(opened)
     assert result.tally.accepted == 5
     assert told
     assert told == sorted(told, reverse=True)
@@ -134,7 +134,7 @@ def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Offi
     opened = office.open()
     assert opened.continuing
     later = now(office) + 7200
-    run.start(office.app, opened, not_before=later)
+    launch.begin(office.app, opened, not_before=later)
     assert one(office).not_before == pytest.approx(later)
     found, on_the_way = control.halt(office.app, number, "cancelled")
     assert (found.state, on_the_way) == ("cancelled", 0)
@@ -146,7 +146,7 @@ def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Offi
 def test_one_that_is_sending_cannot_be_put_off(office: Office) -> None:
     office.interrupted(office.open(), after=2)
     with pytest.raises(RefusedError, match="is sending"):
-        run.start(office.app, office.open(), not_before=now(office) + 60)
+        launch.begin(office.app, office.open(), not_before=now(office) + 60)
 
 
 def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
@@ -162,7 +162,7 @@ def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
         if one(office).state == "scheduled":
             control.halt(office.app, 1, "cancelled")
 
-    run.start(office.app, opened)
+    launch.begin(office.app, opened)
     with pytest.raises(RefusedError, match="is cancelled"):
         schedule.wait(office.app.store, office.app.settings, 1, cancel)
     assert office.mailed == []
@@ -291,7 +291,7 @@ def test_who_was_refused_as_dead_before_a_cancel_is_not_mailed_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead(office, "reader2")
-    monkeypatch.setattr(run, "end_done", lambda *_, **__: [])
+    monkeypatch.setattr(run, "complete_finished", lambda *_, **__: [])
     office.run(office.open())
     control.halt(office.app, 1, "cancelled")
     assert suppressed(office) == {"reader2@mail.example"}
@@ -320,7 +320,7 @@ def test_whose_pause_is_over_by_then_is_not_left_out(office: Office) -> None:
             wanted = subscriber.c.email == email
             connection.execute(update(subscriber).where(wanted).values(paused_until=until))
     opened = launch.open_campaign(
-        office.app, office.approved().compiled, READERS, not_before=now(office) + 3600, live=True
+        office.app, office.may_go_to("readers"), READERS, not_before=now(office) + 3600
     )
     assert opened.status.tally.skipped == {"paused": 1}
     launch.discard(office.app.store, opened)

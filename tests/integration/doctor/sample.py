@@ -11,6 +11,7 @@ from newsletter.dns_checks.model import CheckResult, SenderProfile
 from newsletter.dns_checks.resolver import Resolver
 from newsletter.doctor.checks import run_checks
 from newsletter.settings.model import Publication, Settings
+from newsletter.transports.registry import transport_kind
 from tests.dns_server import DnsServer, Fault, dns_server
 
 IP = "192.0.2.25"
@@ -57,9 +58,10 @@ def sending(
     merged = {key: data for key, data in {**zone, **(changes or {})}.items() if data}
     with dns_server(zone_text(merged), faults) as server:
         address = ip_address(ip) if ip else None
-        sender = SenderProfile(
-            settings(**changed), Resolver(server.address), "proof", address, helo
-        )
+        known = settings(**changed)
+        provider = transport_kind(known).provider
+        resolver = Resolver(server.address)
+        sender = SenderProfile(known, resolver, "proof", address, helo, provider)
         yield sender, server
 
 

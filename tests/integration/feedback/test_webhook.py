@@ -19,7 +19,7 @@ from newsletter.audience.suppression import reasons
 from newsletter.errors import InputError, UnavailableError
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Sendgrid
-from newsletter.web import webhook
+from newsletter.transports.sendgrid import webhook
 from newsletter.web.public.app import public_app
 from tests.integration.feedback.conftest import KEYS, Sent
 from tests.integration.web.conftest import PROJECT, ask

@@ -221,7 +221,7 @@ def test_a_worker_in_a_sandbox_counts_nobody_as_mailed(ships: Fleet) -> None:
 
 
 def test_a_worker_leaves_what_goes_another_way_to_others(ships: Fleet) -> None:
-    ships.run("worker", "--once", NEWSLETTER_TRANSPORT="outbox")
+    ships.run("worker", "--once", NEWSLETTER_TRANSPORT="file")
     assert ships.status().tally.queued == PEOPLE
     ships.run("worker", "--once")
     ships.check()

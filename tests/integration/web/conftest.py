@@ -45,6 +45,10 @@ class Browser:
     def get(self, path: str) -> httpx.Response:
         return self.ask("GET", path)
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        return dict(self._client.cookies)
+
 
 def ask(app: ASGIApp, method: str, path: str, **options: Any) -> httpx.Response:
     """One request to an application, as a reader's machine would make it."""

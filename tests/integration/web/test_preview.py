@@ -88,6 +88,19 @@ def test_the_token_opens_once_and_for_one_browser(app: Starlette) -> None:
             assert "start it again, and open the new address here" in refused.text
 
 
+def test_a_long_cookie_of_another_page_keeps_nobody_waiting(
+    app: Starlette, desk: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python before 3.11.10 takes 8 seconds for these (CVE-2024-7592): nobody may ask it to.
+    monkeypatch.delattr("http.cookies._unquote")
+    headers = {"Cookie": 'another="' + "\\\\" * 30_000 + '"'}
+    with Browser(app, HERE) as stranger:
+        assert stranger.ask("GET", "/issue/neck", headers=headers).status_code == 403
+    (mine,) = desk.cookies.items()
+    headers = {"Cookie": f"{headers['Cookie']}; {'='.join(mine)}; last"}
+    assert desk.ask("GET", "/issue/neck", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "192.0.2.1"]
 )

@@ -24,7 +24,7 @@ class Notes:
         pass
 
 
-@pytest.mark.parametrize("kind", ["memory", "outbox"])
+@pytest.mark.parametrize("kind", ["memory", "file"])
 def test_those_after_the_gate_was_closed_are_returned(tmp_path: Path, kind: str) -> None:
     transport: Transport = MemoryTransport() if kind == "memory" else FileTransport(tmp_path)
 

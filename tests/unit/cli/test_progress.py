@@ -6,7 +6,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.cli.sending_view import Meter
+from newsletter.cli.progress import Meter
 from newsletter.delivery.ledger.outcomes import OutcomeCounts
 
 

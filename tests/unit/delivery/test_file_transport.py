@@ -12,8 +12,8 @@ from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.errors import UnavailableError
 from newsletter.transports.file import FileTransport
 from tests.golden import check_golden
+from tests.integration.transports.test_contract import Notes
 from tests.unit.delivery.issues import compiled, composer, reader
-from tests.unit.delivery.test_transport_contract import Notes
 
 
 def write(folder: Path, batch: list[Delivery], *, fresh: bool = False) -> list[Outcome]:
@@ -81,5 +81,5 @@ def test_a_full_disk_leaves_no_half_message(
 
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UnavailableError, match="cannot write to the outbox"):
+    with pytest.raises(UnavailableError, match="cannot write to the folder"):
         FileTransport(tmp_path / "file" / "outbox")

@@ -1,21 +1,18 @@
-"""SendGrid's signed Event Webhook. Without a verification key there is no such route."""
+"""SendGrid's signed Event Webhook. Without a verification key nothing is taken in."""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from newsletter.audience.keys import Keys
 from newsletter.errors import InputError
 from newsletter.feedback.apply import apply
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
+from newsletter.transports.base import WebhookReply
 from newsletter.transports.sendgrid.events import read_events
 
 if TYPE_CHECKING:
@@ -23,27 +20,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("newsletter.web")
 
-PATH = "/webhooks/sendgrid"
 MAX_BYTES = 4 * 1024 * 1024
 """SendGrid sends after 30 seconds or 768 KB, whichever comes first."""
 OLDEST_S = 25 * 3600.0
 """SendGrid tries for 24 hours; repeats of what was taken in are ignored anyway."""
 FASTEST_CLOCK_S = 300.0
 
-_SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
-_TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
+SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
+TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
-class Webhook:
+class SendgridWebhook:
     """Takes in what SendGrid reports, once it is proved that SendGrid reports it.
+
+    Implements `newsletter.transports.base.Webhook`.
 
     Args:
         settings: Whose ``sendgrid.webhook_key`` verifies.
 
     Raises:
-        InputError: That key is none.
+        InputError: That key is invalid.
     """
+
+    max_bytes = MAX_BYTES
 
     def __init__(self, store: Store, keys: Keys, settings: Settings) -> None:
         self._store = store
@@ -51,31 +51,22 @@ class Webhook:
         self._hold_after = settings.hold.policy
         self._verifier = _verifier(settings.sendgrid.webhook_key)
 
-    def route(self) -> Route:
-        """The route, with room for a whole batch."""
-        return Route(PATH, self.receive, methods=["POST"], max_body_size=MAX_BYTES)
-
-    async def receive(self, request: Request) -> Response:
-        """Answer 204 once everything is committed; 4xx to what is not signed or no list."""
-        raw = await request.body()
-        signature = request.headers.get(_SIGNATURE, "")
-        timestamp = request.headers.get(_TIMESTAMP, "")
-        return await run_in_threadpool(self._take_in, raw, signature, timestamp)
-
-    def _take_in(self, raw: bytes, signature: str, timestamp: str) -> Response:
+    def receive(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
+        """Reply 204 once everything is committed; 4xx to what is not signed or not a list."""
         with self._store.read() as connection:
             now = self._store.now(connection)
-        if not self._is_genuine(raw, signature, timestamp, now):
-            log.warning("webhook refused", extra={"size": len(raw)})
-            return PlainTextResponse("not signed, or not in time", 403)
+        signature, timestamp = headers.get(SIGNATURE, ""), headers.get(TIMESTAMP, "")
+        if not self._is_genuine(body, signature, timestamp, now):
+            log.warning("webhook refused", extra={"size": len(body)})
+            return WebhookReply(403, "not signed, or not in time")
         try:
-            events = read_events(raw.decode(), now)
+            events = read_events(body.decode(), now)
         except InputError as error:
-            return PlainTextResponse(error.message, 400)
+            return WebhookReply(400, error.message)
         done = apply(self._store, self._keys, events, hold_after=self._hold_after)
         facts = {"new": sum(done.kinds.values()), "unverified": done.unverified}
         log.info("events taken in", extra={**facts, "repeated": done.repeated})
-        return Response(status_code=204)
+        return WebhookReply(204)
 
     def _is_genuine(self, raw: bytes, signature: str, timestamp: str, now: float) -> bool:
         """The library verifies; it raises on what is no base64 and knows no age."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.cli.campaign_view import show_variants
+from newsletter.cli.send_view import show_variants
 from newsletter.render.model import Part, Variant
 from tests.unit.delivery.issues import SENDER, CompiledIssue, compiled
 

@@ -4,32 +4,80 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import SecretStr
 
 from newsletter.delivery.model import Delivery, Message, Outcome, Result, Transport
-from newsletter.errors import InputError
-from newsletter.settings.model import Sendgrid
-from newsletter.transports.file import FileTransport
+from newsletter.errors import InputError, RefusedError, UnavailableError
+from newsletter.settings.model import Publication, Sendgrid, Settings, Smtp, TransportName
+from newsletter.transports.base import TransportKind
 from newsletter.transports.memory import MemoryTransport
-from newsletter.transports.sendgrid.transport import SendgridTransport
+from newsletter.transports.registry import TRANSPORTS, open_transport
+from tests.receiver import receiving
 from tests.sendgrid_fake import KEY, sendgrid
 from tests.unit.delivery.issues import compiled, composer, reader
 
 
 @contextmanager
-def over_sendgrid(_: Path) -> Iterator[Transport]:
+def over_smtp(folder: Path) -> Iterator[Transport]:
+    with receiving(folder / "received.txt") as receiver:
+        smtp = Smtp(host="127.0.0.1", port=receiver.port, security="none")
+        yield open_transport(settings(transport="smtp", smtp=smtp), folder)
+
+
+@contextmanager
+def over_sendgrid(folder: Path) -> Iterator[Transport]:
     with sendgrid() as server:
-        yield SendgridTransport(Sendgrid(host=server.url), SecretStr(KEY))
+        yield open_transport(
+            settings(
+                transport="sendgrid",
+                sendgrid=Sendgrid(host=server.url),
+                SENDGRID_API_KEY=SecretStr(KEY),
+            ),
+            folder,
+        )
 
 
 Factory = Callable[[Path], AbstractContextManager[Transport]]
-TRANSPORTS: dict[str, Factory] = {
+FACTORIES: dict[str, Factory] = {
+    # The registry refuses to send with it: what it took would be gone with the process.
     "memory": lambda _: nullcontext(MemoryTransport()),
-    "outbox": lambda folder: nullcontext(FileTransport(folder / "outbox")),
+    "file": lambda folder: nullcontext(open_transport(settings(transport="file"), folder)),
+    "smtp": over_smtp,
     "sendgrid": over_sendgrid,
 }
+
+
+def settings(**changed: object) -> Settings:
+    publication = Publication(
+        name="News",
+        from_name="News",
+        from_address="news@clinic.example",
+        list_id="news.clinic.example",
+        public_url="https://news.clinic.example",
+        postal_address="1 Street",
+    )
+    return Settings(publication=publication, **changed)
+
+
+def test_every_transport_is_held_to_the_contract() -> None:
+    assert set(FACTORIES) == set(TRANSPORTS)
+    assert set(TRANSPORTS) == set(get_args(TransportName))
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS.values(), ids=lambda kind: kind.name)
+def test_what_stays_here_reaches_nobody_outside(kind: TransportKind) -> None:
+    known = settings(transport=kind.name)
+    assert kind.describe(known)
+    assert kind.reaches_people(known) or not kind.reaches_outside(known)
+    assert bool(kind.provider) == bool(kind.doctor_checks())
+
+
+def test_the_memory_transport_cannot_be_sent_with(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="for tests"):
+        open_transport(settings(transport="memory"), tmp_path)
 
 
 class Notes:
@@ -54,9 +102,9 @@ class Broken(Notes):
         super().begun(position)
 
 
-@pytest.fixture(params=sorted(TRANSPORTS))
+@pytest.fixture(params=sorted(FACTORIES))
 def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transport]:
-    with TRANSPORTS[request.param](tmp_path) as made:
+    with FACTORIES[request.param](tmp_path) as made:
         yield made
 
 
@@ -93,8 +141,16 @@ def test_one_that_cannot_be_composed_fails_alone(transport: Transport) -> None:
 
 
 def test_a_broken_journal_stops_it(transport: Transport) -> None:
-    with pytest.raises(OSError, match="no room"):
-        deliver(transport, [reader(n) for n in range(1, 6)], Broken())
+    broken = Broken()
+
+    async def main() -> None:
+        for first in (1, 6):
+            batch = [reader(n) for n in range(first, first + 5)]
+            await transport.deliver(batch, composer(compiled()), broken)
+
+    with pytest.raises((OSError, UnavailableError), match="no room"):
+        asyncio.run(main())
+    assert ("begun", 3) not in broken.lines
 
 
 def test_an_empty_batch_is_no_work(transport: Transport) -> None:
