@@ -62,7 +62,7 @@ def open_mailbox(settings: Imap) -> Iterator[ImapMailbox]:
         UnavailableError: The server cannot be reached, or went away.
     """
     if not settings.host:
-        raise InputError("No mailbox is set", fix="set imap.host, see docs/bounces.md")
+        raise InputError("no mailbox is set", fix="set imap.host, see docs/bounces.md")
     tls = None
     if settings.security != "none":
         tls = ssl.create_default_context()
