@@ -32,6 +32,9 @@ class AttributedDelivery(NamedTuple):
     email: str
 
 
+EventAbout = tuple[Event, AttributedDelivery | None]
+"""An event, and the delivery that it is about."""
+
 # Nothing was sent to recipients who were skipped.
 _MAILED = select(
     delivery.c.campaign_id,
@@ -51,7 +54,17 @@ def find_deliveries(
     was mailed and, besides, either the Message-ID of that delivery with its MAC, or, from a source
     that signs its events, campaign and position.
     """
-    placed = _by_position(connection, events)
+    wanted: dict[int, set[int]] = defaultdict(set)
+    for event in events:
+        if event.campaign_id is not None and (position := _position(event)):
+            wanted[event.campaign_id].add(position)
+    placed: dict[tuple[int, int], AttributedDelivery] = {}
+    for campaign_id, positions in wanted.items():
+        left = iter(sorted(positions))
+        while batch := list(islice(left, AT_ONCE)):
+            here = (delivery.c.campaign_id == campaign_id, delivery.c.position.in_(batch))
+            for row in connection.execute(_MAILED.where(*here)):
+                placed[campaign_id, row.position] = AttributedDelivery(*row)
     signer = TokenSigner(keys)
     found: list[AttributedDelivery | None] = []
     for event in events:
@@ -93,26 +106,6 @@ def hash_of(email: str, keys: Keys) -> bytes | None:
 def _position(event: Event) -> int:
     """The position that an event names; 0, which no delivery has, if it names none."""
     return event.message_id.position if event.message_id else event.position or 0
-
-
-def _by_position(
-    connection: Connection, events: Sequence[Event]
-) -> dict[tuple[int, int], AttributedDelivery]:
-    """The deliveries at the named positions, which still have to be proved."""
-    wanted: dict[int, set[int]] = defaultdict(set)
-    for event in events:
-        if event.campaign_id is not None and (position := _position(event)):
-            wanted[event.campaign_id].add(position)
-    found: dict[tuple[int, int], AttributedDelivery] = {}
-    for campaign_id, positions in wanted.items():
-        left = iter(sorted(positions))
-        while batch := list(islice(left, AT_ONCE)):
-            rows = connection.execute(
-                _MAILED.where(delivery.c.campaign_id == campaign_id, delivery.c.position.in_(batch))
-            )
-            for row in rows:
-                found[campaign_id, row.position] = AttributedDelivery(*row)
-    return found
 
 
 def _by_subscriber(connection: Connection, campaign_id: int, uid: int) -> AttributedDelivery | None:

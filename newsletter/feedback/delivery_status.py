@@ -83,32 +83,31 @@ def read_status(mail: Mail, *, anywhere: bool) -> list[StatusEntry]:
             reports. From people, only a part of the right type is a report.
     """
     report = "\n\n".join(mail.texts(*STATUS))
-    texts = (report, mail.free_text, mail.all_text) if anywhere else (report,)
-    return next((found for text in texts if (found := _entries(text))), [])
-
-
-def _entries(text: str) -> list[StatusEntry]:
-    groups: list[dict[str, str]] = []
-    for block in re.split(r"\n[ \t]*\n", text):
-        start = _OURS.search(block)
-        if start is None:
-            continue
-        fields: Fields = parse_fields(block[start.start() :])[0]
-        in_block: list[dict[str, str]] = [{}]
-        for name, value in fields.pairs:
-            key = name.lower()
-            if key not in _KEPT or not value:
+    for text in (report, mail.free_text, mail.all_text) if anywhere else (report,):
+        groups: list[dict[str, str]] = []
+        for block in re.split(r"\n[ \t]*\n", text):
+            start = _OURS.search(block)
+            if start is None:
                 continue
-            # A repeated field begins the next recipient, where the blank line between them is
-            # missing.
-            if key in in_block[-1]:
-                in_block.append({})
-            in_block[-1][key] = value
-        for group in filter(None, in_block):
-            # The fields of one recipient may be split by blank lines.
-            if groups and not groups[-1].keys() & group.keys():
-                groups[-1].update(group)
-            else:
-                groups.append(group)
-    entries = [StatusEntry.from_fields(group) for group in groups]
-    return [e for e in entries if (e.action or e.status) and (e.address or e.diagnostic)]
+            fields: Fields = parse_fields(block[start.start() :])[0]
+            in_block: list[dict[str, str]] = [{}]
+            for name, value in fields.pairs:
+                key = name.lower()
+                if key not in _KEPT or not value:
+                    continue
+                # A repeated field begins the next recipient, where the blank line between them
+                # is missing.
+                if key in in_block[-1]:
+                    in_block.append({})
+                in_block[-1][key] = value
+            for group in filter(None, in_block):
+                # The fields of one recipient may be split by blank lines.
+                if groups and not groups[-1].keys() & group.keys():
+                    groups[-1].update(group)
+                else:
+                    groups.append(group)
+        entries = [StatusEntry.from_fields(group) for group in groups]
+        found = [e for e in entries if (e.action or e.status) and (e.address or e.diagnostic)]
+        if found:
+            return found
+    return []

@@ -121,7 +121,16 @@ def find_reply(text: str) -> Diagnostic:
     code = _CODE.search(text)
     if code:
         before = _STATUS_BEFORE.search(text, max(0, code.start() - 60), code.start())
-        said = _reply_text(text[before.start() if before else code.start() :])
+        reply = text[before.start() if before else code.start() :][: MAX_REASON * 4].lstrip()
+        end = _END.search(reply)
+        lines = _QUOTE.sub("", reply[: end.start()] if end else reply).split("\n")
+        for number, line in enumerate(lines[1:], start=1):
+            # All lines of one reply but the last have a hyphen after the code (RFC 5321 section
+            # 4.2.1), so another code begins the next reply.
+            if _LAST_LINE.match(line) and not _MORE_LINES.search(lines[number - 1]):
+                lines = lines[:number]
+                break
+        said = _plain("\n".join(lines))
         # Further on in the line: `(#5.1.1)`, or a little later without a mark.
         later = _MARKED.search(said) or _STATUS.search(said[:_NEARBY])
         status = code[2] or (before and before[1]) or (later[1] if later else "")
@@ -179,20 +188,6 @@ def _confirm_hard(said: Diagnostic, status: str) -> ReplyClass:
     at_recipient = said.phase in {Phase.RECIPIENT, Phase.ADDRESS}
     is_believed = at_recipient or own_finding or _NAMED.search(said.text)
     return ReplyClass.HARD if is_believed else ReplyClass.SOFT
-
-
-def _reply_text(text: str) -> str:
-    """One reply, which a text begins with, on one line."""
-    text = text[: MAX_REASON * 4].lstrip()
-    end = _END.search(text)
-    lines = _QUOTE.sub("", text[: end.start()] if end else text).split("\n")
-    for number, line in enumerate(lines[1:], start=1):
-        # All lines of one reply but the last have a hyphen after the code (RFC 5321 section
-        # 4.2.1), so another code begins the next reply.
-        if _LAST_LINE.match(line) and not _MORE_LINES.search(lines[number - 1]):
-            lines = lines[:number]
-            break
-    return _plain("\n".join(lines))
 
 
 def _plain(text: str) -> str:

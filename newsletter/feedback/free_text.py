@@ -141,21 +141,8 @@ def said_about(address: str, text: str, *, alone: bool) -> Diagnostic:
         text: The bounce's text.
         alone: It is about no other recipient, so that any refusal in it is about this one.
     """
-    said = find_reply(_paragraph(address, text))
-    if alone and (said.reply or said.status):
-        return replace(said, phase=find_phase(text) or said.phase)
-    if not alone:
-        return said
-    start = max(0, text.lower().find(address.lower()))
-    paragraph = text.rfind("\n\n", 0, start) + 1
-    readings = [find_reply(text[at:]) for at in (start, paragraph, 0)]
-    with_code = (found for found in readings if found.reply or found.status)
-    with_meaning = (found for found in readings if judge(found) is not ReplyClass.UNKNOWN)
-    return next(with_code, None) or next(with_meaning, readings[0])
-
-
-def _paragraph(address: str, text: str) -> str:
-    """The lines from each that names the recipient to the next blank line or other recipient."""
+    # First of all in its paragraphs: from each line that names the recipient to the next blank
+    # line or other recipient.
     wanted = address.lower()
     kept: list[str] = []
     inside = False
@@ -166,7 +153,17 @@ def _paragraph(address: str, text: str) -> str:
             inside = False
         if inside:
             kept.append(line)
-    return "\n".join(kept)
+    said = find_reply("\n".join(kept))
+    if alone and (said.reply or said.status):
+        return replace(said, phase=find_phase(text) or said.phase)
+    if not alone:
+        return said
+    start = max(0, text.lower().find(wanted))
+    paragraph = text.rfind("\n\n", 0, start) + 1
+    readings = [find_reply(text[at:]) for at in (start, paragraph, 0)]
+    with_code = (found for found in readings if found.reply or found.status)
+    with_meaning = (found for found in readings if judge(found) is not ReplyClass.UNKNOWN)
+    return next(with_code, None) or next(with_meaning, readings[0])
 
 
 def _distinct(addresses: Iterable[str]) -> list[str]:

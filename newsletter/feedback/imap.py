@@ -160,21 +160,26 @@ class ImapMailbox:
                 uids = self._client.search(f"UID {','.join(map(str, uids))} UNDELETED")
                 if uids and not (self._moves or self._expunges_by_uid):
                     # Not by UNKEYWORD: Exchange and Kerio answer BAD to a keyword they lack.
-                    flags = self._client.get_flags(uids)
-                    uids = [uid for uid in uids if not _is_marked(flags.get(uid, ()))]
+                    marked = {
+                        uid
+                        for uid, flags in self._client.get_flags(uids).items()
+                        for flag in flags
+                        # IMAPClient makes a number of a flag that consists of digits.
+                        if isinstance(flag, bytes) and flag.lower() == MARK.lower().encode()
+                    }
+                    uids = [uid for uid in uids if uid not in marked]
             for start in range(0, len(uids), BATCH):
-                yield self._fetch(uids[start : start + BATCH])
-
-    def _fetch(self, uids: Sequence[int]) -> list[FetchedMessage]:
-        with _explained(self._settings, "FETCH"):
-            found = self._client.fetch(uids, [f"BODY.PEEK[]<0.{2 * MAX_BYTES}>"])
-            # An empty body may come as NIL; what another session removed does not come at all.
-            return [
-                FetchedMessage(uid, body or b"")
-                for uid, items in found.items()
-                for name, body in items.items()
-                if name.startswith(b"BODY[]")
-            ]
+                with _explained(self._settings, "FETCH"):
+                    part = f"BODY.PEEK[]<0.{2 * MAX_BYTES}>"
+                    found = self._client.fetch(uids[start : start + BATCH], [part])
+                    # An empty body may come as NIL; what another session removed does not come.
+                    batch = [
+                        FetchedMessage(uid, body or b"")
+                        for uid, items in found.items()
+                        for name, body in items.items()
+                        if name.startswith(b"BODY[]")
+                    ]
+                yield batch
 
     def file(self, uids: Sequence[int], folder: str) -> bool:
         """Move messages to a folder.
@@ -208,12 +213,6 @@ class ImapMailbox:
             else:
                 self._client.add_flags(uids, [MARK], silent=True)
         return bool(self._moves or self._expunges_by_uid)
-
-
-def _is_marked(flags: Sequence[object]) -> bool:
-    # IMAPClient makes a number of a flag that consists of digits.
-    names = {flag.lower() for flag in flags if isinstance(flag, bytes)}
-    return MARK.lower().encode() in names
 
 
 @contextmanager

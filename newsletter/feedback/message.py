@@ -127,17 +127,20 @@ class Mail:
         """The free text, and the returned message where the text itself quotes it."""
         before = list(takewhile(lambda part: part.type not in RETURNED, self.parts))
         texts = [p.text for p in before if p.type.startswith("text/") and p.type != "text/html"]
-        if any(text.strip() for text in texts):
-            texts = [_unquote(text) for text in texts]
-        else:
+        is_plain = any(text.strip() for text in texts)
+        if not is_plain:
             texts = [_strip_tags(part.text) for part in before if part.type == "text/html"]
-        free_text: list[str] = []
+        own: list[str] = []
         for text in texts:
-            own, returned = _divide(text)
-            free_text.append(own)
+            lines = [line for line in text.split("\n") if line.strip()]
+            # Somebody who forwards a bounce may quote it.
+            is_quoted = sum(line.startswith(">") for line in lines) * 2 >= len(lines)
+            unquoted = re.sub(r"(?m)^> ?", "", text) if is_plain and is_quoted else text
+            free_text, returned = _divide(unquoted)
+            own.append(free_text)
             if returned:
-                return "\n".join(free_text), returned
-        return "\n".join(free_text), ""
+                return "\n".join(own), returned
+        return "\n".join(own), ""
 
 
 def read(raw: bytes) -> Mail:
@@ -181,18 +184,14 @@ def parse_fields(text: str) -> tuple[Fields, str]:
     return Fields([(name, " ".join(value)) for name, value in pairs]), text[at:]
 
 
-def _content_type(fields: Fields) -> str:
-    found = fields.get("Content-Type").partition(";")[0].strip().lower()
-    return found.split()[0] if "/" in found else "text/plain"
-
-
 def _parameter(pattern: re.Pattern[str], fields: Fields) -> str:
     found = pattern.search(fields.get("Content-Type"))
     return (found[1] or found[2]).strip() if found else ""
 
 
 def _leaves(fields: Fields, body: str, depth: int) -> Iterator[MimePart]:
-    kind = _content_type(fields)
+    declared = fields.get("Content-Type").partition(";")[0].strip().lower()
+    kind = declared.split()[0] if "/" in declared else "text/plain"
     pieces = _pieces(body, _parameter(_BOUNDARY, fields)) if kind.startswith("multipart/") else []
     if not pieces or depth == MAX_DEPTH:
         kind = "text/plain" if kind.startswith("multipart/") else kind
@@ -258,14 +257,6 @@ def _divide(text: str) -> tuple[str, str]:
         elif not (row and line[:1] in (" ", "\t") and line.strip()):
             row = 0
     return text, ""
-
-
-def _unquote(text: str) -> str:
-    """A bounce that somebody forwarded as a quotation, without its `> `."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    if sum(line.startswith(">") for line in lines) * 2 < len(lines):
-        return text
-    return re.sub(r"(?m)^> ?", "", text)
 
 
 def _strip_tags(text: str) -> str:

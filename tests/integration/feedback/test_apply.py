@@ -177,7 +177,7 @@ def test_a_batch_killed_midway_keeps_nothing_and_its_repeat_does_everything(sent
 
     events = [sent.event(f"{n}", EventKind.BOUNCED, n) for n in range(1, 5)]
     with monkeypatch.context() as broken:
-        broken.setattr(applying, "_suppress", die)
+        broken.setattr(applying, "suppress_reported", die)
         with pytest.raises(KeyboardInterrupt):
             sent.apply(*events)
     assert (sent.count(), sent.suppressed(1)) == (0, set())
