@@ -1,4 +1,4 @@
-"""SendGrid's signed events over HTTP: what is taken in, and what is refused."""
+"""SendGrid's signed events over HTTP: which are applied, and which are refused."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def told(name: str, of: int, kind: str = "delivered", **fields: Any) -> dict[str
 
 
 def body_of(*events: Any) -> bytes:
-    """As SendGrid writes it: an event a line, CRLF at the end."""
+    """As SendGrid writes it: one event per line, CRLF at the end."""
     return b"[" + b",\r\n".join(json.dumps(each).encode() for each in events) + b"]\r\n"
 
 
@@ -117,25 +117,25 @@ def test_a_replay_is_answered_and_changes_nothing(sent, post):
         lambda body: signed(body) | {"X-Twilio-Email-Event-Webhook-Signature": "AAAA"},
     ],
 )
-def test_what_is_not_signed_just_so_is_refused(sent, post, spoil):
+def test_a_request_without_a_valid_signature_is_refused(sent, post, spoil):
     body = body_of(told("a", 2, "spamreport"))
     assert post(body, spoil(body)).status_code == 403
     assert (sent.count(), sent.suppressed(2)) == (0, set())
 
 
-def test_what_could_not_be_delivered_for_a_day_is_still_taken(sent, post):
+def test_events_that_were_retried_for_a_day_are_accepted(sent, post):
     body = body_of(told("a", 2, "spamreport"))
     assert post(body, signed(body, time.time() - 24.5 * 3600)).status_code == 204
     assert sent.suppressed(2) == {"complained"}
 
 
 @pytest.mark.parametrize("body", [b"{}", b"nonsense", b"[" * 100_000, b"7", b"\xff[]"])
-def test_no_list_of_events_is_refused(sent, post, body):
+def test_a_body_that_is_not_a_list_is_refused(sent, post, body):
     assert post(body).status_code in {400, 403}
     assert sent.count() == 0
 
 
-def test_other_mail_of_the_account_and_unknown_events_are_kept(sent, post):
+def test_events_about_other_mail_and_unknown_events_are_recorded(sent, post):
     foreign = told("a", 1, "bounce")
     del foreign["campaign"], foreign["sg_message_id"]
     odd = {"event": ["bounce"], "category": ["x", "y"], "timestamp": "soon", "position": {}}
@@ -152,7 +152,7 @@ def test_other_mail_of_the_account_and_unknown_events_are_kept(sent, post):
 
 
 def letter(name: str, kind: str, **fields: Any) -> dict[str, Any]:
-    """About a confirmation, as the letters' own deliveries are named."""
+    """About a confirmation mail, which belongs to no campaign."""
     told_of = {"email": "stranger@mail.example", "campaign": "0", "position": "1790000000123"}
     return told(name, 1, kind, **(told_of | fields))
 
@@ -193,7 +193,7 @@ def test_a_complaint_or_a_dead_address_of_a_letter_suppresses(sent, post, event,
         letter("a", "something new"),
     ],
 )
-def test_all_else_about_a_letter_is_counted_and_names_nobody(sent, post, event):
+def test_other_events_about_a_letter_are_counted_and_name_nobody(sent, post, event):
     assert post(body_of(event)).status_code == 204
     assert reasons_of(sent, "stranger@mail.example") == set()
     (row,) = sent.rows()
@@ -212,7 +212,7 @@ def test_opens_and_clicks_are_not_kept(sent, post):
     assert sent.count() == 0
 
 
-def test_thousands_at_once_have_room_and_other_routes_have_not(sent, post):
+def test_only_the_webhook_accepts_large_bodies(sent, post):
     body = body_of(*(told(f"{n}", 1 + n % 4) for n in range(4000)))
     assert len(body) > 768 * 1024
     assert post(body).status_code == 204
@@ -221,7 +221,7 @@ def test_thousands_at_once_have_room_and_other_routes_have_not(sent, post):
     assert post(b" " * (webhook.MAX_BYTES + 1)).status_code == 413
 
 
-def test_while_the_database_is_away_sendgrid_is_told_to_try_again(sent, post, monkeypatch):
+def test_while_the_database_is_down_sendgrid_is_told_to_try_again(sent, post, monkeypatch):
     def away(*_arguments, **_options):
         raise UnavailableError("the database cannot be used")
 
@@ -240,6 +240,6 @@ def test_without_a_key_there_is_no_such_route(sent):
 
 
 @pytest.mark.parametrize("key", ["nonsense", "AAAA", PUBLIC[:-8]])
-def test_a_key_that_is_none_is_said_at_the_start(sent, key):
+def test_an_invalid_key_is_reported_at_the_start(sent, key):
     with pytest.raises(InputError, match="webhook_key"):
         app_of(sent.store, key)

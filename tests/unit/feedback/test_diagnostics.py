@@ -1,4 +1,4 @@
-"""What a refusal inside a notice means, by meaning and not by file."""
+"""Refusals quoted in a bounce: found, and judged."""
 
 import pytest
 
@@ -26,12 +26,12 @@ def test_codes_are_found(text, reply, status):
     assert (said.reply, said.status) == (reply, status)
 
 
-def test_one_reply_ends_where_the_next_begins():
+def test_a_reply_ends_where_the_next_begins():
     said = find_reply("550 <a@b.example> Host unknown\n421 c.example (smtp) Deferred")
     assert said.text == "550 <a@b.example> Host unknown"
 
 
-def test_a_reply_of_many_lines_is_one():
+def test_a_reply_of_several_lines_is_one_reply():
     assert find_reply("550-5.7.1 too\n550-5.7.1 much\n550 5.7.1 spam").text.endswith("spam")
 
 
@@ -92,12 +92,12 @@ def test_the_phase_is_found(text, phase):
         ("refused to talk to me: 550 Rejected", "", "policy"),
     ],
 )
-def test_what_follows(text, status, expected):
+def test_a_refusal_is_judged(text, status, expected):
     assert judge(find_reply(text), status=status) == expected
 
 
 @pytest.mark.parametrize("text", ["550 5.1.1 no such user", "unknown user", "556 null MX"])
-def test_what_is_still_tried_never_kills(text):
+def test_a_delayed_message_is_never_hard(text):
     assert judge(find_reply(text), delayed=True) != "hard"
 
 

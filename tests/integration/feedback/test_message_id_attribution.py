@@ -1,4 +1,4 @@
-"""A Message-ID proves its own delivery: nobody can work out another's from their own copy."""
+"""A Message-ID proves only its own delivery: nobody can derive that of another recipient."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from newsletter.audience.tokens import TokenSigner
 from newsletter.campaign.tables import compiled_issue
 from newsletter.delivery.ledger.tables import campaign, delivery
 from tests.integration.feedback.conftest import DIGEST, KEYS, SIGNER, Sent
-from tests.integration.feedback.test_mail import message_id, notice, read, verp
-from tests.integration.feedback.test_wishes import STRANGER
+from tests.integration.feedback.test_mail import bounce, message_id, read, verp
+from tests.integration.feedback.test_unsubscribe_requests import STRANGER
 
 OTHER_DIGEST = "e" * 64
 Write = Callable[[str, str], bytes]
@@ -34,14 +34,14 @@ def report(about: str, name: str) -> bytes:
 
 
 def report_by_field(about: str, name: str) -> bytes:
-    """The same without the message, whose name stands in a field of the report."""
+    """The same without the returned message, whose Message-ID is in a field of the report."""
     field = f"X-Original-Message-ID: {name}\nReporting-MTA:".encode()
     told = report(about, name).replace(b"Reporting-MTA:", field)
     return re.sub(rb"(?s)--b\nContent-Type: text/rfc822-headers.*--b--", b"--b--", told)
 
 
-def text_notice(about: str, name: str) -> bytes:
-    return notice(about=about, message_id=name)
+def text_bounce(about: str, name: str) -> bytes:
+    return bounce(about=about, message_id=name)
 
 
 def complaint(about: str, name: str) -> bytes:
@@ -55,20 +55,20 @@ def complaint(about: str, name: str) -> bytes:
     ).encode()
 
 
-def wish(about: str, name: str) -> bytes:
+def request(about: str, name: str) -> bytes:
     return f"From: {about}\nSubject: unsubscribe\nIn-Reply-To: {name}\n\nplease\n".encode()
 
 
-def wish_in_a_thread(about: str, name: str) -> bytes:
-    return wish(about, name).replace(b"In-Reply-To:", b"References:")
+def request_in_a_thread(about: str, name: str) -> bytes:
+    return request(about, name).replace(b"In-Reply-To:", b"References:")
 
 
-WRITTEN = [report, report_by_field, text_notice, complaint, wish, wish_in_a_thread]
+WRITTEN = [report, report_by_field, text_bounce, complaint, request, request_in_a_thread]
 each_way = pytest.mark.parametrize("write", WRITTEN, ids=lambda write: write.__name__)
 
 
 def at(position: int, name: str) -> str:
-    """Somebody's Message-ID with another position."""
+    """A Message-ID with another position."""
     return re.sub(r"(?<=\.)\d+(?=[.@])", str(position), name, count=1)
 
 
@@ -77,28 +77,28 @@ def with_mac_of(name: str, other: str) -> str:
 
 
 def changes_nothing(sent: Sent, *mails: bytes) -> None:
-    taken = read(sent, *mails)
-    assert (taken.unverified, taken.suppressed) == (len(mails), 0)
+    summary = read(sent, *mails)
+    assert (summary.unverified, summary.suppressed) == (len(mails), 0)
     assert not any(sent.suppressed(position) for position in range(1, 7))
 
 
 @each_way
-def test_a_genuine_one_has_its_consequence(sent: Sent, write: Write) -> None:
-    taken = read(sent, write(sent.address(2), message_id(sent, 2)))
-    assert (taken.unverified, taken.suppressed) == (0, 1)
+def test_a_genuine_message_id_attributes(sent: Sent, write: Write) -> None:
+    summary = read(sent, write(sent.address(2), message_id(sent, 2)))
+    assert (summary.unverified, summary.suppressed) == (0, 1)
     assert [bool(sent.suppressed(position)) for position in (1, 2, 3)] == [False, True, False]
 
 
 @each_way
-def test_it_is_no_key_to_anybody_elses(sent: Sent, write: Write) -> None:
-    """Reader 1 tries every position against reader 2."""
+def test_a_message_id_says_nothing_about_other_recipients(sent: Sent, write: Write) -> None:
+    """Recipient 1 tries every position against recipient 2."""
     own = message_id(sent, 1)
     changes_nothing(sent, *(write(sent.address(2), at(n, own)) for n in range(1, 41)))
 
 
 @each_way
-def test_one_without_a_mac_proves_nothing(sent: Sent, write: Write) -> None:
-    """As they were before they had one."""
+def test_a_message_id_without_a_mac_attributes_nothing(sent: Sent, write: Write) -> None:
+    """As Message-IDs were before they had one."""
     seal = SIGNER.sign(Token(TokenPurpose.BOUNCE, False, 0, 1))
     tag = hashlib.sha256(f"{DIGEST} {seal} ".encode()).hexdigest()
     without = [f"<{tag[:length]}.2@clinic.example>" for length in (12, 24)]
@@ -106,7 +106,7 @@ def test_one_without_a_mac_proves_nothing(sent: Sent, write: Write) -> None:
 
 
 @each_way
-def test_a_mac_of_another_campaign_proves_nothing(sent: Sent, write: Write) -> None:
+def test_a_mac_of_another_campaign_attributes_nothing(sent: Sent, write: Write) -> None:
     second_campaign(sent)
     first = message_id(sent, 2)
     second = message_id(sent, 2, campaign_id=2, digest=OTHER_DIGEST)
@@ -119,16 +119,18 @@ def test_a_mac_of_another_campaign_proves_nothing(sent: Sent, write: Write) -> N
 
 
 @each_way
-def test_a_mac_of_a_test_mail_or_of_another_key_proves_nothing(sent: Sent, write: Write) -> None:
+def test_a_mac_of_a_test_mail_or_of_another_key_attributes_nothing(
+    sent: Sent, write: Write
+) -> None:
     genuine = message_id(sent, 2)
-    trial = message_id(sent, 2, proof=True)
+    test = message_id(sent, 2, proof=True)
     foreign = message_id(sent, 2, signer=STRANGER)
-    forged = [trial, with_mac_of(genuine, trial), foreign, with_mac_of(genuine, foreign)]
+    forged = [test, with_mac_of(genuine, test), foreign, with_mac_of(genuine, foreign)]
     changes_nothing(sent, *(write(sent.address(2), name) for name in forged))
 
 
-def test_a_mac_proves_nothing_of_who_takes_the_place_of_its_reader(sent: Sent) -> None:
-    """A backup may be restored that knows another audience under the same number."""
+def test_a_mac_attributes_nothing_to_another_subscriber_in_the_same_position(sent: Sent) -> None:
+    """A restored backup may have another audience under the same campaign number."""
     name = message_id(sent, 2)
     with sent.store.write() as connection:
         here = delivery.c.position == 2
@@ -138,19 +140,19 @@ def test_a_mac_proves_nothing_of_who_takes_the_place_of_its_reader(sent: Sent) -
     changes_nothing(sent, report(sent.address(2), name))
 
 
-def test_an_envelope_address_proves_what_it_did_whatever_message_is_quoted(sent: Sent) -> None:
+def test_an_envelope_address_attributes_whatever_message_is_quoted(sent: Sent) -> None:
     old = "<371861fcd930c0c1988f7196.2@clinic.example>"
-    read(sent, notice(verp(sent, 2), message_id=old))
+    read(sent, bounce(verp(sent, 2), message_id=old))
     assert sent.suppressed(2) == {"bounced"}
 
 
-def test_another_try_has_the_same_name(sent: Sent) -> None:
+def test_a_retry_has_the_same_message_id(sent: Sent) -> None:
     names = {message_id(sent, 2, signer=TokenSigner(KEYS), date=date) for date in (1.0, 2.0)}
     assert len(names) == 1
 
 
 def second_campaign(sent: Sent) -> None:
-    """Campaign 2, to the same readers in the same order."""
+    """Campaign 2, to the same recipients in the same order."""
     with sent.store.write() as connection:
         issue = {"digest": OTHER_DIGEST, "slug": "t", "payload": b"", "created_at": sent.now}
         connection.execute(insert(compiled_issue).values(**issue))

@@ -1,4 +1,4 @@
-"""Readers who ask by mail to leave: taken at their word where they prove themselves."""
+"""Unsubscribe requests by mail: carried out where they prove who they are from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.feedback.open_requests import open_requests
 from tests.integration.feedback.conftest import KEYS, SIGNER, Sent
-from tests.integration.feedback.test_mail import message_id, notice, read, verp
+from tests.integration.feedback.test_mail import bounce, message_id, read, verp
 
 STRANGER = TokenSigner(Keys(b"x" * 32, KEYS.suppression))
 
 
-def wish(
+def letter(
     *, to: str = "news@clinic.example", subject: str = "Re: News", text: str = "", of: int = 9
 ) -> bytes:
     return (
@@ -29,43 +29,43 @@ def token(sent: Sent, position: int, *, proof: bool = False, signer: TokenSigner
 
 def test_a_token_in_the_address_or_the_subject_is_enough(sent):
     local, plain = SIGNER.sign_local(token(sent, 1)), SIGNER.sign(token(sent, 2))
-    taken = read(
+    summary = read(
         sent,
-        wish(to=f"leave+{local.upper()}@clinic.example"),
-        wish(subject=f"unsubscribe {plain}"),
-        wish(subject=f"Unsubscribe: {SIGNER.sign_local(token(sent, 3))}"),
+        letter(to=f"leave+{local.upper()}@clinic.example"),
+        letter(subject=f"unsubscribe {plain}"),
+        letter(subject=f"Unsubscribe: {SIGNER.sign_local(token(sent, 3))}"),
     )
-    assert (taken.suppressed, taken.unverified, taken.asked_to_leave) == (3, 0, 0)
+    assert (summary.suppressed, summary.unverified, summary.asked_to_leave) == (3, 0, 0)
     assert all(sent.suppressed(position) == {"unsubscribed"} for position in (1, 2, 3))
 
 
-def test_a_word_is_enough_at_the_readers_own_bounce_address_or_as_an_answer(sent):
-    answer = f"In-Reply-To: {message_id(sent, 2)}\n".encode() + wish(text="STOP\n\n> News", of=2)
-    taken = read(sent, wish(to=verp(sent, 1), text="please remove me"), answer)
-    assert taken.suppressed == 2
+def test_a_word_is_enough_at_the_subscribers_own_bounce_address_or_as_a_reply(sent):
+    answer = f"In-Reply-To: {message_id(sent, 2)}\n".encode() + letter(text="STOP\n\n> News", of=2)
+    summary = read(sent, letter(to=verp(sent, 1), text="please remove me"), answer)
+    assert summary.suppressed == 2
     assert sent.suppressed(2) == {"unsubscribed"}
 
 
-def test_what_anybody_could_have_written_is_kept_counted_and_listed(sent):
+def test_requests_that_anybody_could_have_written_are_recorded_counted_and_listed(sent):
     forged = STRANGER.sign(token(sent, 1))
-    taken = read(
+    summary = read(
         sent,
-        wish(subject="unsubscribe", of=1),
-        wish(subject=f"unsubscribe {forged}", of=2),
-        wish(subject=f"unsubscribe {SIGNER.sign(token(sent, 3, proof=True))}", of=3),
-        wish(text="Unsubscribe me from this list please.", of=4),
-        f"In-Reply-To: {message_id(sent, 5)}\n".encode() + wish(text="unsubscribe", of=6),
+        letter(subject="unsubscribe", of=1),
+        letter(subject=f"unsubscribe {forged}", of=2),
+        letter(subject=f"unsubscribe {SIGNER.sign(token(sent, 3, proof=True))}", of=3),
+        letter(text="Unsubscribe me from this list please.", of=4),
+        f"In-Reply-To: {message_id(sent, 5)}\n".encode() + letter(text="unsubscribe", of=6),
     )
-    assert (taken.suppressed, taken.unverified, taken.asked_to_leave) == (0, 4, 4)
+    assert (summary.suppressed, summary.unverified, summary.asked_to_leave) == (0, 4, 4)
     assert [each.email for each in open_requests(sent.store)] == [
         f"reader{of}@mail.example" for of in (1, 3, 4, 6)
     ]
-    assert taken.kinds["other"] == 1, "a forged token is no wish that is recognised: a letter"
+    assert summary.kinds["other"] == 1, "a mail with a forged token is only a letter"
 
 
-def test_a_wish_is_off_the_list_once_its_address_is_suppressed(sent):
-    read(sent, wish(subject="unsubscribe", of=1))
-    read(sent, notice(verp(sent, 1)))
+def test_a_request_leaves_the_list_once_its_address_is_suppressed(sent):
+    read(sent, letter(subject="unsubscribe", of=1))
+    read(sent, bounce(verp(sent, 1)))
     assert open_requests(sent.store) == []
 
 
@@ -83,8 +83,8 @@ def test_a_wish_is_off_the_list_once_its_address_is_suppressed(sent):
         "me désabonner, merci",
     ],
 )
-def test_a_wish_is_known_by_its_first_line(sent, text):
-    assert read(sent, wish(text=text)).asked_to_leave == 1
+def test_a_request_is_recognized_by_its_first_line(sent, text):
+    assert read(sent, letter(text=text)).asked_to_leave == 1
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_a_wish_is_known_by_its_first_line(sent, text):
         "",
     ],
 )
-def test_a_letter_that_only_has_the_word_in_it_is_for_a_person(sent, text):
-    assert read(sent, wish(text=text)).kinds == {"other": 1}
+def test_a_letter_that_only_contains_the_word_is_left_for_people(sent, text):
+    assert read(sent, letter(text=text)).kinds == {"other": 1}

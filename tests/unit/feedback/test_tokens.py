@@ -1,4 +1,4 @@
-"""A report proves itself by our own token in the address that it came to."""
+"""A report is attributed by our own token in the address that it came to."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from newsletter.audience.tokens import TokenSigner
 from newsletter.feedback.classify import classify
 from newsletter.feedback.model import FeedbackKind
 
-NOTICE = (
+BOUNCE = (
     "Subject: failure notice\nFrom: MAILER-DAEMON@mta.example\n\n<anna@reader.example>:\n550 x\n"
 )
 
@@ -17,18 +17,18 @@ STRANGER = TokenSigner(Keys(signing=b"another key of the tests, 32 byt", suppres
 OURS = Token(TokenPurpose.BOUNCE, proof=False, subscriber_uid=7, campaign_id=3)
 
 
-def notice_to(local: str, header: str = "Delivered-To") -> bytes:
-    return f"{header}: <bounces+{local}@news.clinic.example>\n{NOTICE}".encode()
+def bounce_to(local: str, header: str = "Delivered-To") -> bytes:
+    return f"{header}: <bounces+{local}@news.clinic.example>\n{BOUNCE}".encode()
 
 
 @pytest.mark.parametrize("header", ["Delivered-To", "X-Original-To", "Envelope-To", "To"])
-def test_our_token_proves_the_report(header):
-    report = classify(notice_to(SIGNER.sign_local(OURS), header), SIGNER)
+def test_our_token_is_read_from_the_envelope_address(header):
+    report = classify(bounce_to(SIGNER.sign_local(OURS), header), SIGNER)
     assert (report.kind, report.token) == (FeedbackKind.BOUNCE, OURS)
 
 
-def test_case_may_change_on_the_way():
-    assert classify(notice_to(SIGNER.sign_local(OURS).upper()), SIGNER).token == OURS
+def test_a_token_is_read_in_upper_case():
+    assert classify(bounce_to(SIGNER.sign_local(OURS).upper()), SIGNER).token == OURS
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def test_case_may_change_on_the_way():
     ],
     ids=["foreign", "other purpose", "changed", "scrap", "none"],
 )
-def test_nothing_else_does(local):
-    assert classify(notice_to(local), SIGNER).token is None
+def test_other_tokens_are_not_accepted(local):
+    assert classify(bounce_to(local), SIGNER).token is None
 
 
-def test_a_token_in_the_text_proves_nothing():
-    raw = NOTICE + f"\nbounces+{SIGNER.sign_local(OURS)}@news.clinic.example\n"
+def test_a_token_in_the_text_is_not_accepted():
+    raw = BOUNCE + f"\nbounces+{SIGNER.sign_local(OURS)}@news.clinic.example\n"
     assert classify(raw.encode(), SIGNER).token is None
 
 
-def test_without_keys_nothing_is_proved():
-    assert classify(notice_to(SIGNER.sign_local(OURS))).token is None
+def test_without_keys_no_token_is_accepted():
+    assert classify(bounce_to(SIGNER.sign_local(OURS))).token is None
