@@ -258,7 +258,7 @@ class Drain:
                 values[LINK_TOKEN] = self._signer.sign_ticket(token)
             delivery = Delivery(0, message.id, message.subscriber_uid, message.email, 0, values)
             if self._transport is None:
-                folder = self._settings.var / "outbox" / "letters"
+                folder = self._settings.var / "outbox" / "transactional"
                 self._transport = open_transport(self._settings, folder)
             compose = _WhileLeased(composer, self._lease)
             (outcome,) = await self._transport.deliver([delivery], compose, _QueueIsJournal())

@@ -289,7 +289,7 @@ def test_a_trial_that_only_writes_files_leaves_real_mail_alone(clinic: Clinic) -
         with Reader(clinic, transport="outbox") as trial:
             trial.join("trial@reader.example")
             trial.get("/join")
-        assert len(list((clinic.settings.var / "outbox" / "letters").glob("*.eml"))) == 1
+        assert len(list((clinic.settings.var / "outbox" / "transactional").glob("*.eml"))) == 1
         reader.start()
         reader.wait_for(lambda: len(reader.mail) == 1)
         assert reader.mail[0]["To"] == NEW
