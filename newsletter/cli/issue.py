@@ -94,7 +94,7 @@ Examples:
     help="Check the merge fields against this file's columns.",
 )
 @click.option(
-    "--letters", is_flag=True, help="Check the confirmation and welcome letters, in place of one."
+    "--letters", is_flag=True, help="Check confirmations and welcomes instead of an issue."
 )
 @json_option
 @pass_context

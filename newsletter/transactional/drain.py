@@ -38,7 +38,7 @@ from newsletter.transactional.limits import (
     take_all,
 )
 from newsletter.transactional.messages import LINK_TOKEN, WELCOME, Messages
-from newsletter.transports.registry import open_transport
+from newsletter.transports.registry import open_transport, transport_kind
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -74,8 +74,6 @@ FAILED_KEPT_S = 30 * 86_400.0
 
 _STRANGERS = frozenset({LinkAction.JOIN, LinkAction.ADDRESS})
 """Mailed to an address of which nobody has proved anything yet."""
-_KEPT_HERE = frozenset({"outbox", "file", "memory"})
-"""Transports whose mail leaves for nobody: each takes only what was asked for under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,9 @@ class Drain:
         self._scope = Scope(
             kinds=(*LinkAction, WELCOME),
             # A trial that only writes files must not swallow mail that was meant to leave.
-            transport=settings.transport if settings.transport in _KEPT_HERE else "",
+            transport=""
+            if transport_kind(settings).reaches_people(settings)
+            else settings.transport,
             alone=store.is_sqlite,
         )
         self._transport: Transport | None = None
@@ -258,7 +258,7 @@ class Drain:
                 values[LINK_TOKEN] = self._signer.sign_ticket(token)
             delivery = Delivery(0, message.id, message.subscriber_uid, message.email, 0, values)
             if self._transport is None:
-                folder = self._settings.var / "outbox" / "letters"
+                folder = self._settings.var / "outbox" / "transactional"
                 self._transport = open_transport(self._settings, folder)
             compose = _WhileLeased(composer, self._lease)
             (outcome,) = await self._transport.deliver([delivery], compose, _QueueIsJournal())

@@ -1,7 +1,7 @@
-"""``/metrics`` for Prometheus: what this process did, and how every campaign stands.
+"""``/metrics`` for Prometheus: what this process did, every campaign, and mail that waits.
 
-Campaigns are sent by other processes; their figures are read from the database when asked for, so
-that they cover all of them. No label names a person.
+Other processes send, too; their figures are read from the database when asked for, so that they
+cover all of them. No label names a person.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from newsletter.audience.lists import list_counts
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger.outcomes import TRIED, DeliveryState
 from newsletter.delivery.ledger.tables import attempt, campaign
+from newsletter.queues.outgoing import depth
 from newsletter.web.http.middleware import is_loopback_host
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _from_this_machine(request: Request) -> bool:
 
 
 class _Database:
-    """Gauges over campaigns and lists, read when asked for, and seldom enough to cost little."""
+    """Gauges over campaigns, lists and the queue, read when asked for and seldom enough."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -134,7 +135,25 @@ class _Database:
                 attempts.add_metric((*names, result), count)
         for name, count in list_counts(self._store).items():
             readers.add_metric((name,), count)
-        return [deliveries, attempts, readers]
+        return [deliveries, attempts, readers, *self._queue()]
+
+    def _queue(self) -> list[Metric]:
+        messages = GaugeMetricFamily(
+            "newsletter_transactional_messages",
+            "Confirmations, links and welcomes: waiting, being sent, and given up within a month.",
+            labels=("kind", "state"),
+        )
+        oldest = GaugeMetricFamily(
+            "newsletter_transactional_oldest_seconds",
+            "How long ago the oldest of those that wait was asked for; 0 where none waits.",
+        )
+        with self._store.read() as connection:
+            now = self._store.now(connection)
+            found = depth(connection)
+        for (kind, state), count in found.counts.items():
+            messages.add_metric((kind, state), count)
+        oldest.add_metric((), 0.0 if found.oldest_at is None else max(0.0, now - found.oldest_at))
+        return [messages, oldest]
 
     def _campaigns(self) -> list[tuple[Status, dict[str, int]]]:
         with self._store.read() as connection:

@@ -44,7 +44,7 @@ def address(clinic: Clinic, serve: Serve) -> str:
 
 def newest_link(clinic: Clinic, count: int) -> str:
     """The path of the link in the newest message, once there are so many."""
-    folder = clinic.settings.var / "outbox" / "letters"
+    folder = clinic.settings.var / "outbox" / "transactional"
     wait_for(lambda: len(list(folder.glob("*.eml"))) == count)
     newest = max(folder.glob("*.eml"), key=lambda path: int(path.stem))
     message = message_from_bytes(newest.read_bytes(), policy=policy.default)

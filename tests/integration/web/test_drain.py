@@ -286,10 +286,10 @@ def test_pages_do_not_wait_for_a_relay_that_says_nothing(
 def test_a_trial_that_only_writes_files_leaves_real_mail_alone(clinic: Clinic) -> None:
     with Reader(clinic, relay(Fault("rcpt", reply=LATER, times=1))) as reader:
         reader.join(NEW)
-        with Reader(clinic, transport="outbox") as trial:
+        with Reader(clinic, transport="file") as trial:
             trial.join("trial@reader.example")
             trial.get("/join")
-        assert len(list((clinic.settings.var / "outbox" / "letters").glob("*.eml"))) == 1
+        assert len(list((clinic.settings.var / "outbox" / "transactional").glob("*.eml"))) == 1
         reader.start()
         reader.wait_for(lambda: len(reader.mail) == 1)
         assert reader.mail[0]["To"] == NEW

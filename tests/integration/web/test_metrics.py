@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 
 from newsletter.campaign.tables import compiled_issue
 from newsletter.delivery.ledger.tables import campaign, delivery
+from newsletter.queues.outgoing import NewMessage, enqueue
 from newsletter.web.metrics import _Database
 from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, Browser, Clinic, ask
@@ -88,6 +89,19 @@ def test_campaigns_are_as_the_database_has_them(clinic: Clinic, app: Starlette) 
     assert found["newsletter_deliveries", ("1", "neck", "queued")] == 3
     assert found["newsletter_deliveries", ("1", "neck", "skipped")] == 1
     assert found["newsletter_active_readers", ("pain",)] == 1
+
+
+def test_mail_that_waits_is_counted_with_its_age(clinic: Clinic, app: Starlette) -> None:
+    assert scrape(app)["newsletter_transactional_oldest_seconds", ()] == 0.0
+    with clinic.store.write() as connection:
+        at = clinic.store.now(connection) - 60.0
+        for email in ("a@reader.example", "b@reader.example"):
+            owed = NewMessage("join", email, email, "en", "smtp", at + 3600.0)
+            enqueue(connection, owed, at)
+    found = scrape(public_app(clinic.store, KEYS, clinic.settings))
+    assert found["newsletter_transactional_messages", ("join", "waiting")] == 2
+    assert found["newsletter_transactional_oldest_seconds", ()] >= 60.0
+    assert "reader.example" not in str(found)
 
 
 def test_the_database_is_asked_seldom(clinic: Clinic) -> None:

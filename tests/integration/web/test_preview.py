@@ -89,16 +89,16 @@ def test_the_token_opens_once_and_for_one_browser(app: Starlette) -> None:
 
 
 def test_a_long_cookie_of_another_page_keeps_nobody_waiting(
-    app: Starlette, desk: Browser, monkeypatch: pytest.MonkeyPatch
+    app: Starlette, context: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Python before 3.11.10 takes 8 seconds for these (CVE-2024-7592): nobody may ask it to.
     monkeypatch.delattr("http.cookies._unquote")
     headers = {"Cookie": 'another="' + "\\\\" * 30_000 + '"'}
     with Browser(app, HERE) as stranger:
         assert stranger.ask("GET", "/issue/neck", headers=headers).status_code == 403
-    (mine,) = desk.cookies.items()
+    (mine,) = context.cookies.items()
     headers = {"Cookie": f"{headers['Cookie']}; {'='.join(mine)}; last"}
-    assert desk.ask("GET", "/issue/neck", headers=headers).status_code == 200
+    assert context.ask("GET", "/issue/neck", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
