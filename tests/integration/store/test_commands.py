@@ -78,6 +78,7 @@ def test_a_refusal_leaves_nothing_behind(project: Project) -> None:
     with store.write() as connection:
         connection.execute(update(campaign).where(campaign.c.id == 1001).values(state="sending"))
     store.close()
+    before = sorted(project.folder.rglob("*"))
     project.run("db", "copy", "--to", "sqlite:///var/again.db", exit_code=1)
     assert sorted(project.folder.rglob("*")) == before
 
