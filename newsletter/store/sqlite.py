@@ -43,7 +43,7 @@ class DatabaseFile:
         self._name = name
         real = os.path.realpath(path)
         self._log, self._index = f"{real}-wal", f"{real}-shm"
-        self._file: _Inode = None
+        self._file = _inode(self._path)
         self._beside = _NOT_KNOWN
         self._connections: set[int] = set()
         self._lock = threading.Lock()

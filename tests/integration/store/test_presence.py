@@ -157,7 +157,7 @@ def test_a_log_that_was_left_is_not_taken_into_what_is_restored(tmp_path: Path) 
         assert before
         path.rename(tmp_path / "old.db")
     assert log.read_bytes() == before
-    with pytest.raises(RefusedError, match="newsletter.db-wal is here"):
+    with pytest.raises(RefusedError, match=r"newsletter\.db-wal is here"):
         fill(f"sqlite:///{path}")
     assert log.read_bytes() == before
     log.rename(tmp_path / "old.db-wal")
