@@ -132,7 +132,7 @@ def open_store(settings: Settings, command: str = "") -> Store:
         command: What to call this process when others have to wait for it: ``serve``.
 
     Raises:
-        InputError: `database_url` is none.
+        InputError: `database_url` is not the URL of a database.
         GoneError: The file was there and is not any more.
         UnavailableError: The database cannot be reached or made, or somebody needs it alone.
     """

@@ -35,7 +35,7 @@ def open_target(url: URL, command: str = "") -> Iterator[Store]:
         command: As `newsletter.store.engine.open_store`.
 
     Raises:
-        RefusedError: Others have it open, or had a file there that they still write to; or
+        RefusedError: Others have it open, or what was there before; or a log of that was left; or
             somebody else made the file meanwhile.
         InputError: As `open_url`.
         UnavailableError: As `open_url`.
