@@ -27,7 +27,7 @@ from newsletter.deliver.pace import Pace
 from newsletter.deliver.recover import recover
 from newsletter.deliver.runner import Sending, claim_chunk, run_chunk
 from newsletter.engine import open_dispatcher, prepare
-from newsletter.errors import NewsletterError, RefusedError, UnavailableError
+from newsletter.errors import GoneError, NewsletterError, RefusedError, UnavailableError
 from newsletter.store.schema import campaign, chunk
 
 SWEEP_S = 2.0
@@ -85,6 +85,7 @@ class Worker:
 
         Raises:
             UnavailableError: The database was away for too long.
+            GoneError: It is not the one that was opened any more.
         """
         with ExitStack() as stack:
             await self._take_the_right_to_send(stack)
@@ -134,6 +135,8 @@ class Worker:
                 await asyncio.to_thread(self._enqueue, due)
                 await self._close_idle(loop.time() - IDLE_S)
                 good = loop.time()
+            except GoneError as error:
+                self._fail(error)
             except UnavailableError as error:
                 self._note(str(error))
                 if loop.time() - good > self._patience:
@@ -165,6 +168,8 @@ class Worker:
         try:
             await self._claim_and_run(chunk_id)
             self._trouble, self._rest = "", SHORTEST_REST_S
+        except GoneError as error:
+            self._fail(error)
         except UnavailableError as error:
             self._note(str(error))
             await self._pause(self._rest)

@@ -34,7 +34,7 @@ def upgrade(line: CommandLine, as_json: bool) -> None:
     from newsletter.store.migrate import HEAD
 
     name = _as_written(line.settings.database_url)
-    store = connect(resolve_url(line.settings))
+    store = connect(resolve_url(line.settings), line.command)
     try:
         before = migrate(store)
         prepare(store)
@@ -64,15 +64,20 @@ Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can se
 def copy(line: CommandLine, target: str, as_json: bool) -> None:
     """Copy everything into another, empty database, and check every row of it.
 
-    Refused while a campaign is sending. The database in use is not changed.
+    Refused while a campaign is sending, and while `serve`, a worker or anything else has one of
+    the two open. The database in use is not changed.
     """
+    from newsletter.errors import InputError
     from newsletter.store.copying import copy as copy_rows
-    from newsletter.store.engine import resolve_url
+    from newsletter.store.engine import is_same, resolve_url
     from newsletter.store.fresh import open_target
 
+    url = resolve_url(line.settings, target)
+    if is_same(url, resolve_url(line.settings)):
+        raise InputError("--to names the database in use", fix="name another, empty one")
     with (
-        _existing(line) as source,
-        open_target(resolve_url(line.settings, target)) as other,
+        _existing(line, alone=True) as source,
+        open_target(url, line.command) as other,
         rows_bar("Copying") as progress,
     ):
         rows = copy_rows(source, other, progress)
@@ -122,14 +127,15 @@ Examples:
 def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
     """Bring a backup into an empty database of either kind; nothing is overwritten.
 
-    A campaign that was sending comes back paused.
+    Refused while `serve`, a worker or anything else has that database open: stop them first. A
+    campaign that was sending comes back paused.
     """
     from newsletter.store.backup import restore as bring_back
     from newsletter.store.engine import resolve_url
     from newsletter.store.fresh import open_target
 
     url = resolve_url(line.settings, target)
-    with open_target(url) as store, rows_bar("Restoring") as progress:
+    with open_target(url, line.command) as store, rows_bar("Restoring") as progress:
         restored = bring_back(file, store, line.settings.var, progress)
     if as_json:
         print_json({"rows": restored.rows, "paused": list(restored.paused)})
@@ -146,7 +152,7 @@ def restore(line: CommandLine, file: Path, target: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _existing(line: CommandLine) -> Iterator[Store]:
+def _existing(line: CommandLine, *, alone: bool = False) -> Iterator[Store]:
     """The configured database, which is not made here: an empty one has nothing to copy."""
     from newsletter.errors import InputError
     from newsletter.store.engine import open_url, resolve_url, sqlite_path
@@ -155,7 +161,7 @@ def _existing(line: CommandLine) -> Iterator[Store]:
     path = sqlite_path(url)
     if path and not path.exists():
         raise InputError("there is no database yet", file=path, fix="check database_url")
-    store = open_url(url)
+    store = open_url(url, line.command, alone=alone)
     try:
         yield store
     finally:

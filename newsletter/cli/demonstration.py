@@ -50,7 +50,7 @@ class Demonstration:
         self._mailbox = _MailboxThread(self._folder / "mailbox")
         self._settings = _on_loopback(settings, self._folder, port, self._mailbox.port)
         keys = load_keys(self._settings, live=False)
-        self._desk = Desk(self._settings, open_store(self._settings), keys, "demo")
+        self._desk = Desk(self._settings, open_store(self._settings, "demo"), keys, "demo")
         self._steps: list[Step] = []
         self._prepared = prepare(settings.root / "issues" / f"{ISSUE}.md", self._settings)
 

@@ -37,6 +37,12 @@ class CommandLine:
             configure(self._settings)
         return self._settings
 
+    @property
+    def command(self) -> str:
+        """What was typed without its arguments, like ``db restore``."""
+        context = click.get_current_context()
+        return context.command_path.removeprefix(context.find_root().command_path).strip()
+
     @contextmanager
     def desk(self, *, by: str = "", live: bool = False) -> Iterator[Desk]:
         """The open database and the keys; closed at the end.
@@ -52,7 +58,7 @@ class CommandLine:
         make_private(self.settings.var)
         keys = load_keys(self.settings, live=live)
         with private_files():
-            store = open_store(self.settings)
+            store = open_store(self.settings, self.command)
         try:
             yield Desk(self.settings, store, keys, by or whoami())
         finally:
