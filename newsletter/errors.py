@@ -57,3 +57,7 @@ class RefusedError(NewsletterError):
 
 class UnavailableError(NewsletterError):
     """Something needed is out of reach just now: try again later."""
+
+
+class GoneError(UnavailableError):
+    """What was opened is not there any more: only starting again may help, not waiting."""

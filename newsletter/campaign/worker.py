@@ -28,7 +28,7 @@ from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.delivery.runner.batch_sizer import BatchSizer
 from newsletter.delivery.runner.live_counts import LiveCounts
 from newsletter.delivery.runner.runner import Sending, claim_chunk, run_chunk
-from newsletter.errors import NewsletterError, RefusedError, UnavailableError
+from newsletter.errors import GoneError, NewsletterError, RefusedError, UnavailableError
 from newsletter.jobs.setup import open_dispatcher, prepare
 
 SWEEP_S = 2.0
@@ -86,6 +86,7 @@ class Worker:
 
         Raises:
             UnavailableError: The database was away for too long.
+            GoneError: It is not the one that was opened any more.
         """
         with ExitStack() as stack:
             # On SQLite one process sends at a time; whoever was first may take hours.
@@ -139,6 +140,8 @@ class Worker:
                 await asyncio.to_thread(sweep_and_enqueue)
                 await self._close(unused_since=loop.time() - IDLE_S)
                 good = loop.time()
+            except GoneError as error:
+                self._fail(error)
             except UnavailableError as error:
                 self._note(str(error))
                 if loop.time() - good > self._patience:
@@ -166,6 +169,8 @@ class Worker:
         try:
             await self._send(chunk_id)
             self._trouble, self._rest = "", SHORTEST_REST_S
+        except GoneError as error:
+            self._fail(error)
         except UnavailableError as error:
             self._note(str(error))
             await self._pause(self._rest)

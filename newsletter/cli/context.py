@@ -39,6 +39,12 @@ class CliContext:
                 say(f"note: {note}")
         return self._settings
 
+    @property
+    def command(self) -> str:
+        """What was typed without its arguments, like ``db restore``."""
+        context = click.get_current_context()
+        return context.command_path.removeprefix(context.find_root().command_path).strip()
+
     @contextmanager
     def app(self, *, by: str = "", live: bool = False) -> Iterator[AppContext]:
         """The open database and the keys; closed at the end.
@@ -54,7 +60,7 @@ class CliContext:
         make_private(self.settings.var)
         keys = load_keys(self.settings, live=live)
         with private_files():
-            store = open_store(self.settings)
+            store = open_store(self.settings, self.command)
         try:
             yield AppContext(self.settings, store, keys, by or whoami())
         finally:

@@ -35,7 +35,7 @@ def upgrade(cli: CliContext, as_json: bool) -> None:
     from newsletter.store.engine import connect, resolve_url
 
     name = _as_written(cli.settings.database_url)
-    store = connect(resolve_url(cli.settings))
+    store = connect(resolve_url(cli.settings), cli.command)
     try:
         before = migrate(store)
         prepare(store)
@@ -65,15 +65,20 @@ Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can se
 def copy(cli: CliContext, target: str, as_json: bool) -> None:
     """Copy everything into another, empty database, and check every row of it.
 
-    Refused while a campaign is sending. The database in use is not changed.
+    Refused while a campaign is sending, and while `serve`, a worker or anything else has one of
+    the two open. The database in use is not changed.
     """
     from newsletter.database.copy import copy as copy_rows
     from newsletter.database.restore_target import open_target
-    from newsletter.store.engine import resolve_url
+    from newsletter.errors import InputError
+    from newsletter.store.engine import is_same, resolve_url
 
+    url = resolve_url(cli.settings, target)
+    if is_same(url, resolve_url(cli.settings)):
+        raise InputError("--to names the database in use", fix="name another, empty one")
     with (
-        _existing(cli) as source,
-        open_target(resolve_url(cli.settings, target)) as other,
+        _existing(cli, alone=True) as source,
+        open_target(url, cli.command) as other,
         rows_bar("Copying") as progress,
     ):
         rows = copy_rows(source, other, progress)
@@ -123,14 +128,15 @@ Examples:
 def restore(cli: CliContext, file: Path, target: str, as_json: bool) -> None:
     """Bring a backup into an empty database of either kind; nothing is overwritten.
 
-    A campaign that was sending comes back paused.
+    Refused while `serve`, a worker or anything else has that database open: stop them first. A
+    campaign that was sending comes back paused.
     """
     from newsletter.database.backup import restore as bring_back
     from newsletter.database.restore_target import open_target
     from newsletter.store.engine import resolve_url
 
     url = resolve_url(cli.settings, target)
-    with open_target(url) as store, rows_bar("Restoring") as progress:
+    with open_target(url, cli.command) as store, rows_bar("Restoring") as progress:
         restored = bring_back(file, store, cli.settings.var, progress)
     if as_json:
         print_json({"rows": restored.rows, "paused": list(restored.paused)})
@@ -147,7 +153,7 @@ def restore(cli: CliContext, file: Path, target: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _existing(cli: CliContext) -> Iterator[Store]:
+def _existing(cli: CliContext, *, alone: bool = False) -> Iterator[Store]:
     """The configured database, which is not made here: an empty one has nothing to copy."""
     from newsletter.database.open import open_url
     from newsletter.errors import InputError
@@ -157,7 +163,7 @@ def _existing(cli: CliContext) -> Iterator[Store]:
     path = sqlite_path(url)
     if path and not path.exists():
         raise InputError("there is no database yet", file=path, fix="check database_url")
-    store = open_url(url)
+    store = open_url(url, cli.command, alone=alone)
     try:
         yield store
     finally:

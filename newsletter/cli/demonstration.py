@@ -66,7 +66,7 @@ class Demonstration:
             }
         )
         keys = load_keys(self._settings, live=False)
-        self._app = AppContext(self._settings, open_store(self._settings), keys, "demo")
+        self._app = AppContext(self._settings, open_store(self._settings, "demo"), keys, "demo")
         self._issue = settings.root / "issues" / f"{ISSUE}.md"
         self._built = build(self._issue, self._settings)
         self._steps: list[DemoStep] = []

@@ -16,19 +16,37 @@ if TYPE_CHECKING:
     from newsletter.settings.model import Settings
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, command: str = "") -> Store:
     """Open the database of these settings, creating and migrating it where needed.
 
+    Args:
+        command: What to call this process when others have to wait for it: ``serve``.
+
     Raises:
-        InputError: `database_url` is none.
-        UnavailableError: The database cannot be reached or made.
+        InputError: `database_url` is not the URL of a database.
+        GoneError: The file was there and is not any more.
+        UnavailableError: The database cannot be reached or made, or somebody needs it alone.
     """
-    return open_url(resolve_url(settings))
+    return open_url(resolve_url(settings), command)
 
 
-def open_url(url: URL) -> Store:
-    """Open a database, creating and migrating it where needed. Raises: as `open_store`."""
-    store = connect(url)
+def open_url(url: URL, command: str = "", *, alone: bool = False) -> Store:
+    """Open a database, creating and migrating it where needed.
+
+    Args:
+        command: As `open_store`.
+        alone: Whether nobody else may have it open meanwhile.
+
+    Raises:
+        RefusedError: It is wanted alone, and others have it open.
+        InputError: As `open_store`.
+        UnavailableError: As `open_store`.
+    """
+    return migrated(connect(url, command, alone=alone))
+
+
+def migrated(store: Store) -> Store:
+    """Bring a database up to date, or close it. Raises: as `migrate`."""
     try:
         migrate(store)
     except BaseException:

@@ -5,45 +5,55 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsletter.database.open import open_url
+from newsletter.database.open import migrated, open_url
 from newsletter.errors import RefusedError
-from newsletter.store.engine import Store, sqlite_path
+from newsletter.store.engine import Store, shown, sqlite_path, sqlite_store
+from newsletter.store.presence import Presence, left_log
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
 
 @contextmanager
-def open_target(url: URL) -> Iterator[Store]:
-    """Open a database to copy into. A SQLite file that is not there yet appears at the end.
+def open_target(url: URL, command: str = "") -> Iterator[Store]:
+    """Open a database to copy into, which nobody else may have open meanwhile.
 
-    It grows beside its place, so that a copy that is refused or broken off leaves nothing, and
-    nobody can begin to use half of one.
+    A SQLite file that is not there yet appears at the end. It grows beside its place, so that a
+    copy that is refused or broken off leaves nothing, and nobody can begin to use half of one.
+
+    Args:
+        command: As `newsletter.store.engine.open_store`.
 
     Raises:
-        RefusedError: Somebody else made the file meanwhile.
+        RefusedError: Others have it open, or what was there before; or a log of that was left; or
+            somebody else made the file meanwhile.
         InputError: As `open_url`.
         UnavailableError: As `open_url`.
     """
     path = sqlite_path(url)
-    if path is None or path.exists():
-        with _opened(url) as store:
+    if path is None:
+        with closing(open_url(url, command, alone=True)) as store:
             yield store
         return
-    with (
-        _folder(path.parent),
-        tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as aside,
-    ):
-        part = Path(aside) / path.name
-        with _opened(url.set(database=str(part))) as store:
-            yield store
-        flush(part)
-        _put(part, path)
-        flush(path.parent)
+    # Linking would be refused by a link that leads nowhere yet.
+    path = path.resolve()
+    with _folder(path.parent), closing(Presence(path, shown(url), command, alone=True)) as presence:
+        if path.exists():
+            with closing(migrated(sqlite_store(path))) as store:
+                yield store
+            return
+        _require_no_log(path)
+        with tempfile.TemporaryDirectory(dir=presence.folder) as aside:
+            part = Path(aside) / path.name
+            with closing(migrated(sqlite_store(part))) as store:
+                yield store
+            flush(part)
+            _put(part, path)
+            flush(path.parent)
 
 
 def flush(path: Path) -> None:
@@ -55,13 +65,12 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def _opened(url: URL) -> Iterator[Store]:
-    store = open_url(url)
-    try:
-        yield store
-    finally:
-        store.close()
+def _require_no_log(path: Path) -> None:
+    if log := left_log(path):
+        raise RefusedError(
+            f"{log} is here, and the database that it belongs to is not",
+            fix="it holds the last changes of that one: move it to where that is",
+        )
 
 
 @contextmanager

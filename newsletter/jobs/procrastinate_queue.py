@@ -22,7 +22,8 @@ from sqlalchemy.exc import ProgrammingError
 from newsletter.errors import UnavailableError
 from newsletter.jobs.dispatcher import Work
 from newsletter.jobs.procrastinate_tables import SCHEMA, driver, engine_schema, prepare_tables
-from newsletter.store.engine import POSTGRES_OPTIONS, Store
+from newsletter.store.engine import Store
+from newsletter.store.postgres import OPTIONS
 
 TASK = "run_chunk"
 STALLED_S = 30.0
@@ -117,7 +118,7 @@ class JobDispatcher:
 
     def _connector(self, concurrency: int) -> procrastinate.PsycopgConnector:
         url = self._store.engine.url.set(drivername="postgresql")
-        options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
+        options = {name: value for name, value in OPTIONS.items() if name not in url.query}
         return procrastinate.PsycopgConnector(
             conninfo=url.render_as_string(hide_password=False),
             kwargs=options,

@@ -7,17 +7,13 @@ by side: what must not, says so with `advisory_lock`.
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select, text
+from sqlalchemy import Connection, Engine, Table, func, make_url, select, text
 from sqlalchemy.exc import (
     ArgumentError,
     InterfaceError,
@@ -26,34 +22,33 @@ from sqlalchemy.exc import (
 )
 
 from newsletter.errors import InputError, UnavailableError
+from newsletter.store import postgres, sqlite
+from newsletter.store.presence import Presence
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from newsletter.settings.model import Settings
 
-BUSY_TIMEOUT_S = 30
-POSTGRES_OPTIONS = {
-    "application_name": "newsletter",
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-"""How soon a server that went away is noticed; `database_url` may say otherwise.
-
-Seconds, the last one milliseconds. https://www.postgresql.org/docs/current/libpq-connect.html
-"""
-LONGEST_SILENCE_S = 120
-"""How long PostgreSQL waits for the next word within a transaction."""
-
 
 class Store:
-    """An open database, migrated to the current schema."""
+    """An open database, migrated to the current schema.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: Reaches it.
+        file: The file it is, if it is one.
+        hold: What says to others that it is open.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        file: sqlite.DatabaseFile | None = None,
+        hold: Presence | postgres.Alone | None = None,
+    ) -> None:
         self.engine = engine
+        self._file = file
+        self._hold = hold
 
     @property
     def is_sqlite(self) -> bool:
@@ -71,6 +66,7 @@ class Store:
 
         Raises:
             UnavailableError: The database went away, or stayed locked too long.
+            GoneError: It is not the one that was opened any more.
         """
         with _out_of_reach(self.engine.url), self.engine.connect() as connection:
             if not self.is_sqlite:
@@ -85,11 +81,14 @@ class Store:
 
         Raises:
             UnavailableError: The database went away, is full, or stayed locked too long.
+            GoneError: It is not the one that was opened any more, if only since the beginning.
         """
         with _out_of_reach(self.engine.url), self.engine.connect() as connection:
             connection.execution_options(write=True)
             with connection.begin():
                 yield connection
+            if self._file:
+                self._file.require_after_commit()
 
     def now(self, connection: Connection) -> float:
         """The time in Unix seconds: the database's own on PostgreSQL, so that workers agree."""
@@ -100,8 +99,10 @@ class Store:
         )
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and let others have the database alone."""
         self.engine.dispose()
+        if self._hold:
+            self._hold.close()
 
 
 def advisory_lock(connection: Connection, name: str) -> None:
@@ -123,19 +124,24 @@ def analyze(connection: Connection, *tables: Table) -> None:
         connection.execute(text(f"ANALYZE {', '.join(table.name for table in tables)}"))
 
 
-def connect(url: URL) -> Store:
-    """A database as it is, not migrated; nothing is opened before the first query.
+def connect(url: URL, command: str = "", *, alone: bool = False) -> Store:
+    """A database as it is, not migrated; nobody else can have it alone until it is closed.
+
+    Args:
+        command: As `open_store`.
+        alone: As `open_url`.
 
     Raises:
         InputError: The URL's kind of database is not supported, or its driver not installed.
-        UnavailableError: The folder of a SQLite file cannot be made.
+        RefusedError: As `open_url`.
+        UnavailableError: As `open_store`; or the folder of a SQLite file cannot be made.
     """
     backend = url.get_backend_name()
     try:
         if backend == "postgresql":
-            return Store(_postgres(url.set(drivername="postgresql+psycopg")))
+            return _postgres(url.set(drivername="postgresql+psycopg"), command, alone=alone)
         if backend == "sqlite":
-            return Store(_sqlite(url))
+            return _sqlite(url, command, alone=alone)
     except ModuleNotFoundError:
         raise InputError("the PostgreSQL driver is not installed", fix="make setup") from None
     except OSError as error:
@@ -151,8 +157,10 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def sqlite_store(path: Path) -> Store:
-    """Open a SQLite file as it is, without migrating it."""
-    return connect(make_url("sqlite://").set(database=str(path)))
+    """Open a SQLite file that nobody else knows of as it is, without migrating it."""
+    url = make_url("sqlite://").set(database=str(path))
+    file = sqlite.DatabaseFile(path, shown(url))
+    return Store(sqlite.open_engine(url, file), file)
 
 
 def resolve_url(settings: Settings, given: str = "") -> URL:
@@ -175,6 +183,12 @@ def resolve_url(settings: Settings, given: str = "") -> URL:
         ) from None
     path = sqlite_path(url)
     return url.set(database=str(settings.root / path)) if path else url
+
+
+def is_same(url: URL, other: URL) -> bool:
+    """Whether two URLs name one database, as far as they tell: a server may have other names."""
+    one, two = sqlite_path(url), sqlite_path(other)
+    return one.resolve() == two.resolve() if one and two else url == other
 
 
 def shown(url: URL) -> str:
@@ -203,53 +217,19 @@ def _was_silent(error: InternalError) -> bool:
     return getattr(error.orig, "sqlstate", "") == "25P03"
 
 
-def _postgres(url: URL) -> Engine:
-    # It warns of the pipeline it closes after an error, which is raised as well.
-    logging.getLogger("psycopg").setLevel(logging.ERROR)
-    options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
-    engine = create_engine(url, pool_pre_ping=True, connect_args=options, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_postgres)
-    return engine
+def _postgres(url: URL, command: str, *, alone: bool) -> Store:
+    engine = postgres.open_engine(url, shown(url), command, alone=alone)
+    if not alone:
+        return Store(engine)
+    with _out_of_reach(url):
+        return Store(engine, hold=postgres.Alone(engine, shown(url)))
 
 
-def _prepare_postgres(connection: Any, _record: object) -> None:
-    """A machine that stops in the middle of a transaction must not hold up the others for ever."""
-    connection.autocommit = True
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_SILENCE_S}s'")
-    connection.autocommit = False
-
-
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, command: str, *, alone: bool) -> Store:
     path = sqlite_path(url)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        url,
-        connect_args={"timeout": BUSY_TIMEOUT_S},
-        hide_parameters=True,
-        # Before 3.45, SQLite finds no key that is written with escapes.
-        json_serializer=partial(json.dumps, ensure_ascii=False),
-    )
-    event.listen(engine, "do_connect", _make_private)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _make_private(_dialect: object, _record: object, arguments: list[str], _: object) -> None:
-    """Make a file that is not there yet for its owner alone; those beside it are made like it."""
-    path = arguments[0]
-    if path != ":memory:" and not path.startswith("file:"):
-        with suppress(OSError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if path is None:
+        return Store(sqlite.open_engine(url, None))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hold = Presence(path, shown(url), command, alone=alone)
+    file = sqlite.DatabaseFile(path, shown(url))
+    return Store(sqlite.open_engine(url, file), file, hold)

@@ -66,15 +66,14 @@ def write_snapshot(
         finally:
             target.close()
         return
-    source = store.engine.raw_connection()
     try:
-        driver = source.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101
-        with closing(sqlite3.connect(path)) as target_file:
+        with store.read() as connection, closing(sqlite3.connect(path)) as target_file:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101
+            # SQLAlchemy does not see the copying: to begin is what looks whether the file is there.
+            connection.begin()
             driver.backup(target_file)
     except sqlite3.Error as error:
         raise UnavailableError(
             f"cannot copy the database: {error}", fix="free some disk space"
         ) from None
-    finally:
-        source.close()

@@ -14,9 +14,9 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from newsletter.delivery.ledger.sending_lock import try_lock
 from newsletter.delivery.model import Origin, Outcome, Result
 from newsletter.errors import UnavailableError
+from newsletter.store.flock import try_lock
 
 _quoted = json.JSONEncoder().encode
 _LONGEST_HEAD = 200

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.errors import RefusedError, UnavailableError
+from newsletter.store.flock import try_lock
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -68,17 +69,8 @@ def is_sending(engine: Engine) -> bool:
 
 
 def lock_path(engine: Engine, what: str = SENDING) -> Path | None:
-    """The lock file beside a SQLite database; None for other databases."""
+    """The lock file beside a SQLite database, by whatever links it is reached; None for others."""
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":
         return None
-    return Path(f"{database}-{what}")
-
-
-def try_lock(descriptor: int, kind: int) -> bool:
-    """Take a lock of this kind (``fcntl.LOCK_EX``, ``LOCK_SH``) at once, or not at all."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return Path(f"{os.path.realpath(database)}-{what}")

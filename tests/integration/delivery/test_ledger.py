@@ -297,6 +297,18 @@ def test_a_second_sender_is_refused(store: Store, store_url: str) -> None:
     other.close()
 
 
+def test_a_second_sender_is_refused_by_whatever_link_it_comes(tmp_path: Path) -> None:
+    store = open_url(make_url(f"sqlite:///{tmp_path / 'newsletter.db'}"))
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(tmp_path / "newsletter.db")
+    other = open_url(make_url(f"sqlite:///{link}"))
+    with sending_lock(store), pytest.raises(RefusedError), sending_lock(other):
+        pass
+    store.close()
+    other.close()
+
+
 def test_planning_nobody_makes_no_chunk(store: Store) -> None:
     campaign_id = freeze(store, 1)
     with store.write() as connection:

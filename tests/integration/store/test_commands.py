@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import make_url, update
 
@@ -46,6 +48,37 @@ def test_from_sqlite_to_postgresql_and_back(project: Project, postgres: str) -> 
     assert "not empty" in project.run("db", "restore", "backup.db", exit_code=1)
 
 
+def test_a_server_database_that_is_in_use_is_neither_filled_nor_left(
+    project: Project, postgres: str
+) -> None:
+    project.run("db", "backup", "backup.db")
+    on_server = Project(project.folder, {"NEWSLETTER_DATABASE_URL": postgres})
+    on_server.run("db", "upgrade")
+    shutil.copytree(ROOT / "templates", project.folder / "templates")
+    pages = on_server.start("serve", "--port", 0)
+    assert pages.stdout
+    assert "Serving" in pages.stdout.readline()
+    for run, *command in (
+        (on_server.run, "restore", "backup.db"),
+        (project.run, "copy", "--to", postgres),
+        (on_server.run, "copy", "--to", "sqlite:///var/moved.db"),
+    ):
+        assert f"in use by serve (process {pages.pid} on " in run("db", *command, exit_code=1)
+    assert not (project.folder / "var" / "moved.db").exists()
+    pages.kill()
+    pages.communicate()
+    _until_nobody_is_there(postgres)
+    assert rows(on_server, "restore", "backup.db")["subscriber"] == ROWS
+
+
+def _until_nobody_is_there(url: str) -> None:
+    """A server notices a moment later that a process was killed."""
+    with psycopg.connect(url) as connection:
+        others = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        while connection.execute(others).fetchone() != (0,):
+            time.sleep(0.05)
+
+
 def test_upgrade_says_from_where_to_where(project: Project, postgres: str) -> None:
     project.environment["NEWSLETTER_DATABASE_URL"] = postgres
     found = project.json("db", "upgrade")
@@ -78,6 +111,7 @@ def test_a_refusal_leaves_nothing_behind(project: Project) -> None:
     with store.write() as connection:
         connection.execute(update(campaign).where(campaign.c.id == 1001).values(state="sending"))
     store.close()
+    before = sorted(project.folder.rglob("*"))
     project.run("db", "copy", "--to", "sqlite:///var/again.db", exit_code=1)
     assert sorted(project.folder.rglob("*")) == before
 

@@ -7,14 +7,14 @@ from sqlalchemy import insert, select, update
 
 from newsletter.delivery.ledger.tables import rate
 from newsletter.errors import UnavailableError
-from newsletter.store import engine
+from newsletter.store import engine, postgres
 from newsletter.store.engine import Store
 
 
 def test_who_falls_silent_within_a_transaction_holds_up_nobody_for_ever(
     server: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "LONGEST_SILENCE_S", 1)
+    monkeypatch.setattr(postgres, "LONGEST_SILENCE_S", 1)
     silent = engine.connect(server.engine.url)
     with server.write() as connection:
         connection.execute(insert(rate).values(name="smtp", tat=0.0))
