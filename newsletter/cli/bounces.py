@@ -47,6 +47,7 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
             unread += 1
             say(f"error: {click.format_filename(file)}: {error.strerror or error}")
             continue
+        # Without keys: what a message is does not depend on whose mail it answers.
         report = classify_message(raw)
         click.echo(json.dumps(as_object(file, report)) if as_json else as_lines(file, report))
     sys.exit(1 if unread else 0)

@@ -1,9 +1,8 @@
-"""doctor: whether the world will take our mail."""
+"""doctor: check whether receivers will accept our mail."""
 
 from __future__ import annotations
 
 import sys
-from ipaddress import IPv4Address, IPv6Address
 
 import click
 
@@ -18,7 +17,7 @@ from newsletter.cli.context import (
 
 
 @click.command(
-    short_help="Check DNS and the public address as receivers do.",
+    short_help="Check DNS and the public URL as receivers do.",
     epilog="""\b
 Examples:
   ./send.py doctor
@@ -27,23 +26,28 @@ Examples:
 """,
 )
 @click.option(
-    "--ip", default="", metavar="ADDRESS", help="Where mail comes from, as others see it."
+    "--ip",
+    default="",
+    metavar="ADDRESS",
+    help="The address that your mail is sent from, as receivers see it.",
 )
-@click.option("--helo", default="", metavar="NAME", help="How the sending server greets others.")
+@click.option("--helo", default="", metavar="NAME", help="The HELO name of the sending server.")
 @click.option(
     "--nameserver",
     default="",
     metavar="ADDRESS[:PORT]",
-    help="Whom to ask. [the system's nameserver]",
+    help="The nameserver to use. [the system's]",
 )
 @json_option
 @pass_context
 def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) -> None:
-    """Check what receivers check: SPF, DKIM, DMARC, names, and the public address.
+    """Check what receivers check: SPF, DKIM, DMARC, host names, and the public URL.
 
-    Asks DNS and the public address only; nothing is sent or changed. Exits 1 on a problem, and
-    when something could not be looked at.
+    Contacts only DNS and the public URL; sends and changes nothing. Exits 1 if there is a problem
+    or something could not be checked.
     """
+    from ipaddress import ip_address
+
     from newsletter.audience.keys import load_keys
     from newsletter.audience.model import Token, TokenPurpose
     from newsletter.audience.tokens import TokenSigner
@@ -51,11 +55,17 @@ def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) 
     from newsletter.dns_checks.resolver import Resolver
     from newsletter.doctor import report
     from newsletter.doctor.checks import run_checks
+    from newsletter.errors import UsageError
     from newsletter.transports.registry import transport_kind
 
-    address, resolver = _address(ip), Resolver(nameserver)
+    try:
+        address = ip_address(ip) if ip else None
+    except ValueError:
+        raise UsageError(f"{ip!r} is not an IP address", fix="such as 192.0.2.25") from None
+    resolver = Resolver(nameserver)
     make_private(cli.settings.var)
     keys = load_keys(cli.settings, live=False)
+    # A test token: checking the unsubscribe URL must not unsubscribe anybody.
     proof = TokenSigner(keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
     provider = transport_kind(cli.settings).provider
     name = helo.rstrip(".").lower()
@@ -63,17 +73,6 @@ def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) 
     if as_json:
         print_json(report.findings_object(findings))
     else:
-        click.echo(report.format_findings(findings, colour=sys.stdout.isatty()))
+        click.echo(report.format_findings(findings, color=sys.stdout.isatty()))
         say(report.summary(findings))
     sys.exit(0 if report.is_fine(findings) else 1)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    import ipaddress
-
-    from newsletter.errors import UsageError
-
-    try:
-        return ipaddress.ip_address(text) if text else None
-    except ValueError:
-        raise UsageError(f"{text!r} is no IP address", fix="like 192.0.2.25") from None

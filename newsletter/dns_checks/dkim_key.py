@@ -1,4 +1,4 @@
-"""The private DKIM key: read, and judged fit to sign with."""
+"""The private DKIM key: read, and checked for its fitness to sign."""
 
 from __future__ import annotations
 
@@ -26,41 +26,37 @@ def load_key(settings: Dkim, root: Path) -> Ed25519PrivateKey | RSAPrivateKey:
         root: Where a relative ``key_file`` starts.
 
     Raises:
-        InputError: The key cannot be read, can be read by others, or is not one to sign with.
+        InputError: The key cannot be read, can be read by others, or is not fit to sign.
     """
+    path = root / settings.key_file
     try:
-        secret = settings.key.get_secret_value()
-        pem = secret.encode() if secret else _read_private(root / settings.key_file)
+        pem = settings.key.get_secret_value().encode()
+        if not pem:
+            with path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                # Whoever can read it can sign mail in our name; ssh refuses such keys, too.
+                if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o077:
+                    raise InputError(
+                        "other users of this machine can read the DKIM key",
+                        file=path,
+                        fix=f"chmod 600 {shlex.quote(str(path))}",
+                    )
+                pem = file.read()
         return require_signing_key(load_pem_private_key(pem, password=None))
     except OSError as error:
-        raise InputError(
-            f"the DKIM key cannot be read: {error.strerror}", file=root / settings.key_file
-        ) from None
+        raise InputError(f"the DKIM key cannot be read: {error.strerror}", file=path) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InputError(
-            "the DKIM key is no private key in PEM without a password",
-            fix="make one as docs/operating.md says",
+            "the DKIM key is not an unencrypted private key in PEM format",
+            fix="create one as described in docs/operating.md",
         ) from None
-
-
-def _read_private(path: Path) -> bytes:
-    """A key that others can read signs whatever they like in our name; ssh refuses those, too."""
-    with path.open("rb") as file:
-        found = os.fstat(file.fileno())
-        if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o077:
-            raise InputError(
-                "others on this machine can read the DKIM key",
-                file=path,
-                fix=f"chmod 600 {shlex.quote(str(path))}",
-            )
-        return file.read()
 
 
 def require_signing_key(key: object) -> Ed25519PrivateKey | RSAPrivateKey:
-    """The key, if it is one to sign with: RSA of 2,048 bits or more, or Ed25519.
+    """The key, if it is fit to sign: RSA of 2,048 bits or more, or Ed25519.
 
     Raises:
-        InputError: It is another kind of key, or a short one.
+        InputError: It is another kind of key, or too short.
     """
     if isinstance(key, Ed25519PrivateKey):
         return key
@@ -68,5 +64,5 @@ def require_signing_key(key: object) -> Ed25519PrivateKey | RSAPrivateKey:
         return key
     raise InputError(
         "the DKIM key is neither RSA of 2,048 bits or more nor Ed25519",
-        fix="make one as docs/operating.md says",
+        fix="create one as described in docs/operating.md",
     )

@@ -1,8 +1,8 @@
 """DMARC: what receivers do with mail in our name, and whether ours is aligned (RFC 7489).
 
-Which domain stands above another is found by walking up the tree of `_dmarc` records, as the
-revision of DMARC does (draft-ietf-dmarc-dmarcbis, section 4.10). It needs no list of public
-suffixes, and gives the same answer wherever a domain publishes one record for all below it.
+The organizational domain is found by walking up the tree of `_dmarc` records, as the revision of
+DMARC does (draft-ietf-dmarc-dmarcbis, section 4.10). That needs no list of public suffixes, and
+gives the same answer wherever a domain publishes one record for all its subdomains.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from newsletter.dns_checks.tags import parse_tags
 from newsletter.errors import InputError
 
 POLICIES = {"none", "quarantine", "reject"}
-_MOST_STEPS = 8
+_MAX_STEPS = 8
+"""Lookups per name (draft-ietf-dmarc-dmarcbis, section 4.10)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DmarcRecord:
-    """A policy; ``psd`` says whether its domain is one under which others register."""
+    """A policy; ``psd`` says whether others register names under its domain."""
 
     policy: str
     subdomains: str
@@ -31,7 +32,8 @@ class DmarcRecord:
 
 
 def is_dmarc(text: str) -> bool:
-    """Whether a TXT record is one of DMARC (RFC 7489 section 6.6.3)."""
+    """Whether a TXT record is a DMARC record (RFC 7489 section 6.6.3)."""
+    # The value is case-sensitive, unlike names of tags.
     name, _, value = text.partition(";")[0].partition("=")
     return name.strip().lower() == "v" and value.strip() == "DMARC1"
 
@@ -40,26 +42,30 @@ def parse_dmarc(text: str) -> DmarcRecord:
     """Read a record that `is_dmarc`.
 
     Raises:
-        InputError: Names the tag that receivers stumble over.
+        InputError: A tag is missing or invalid; the message names it.
     """
     tags = parse_tags(text)
     if "p" not in tags:
         raise InputError("p= is missing")
     policy = _one_of(tags, "p", POLICIES, "")
     if not tags.get("pct", "100").isdecimal() or int(tags.get("pct", "100")) > 100:
-        raise InputError("pct= is no number from 0 to 100")
+        raise InputError("pct= is not a number from 0 to 100")
+    reports = tuple(uri.strip() for uri in tags.get("rua", "").split(",") if uri.strip())
+    for uri in reports:
+        if not uri.lower().startswith("mailto:") or "@" not in uri:
+            raise InputError(f"rua={uri} is not a mailto: address")
     return DmarcRecord(
         policy,
         _one_of(tags, "sp", POLICIES, policy),
         _one_of(tags, "adkim", {"r", "s"}, "r") == "s",
         _one_of(tags, "aspf", {"r", "s"}, "r") == "s",
-        _addresses(tags.get("rua", "")),
+        reports,
         _one_of(tags, "psd", {"y", "n", "u"}, "u"),
     )
 
 
 def check_policy(sender: SenderProfile) -> CheckResult:
-    """A policy for the From domain, that can be read and says where reports go."""
+    """The From domain has a valid policy, with an address for reports."""
     domain = sender.from_domain
     try:
         found = find_policy(sender.resolver, domain)
@@ -68,16 +74,17 @@ def check_policy(sender: SenderProfile) -> CheckResult:
     if found is None:
         return CheckResult(CheckStatus.PROBLEM, f"no DMARC record for {domain}", _publish(domain))
     at, record = found
+    # The record of an organizational domain has a policy of its own for subdomains.
     policy = record.policy if at == domain else record.subdomains
     seen = f"p={policy}, from _dmarc.{at}"
     if not record.reports:
-        fix = f"add rua=mailto:dmarc@{at} to hear who sends in your name"
-        return CheckResult(CheckStatus.WARNING, f"{seen}, and reports go nowhere", fix)
+        fix = f"add rua=mailto:dmarc@{at} to receive reports of who sends in your name"
+        return CheckResult(CheckStatus.WARNING, f"{seen}, without an address for reports", fix)
     return CheckResult(CheckStatus.OK, seen)
 
 
 def check_alignment(sender: SenderProfile) -> CheckResult:
-    """The domain of SPF or that of DKIM belongs to the From domain, as the policy wants it."""
+    """SPF's domain or DKIM's is aligned with the From domain, as strictly as the policy asks."""
     if sender.provider:
         return CheckResult(
             CheckStatus.SKIPPED,
@@ -87,34 +94,50 @@ def check_alignment(sender: SenderProfile) -> CheckResult:
     try:
         found = find_policy(sender.resolver, domain)
     except InputError as error:
-        return CheckResult(CheckStatus.PROBLEM, error.message, "mend the DMARC record first")
+        return CheckResult(CheckStatus.PROBLEM, error.message, "fix the DMARC record first")
+    # Relaxed alignment is the default, also without a record.
     strict = (found[1].strict_spf, found[1].strict_dkim) if found else (False, False)
     spf = aligned(sender.resolver, sender.bounce_domain, domain, strict=strict[0])
     dkim = bool(signed) and aligned(sender.resolver, signed, domain, strict=strict[1])
     seen = f"From {domain}: SPF {sender.bounce_domain} {_is(spf)}, " + (
         f"DKIM {signed} {_is(dkim)}" if signed else "DKIM not signed here"
     )
-    return _judge(seen, domain, spf=spf, dkim=dkim, signed=bool(signed))
+    sign = f"sign as {domain} ([dkim] domain)" if signed else f"have the relay sign as {domain}"
+    status, fix = CheckStatus.OK, ""
+    if not spf and not dkim:
+        status = CheckStatus.PROBLEM if signed else CheckStatus.WARNING
+        fix = f"{sign}, and set bounce_address to an address at or below it" if signed else sign
+    elif not signed:
+        # Not a warning: whether the relay signs cannot be seen from here.
+        fix = f"{sign}: SPF does not survive forwarding"
+    elif not (spf and dkim):
+        status = CheckStatus.WARNING
+        fix = sign if spf else f"set bounce_address to an address at or below {domain}"
+        fix += ": Microsoft requires both SPF and DKIM"
+    return CheckResult(status, seen, fix)
 
 
 def find_policy(resolver: Resolver, domain: str) -> tuple[str, DmarcRecord] | None:
-    """The record that holds for a domain: its own, or that of the domain it belongs to.
+    """The record that applies to a domain: its own, or that of its organizational domain.
 
     Raises:
-        InputError: It cannot be read, or there are several.
-        UnavailableError: DNS does not say.
+        InputError: It is invalid, or there are several.
+        UnavailableError: The DNS lookup failed.
     """
     own = _record(resolver, domain)
     if own:
         return domain, own
-    above = organisation(resolver, domain)
+    above = organizational_domain(resolver, domain)
     record = _record(resolver, above)
     return (above, record) if record else None
 
 
-def organisation(resolver: Resolver, domain: str) -> str:
-    """The organisational domain: the topmost with a record, or as ``psd=`` says."""
-    names = _upwards(domain)
+def organizational_domain(resolver: Resolver, domain: str) -> str:
+    """The domain at or above another that is the topmost with a record, or that ``psd=`` marks."""
+    labels = domain.split(".")
+    # Of a very long name, only the name itself and the last labels are asked about.
+    starts = range(max(1, len(labels) - _MAX_STEPS + 1), len(labels))
+    names = [domain, *(".".join(labels[start:]) for start in starts)]
     top = domain
     for below, name in zip(["", *names], names, strict=False):
         record = _record(resolver, name)
@@ -122,6 +145,7 @@ def organisation(resolver: Resolver, domain: str) -> str:
             continue
         if record.psd == "n":
             return name
+        # Others register names under this domain, as under a public suffix.
         if record.psd == "y":
             return below or name
         top = name
@@ -129,43 +153,21 @@ def organisation(resolver: Resolver, domain: str) -> str:
 
 
 def aligned(resolver: Resolver, domain: str, from_domain: str, *, strict: bool) -> bool:
-    """Whether two domains are the same, or relaxed: of one organisation (section 3.1)."""
+    """Whether two domains are the same or, relaxed, of one organization (section 3.1)."""
     if strict or domain == from_domain:
         return domain == from_domain
-    return organisation(resolver, domain) == organisation(resolver, from_domain)
-
-
-def _upwards(domain: str) -> list[str]:
-    labels = domain.split(".")
-    starts = range(max(1, len(labels) - _MOST_STEPS + 1), len(labels))
-    return [domain, *(".".join(labels[start:]) for start in starts)]
+    return organizational_domain(resolver, domain) == organizational_domain(resolver, from_domain)
 
 
 def _record(resolver: Resolver, domain: str) -> DmarcRecord | None:
     found = [text for text in resolver.txt(f"_dmarc.{domain}") if is_dmarc(text)]
+    # Then no policy applies (RFC 7489 section 6.6.3).
     if len(found) > 1:
-        raise InputError(f"_dmarc.{domain} has {len(found)} records: receivers then take none")
+        raise InputError(f"_dmarc.{domain} has {len(found)} records: receivers then use none")
     try:
         return parse_dmarc(found[0]) if found else None
     except InputError as error:
         raise InputError(f"_dmarc.{domain}: {error.message}") from None
-
-
-def _judge(seen: str, domain: str, *, spf: bool, dkim: bool, signed: bool) -> CheckResult:
-    if spf and dkim:
-        return CheckResult(CheckStatus.OK, seen)
-    if not spf and not dkim:
-        fix = f"sign as {domain} ([dkim] domain), and set bounce_address to an address below it"
-        verdict = CheckStatus.PROBLEM if signed else CheckStatus.WARNING
-        return CheckResult(verdict, seen, fix if signed else f"have the relay sign as {domain}")
-    if not signed:
-        return CheckResult(
-            CheckStatus.OK, seen, f"have the relay sign as {domain}: SPF ends at forwarders"
-        )
-    fix = f"sign as {domain}" if spf else f"set bounce_address to an address at or below {domain}"
-    return CheckResult(
-        CheckStatus.WARNING, seen, f"{fix}: Microsoft wants SPF and DKIM, one is not enough"
-    )
 
 
 def _is(yes: bool) -> str:
@@ -175,16 +177,8 @@ def _is(yes: bool) -> str:
 def _one_of(tags: dict[str, str], name: str, allowed: set[str], default: str) -> str:
     value = tags.get(name, default).lower()
     if name in tags and value not in allowed:
-        raise InputError(f"{name}={tags[name]} is none of {', '.join(sorted(allowed))}")
+        raise InputError(f"{name}={tags[name]} is not one of {', '.join(sorted(allowed))}")
     return value
-
-
-def _addresses(text: str) -> tuple[str, ...]:
-    found = tuple(uri.strip() for uri in text.split(",") if uri.strip())
-    for uri in found:
-        if not uri.lower().startswith("mailto:") or "@" not in uri:
-            raise InputError(f"rua={uri} is no mailto: address")
-    return found
 
 
 def _publish(domain: str) -> str:

@@ -1,4 +1,4 @@
-"""Domain names of email addresses: their ASCII form, and those that no mail ever reaches."""
+"""Domains of email addresses: their ASCII form, and those that no mail can reach."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import idna
 from newsletter.errors import InputError
 
 RESERVED_TLDS = frozenset({"example", "invalid", "test"})
-"""Top-level domains that no mail ever reaches (RFC 2606 section 2), used in examples and tests.
+"""Top-level domains for examples and tests, which no mail can reach (RFC 2606 section 2).
 
-``.localhost``, ``.local``, ``.onion`` and ``.arpa`` are refused, as email-validator does.
+``.localhost``, ``.local``, ``.onion`` and ``.arpa`` are refused as addresses by email-validator.
 """
 _RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 
 
 def ascii_domain(address: str) -> str:
-    """The address with its domain in ASCII (RFC 5891); the local part stays.
+    """The address with its domain in ASCII (RFC 5891) and its local part unchanged.
 
     Raises:
         InputError: The domain has no ASCII form.
@@ -30,7 +30,7 @@ def ascii_domain(address: str) -> str:
 
 
 def is_reserved(email: str) -> bool:
-    """Whether no mail can ever reach this address (RFC 2606 sections 2 and 3)."""
+    """Whether no mail can reach this address (RFC 2606 sections 2 and 3)."""
     domain = email.rpartition("@")[2].lower()
     return domain.rpartition(".")[2] in RESERVED_TLDS or any(
         domain == name or domain.endswith("." + name) for name in _RESERVED_DOMAINS

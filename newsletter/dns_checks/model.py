@@ -1,4 +1,4 @@
-"""What the doctor looks at, and what it says: the values that `doctor` owns."""
+"""What the checks of a sender look at, and what they say."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Address = IPv4Address | IPv6Address
 
 
 class CheckStatus(StrEnum):
-    """How something stands."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
-    """Works, and should be better."""
+    """It works, but should be improved."""
     PROBLEM = "problem"
-    """Mail will be refused, or readers cannot leave."""
+    """Mail will be refused, or subscribers cannot unsubscribe."""
     UNKNOWN = "unknown"
-    """Could not be looked at: never taken for good."""
+    """It could not be checked, which is never taken as fine."""
     SKIPPED = "skipped"
-    """Nothing to look at with these settings and options; ``seen`` says why."""
+    """Nothing to check with these settings and options; ``seen`` says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How one thing stands: what was seen, and the next step where one is needed."""
+    """What one check found: the result, what was seen, and the next step if one is needed."""
 
     verdict: CheckStatus
     seen: str
@@ -38,17 +38,17 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class SenderProfile:
-    """Who sends, as the outside world sees it.
+    """The sender, as other servers see it.
 
     Args:
         settings: The publication.
-        resolver: Answers for DNS.
-        proof_token: For the unsubscribe address: it verifies, and changes nothing.
+        resolver: Answers DNS lookups.
+        proof_token: For the unsubscribe URL: it verifies, and changes nothing.
         ip: The address from which mail reaches other servers, if known.
-        helo: The name by which the sending server greets others, if known.
+        helo: The name by which the sending server introduces itself, if known.
         provider: The service that chooses envelope sender, signature and sending address for
-            us, such as ``SendGrid``; empty where our own relay does. A check of its own, under
-            its name in lower case, looks at it.
+            us, such as ``SendGrid``; empty where our own relay does. It has its own check, under
+            its name in lower case.
     """
 
     settings: Settings
@@ -66,6 +66,7 @@ class SenderProfile:
     @property
     def envelope_sender(self) -> str:
         """Where bounces go, without the token of each message."""
+        # As the composer does: without a bounce address, bounces go to the From address.
         return self.settings.bounce_address or self.settings.publication.from_address
 
     @property

@@ -1,4 +1,4 @@
-"""SPF records, read (RFC 7208 sections 4.6.1 and 12)."""
+"""Parsing SPF records (RFC 7208 sections 4.6.1 and 12)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PLAIN = {"%": "%", "_": " ", "-": "%20"}
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A mechanism: ``prefix`` is the network's for IPv4 and IPv6, in bits."""
+    """A mechanism: ``prefix`` is the length of the network's prefix, for IPv4 and for IPv6."""
 
     result: str
     name: str
@@ -39,14 +39,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class SpfRecord:
-    """The mechanisms up to ``all``, and where to go on if none of them matches."""
+    """The mechanisms up to ``all``, and the domain to go on with if none of them matches."""
 
     terms: tuple[Term, ...]
     redirect: str
 
 
 def is_spf(text: str) -> bool:
-    """Whether a TXT record is one of SPF (section 4.5)."""
+    """Whether a TXT record is an SPF record (section 4.5)."""
     return text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
 
 
@@ -54,10 +54,10 @@ def parse_spf(text: str) -> SpfRecord:
     """Read a record that `is_spf`.
 
     Raises:
-        InputError: Names the part that makes receivers give up ("permerror").
+        InputError: Receivers cannot use it ("permerror"); the message names the part.
     """
     if not text.isascii():
-        raise InputError("it holds letters beyond ASCII")
+        raise InputError("it contains non-ASCII characters")
     terms: list[Term] = []
     modifiers: dict[str, str] = {}
     for word in text.split(" ")[1:]:
@@ -66,29 +66,32 @@ def parse_spf(text: str) -> SpfRecord:
         if modifier := _MODIFIER.fullmatch(word):
             name = modifier[1].lower()
             if name in modifiers and name in {"redirect", "exp"}:
-                raise InputError(f"{name}= stands there twice")
+                raise InputError(f"{name}= appears twice")
             modifiers[name] = modifier[2]
+            # Unknown modifiers are ignored, but their macros have to be valid (section 6).
             _require_macros(modifier[2], word)
             if name in {"redirect", "exp"}:
                 _require_domain(modifier[2], word)
         else:
             terms.append(_term(word))
+    # Nothing after "all" counts (section 5.1), a redirect included (section 6.1).
     ends = next((n for n, term in enumerate(terms, 1) if term.name == "all"), None)
     return SpfRecord(tuple(terms[:ends]), "" if ends else modifiers.get("redirect", ""))
 
 
 def expand(text: str, *, sender: str, domain: str, ip: str) -> str:
-    """Put values into a domain with macros (section 7).
+    """Replace the macros of a domain by their values (section 7).
 
     Args:
         sender: The envelope sender.
-        domain: Whose record it is.
-        ip: The sending address, in dots as section 7.3 wants it.
+        domain: The domain of the record.
+        ip: The sending address, dotted as in section 7.3.
 
     Raises:
-        InputError: A ``%`` starts no macro that may stand here.
+        InputError: A ``%`` does not start a macro that is allowed in a domain.
     """
     local, _, at = sender.rpartition("@")
+    # "p" stays unknown: it takes extra lookups, and section 7.3 advises against it.
     values = {"s": sender, "l": local, "o": at, "d": domain, "h": domain, "i": ip, "p": "unknown"}
     values["v"] = "ip6" if ip.count(".") > 3 else "in-addr"
 
@@ -97,39 +100,50 @@ def expand(text: str, *, sender: str, domain: str, ip: str) -> str:
         if plain:
             return _PLAIN[plain]
         if letter.lower() not in values or digits == "0":
-            raise InputError(f"{found[0]} is no macro for a domain")
+            raise InputError(f"{found[0]} is not a macro for domains")
         parts = re.split(f"[{re.escape(delimiters or '.')}]", values[letter.lower()])
         parts = parts[::-1] if backwards else parts
         made = ".".join(parts[-int(digits) :] if digits else parts)
         return quote(made, safe="") if letter.isupper() else made
 
     if "%" in _MACRO.sub("", text):
-        raise InputError(f"{text!r} has a % that starts no macro")
+        raise InputError(f"{text!r} has a % that does not start a macro")
     return _MACRO.sub(value, text)
 
 
 def _term(word: str) -> Term:
     found = _TERM.fullmatch(word)
     if not found:
-        raise InputError(f"{word!r} is no SPF mechanism")
+        raise InputError(f"{word!r} is not an SPF mechanism")
     sign, name, value, cidr = found[1] or "+", found[2].lower(), found[3], found[4]
     if name in {"ip4", "ip6"}:
-        _require_network(name, f"{value or ''}{cidr}", word)
-        return Term(RESULTS[sign], name, f"{value}{cidr}", (32, 128), word)
-    needs_value = name in {"include", "exists"}
-    if (needs_value and not value) or (name == "all" and value is not None) or value == "":
-        raise InputError(f"{word!r}: {'a domain is missing' if name != 'all' else 'takes nothing'}")
+        text = f"{value or ''}{cidr}"
+        try:
+            if _PADDED.search(text):
+                raise ValueError(text)
+            (ipaddress.IPv4Network if name == "ip4" else ipaddress.IPv6Network)(text, strict=False)
+        except ValueError:
+            raise InputError(f"{word!r} is not an {name} address or network") from None
+        return Term(RESULTS[sign], name, text, (32, 128), word)
+    if value == "" or (name in {"include", "exists"} and not value):
+        raise InputError(f"{word!r}: the domain is missing")
+    if name == "all" and value is not None:
+        raise InputError(f"{word!r}: all takes no domain")
     if value:
         _require_macros(value, word)
         _require_domain(value, word)
     if cidr and name not in {"a", "mx"}:
-        raise InputError(f"{word!r}: {name} takes no network length")
-    return Term(RESULTS[sign], name, value or "", _prefix(cidr, word), word)
+        raise InputError(f"{word!r}: {name} takes no prefix length")
+    four, _, six = cidr.partition("//")
+    prefix = int(four.strip("/") or 32), int(six or 128)
+    if prefix[0] > 32 or prefix[1] > 128:
+        raise InputError(f"{word!r}: the prefix length is out of range")
+    return Term(RESULTS[sign], name, value or "", prefix, word)
 
 
 def _require_domain(text: str, word: str) -> None:
     if not _DOMAIN.fullmatch(text):
-        raise InputError(f"{word!r} names no domain")
+        raise InputError(f"{word!r} does not name a domain")
 
 
 def _require_macros(text: str, word: str) -> None:
@@ -137,21 +151,3 @@ def _require_macros(text: str, word: str) -> None:
         expand(text, sender="a@b.invalid", domain="b.invalid", ip="192.0.2.1")
     except InputError as error:
         raise InputError(f"{word!r}: {error.message}") from None
-
-
-def _require_network(name: str, text: str, word: str) -> None:
-    kind = ipaddress.IPv4Network if name == "ip4" else ipaddress.IPv6Network
-    try:
-        if _PADDED.search(text):
-            raise ValueError(text)
-        kind(text, strict=False)
-    except ValueError:
-        raise InputError(f"{word!r} holds no {name} address or network") from None
-
-
-def _prefix(cidr: str, word: str) -> tuple[int, int]:
-    four, _, six = cidr.partition("//")
-    bits = int(four.strip("/") or 32), int(six or 128)
-    if bits[0] > 32 or bits[1] > 128:
-        raise InputError(f"{word!r}: a network of that length does not exist")
-    return bits

@@ -1,4 +1,4 @@
-"""Every check, in the order in which they are worth mending."""
+"""All checks, in the order in which problems should be fixed."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ CHECKS: dict[str, Check] = {
 
 
 def run_checks(sender: SenderProfile) -> dict[str, CheckResult]:
-    """Make every check; what is out of reach is unknown, and never fine.
-
-    All run at once: they do little but wait.
+    """Run every check. What cannot be reached is unknown, never fine.
 
     Returns:
-        What each check says, by its name, in order.
+        The results by name, in order.
     """
+    # All at once, since they do little but wait for answers.
     with ThreadPoolExecutor(max_workers=len(CHECKS)) as pool:
-        made = pool.map(lambda check: _made(check, sender), CHECKS.values())
-        return dict(zip(CHECKS, made, strict=True))
+        results = pool.map(lambda check: _run(check, sender), CHECKS.values())
+        return dict(zip(CHECKS, results, strict=True))
 
 
-def _made(check: Check, sender: SenderProfile) -> CheckResult:
+def _run(check: Check, sender: SenderProfile) -> CheckResult:
     try:
         return check(sender)
     except UnavailableError as error:
         return CheckResult(CheckStatus.UNKNOWN, error.message, error.fix)
+    # Such as a key file that cannot be read: the message says what is wrong with it.
     except InputError as error:
         place = f"{error.file}: " if error.file else ""
         return CheckResult(CheckStatus.PROBLEM, f"{place}{error.message}", error.fix)

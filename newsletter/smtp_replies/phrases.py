@@ -1,22 +1,23 @@
-"""What the words of a refusal mean, in the languages that mail servers speak.
+"""Phrases of refusals and what they mean, in the languages of mail servers.
 
-By meaning, not by product: who or what (a reader's account, a domain, us), and what is wrong with
-it. The phrases were compared with what public collections know of real servers, above all the
-reason tables of Sisimai (BSD-2-Clause, libsisimai.org), the bounce rules of phpList, flufl.bounce
-and the error lists that large receivers publish.
+By meaning, not by product: who or what (a recipient's account, a domain, us), and what is wrong
+with it. They were compared with public collections of real replies: above all the reason tables of
+Sisimai (BSD-2-Clause, libsisimai.org), the bounce rules of phpList, flufl.bounce and the error
+lists that large receivers publish.
 """
 
 from __future__ import annotations
 
 import re
 
+# Gaps are bounded: servers quote what senders wrote, so the text may be hostile.
 _WHO = (
     r"(?:(?:user|recipient|rece?ipient|mail\ ?box|address|addressee|account|customer|inbox)(?:e?s)?"
     r"|userid|alias|local[\ -]part|employee)"
 )
 _WHERE = r"(?:(?:domain|host)s?|hostname)"
 _GAP = r"(?:[^.;]|\.(?=\S))"
-"""Within a sentence; a full stop inside an address or a host name ends none."""
+"""Within a sentence; a period inside an address or a host name does not end it."""
 _NOT = r"(?:\b(?:can)?not|n['\u2019]t|\bdoe?snt)\ (?:be\ |an?\ )?"
 _CANNOT = r"(?:couldn['\u2019]t|could\ not|can['\u2019]t|cannot|can\ not|unable\ to)"
 
@@ -70,7 +71,7 @@ DEAD = re.compile(
       \ accept\ (?:any\ )?(?:e-?)?mail(?!s?\ (?:from|over))""",
     re.VERBOSE,
 )
-"""This address, or its domain, is no more, or never was."""
+"""The address or its domain does not exist, or no longer does."""
 
 _ELSEWHERE = {
     "de": (
@@ -111,7 +112,7 @@ _ELSEWHERE = {
         r"|\u043d\u0435\u0438\u0437\u0432\u0435\u0441\u0442\u0435\u043d",
     ),
 }
-"""In other languages: the one who is meant, and what is wrong with them, in either order."""
+"""In other languages: what is meant, and what is wrong with it, in either order."""
 _DEAD_ELSEWHERE = [
     re.compile(
         rf"\b(?:{who})\b{_GAP}{{0,60}}?\b(?:{wrong})"
@@ -120,6 +121,7 @@ _DEAD_ELSEWHERE = [
     )
     for who, wrong in _ELSEWHERE.values()
 ] + [
+    # No word boundaries: Japanese and Chinese are written without spaces.
     re.compile(
         "(?:メール|アドレス|宛先|ユーザ|受信者|ドメイン).{0,30}(?:存在し|見つかり|不明(?!な)|ありません)"
         "|ディレクトリ.{0,10}見つかり"
@@ -156,7 +158,7 @@ FULL = re.compile(
     | (?:casella|caixa)\b{_GAP}{{0,30}}\b(?:piena|cheia) | 容量|満杯|邮箱已满|信箱已滿""",
     re.VERBOSE,
 )
-"""About this mailbox, for now: it is full, late on purpose, switched off, or choosy."""
+"""About this mailbox, for now: full, greylisted, disabled, or selective."""
 
 ABOUT_US = re.compile(
     rf"""spam\b | \bspam | (?:black|block)[\ -]?list | \bblocked\b | dnsbl | [us]rbl\b | \brbl\b
@@ -199,7 +201,7 @@ ABOUT_US = re.compile(
     | polic(?:y|ies)\b | complaint""",
     re.VERBOSE,
 )
-"""About whom we are, where we send from, or what we wrote."""
+"""About our identity, where we send from, or what we wrote."""
 
 TROUBLE = re.compile(
     rf"""temporar(?:y|ily) | (?:try|retry)\ (?:\w+\ ){{0,2}}(?:later|in\ \d)
@@ -220,7 +222,7 @@ TROUBLE = re.compile(
     | misconfigured | procmail | command\ (?:died|output|failed)""",
     re.VERBOSE,
 )
-"""About a machine on the way: it may work tomorrow."""
+"""About a server on the way: delivery may work tomorrow."""
 
 
 def says_dead(said: str) -> bool:

@@ -1,4 +1,4 @@
-"""`send.py doctor` as a process, with a nameserver and a web server of its own."""
+"""`send.py doctor` as a process, with its own nameserver and web server."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tests.smtp_server import certificate
 
 def test_the_sample_publication_cannot_be_checked(project: Project) -> None:
     said = project.run("doctor", exit_code=1)
-    assert "clinic.example is a name for examples (RFC 2606)" in said
-    assert said.count("public_url is http://127.0.0.1:8025: readers' mail programs only") == 1
+    assert "clinic.example is reserved for examples (RFC 2606)" in said
+    assert said.count("public_url is http://127.0.0.1:8025: mail programs only") == 1
     assert "unknown" in said
     assert "\x1b[" not in said
 
 
 def test_wrong_usage(project: Project) -> None:
-    assert "no IP address" in project.run("doctor", "--ip", "mail", exit_code=2)
-    assert "no nameserver" in project.run("doctor", "--nameserver", "mail", exit_code=2)
+    assert "not an IP address" in project.run("doctor", "--ip", "mail", exit_code=2)
+    assert "not a nameserver" in project.run("doctor", "--nameserver", "mail", exit_code=2)
 
 
 def front(served: str) -> Respond:
-    """A reverse proxy's answers, from where `send.py serve` listens."""
+    """A reverse proxy in front of `send.py serve`."""
     address = urlsplit(served).netloc
 
     def respond(method: str, path: str, body: bytes) -> Answer:

@@ -1,4 +1,4 @@
-"""A publication of which all is well, and the zone that makes it so."""
+"""A publication with a correct setup, and its DNS zone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ZONE = {
 
 
 def zone_text(zone: Mapping[str, str]) -> str:
-    """Zone text of a mapping from "name TYPE" to data; several records are split by a newline."""
+    """A zone file from a mapping of "name TYPE" to data, with one record per line of the data."""
     return "\n".join(f"{key} {line}" for key, data in zone.items() for line in data.splitlines())
 
 
@@ -54,7 +54,7 @@ def sending(
     zone: Mapping[str, str] = ZONE,
     **changed: Any,
 ) -> Iterator[tuple[SenderProfile, DnsServer]]:
-    """A sender whose zone differs by ``changes``; an empty value takes a record out."""
+    """A sender whose zone differs by ``changes``; an empty value removes a record."""
     merged = {key: data for key, data in {**zone, **(changes or {})}.items() if data}
     with dns_server(zone_text(merged), faults) as server:
         address = ip_address(ip) if ip else None
@@ -66,6 +66,6 @@ def sending(
 
 
 def findings(changes: Mapping[str, str] | None = None, **options: Any) -> dict[str, CheckResult]:
-    """What the doctor says of a sender whose zone differs by ``changes``."""
+    """The results for a sender whose zone differs by ``changes``."""
     with sending(changes, **options) as (sender, _):
         return run_checks(sender)

@@ -1,4 +1,4 @@
-"""What the doctor says of a web server, asked over real TLS."""
+"""The checks of the public URL, over real TLS."""
 
 import datetime as dt
 from dataclasses import replace
@@ -115,7 +115,7 @@ def test_an_unreachable_server_is_a_problem():
 def test_plain_http_redirects_to_https(answer, verdict):
     with web_server(lambda *_: answer) as port:
         assert plain_http("127.0.0.1", port).verdict is verdict
-    assert plain_http("127.0.0.1", port).verdict is CheckStatus.OK, "nobody answers any more"
+    assert plain_http("127.0.0.1", port).verdict is CheckStatus.OK, "no longer served"
 
 
 @pytest.mark.parametrize("url", ["http://news.clinic.example", "http://127.0.0.1:8025"])
@@ -128,13 +128,13 @@ def test_a_url_without_https_is_reported_once(url, named):
             CHECKS["certificate"](asked)
     assert {finding.verdict for finding in found.values()} == {"skipped"}
     assert {finding.seen for finding in found.values()} == {
-        "nothing to ask: see the check certificate"
+        "not checked: see the check certificate"
     }
 
 
 def test_a_reserved_name_is_reported_once():
     with sending(public_url="https://news.clinic.example") as (sender, _):
         asked = replace(sender, resolver=Resolver())
-        with pytest.raises(UnavailableError, match="a name for examples"):
+        with pytest.raises(UnavailableError, match="reserved for examples"):
             CHECKS["certificate"](asked)
         assert {CHECKS[name](asked).verdict for name in URL_CHECKS[1:]} == {"skipped"}

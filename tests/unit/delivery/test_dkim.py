@@ -126,7 +126,7 @@ def test_the_key_comes_from_a_file_or_the_environment(key: Key, tmp_path: Path) 
     ("text", "says"),
     [
         (None, "cannot be read"),
-        (b"no key", "no private key in PEM"),
+        (b"no key", "not an unencrypted private key in PEM"),
         (pem(ec.generate_private_key(ec.SECP256R1())), "neither RSA of 2,048 bits"),
         (pem(rsa.generate_private_key(65537, 1024)), "neither RSA of 2,048 bits"),
     ],
@@ -146,7 +146,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
     path.write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
     path.chmod(mode)
     wanted = Dkim(domain="clinic.example", selector="news1", key_file="dkim.pem")
-    with pytest.raises(InputError, match=rf"others on this machine .*chmod 600 {path}"):
+    with pytest.raises(InputError, match=rf"other users of this machine .*chmod 600 {path}"):
         load_signer(wanted, tmp_path)
     path.chmod(0o400)
     load_signer(wanted, tmp_path)

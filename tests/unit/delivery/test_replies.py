@@ -1,5 +1,8 @@
 """What a refusal says, in the words that servers really use."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +96,20 @@ def test_any_reply_gets_a_class(code, status, text):
 )  # fmt: skip
 def test_the_enhanced_status_code_is_found(text, status):
     assert enhanced_status(text) == status
+
+
+def test_it_loads_nothing_but_its_phrases():
+    """It is used where start-up has to be fast, such as in every sending process."""
+    program = (
+        "import sys; before = set(sys.modules); import newsletter.smtp_replies.classify;"
+        "print(*sorted(set(sys.modules) - before - sys.stdlib_module_names))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert {name for name in run.stdout.split() if "." not in name} == {"newsletter"}
+    assert [name for name in run.stdout.split() if name.startswith("newsletter.")] == [
+        "newsletter.smtp_replies",
+        "newsletter.smtp_replies.classify",
+        "newsletter.smtp_replies.phrases",
+    ]

@@ -1,4 +1,4 @@
-"""Whatever stands in DNS is read or refused with a reason; what we write reads back."""
+"""Records of any text are parsed or refused with a reason; records we write read back."""
 
 import base64
 from contextlib import suppress

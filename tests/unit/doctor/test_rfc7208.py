@@ -1,4 +1,4 @@
-"""The published test suite of RFC 7208 (release 2014.04): 203 cases that others wrote."""
+"""The published test suite of RFC 7208 (release 2014.04): 203 cases."""
 
 import ipaddress
 from pathlib import Path
@@ -7,22 +7,22 @@ import dns.reversename
 import pytest
 import yaml
 
-from newsletter.dns_checks.spf import MOST_LOOKUPS, MOST_VOID, SpfWalk
+from newsletter.dns_checks.spf import MAX_LOOKUPS, MAX_VOID_LOOKUPS, SpfWalk
 from newsletter.errors import InputError, UnavailableError
 
 SUITE = Path(__file__).parent / "rfc7208" / "rfc7208-tests.yml"
-MOST_LABEL = 63
+MAX_LABEL = 63
 OTHERWISE = {
-    "spftimeout": "needs queries for type SPF, which RFC 7208 did away with",
-    "p-macro-multiple": "%{p} is not to be used; it stays unknown",
-    "hello-macro": "the greeting is not known to the record's check",
-    "include-at-limit": "what stands behind the match counts here, too",
+    "spftimeout": "it needs queries for type SPF, which RFC 7208 abolished",
+    "p-macro-multiple": "%{p} stays unknown: RFC 7208 advises against it",
+    "hello-macro": "the HELO name is not known when a record is checked",
+    "include-at-limit": "terms after the match count here, too",
 }
-"""Where we say something else, on purpose."""
+"""Cases with another result on purpose."""
 
 
 class Names:
-    """The zone of a scenario, in place of a resolver."""
+    """The zone of a scenario, instead of a resolver."""
 
     def __init__(self, zone):
         self._zone = {_plain(name): entries for name, entries in zone.items()}
@@ -42,7 +42,7 @@ class Names:
         return [_plain(host) for host in self._ask(name, "PTR")]
 
     def _ask(self, name, kind):
-        if not all(0 < len(label) <= MOST_LABEL for label in name.rstrip(".").split(".")):
+        if not all(0 < len(label) <= MAX_LABEL for label in name.rstrip(".").split(".")):
             return []
         found = []
         for entry in self._zone.get(_plain(name), []):
@@ -64,7 +64,7 @@ def cases():
 
 
 def said(zone, case):
-    """The verdict on a case; the greeting's name stands in for an empty envelope sender."""
+    """The result of a case; the HELO name replaces an empty envelope sender (section 2.4)."""
     local, _, domain = (case.get("mailfrom") or case["helo"]).rpartition("@")
     walk = SpfWalk(
         Names(zone), f"{local or 'postmaster'}@{domain}", ipaddress.ip_address(case["host"])
@@ -75,7 +75,7 @@ def said(zone, case):
         return "permerror"
     except UnavailableError:
         return "temperror"
-    over = walk.lookups > MOST_LOOKUPS or walk.void > MOST_VOID
+    over = walk.lookups > MAX_LOOKUPS or walk.void > MAX_VOID_LOOKUPS
     return "permerror" if over else result
 
 
