@@ -61,7 +61,7 @@ def test_the_environment_wins_over_the_file(
         (MINIMAL + '[smtp]\npassword = "x"\n', "secret"),
     ],
 )
-def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_file_is_named_with_the_cause(tmp_path: Path, text: str, says: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InputError) as caught:
         load_settings(path)
@@ -102,7 +102,7 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
             MINIMAL + 'phones = [\n{ label = "x", number = "12" } ]\n',
             ":9: publication.phones, entry 1: number must be a number in international form",
         ),
-        (MINIMAL + '[disclaimers]\n"Two Words" = "x"\n', "must be small letters, digits and"),
+        (MINIMAL + '[disclaimers]\n"Two Words" = "x"\n', "must be lowercase letters, digits and"),
         (MINIMAL + '[disclaimers]\na = """\nport = 1\n"""\n[smtp]\nport = "x"\n', ":14: smtp.port"),
         ("smtp = 3\n" + MINIMAL, ":1: smtp must be a table"),
         (MINIMAL + "[smtp]\nport == 1\n", ":10: not valid TOML"),
@@ -111,7 +111,7 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
         ('SENDGRID_API_KEY = "x"\n' + MINIMAL, "set SENDGRID_API_KEY in the environment"),
     ],
 )
-def test_a_wrong_setting_is_said_in_words_with_its_line(
+def test_an_invalid_setting_is_explained_with_its_line(
     tmp_path: Path, text: str, says: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -119,11 +119,11 @@ def test_a_wrong_setting_is_said_in_words_with_its_line(
     assert says in str(caught.value)
 
 
-def test_the_rate_of_a_domain_holds_however_it_is_written(tmp_path: Path) -> None:
+def test_a_domain_rate_applies_to_every_spelling(tmp_path: Path) -> None:
     rates = '{ "Mail.Example" = 2, "mail.example" = 1, "@Bücher.example" = 3 }'
     settings = load_settings(write(tmp_path, f"{MINIMAL}[limits]\nper_domain = {rates}\n"))
     assert settings.limits.per_domain == {"mail.example": 1, "xn--bcher-kva.example": 3}
-    with pytest.raises(InputError, match="is no domain"):
+    with pytest.raises(InputError, match="is not a domain"):
         load_settings(write(tmp_path, f'{MINIMAL}[limits]\nper_domain = {{ "ü..x" = 1 }}\n'))
 
 
@@ -132,7 +132,7 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
         load_settings(tmp_path / "newsletter.toml")
 
 
-def test_secrets_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSLETTER_SECRET_KEY", "very-secret-value")
     monkeypatch.setenv("NEWSLETTER_SMTP__PASSWORD", "very-secret-value")
     settings = load_settings(write(tmp_path, MINIMAL))
@@ -167,5 +167,5 @@ def test_the_former_name_of_the_file_transport_still_works(tmp_path: Path) -> No
     settings = load_settings(path)
     assert settings.transport == "file"
     assert settings.notes == (
-        'the transport "outbox" is called "file" now: change newsletter.toml',
+        'the transport "outbox" is now called "file": change newsletter.toml',
     )

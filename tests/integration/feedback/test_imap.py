@@ -241,6 +241,6 @@ def test_a_folder_is_named_as_the_server_lists_it(sent, postbox, name):
 
 
 def test_mail_is_never_filed_into_the_folder_that_is_read(sent, postbox):
-    with pytest.raises(ValueError, match="another folder"):
+    with pytest.raises(ValueError, match="other folders"):
         postbox.settings(processed="INBOX")
     assert issubclass(UnavailableError, NewsletterError)

@@ -19,7 +19,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from newsletter.audience import Keys
-from newsletter.settings import load_settings
+from newsletter.settings.load import load_settings
 from newsletter.store import open_store
 from newsletter.web.public import public_app
 from newsletter.web.server import serve
