@@ -75,6 +75,12 @@ def test_what_stays_here_reaches_nobody_outside(kind: TransportKind) -> None:
     assert bool(kind.provider) == bool(kind.doctor_checks())
 
 
+def test_sandbox_calls_leave_this_machine_and_mail_nobody() -> None:
+    known = settings(transport="sendgrid", sendgrid=Sendgrid(sandbox=True))
+    assert not TRANSPORTS["sendgrid"].reaches_people(known)
+    assert TRANSPORTS["sendgrid"].reaches_outside(known)
+
+
 def test_the_memory_transport_cannot_be_sent_with(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="for tests"):
         open_transport(settings(transport="memory"), tmp_path)
