@@ -42,7 +42,9 @@ def test_messages_are_files_named_by_position_and_listed(tmp_path: Path) -> None
         "to": "reader2@mail.example",
         "subject": "For Zoë: migraine – the neck",
     }
-    check_golden("delivery/file_transport.html", (tmp_path / "index.html").read_text(encoding="utf-8"))
+    check_golden(
+        "delivery/file_transport.html", (tmp_path / "index.html").read_text(encoding="utf-8")
+    )
 
 
 def test_writing_the_same_messages_again_changes_nothing(tmp_path: Path) -> None:

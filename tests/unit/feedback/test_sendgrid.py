@@ -1,4 +1,4 @@
-"""SendGrid's words for what happened, in ours; and anything at all as an event."""
+"""SendGrid's events as ours, and arbitrary JSON as events."""
 
 import json
 
@@ -74,12 +74,12 @@ def read(**fields):
         ({"event": "account_status_change"}, EventKind.UNKNOWN, ReplyClass.UNKNOWN),
     ],
 )
-def test_what_is_said_is_understood(fields, kind, verdict):
+def test_events_are_classified(fields, kind, verdict):
     event = read(**fields)
     assert (event.kind, event.verdict) == (kind, verdict)
 
 
-def test_a_repeat_has_the_same_name_with_and_without_an_id_of_its_own():
+def test_a_repeat_has_the_same_name_with_and_without_an_id():
     assert read(event="bounce").provider_id == "sendgrid:a"
     assert read(sg_event_id="").provider_id == read(sg_event_id="").provider_id
     assert read(sg_event_id="\0", x=1).provider_id != read(sg_event_id="\0", x=2).provider_id
@@ -96,7 +96,7 @@ FIELDS = st.sampled_from(
 
 
 @given(st.lists(JSON | st.dictionaries(FIELDS, JSON | st.just("bounce"), max_size=8), max_size=4))
-def test_whatever_is_signed_becomes_events_that_can_be_stored(told):
+def test_any_json_becomes_events_that_can_be_stored(told):
     for event in read_events(json.dumps(told), NOW):
         assert event.provider_id.isascii()
         assert len(event.provider_id) <= 120
