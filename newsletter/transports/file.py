@@ -53,7 +53,33 @@ class FileTransport:
             UnavailableError: Not a single one could be written, for instance because the disk is
                 full.
         """
-        return await asyncio.to_thread(self._write_all, batch, compose, journal)
+
+        def write_all() -> list[Outcome]:
+            outcomes: list[Outcome] = []
+            for index, delivery in enumerate(batch):
+                position = delivery.position
+                try:
+                    message = compose(delivery)
+                    path = self._folder / f"{position:04}.eml"
+                    draft = self._draft(path, message.data)
+                    journal.begun(position)
+                    self._publish(draft, path)
+                    outcome = Outcome(position, Result.ACCEPTED, reply=f"written to {path.name}")
+                    journal.replied(outcome)
+                    outcomes.append(outcome)
+                except WithheldError:
+                    outcomes.append(Outcome(position, Result.RETURNED))
+                except InputError as error:
+                    outcomes.append(Outcome(position, Result.FAILED, reply=str(error)))
+                except UnavailableError:
+                    # By contract an error means that nothing of the batch went out.
+                    if not outcomes:
+                        raise
+                    rest = batch[index:]
+                    return [*outcomes, *(Outcome(each.position, Result.RETURNED) for each in rest)]
+            return outcomes
+
+        return await asyncio.to_thread(write_all)
 
     def recall(self) -> None:
         """Do nothing: no message waits."""
@@ -64,34 +90,22 @@ class FileTransport:
         Raises:
             UnavailableError: It cannot be written.
         """
-        await asyncio.to_thread(self._write_index)
 
-    def _write_all(
-        self, batch: Sequence[Delivery], compose: Compose, journal: Journal
-    ) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for index, delivery in enumerate(batch):
-            position = delivery.position
-            try:
-                message = compose(delivery)
-                path = self._folder / f"{position:04}.eml"
-                draft = self._draft(path, message.data)
-                journal.begun(position)
-                self._publish(draft, path)
-                outcome = Outcome(position, Result.ACCEPTED, reply=f"written to {path.name}")
-                journal.replied(outcome)
-                outcomes.append(outcome)
-            except WithheldError:
-                outcomes.append(Outcome(position, Result.RETURNED))
-            except InputError as error:
-                outcomes.append(Outcome(position, Result.FAILED, reply=str(error)))
-            except UnavailableError:
-                # By contract an error means that nothing of the batch went out.
-                if not outcomes:
-                    raise
-                rest = batch[index:]
-                return [*outcomes, *(Outcome(each.position, Result.RETURNED) for each in rest)]
-        return outcomes
+        def write_index() -> None:
+            # From the files, not from memory: the folder may hold those of an earlier, stopped run.
+            entries: list[dict[str, str]] = []
+            for path in sorted(_messages(self._folder), key=lambda path: int(path.stem)):
+                with path.open("rb") as file:
+                    head = file.read(_HEAD).partition(b"\r\n\r\n")[0]
+                fields = message_from_bytes(head, policy=policy.default)
+                to, subject = str(fields["To"]), str(fields["Subject"])
+                entries.append({"file": path.name, "to": to, "subject": subject})
+            listing = json.dumps({"messages": entries}, indent=1, ensure_ascii=False) + "\n"
+            for name, text in (("index.html", _page(entries)), ("index.json", listing)):
+                path = self._folder / name
+                self._publish(self._draft(path, text.encode()), path)
+
+        await asyncio.to_thread(write_index)
 
     def _draft(self, path: Path, data: bytes) -> Path:
         # Under another name first, so that a half-written file is never taken for a message.
@@ -109,20 +123,6 @@ class FileTransport:
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise _unwritable(self._folder, error) from None
-
-    def _write_index(self) -> None:
-        # From the files, not from memory: the folder may hold those of an earlier, stopped run.
-        entries: list[dict[str, str]] = []
-        for path in sorted(_messages(self._folder), key=lambda path: int(path.stem)):
-            with path.open("rb") as file:
-                head = file.read(_HEAD).partition(b"\r\n\r\n")[0]
-            fields = message_from_bytes(head, policy=policy.default)
-            to, subject = str(fields["To"]), str(fields["Subject"])
-            entries.append({"file": path.name, "to": to, "subject": subject})
-        listing = json.dumps({"messages": entries}, indent=1, ensure_ascii=False) + "\n"
-        for name, text in (("index.html", _page(entries)), ("index.json", listing)):
-            path = self._folder / name
-            self._publish(self._draft(path, text.encode()), path)
 
 
 def _unwritable(folder: Path, error: OSError) -> UnavailableError:
