@@ -123,7 +123,25 @@ def _container(element: list[Token]) -> Block | AudienceBlock:
         case "note":
             return Note(title, tuple(inside), line)
         case "bars":
-            return Bars(title, tuple(_bar(item) for item in _items(inside, "bars")), line)
+            bars: list[Bar] = []
+            for item in _items(inside, "bars"):
+                value = item.meta["head"]
+                share = _PERCENT.fullmatch(value)
+                if not share:
+                    raise InputError(
+                        "a row of ::: bars has no percentage before the |",
+                        line=place(item),
+                        fix="write - 67 % | words",
+                    )
+                percent = float(share[2].replace(",", "."))
+                if percent > 100 or share[1] in ("-", "−"):
+                    raise InputError(
+                        f"{value} is not a share of a whole",
+                        line=place(item),
+                        fix="use 0 % to 100 %",
+                    )
+                bars.append(Bar(percent, value, item, place(item)))
+            return Bars(title, tuple(bars), line)
         case "study":
             items = _items(inside, "study")
             return Study(title, tuple((item.meta["head"], item) for item in items), line)
@@ -150,20 +168,3 @@ def _items(inside: list[Token], kind: str) -> list[Token]:
                 fix=f"write lines like {_ROWS[kind]}",
             )
     return items
-
-
-def _bar(item: Token) -> Bar:
-    value = item.meta["head"]
-    found = _PERCENT.fullmatch(value)
-    if not found:
-        raise InputError(
-            "a row of ::: bars has no percentage before the |",
-            line=place(item),
-            fix="write - 67 % | words",
-        )
-    percent = float(found[2].replace(",", "."))
-    if percent > 100 or found[1] in ("-", "−"):
-        raise InputError(
-            f"{value} is not a share of a whole", line=place(item), fix="use 0 % to 100 %"
-        )
-    return Bar(percent, value, item, place(item))

@@ -147,7 +147,21 @@ def validate(head: Head, stem: str, prefix: str) -> FrontMatter:
     try:
         return FrontMatter.model_validate(values)
     except ValidationError as error:
-        raise _first_problem(error, head.lines) from None
+        problems = error.errors(include_url=False)
+    # An unknown key comes first: "preheadr" is also why preheader is missing.
+    problem = min(problems, key=lambda p: p["type"] != "extra_forbidden")
+    keys = [str(part) for part in problem["loc"] if not isinstance(part, int)]
+    path = ".".join(keys)
+    words = _WORDS.get(problem["type"], f"is invalid: {problem['msg']}")
+    message = f"{path} {words}"
+    fix = "see docs/writing-an-issue.md"
+    if problem["type"] == "extra_forbidden":
+        known = _KEYS[".".join(keys[:-1])]
+        message = f"unknown key {keys[-1]!r} in the front matter"
+        fix = did_you_mean(keys[-1], known, otherwise="known keys: " + ", ".join(known))
+    elif path == "slug" and "slug" not in head.lines:
+        fix = "rename the file using lowercase letters, digits and hyphens, or set slug"
+    raise InputError(message, line=_line(path, head.lines), fix=fix)
 
 
 def _mapping(node: yaml.MappingNode, parent: str, lines: dict[str, int]) -> dict[str, YamlValue]:
@@ -188,24 +202,6 @@ def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(item, path)
     elif isinstance(value, str):
         yield path, value
-
-
-def _first_problem(error: ValidationError, lines: Mapping[str, int]) -> InputError:
-    problems = error.errors(include_url=False)
-    # An unknown key comes first: "preheadr" is also why preheader is missing.
-    problem = min(problems, key=lambda p: p["type"] != "extra_forbidden")
-    keys = [str(part) for part in problem["loc"] if not isinstance(part, int)]
-    path = ".".join(keys)
-    line = _line(path, lines)
-    if problem["type"] == "extra_forbidden":
-        known = _KEYS[".".join(keys[:-1])]
-        fix = did_you_mean(keys[-1], known, otherwise="known keys: " + ", ".join(known))
-        return InputError(f"unknown key {keys[-1]!r} in the front matter", line=line, fix=fix)
-    words = _WORDS.get(problem["type"], f"is invalid: {problem['msg']}")
-    fix = "see docs/writing-an-issue.md"
-    if path == "slug" and "slug" not in lines:
-        fix = "rename the file using lowercase letters, digits and hyphens, or set slug"
-    return InputError(f"{path} {words}", line=line, fix=fix)
 
 
 def _line(path: str, lines: Mapping[str, int]) -> int:

@@ -53,15 +53,24 @@ def take_entries(tokens: list[Token]) -> tuple[list[Token], list[ReferenceEntry]
     rest: list[Token] = []
     entries: list[ReferenceEntry] = []
     opening: Token | None = None
-    inside: list[Token] = []
+    paragraphs: list[Token] = []
     for token in tokens:
         if opening is None:
             if token.type == "footnote_reference_open":
-                opening, inside = token, []
+                opening, paragraphs = token, []
             else:
                 rest.append(token)
         elif token.type == "footnote_reference_close":
-            entries.append(_entry(opening, inside))
+            # The list prints an entry on lines of its own, not as paragraphs.
+            inline = _token("inline", "", 0, opening)
+            inline.content = "\n".join(paragraph.content for paragraph in paragraphs)
+            children: list[Token] = []
+            for paragraph in paragraphs:
+                if children:
+                    children.append(_token("hardbreak", "br", 0, paragraph))
+                children += paragraph.children or ()
+            inline.children = children
+            entries.append(ReferenceEntry(opening.meta["label"], inline, place(opening)))
             opening = None
         elif token.type not in _PARAGRAPH:
             # "[^a]: 2. Smith" would be a list, and its number would be lost.
@@ -70,7 +79,7 @@ def take_entries(tokens: list[Token]) -> tuple[list[Token], list[ReferenceEntry]
                 line=place(token),
                 fix="write it as one paragraph, without a list number in front",
             )
-        else:
+        elif token.type == "inline":
             for child in token.children or ():
                 if child.type == "footnote_ref":
                     raise InputError(
@@ -78,7 +87,7 @@ def take_entries(tokens: list[Token]) -> tuple[list[Token], list[ReferenceEntry]
                         line=place(child),
                         fix="cite it in the article instead",
                     )
-            inside.append(token)
+            paragraphs.append(token)
     return rest, entries
 
 
@@ -122,19 +131,6 @@ def duplicates(entries: list[ReferenceEntry]) -> dict[str, tuple[int, ...]]:
     for entry in entries:
         lines.setdefault(entry.key, []).append(entry.line)
     return {key: tuple(places) for key, places in lines.items() if len(places) > 1}
-
-
-def _entry(opening: Token, inside: list[Token]) -> ReferenceEntry:
-    children: list[Token] = []
-    for token in inside:
-        if token.type == "inline":
-            if children:
-                children.append(_token("hardbreak", "br", 0, token))
-            children += token.children or ()
-    inline = _token("inline", "", 0, opening)
-    inline.content = "\n".join(t.content for t in inside if t.type == "inline")
-    inline.children = children
-    return ReferenceEntry(opening.meta["label"], inline, place(opening))
 
 
 def _linked(tokens: list[Token]) -> Iterator[Token]:

@@ -15,6 +15,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -137,20 +138,10 @@ class Dkim(_Section):
         return self
 
 
-def _encrypted(url: str) -> str:
-    # Every call carries the API key and the addresses of readers.
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_url(url)):
-        raise ValueError("must start with https:// (http:// on this machine only)")
-    if not parts.hostname or parts.path or parts.query or parts.username:
-        raise ValueError("must be scheme and host only, without a trailing slash")
-    return url
-
-
 class Sendgrid(_Section):
     """The account that the `sendgrid` transport sends through (v3 Mail Send API)."""
 
-    host: Annotated[str, AfterValidator(_encrypted)] = "https://api.sendgrid.com"
+    host: str = "https://api.sendgrid.com"
     """EU regional subusers use ``https://api.eu.sendgrid.com``."""
     batch: Annotated[int, Field(ge=1, le=1000)] = 1000
     """Recipients per call; SendGrid accepts 1,000 at most."""
@@ -162,6 +153,17 @@ class Sendgrid(_Section):
     """SendGrid validates every call, and sends nothing."""
     webhook_key: str = ""
     """The public key that verifies the signed Event Webhook. Empty: the route does not exist."""
+
+    @field_validator("host")
+    @classmethod
+    def _encrypted(cls, url: str) -> str:
+        # Every call carries the API key and the addresses of readers.
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_url(url)):
+            raise ValueError("must start with https:// (http:// on this machine only)")
+        if not parts.hostname or parts.path or parts.query or parts.username:
+            raise ValueError("must be scheme and host only, without a trailing slash")
+        return url
 
 
 Folder = Annotated[str, StringConstraints(pattern=r"^[ !#-\[\]-~]+$", max_length=200)]
@@ -226,30 +228,31 @@ DomainRate = Annotated[float, Field(ge=0.02)]
 """Messages per second: at least one in 50 seconds, so that a campaign still ends."""
 
 
-def _as_in_addresses(rates: dict[str, float]) -> dict[str, float]:
-    # Spelled as in stored addresses (lowercase, ASCII), or the limit would never apply. If two
-    # spellings are the same domain, the lower rate counts.
-    found: dict[str, float] = {}
-    for written, rate in rates.items():
-        domain = written.strip().removeprefix("@").lower()
-        if not domain.isascii():
-            import idna
-
-            try:
-                domain = idna.encode(domain, uts46=True).decode("ascii")
-            except idna.IDNAError:
-                raise ValueError(f"{written!r} is not a domain") from None
-        found[domain] = min(rate, found.get(domain, rate))
-    return found
-
-
 class Limits(_Section):
     """How fast mail may go out, over all workers together."""
 
     per_second: Annotated[float, Field(ge=0)] = 0.0
     """Messages per second over the transport. 0: no limit."""
-    per_domain: Annotated[dict[str, DomainRate], AfterValidator(_as_in_addresses)] = {}
+    per_domain: dict[str, DomainRate] = {}
     """Messages per second to one recipient domain."""
+
+    @field_validator("per_domain")
+    @classmethod
+    def _spelled_as_in_addresses(cls, rates: dict[str, float]) -> dict[str, float]:
+        # Stored addresses have lowercase ASCII domains: any other spelling would never match.
+        found: dict[str, float] = {}
+        for written, rate in rates.items():
+            domain = written.strip().removeprefix("@").lower()
+            if not domain.isascii():
+                import idna
+
+                try:
+                    domain = idna.encode(domain, uts46=True).decode("ascii")
+                except idna.IDNAError:
+                    raise ValueError(f"{written!r} is not a domain") from None
+            # If two spellings are the same domain, the lower rate counts.
+            found[domain] = min(rate, found.get(domain, rate))
+        return found
 
 
 class Canary(_Section):

@@ -105,8 +105,27 @@ class _SmtpVisit:
                 return
             if command.upper() != "DATA":
                 self._say(self._reply(command.upper(), rest))
-            elif not await self._data():
-                return
+                continue
+            if self._mail_from is None or not self._rcpt_to:
+                self._say("503 5.5.1 MAIL and RCPT first")
+                continue
+            self._say("354 end with a dot on a line of its own")
+            await self._writer.drain()
+            lines: list[bytes] = []
+            size = 0
+            while (line := await self._line()) != b".\r\n":
+                size += len(line or b"")
+                # The rest of it would be read as commands, so the connection ends here.
+                if line is None or size > MAX_MESSAGE:
+                    self._say(
+                        "554 5.6.0 the message is too long, or a line of it, or has a bare LF"
+                    )
+                    return
+                # RFC 5321 section 4.5.2: the client doubled a leading dot.
+                lines.append(line[1:] if line.startswith(b".") else line)
+            path = self._mailbox.keep(self._mail_from, self._rcpt_to, b"".join(lines))
+            self._forget()
+            self._say(f"250 2.0.0 kept as {path.name}")
 
     def _reply(self, command: str, rest: str) -> str:
         match command:
@@ -135,28 +154,6 @@ class _SmtpVisit:
             case _:
                 reply = "502 5.5.1 unknown command"
         return reply
-
-    async def _data(self) -> bool:
-        """Receive a message; returns False if the connection must end."""
-        if self._mail_from is None or not self._rcpt_to:
-            self._say("503 5.5.1 MAIL and RCPT first")
-            return True
-        self._say("354 end with a dot on a line of its own")
-        await self._writer.drain()
-        lines: list[bytes] = []
-        size = 0
-        while (line := await self._line()) != b".\r\n":
-            size += len(line or b"")
-            # The rest of it would be read as commands, so the connection ends here.
-            if line is None or size > MAX_MESSAGE:
-                self._say("554 5.6.0 the message is too long, or a line of it, or has a bare LF")
-                return False
-            # RFC 5321 section 4.5.2: the client doubled a leading dot.
-            lines.append(line[1:] if line.startswith(b".") else line)
-        path = self._mailbox.keep(self._mail_from, self._rcpt_to, b"".join(lines))
-        self._forget()
-        self._say(f"250 2.0.0 kept as {path.name}")
-        return True
 
     async def _line(self) -> bytes | None:
         """Read one line with its CRLF; None if it is too long or has a bare CR or LF."""
