@@ -6,19 +6,11 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import TypeGuard, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from newsletter.settings.model import Settings
 
 PREFIX = "NEWSLETTER_"
-SECRETS = frozenset(
-    {
-        *("secret_key", "old_secret_keys", "suppression_key", "sendgrid_api_key"),
-        *("smtp.password", "imap.password", "dkim.key"),
-    }
-)
-"""Settings that may come from the environment only."""
-
 _USER = "NEWSLETTER_USER"
 """Not a setting: who runs the command, for the record (see `newsletter.cli.context.whoami`)."""
 _NOT_TO_SET = "root"
@@ -101,3 +93,12 @@ def _kind(path: SettingPath) -> object:
         else:
             return None
     return kind
+
+
+# From their types, so that a new secret cannot be left out.
+SECRETS = frozenset(
+    ".".join(path)
+    for path in _settings(Settings)
+    if _kind(path) in (SecretStr, tuple[SecretStr, ...])
+)
+"""Settings that may come from the environment only."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from newsletter.errors import InputError
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Palette, Settings
+from newsletter.settings.names import SECRETS
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = """
@@ -137,6 +138,18 @@ def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NEWSLETTER_SMTP__PASSWORD", "very-secret-value")
     settings = load_settings(write(tmp_path, MINIMAL))
     assert "very-secret-value" not in repr(settings)
+
+
+def test_secrets_are_recognized_by_their_type() -> None:
+    assert sorted(SECRETS) == [
+        "dkim.key",
+        "imap.password",
+        "old_secret_keys",
+        "secret_key",
+        "sendgrid_api_key",
+        "smtp.password",
+        "suppression_key",
+    ]
 
 
 def names(model: type[BaseModel], prefix: str = "") -> set[str]:
