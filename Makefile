@@ -13,7 +13,7 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(READY) ## the virtual environment in .venv, and nothing else
-	@echo "Ready: $(BIN)/python send.py --help"
+	@echo "Ready: ./send.py --help"
 
 demo: $(READY) ## the main job on the sample issue, with nothing to configure (ARGS=--no-serve ends by itself)
 	$(BIN)/python send.py demo $(ARGS)
@@ -37,8 +37,9 @@ check: $(READY) ## lint, format, types, rooms
 golden: $(READY) ## write the golden files anew; read the diff before you commit it
 	GOLDEN=1 $(BIN)/pytest tests/unit -k "golden" $(ARGS)
 
-translations: $(READY) ## gather the strings of the readers' pages, and compile their translations
-	$(BIN)/pybabel -q extract -F templates/locale/babel.cfg -k _ --no-location --sort-output -o $(VENV)/newsletter.pot .
+translations: $(READY) ## gather the words of pages and mail, and compile their translations (NEW=fr starts one)
+	$(BIN)/pybabel -q extract -F templates/locale/babel.cfg -c NOTE: --no-location --sort-output --project newsletter-pipeline --version 1 -o $(VENV)/newsletter.pot .
+	$(if $(NEW),$(BIN)/pybabel -q init -i $(VENV)/newsletter.pot -d templates/locale -D newsletter -w 98 -l $(NEW))
 	$(BIN)/pybabel -q update -i $(VENV)/newsletter.pot -d templates/locale -D newsletter -w 98 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	$(BIN)/pybabel -q compile -d templates/locale -D newsletter
 

@@ -40,8 +40,12 @@ class Answer:
 
 
 @contextmanager
-def process(*command: object, **environment: str) -> Iterator[Running]:
-    """A server that prints its address; gives that, and the process."""
+def process(*command: object, announced: bool = True, **environment: str) -> Iterator[Running]:
+    """A server that prints its address; gives that, and the process.
+
+    Args:
+        announced: Whether it does; gives an empty address otherwise.
+    """
     with subprocess.Popen(
         [sys.executable, *map(str, command)],
         cwd=PROJECT,
@@ -52,7 +56,8 @@ def process(*command: object, **environment: str) -> Iterator[Running]:
     ) as server:
         try:
             assert server.stdout
-            yield server.stdout.readline().split()[1].rstrip("/"), server
+            address = server.stdout.readline().split()[1].rstrip("/") if announced else ""
+            yield address, server
         finally:
             server.kill()
 

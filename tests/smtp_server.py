@@ -118,6 +118,11 @@ class Server:
         await self._server.wait_closed()
 
     @property
+    def visits(self) -> int:
+        """Connections that are open, or whose last bytes are still being read."""
+        return len(self._tasks)
+
+    @property
     def copies(self) -> Counter[str]:
         """How often each Message-ID was accepted."""
         return Counter(message.message_id for message in self.received)

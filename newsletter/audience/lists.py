@@ -26,7 +26,7 @@ def list_id(connection: Connection, name: str) -> int:
     found = _find(connection, name)
     if found is None:
         raise InputError(
-            f"there is no list {name!r}", fix="`send.py subscribers lists` shows the lists"
+            f"there is no list {name!r}", fix="`./send.py subscribers lists` shows the lists"
         )
     return found
 

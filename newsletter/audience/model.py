@@ -26,6 +26,23 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
+class ColumnUse(StrEnum):
+    """What a person says that a column of an imported file is."""
+
+    CONSENT = "consent"
+    """Only who has a yes in it is added; a clear no suppresses."""
+    OPT_OUT = "opt-out"
+    """A yes, a number or a date in it suppresses."""
+    IGNORE = "ignore"
+    """It is not stored."""
+    ATTRIBUTE = "attribute"
+    """It is stored, for segments and merge fields."""
+
+
+ASKED_TO_LEAVE = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
+"""Reasons that are the subscriber's own word: they stay off a list even once it is lifted."""
+
+
 class TokenPurpose(StrEnum):
     """What a token may do. A token of one purpose is worthless for any other."""
 
@@ -115,17 +132,24 @@ class ColumnsRead:
     """What an import made of a file's columns.
 
     ``fields`` are ours with the header's cell each (empty: none), ``attributes`` have their names
-    here, ``evidence`` is kept with the consent, ``ignored`` is not taken over.
+    here, ``evidence`` is kept with the consent, ``ignored`` is not taken over. ``consent`` and
+    ``opt_out`` are columns that a person said decide who is added.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    consent: tuple[str, ...] = ()
+    opt_out: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         told = [f"{name} ← {cell or '(none)'}" for name, cell in self.fields.items()]
         told.append(f"attributes: {', '.join(self.attributes) or '(none)'}")
+        if self.consent:
+            told.append(f"consent: {', '.join(self.consent)}")
+        if self.opt_out:
+            told.append(f"opt-out: {', '.join(self.opt_out)}")
         if self.evidence:
             told.append(f"kept with the consent: {', '.join(self.evidence)}")
         if self.ignored:
@@ -134,17 +158,41 @@ class ColumnsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueCount:
+    """A value of a column, shortened, and in how many rows it is."""
+
+    value: str
+    rows: int
+
+    def __str__(self) -> str:
+        shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in self.value)
+        return f"{repr(shown) if shown else '(blank)'} {self.rows:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Rows that were not added, since a column says no clear yes.
+
+    ``values`` are the commonest ones.
+    """
+
+    column: str
+    rows: int
+    values: tuple[ValueCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import did: every row of the file is counted once.
 
     ``rows`` is the sum of ``added``, ``updated``, ``unchanged``, ``already_unsubscribed``,
-    ``suppressed`` (by its weightiest reason), ``newly_suppressed`` (rows of a file of people who
-    left), ``duplicates`` and ``rejected``. ``batch`` names the file's rows in `import_member`,
-    ``format`` what the file was taken for (`newsletter.audience.importing.csv_formats`).
+    ``suppressed`` (by its weightiest reason), ``newly_suppressed`` (rows of people who left),
+    ``no_clear_yes``, ``duplicates`` and ``rejected``. ``batch`` names the file's rows in
+    `import_member`, ``format`` what the file was taken for (`csv_formats`).
 
-    Of the rejected, ``said_left`` are rows of a plain file whose status says that they left, or
-    never said yes. ``undated`` are rows whose time of joining could not be read. ``rejects`` is the
-    file with what was left out; empty: none was written.
+    ``left_out`` says by column what the ``no_clear_yes`` rows hold. ``undated`` are rows whose time
+    of joining could not be read. ``rejects`` is the file with what was left out; empty: none was
+    written.
     """
 
     list_name: str
@@ -158,12 +206,13 @@ class ImportReport:
     already_unsubscribed: int = 0
     suppressed: Mapping[SuppressionReason, int] = field(default_factory=dict)
     newly_suppressed: int = 0
+    no_clear_yes: int = 0
     duplicates: int = 0
     rejected: int = 0
-    said_left: int = 0
     undated: int = 0
     rejects: str = ""
     columns: ColumnsRead = field(default_factory=ColumnsRead)
+    left_out: tuple[LeftOut, ...] = ()
     problems: tuple[ImportProblem, ...] = ()
     """The first few rejected rows."""
 
@@ -180,6 +229,7 @@ class ImportReport:
             "already unsubscribed": self.already_unsubscribed,
             **{f"suppressed ({reason})": n for reason, n in sorted(self.suppressed.items())},
             "newly suppressed": self.newly_suppressed,
+            "left out (no clear yes)": self.no_clear_yes,
             "duplicate" if self.duplicates == 1 else "duplicates": self.duplicates,
             "rejected": self.rejected,
         }
@@ -193,14 +243,14 @@ class ImportReport:
         notes = [f"columns: {self.columns}"]
         if self.rejects:
             notes.append(
-                f"What was left out is in {self.rejects}, with the reason: mend its rows and "
+                f"What was left out is in {self.rejects}, with the reason: correct its rows and "
                 "import it."
             )
-        if self.said_left:
+        for left_out in self.left_out:
+            values = ", ".join(map(str, left_out.values))
             notes.append(
-                f"Of the rejected, {self.said_left:,} left or never said yes, as their status "
-                "says. They are not suppressed by this: put those who left into a file of their "
-                "own and import it with --format unsubscribes."
+                f"Left out, since the column {left_out.column} does not say yes: "
+                f"{left_out.rows:,} ({values}). They were neither added nor suppressed."
             )
         if self.undated:
             notes.append(

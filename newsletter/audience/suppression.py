@@ -13,20 +13,12 @@ from newsletter.audience.tables import suppression
 from newsletter.store.upsert import insert_new, insert_new_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
     from newsletter.audience.keys import Keys
     from newsletter.store.engine import Store
-
-WEIGHTIEST_FIRST = (
-    SuppressionReason.ERASED,
-    SuppressionReason.COMPLAINED,
-    SuppressionReason.BOUNCED,
-    SuppressionReason.UNSUBSCRIBED,
-    SuppressionReason.MANUAL,
-)
 
 
 def suppress(
@@ -49,6 +41,7 @@ def suppress(
         Whether the reason is new.
     """
     row = {"address_hash": hashed, "reason": reason, "source": source, "at": at}
+    # Several may report the same at once; whoever is first is on record.
     return insert_new(connection, suppression, row)
 
 
@@ -64,6 +57,7 @@ def suppress_all(
     """
     rows = [
         {"address_hash": hashed, "reason": reason, "source": source, "at": at}
+        # In one order, so that two who suppress many never wait for each other.
         for hashed, source, at in sorted(found)
     ]
     return set(map(bytes, insert_new_all(connection, suppression, rows, "address_hash")))
@@ -84,19 +78,18 @@ def lift(connection: Connection, hashed: bytes, reason: SuppressionReason) -> bo
 
 
 def reasons(connection: Connection, hashed: bytes) -> frozenset[SuppressionReason]:
-    """Every reason why an address must not be mailed; none: it may be."""
+    """Every reason why an address must not be mailed; empty where it may be."""
     query = select(suppression.c.reason).where(suppression.c.address_hash == hashed)
     return frozenset(map(SuppressionReason, connection.execute(query).scalars()))
 
 
-def weightiest(found: Iterable[str]) -> SuppressionReason | None:
-    """The one reason to name of several; None of none."""
-    present = set(found)
-    return next((reason for reason in WEIGHTIEST_FIRST if reason in present), None)
+def keeps_out(found: Collection[SuppressionReason]) -> bool:
+    """Whether a reason keeps mail away that the subscriber cannot end by signing up again."""
+    return bool(set(found) - {SuppressionReason.UNSUBSCRIBED})
 
 
 def suppress_address(store: Store, address: str, keys: Keys, *, note: str) -> bool:
-    """A person's decision never to mail an address again.
+    """Never mail an address again, because a person decided so.
 
     Args:
         note: Who decided and why, for the record.
@@ -105,7 +98,7 @@ def suppress_address(store: Store, address: str, keys: Keys, *, note: str) -> bo
         Whether it was not suppressed by hand before.
 
     Raises:
-        InputError: The address is none.
+        InputError: It is not an address.
         RefusedError: The suppression key is not this database's.
     """
     hashed = address_hash(address_key(check_address(address)), keys)

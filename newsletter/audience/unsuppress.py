@@ -1,12 +1,11 @@
-"""The way back from a suppression that no reader wished for."""
+"""Lifting a suppression that the subscriber did not ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.key_check import check_suppression_key_within
@@ -26,7 +25,7 @@ LIFTABLE = (SuppressionReason.MANUAL, SuppressionReason.BOUNCED)
 
 @dataclass(frozen=True, slots=True)
 class Unsuppressed:
-    """Which reasons were ``lifted``, and which keep mail away still."""
+    """Which reasons were ``lifted``, and which still keep mail away."""
 
     lifted: frozenset[SuppressionReason]
     standing: frozenset[SuppressionReason]
@@ -35,16 +34,16 @@ class Unsuppressed:
 def unsuppress_address(
     store: Store, address: str, keys: Keys, *, by: str, reason: str
 ) -> Unsuppressed:
-    """Lift what a person decided by hand or a bounce brought about; what readers wished stays.
+    """Lift what a person decided by hand or a bounce caused; what the subscriber asked for stays.
 
-    Each is written down as a consent event, with the note that stood with the suppression.
+    Each is recorded as a consent event, with the note that was kept with the suppression.
 
     Args:
         by: Who decided, for the record.
         reason: Why, for the record.
 
     Raises:
-        InputError: The address is none.
+        InputError: It is not an address.
         RefusedError: The suppression key is not this database's.
     """
     key = address_key(check_address(address))
@@ -53,19 +52,25 @@ def unsuppress_address(
         check_suppression_key_within(connection, keys)
         person = find(connection, key)
         nobody = of_no_subscriber(hashed) if person is None else {}
-        before = _liftable(connection, hashed)
-        for each in before:
-            lift(connection, hashed, SuppressionReason(each.reason))
-            was = {"lifted": each.reason, "was": each.source, "suppressed_at": each.at}
-            evidence = {"reason": reason, **was, **nobody}
+        liftable = connection.execute(
+            select(suppression.c.reason, suppression.c.source, suppression.c.at)
+            .where(suppression.c.address_hash == hashed, suppression.c.reason.in_(LIFTABLE))
+            .order_by(suppression.c.at)
+            .with_for_update()
+        ).all()
+        # The suppression's row goes: what it said is kept with the event.
+        for lifted, source, at in liftable:
+            lift(connection, hashed, SuppressionReason(lifted))
+            evidence = {
+                "reason": reason,
+                "lifted": lifted,
+                "was": source,
+                "suppressed_at": at,
+                **nobody,
+            }
             consent = Consent(by, store.now(connection), evidence=evidence)
             record(connection, person.uid if person else NOBODY, "", "unsuppressed", consent)
-        lifted = frozenset(SuppressionReason(each.reason) for each in before)
-        return Unsuppressed(lifted, reasons(connection, hashed))
-
-
-def _liftable(connection: Connection, hashed: bytes) -> Sequence[Any]:
-    query = select(suppression.c.reason, suppression.c.source, suppression.c.at).where(
-        suppression.c.address_hash == hashed, suppression.c.reason.in_(LIFTABLE)
-    )
-    return connection.execute(query.order_by(suppression.c.at).with_for_update()).all()
+        return Unsuppressed(
+            frozenset(SuppressionReason(row.reason) for row in liftable),
+            reasons(connection, hashed),
+        )

@@ -1,8 +1,9 @@
-"""Approval is bound to content: it holds for one digest and one audience, and nothing else."""
+"""Approval is bound to content: it holds for one digest and one list, and for nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, or_, select
 
@@ -20,9 +21,21 @@ from newsletter.store.engine import advisory_lock
 ANY_AUDIENCE = "*"
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovedIssue:
+    """A compiled issue that enough people approved for one list.
+
+    Made by `require` alone: a function that takes one need not check again, since an approval is
+    never withdrawn.
+    """
+
+    compiled: CompiledIssue
+    list_name: str
+
+
 def approve(
     app: AppContext,
-    prepared: BuiltIssue,
+    built: BuiltIssue,
     *,
     audience: str = ANY_AUDIENCE,
     waivers: Mapping[str, str] | None = None,
@@ -37,46 +50,45 @@ def approve(
         How many people have approved this digest now.
 
     Raises:
-        RefusedError: A blocker stands, or the author approves alone where two are needed.
-        InputError: A waiver names no warning that stands, or gives no reason.
+        RefusedError: There is a blocker, or the author approves alone where two are needed.
+        InputError: A waiver names no warning that was found, or gives no reason.
     """
     waivers = dict(waivers or {})
-    if prepared.blockers:
-        count = len(prepared.blockers)
+    if built.blockers:
+        count = len(built.blockers)
+        # Not to be waived: an approval of it could never be used.
         raise RefusedError(
             f"{count} {'blocker stands' if count == 1 else 'blockers stand'}",
-            file=prepared.issue.path,
-            fix="see `send.py check`, mend, and approve again",
+            file=built.issue.path,
+            fix="see `./send.py check`, mend, and approve again",
         )
-    _check_waivers(prepared, waivers)
-    if app.settings.approvals > 1 and app.by.casefold() == prepared.issue.meta.author.casefold():
+    warnings = {f.rule for f in built.findings if f.severity is Severity.WARNING}
+    for rule, reason in waivers.items():
+        if rule not in warnings:
+            raise InputError(
+                f"no warning named {rule} stands", fix="`./send.py check` lists those that do"
+            )
+        if not reason.strip():
+            raise InputError(f"the waiver of {rule} gives no reason", fix="--waive RULE=REASON")
+    # Where two people must look, the author is not one of them.
+    if app.settings.approvals > 1 and app.by.casefold() == built.issue.meta.author.casefold():
         raise RefusedError(f"{app.by} wrote this issue; approvals = 2 asks for two other people")
-    for image in prepared.compiled.images:
+    # Kept from now on: the files in the project may change before the send.
+    for image in built.compiled.images:
         save_media(app.settings, image)
     with app.store.write() as connection:
         now = app.store.now(connection)
-        keep(connection, prepared.compiled, now)
+        keep(connection, built.compiled, now)
         connection.execute(
             insert(approval).values(
-                digest=prepared.compiled.digest,
+                digest=built.compiled.digest,
                 audience=audience,
                 approved_by=app.by,
                 waivers=waivers,
                 at=now,
             )
         )
-        return len(approvers(connection, prepared.compiled.digest, audience))
-
-
-def _check_waivers(prepared: BuiltIssue, waivers: Mapping[str, str]) -> None:
-    warnings = {f.rule for f in prepared.findings if f.severity is Severity.WARNING}
-    for rule, reason in waivers.items():
-        if rule not in warnings:
-            raise InputError(
-                f"no warning named {rule} stands", fix="`send.py check` lists those that do"
-            )
-        if not reason.strip():
-            raise InputError(f"the waiver of {rule} gives no reason", fix="--waive RULE=REASON")
+        return len(approvers(connection, built.compiled.digest, audience))
 
 
 def approvers(connection: Connection, digest: str, audience: str) -> list[str]:
@@ -90,20 +102,21 @@ def approvers(connection: Connection, digest: str, audience: str) -> list[str]:
         .order_by(approval.c.id)
     )
     names = [row.approved_by.strip() for row in rows]
+    # One person is one approval, however they spell their name; the first spelling is kept.
     return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
 
 
 def require(
-    connection: Connection, settings: Settings, compiled: CompiledIssue, audience: str
-) -> None:
+    connection: Connection, settings: Settings, compiled: CompiledIssue, list_name: str
+) -> ApprovedIssue:
     """Refuse unless enough people approved exactly this.
 
     Raises:
-        RefusedError: Too few approvals of this digest for this audience.
+        RefusedError: Too few approvals of this digest for this list.
     """
-    have = len(approvers(connection, compiled.digest, audience))
+    have = len(approvers(connection, compiled.digest, list_name))
     if have >= settings.approvals:
-        return
+        return ApprovedIssue(compiled, list_name)
     earlier = connection.execute(
         select(compiled_issue.c.digest)
         .join(approval, approval.c.digest == compiled_issue.c.digest)
@@ -115,17 +128,18 @@ def require(
     what = "this issue is not approved"
     if have:
         what = f"this issue has {have} of the {settings.approvals} approvals it needs"
-    others = ", ".join(sorted(name for name in elsewhere if name not in {audience, ANY_AUDIENCE}))
+    others = ", ".join(sorted(name for name in elsewhere if name not in {list_name, ANY_AUDIENCE}))
     why = "; what was approved before has changed since" if earlier and not have else ""
-    why = f" for {audience}, only for {others}" if others and not have else why
+    why = f" for {list_name}, only for {others}" if others and not have else why
     raise RefusedError(
         f"{what} (digest {compiled.digest[:12]}){why}",
-        fix=f"have it read, then run `send.py approve` for {audience}",
+        fix=f"have it read, then run `./send.py approve` for {list_name}",
     )
 
 
 def keep(connection: Connection, compiled: CompiledIssue, now: float) -> None:
     """Store a compiled issue under its digest, once."""
+    # Two who store the same digest at the same moment would violate the primary key.
     advisory_lock(connection, f"issue {compiled.slug}")
     known = connection.execute(
         select(compiled_issue.c.digest).where(compiled_issue.c.digest == compiled.digest)

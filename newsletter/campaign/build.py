@@ -1,7 +1,8 @@
-"""content -> render -> check: one article, read, compiled and judged."""
+"""Build an issue: read the article, compile it, check it. A send does so exactly once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from newsletter.check.model import Finding, Severity
 from newsletter.check.rules import run_checks
 from newsletter.content.model import Issue
 from newsletter.content.reader import read_issue
+from newsletter.errors import RefusedError
 from newsletter.render.compile import compile_issue
 from newsletter.render.model import CompiledIssue
 from newsletter.settings.model import Settings
@@ -16,7 +18,7 @@ from newsletter.settings.model import Settings
 
 @dataclass(frozen=True, slots=True)
 class BuiltIssue:
-    """An article with what it compiled to and what the checks say of it."""
+    """An article, what it compiled to, and what the checks found."""
 
     issue: Issue
     compiled: CompiledIssue
@@ -25,7 +27,18 @@ class BuiltIssue:
     @property
     def blockers(self) -> list[Finding]:
         """The findings that refuse a live send."""
-        return [f for f in self.findings if f.severity is Severity.BLOCKER]
+        return _blockers(self.findings)
+
+
+class BlockedError(RefusedError):
+    """Blockers refuse the send; ``blockers`` holds them, to be shown."""
+
+    def __init__(self, blockers: Sequence[Finding]) -> None:
+        super().__init__(
+            f"{len(blockers)} blocker(s) stand; nothing was sent",
+            fix="mend them, approve again, and send",
+        )
+        self.blockers = blockers
 
 
 def build(
@@ -33,15 +46,13 @@ def build(
     settings: Settings,
     *,
     columns: frozenset[str] | None = None,
-    live: bool = False,
     lists: frozenset[str] | None = None,
 ) -> BuiltIssue:
     """Read, compile and check one article.
 
     Args:
         path: The Markdown file, inside the project's folder.
-        columns: The audience's columns, to check merge fields against.
-        live: Whether to add the checks that only a live send needs.
+        columns: The columns that the recipients have, to check merge fields against.
         lists: The names of all lists, to check audience blocks against.
 
     Raises:
@@ -49,5 +60,27 @@ def build(
     """
     issue = read_issue(path, root=settings.root)
     compiled = compile_issue(issue, settings)
-    findings = run_checks(issue, compiled, settings, columns=columns, live=live, lists=lists)
+    findings = run_checks(issue, compiled, settings, columns=columns, lists=lists)
     return BuiltIssue(issue, compiled, findings)
+
+
+def live_blockers(built: BuiltIssue, settings: Settings) -> list[Finding]:
+    """What refuses mail to real people: such as the sample address, or an http link.
+
+    Judged from what was compiled already: what was approved is what is checked.
+    """
+    return _blockers(run_checks(built.issue, built.compiled, settings, live=True))
+
+
+def refuse_blockers(blockers: Sequence[Finding]) -> None:
+    """Refuse a live send that has blockers.
+
+    Raises:
+        BlockedError: It has.
+    """
+    if blockers:
+        raise BlockedError(blockers)
+
+
+def _blockers(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.BLOCKER]

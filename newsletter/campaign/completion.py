@@ -1,7 +1,7 @@
-"""The end of a campaign: whose address was refused as dead is not mailed again.
+"""The end of a campaign: an address that was refused as dead is not mailed again.
 
-A refusal at the door says what a bounce says an hour later, so it is taken in as the same event:
-a dead address is suppressed, a full mailbox is counted (`newsletter.feedback.policy`).
+A refusal at delivery says what a bounce says an hour later, so it becomes the same event: a dead
+address is suppressed, a full mailbox is counted (`newsletter.feedback.policy`).
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ from sqlalchemy import Connection, select
 
 from newsletter.campaign.context import AppContext
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes, latest_attempts
-from newsletter.delivery.ledger.tables import campaign, delivery
-from newsletter.delivery.model import Result
-from newsletter.delivery.runner.circuit_breaker import SYSTEM
+from newsletter.delivery.ledger.chunks import is_done
+from newsletter.delivery.ledger.outcomes import (
+    DeliveryState,
+    count_outcomes,
+    known_outcomes,
+)
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState
+from newsletter.delivery.ledger.tables import attempt, campaign, delivery
 from newsletter.feedback.apply import apply
 from newsletter.feedback.event import Event, EventKind
 from newsletter.smtp_replies.classify import ReplyClass, classify
+from newsletter.store.engine import analyze
 
 BELIEVED = 0.1
 """Share of the mailed that may be dead; a relay that finds more than this has lost its own list."""
 FEW = 2
-"""So many are believed in an audience of any size."""
+"""This many are believed in an audience of any size."""
 
 log = logging.getLogger(__name__)
 
@@ -40,30 +45,50 @@ def complete_finished(
     Returns:
         Those that this call ended.
     """
+    with app.store.read() as connection:
+        sending = select(campaign.c.id).where(campaign.c.state == CampaignState.SENDING)
+        if campaign_id is not None:
+            sending = sending.where(campaign.c.id == campaign_id)
+        done = [each for each in connection.execute(sending).scalars() if is_done(connection, each)]
     ended = []
-    for each in states.done(app.store, campaign_id):
+    for each in done:
+        # Before the end is recorded: killed in between, the next process does both again.
         note = suppress_refused(app, each)
-        if states.finish(app.store, each, by=by, note=note):
-            ended.append(each)
+        with app.store.write() as connection:
+            # Looked at again under a lock: others may have ended it, or requeued somebody.
+            state = states.lock_state(connection, each)
+            if state is not CampaignState.SENDING or not is_done(connection, each):
+                continue
+            now = app.store.now(connection)
+            states.transition(connection, each, CampaignState.FINISHED, by=by, now=now, note=note)
+            analyze(connection, delivery, attempt)
+        ended.append(each)
     return ended
 
 
 def suppress_refused(app: AppContext, campaign_id: int) -> str:
-    """Suppress who is dead, unless they are too many; gives what a person should know of it.
+    """Suppress dead addresses, unless there are too many to believe.
 
-    Taken in twice, it changes nothing.
+    Doing so twice changes nothing.
+
+    Returns:
+        What a person should know of it; empty if nothing.
     """
     with app.store.read() as connection:
         refused = list(_refusals(connection, campaign_id))
-        counts = count_outcomes(connection, campaign_id) if refused else OutcomeCounts()
-    mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
-    dead = sum(each.verdict is ReplyClass.HARD for each in refused)
-    if dead > max(FEW, BELIEVED * mailed):
-        log.warning("too many dead addresses", extra={"campaign": campaign_id, "dead": dead})
-        return (
-            f"{dead:,} of {mailed:,} were refused as dead addresses, which is too many to believe: "
-            "nobody was suppressed"
-        )
+        dead = sum(each.verdict is ReplyClass.HARD for each in refused)
+        # Most campaigns have few or none, and need not be counted once more.
+        if dead > FEW:
+            counts = count_outcomes(connection, campaign_id)
+            mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
+            if dead > BELIEVED * mailed:
+                log.warning(
+                    "too many dead addresses", extra={"campaign": campaign_id, "dead": dead}
+                )
+                return (
+                    f"{dead:,} of {mailed:,} were refused as dead addresses, which is too many to "
+                    "believe: nobody was suppressed"
+                )
     if refused:
         apply(app.store, app.keys, refused, hold_after=0)
     return ""
@@ -71,21 +96,23 @@ def suppress_refused(app: AppContext, campaign_id: int) -> str:
 
 def _refusals(connection: Connection, campaign_id: int) -> Iterator[Event]:
     """The failed deliveries whose reply is about the address, as events."""
-    latest = latest_attempts(connection, campaign_id)
+    known = known_outcomes(connection, campaign_id)
     rows = connection.execute(
-        select(latest, delivery.c.email, campaign.c.transport)
-        .join(delivery, delivery.c.position == latest.c.position)
+        select(known, delivery.c.email, campaign.c.transport)
+        .join(delivery, delivery.c.position == known.c.position)
         .join(campaign, campaign.c.id == delivery.c.campaign_id)
         .where(
             delivery.c.campaign_id == campaign_id,
+            # Empty once the recipient was erased.
             delivery.c.email != "",
-            latest.c.result == Result.FAILED,
+            known.c.state == DeliveryState.FAILED,
         )
     )
     for row in rows:
         verdict = classify(row.code, row.status, row.reply)
         if verdict in {ReplyClass.HARD, ReplyClass.SOFT}:
             yield Event(
+                # The same for the same refusal: whoever completes it again adds no second event.
                 provider_id=f"refused:{campaign_id}:{row.position}:{row.at:.3f}",
                 kind=EventKind.BOUNCED,
                 source=row.transport,

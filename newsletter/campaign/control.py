@@ -1,4 +1,4 @@
-"""What a person does to a campaign that was begun: stop it, let it go on, try again, settle."""
+"""What a person does to a campaign that has begun: stop it, retry, resolve what is uncertain."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from newsletter.campaign.context import AppContext
 from newsletter.campaign.launch import recover_dead_senders
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.outcomes import CANCELLED, under_way
+from newsletter.delivery.ledger.outcomes import (
+    UncertainDelivery,
+    uncertain_deliveries,
+    under_way,
+)
 from newsletter.delivery.ledger.recover import resolve
-from newsletter.delivery.ledger.requeue import due_now, put_back
-from newsletter.delivery.ledger.uncertain import UncertainDelivery, uncertain_deliveries
+from newsletter.delivery.ledger.requeue import due_now, requeue_failed
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.model import Result
 from newsletter.errors import InputError, RefusedError
 from newsletter.feedback.apply import settle_known
 
 SETTLED_S = 3.0
-"""How long to wait for what is on its way, before saying how many had gone."""
+"""How long to wait for what is on its way, before saying how many were sent."""
 LOOK_S = 0.1
 AT_ONCE = 1000
 ANSWERS = {
@@ -30,11 +34,11 @@ ANSWERS = {
 """What a person can say of an uncertain delivery."""
 
 
-def halt(app: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
+def halt(app: AppContext, campaign_id: int, to: CampaignState) -> tuple[Status, int]:
     """Pause or cancel a campaign: nothing more is offered from now on.
 
     Args:
-        to: ``paused`` or ``cancelled``.
+        to: ``PAUSED`` or ``CANCELLED``.
 
     Returns:
         Its status once what was on its way has an outcome, and how many are still on their way
@@ -50,11 +54,13 @@ def halt(app: AppContext, campaign_id: int, to: str) -> tuple[Status, int]:
     while True:
         with app.store.read() as connection:
             left = under_way(connection, campaign_id)
-            found = status(connection, campaign_id)
-        if not left or time.monotonic() > give_up:
-            break
+            if not left or time.monotonic() > give_up:
+                # In the same transaction, so that both tell of the same moment.
+                found = status(connection, campaign_id)
+                break
         time.sleep(LOOK_S)
-    if to == CANCELLED:
+    # Nothing else will: a cancelled campaign is never completed.
+    if to is CampaignState.CANCELLED:
         suppress_refused(app, campaign_id)
     return found, left
 
@@ -68,7 +74,7 @@ def retry(app: AppContext, campaign_id: int) -> Status:
     """
     with app.store.write() as connection:
         found = status(connection, campaign_id)
-        if found.state == CANCELLED:
+        if found.state == CampaignState.CANCELLED:
             raise RefusedError(f"campaign {campaign_id} is cancelled: it mails nobody any more")
         due_now(connection, campaign_id, app.store.now(connection))
         return found
@@ -87,21 +93,24 @@ def retry_failed(app: AppContext, campaign_id: int, reason: str) -> int:
     note = _note(app, reason)
     with app.store.write() as connection:
         now = app.store.now(connection)
+        # A finished campaign is not opened again for nobody.
         if not status(connection, campaign_id).tally.failed:
             return 0
         states.reopen(connection, campaign_id, by=app.by, now=now, note=f"retry: {reason}")
-        return put_back(connection, campaign_id, now, note=note)
+        return requeue_failed(connection, campaign_id, now, note=note)
 
 
 def uncertain(app: AppContext, campaign_id: int) -> list[UncertainDelivery]:
-    """The uncertain deliveries, after whatever a dead sender left was looked at.
+    """The uncertain deliveries, once what is known of them by now was taken into account.
 
     Raises:
         InputError: There is no such campaign.
     """
     with app.store.read() as connection:
         status(connection, campaign_id)
-    _look(app, campaign_id)
+    # What dead senders left first, since what was reported may be about that.
+    recover_dead_senders(app)
+    settle_known(app.store, campaign_id)
     with app.store.read() as connection:
         return uncertain_deliveries(connection, campaign_id)
 
@@ -109,7 +118,7 @@ def uncertain(app: AppContext, campaign_id: int) -> list[UncertainDelivery]:
 def resolve_uncertain(
     app: AppContext, campaign_id: int, answer: str, positions: Sequence[int], reason: str
 ) -> list[int]:
-    """Say what became of uncertain deliveries, because a person knows.
+    """Resolve uncertain deliveries, because a person knows whether they arrived.
 
     Args:
         answer: One of `ANSWERS`.
@@ -123,11 +132,13 @@ def resolve_uncertain(
         RefusedError: They are to be sent again, and the campaign is cancelled.
     """
     note = _note(app, reason)
-    known = {doubt.position for doubt in uncertain(app, campaign_id)}
+    known = {each.position for each in uncertain(app, campaign_id)}
     chosen = [position for position in positions if position in known]
     again = bool(chosen) and ANSWERS[answer] is Result.RETURNED
+    # Before, so that nothing is put back where it would stay; after, if it finished in between.
     if again:
         _reopen(app, campaign_id, reason)
+    # In parts, so that nobody who unsubscribes waits for thousands of rows.
     for start in range(0, len(chosen), AT_ONCE):
         some = chosen[start : start + AT_ONCE]
         resolve(app.store, campaign_id, some, ANSWERS[answer], note=note)
@@ -137,16 +148,9 @@ def resolve_uncertain(
 
 
 def _reopen(app: AppContext, campaign_id: int, reason: str) -> None:
-    """Before, so that nothing is put back where it would stay; after, if it finished between."""
     with app.store.write() as connection:
         now = app.store.now(connection)
         states.reopen(connection, campaign_id, by=app.by, now=now, note=f"again: {reason}")
-
-
-def _look(app: AppContext, campaign_id: int) -> None:
-    """Settle what dead senders left; then what is reported."""
-    recover_dead_senders(app)
-    settle_known(app.store, campaign_id)
 
 
 def _note(app: AppContext, reason: str) -> str:

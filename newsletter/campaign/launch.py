@@ -1,29 +1,31 @@
-"""Freeze an audience or find the unfinished campaign; begin it once a person has confirmed.
+"""Launch a campaign: fix its audience, or find the one to continue; begin it once confirmed.
 
-Between the two stands a question that a person takes their time over. So `begin` looks again:
-whatever others did meanwhile, nobody gets an issue twice.
+Between the two a person is asked, and takes their time. So `begin` looks again: whatever others
+did meanwhile, nobody gets an issue twice.
 """
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import delete, insert, select
 
-from newsletter.audience.key_check import check_suppression_key
+from newsletter.audience.key_check import check_signing_key, check_suppression_key
 from newsletter.campaign import approval, preflight, schedule
+from newsletter.campaign.approval import ApprovedIssue
 from newsletter.campaign.context import AppContext
+from newsletter.campaign.earlier import begun_since, campaign_to_continue, require_landed
+from newsletter.campaign.media import save_media
 from newsletter.campaign.snapshot import AudienceSelection, take_snapshot
 from newsletter.campaign.status import Status, status
 from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.chunks import plan
-from newsletter.delivery.ledger.outcomes import under_way
-from newsletter.delivery.ledger.recover import recover
+from newsletter.delivery.ledger.recover import has_left_behind, recover
 from newsletter.delivery.ledger.sending_lock import sending_lock
-from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.delivery.ledger.states import CampaignState
+from newsletter.delivery.ledger.tables import campaign
 from newsletter.errors import RefusedError
 from newsletter.render.model import CompiledIssue
 from newsletter.store.engine import Store
@@ -31,268 +33,209 @@ from newsletter.store.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class PendingCampaign:
-    """A campaign whose audience is frozen and whose preflight passed.
+    """A campaign whose audience is fixed: a new one that awaits confirmation, or one to continue.
 
-    ``created_at`` (Unix seconds) tells it from one that took its number after it was discarded.
+    ``continuing``: it was confirmed before. ``created_at`` (Unix seconds) tells it from one that
+    took its number after it was discarded. ``variants`` counts the recipients of each variant of a
+    new one, by its index.
     """
 
     status: Status
     compiled: CompiledIssue
     continuing: bool
     created_at: float
+    variants: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def mailable(self) -> int:
         """N: audience minus skipped, the number a person types to confirm."""
-        return self.status.tally.audience - sum(self.status.tally.skipped.values())
+        return self.status.tally.mailable
 
 
 def open_campaign(
+    app: AppContext,
+    approved: ApprovedIssue,
+    audience: AudienceSelection,
+    *,
+    again_reason: str = "",
+    not_before: float = 0.0,
+) -> PendingCampaign:
+    """Find the campaign of this issue, list and segment, or fix the audience of a new one.
+
+    Args:
+        again_reason: Why people who have this issue get it again; empty skips them.
+        not_before: When a new one is to begin (Unix seconds), if not at once.
+
+    Raises:
+        RefusedError: Approved for another list; another send of this issue is unfinished or
+            paused; a recipient lacks a merge value; or the suppression key is not this database's.
+        InputError: The list does not exist or is empty.
+    """
+    if approved.list_name != audience.list_name:
+        raise RefusedError(f"approved for {approved.list_name}, not for {audience.list_name}")
+    check_suppression_key(app.store, app.keys)
+    # Before the snapshot: who was proved not to be mailed by a sender that died is left in.
+    recover_dead_senders(app)
+    return _open(app, approved.compiled, audience, again_reason, not_before, live=True)
+
+
+def open_dry_run(
     app: AppContext,
     compiled: CompiledIssue,
     audience: AudienceSelection,
     *,
     again_reason: str = "",
     not_before: float = 0.0,
-    live: bool,
 ) -> PendingCampaign:
-    """Find the campaign of this issue, list and segment, or freeze its audience in a new one.
-
-    Args:
-        again_reason: Why people who have this issue get it again; empty skips them.
-        not_before: When a new one is to begin (Unix seconds), if not at once.
-        live: Whether approval and the order of sends must hold; False for a dry run.
+    """The same on a private copy of the database: no approval, and no other send in the way.
 
     Raises:
-        RefusedError: Not approved; another send of this issue is unfinished or paused; or
-            preflight found something; or the suppression key is not this database's.
+        RefusedError: A recipient lacks a merge value; the same send is unfinished in another
+            version; or the suppression key is not this database's.
         InputError: The list does not exist or is empty.
     """
     check_suppression_key(app.store, app.keys)
-    if live:
-        recover_dead_senders(app)
-    with app.store.write() as connection:
-        states.lock_issue(connection, compiled.slug)
-        _forget_unconfirmed(connection, compiled, audience)
-        found = _existing(connection, compiled, audience, again_reason, live=live)
-        if found is not None:
-            return PendingCampaign(
-                status(connection, found.id),
-                approval.load(connection, found.digest),
-                continuing=True,
-                created_at=found.created_at,
-            )
-        if live:
-            approval.require(connection, app.settings, compiled, audience.list_name)
-            _require_landed(connection, compiled.slug)
-        now = app.store.now(connection)
-        campaign_id = _create(connection, app, compiled, audience, again_reason, now)
-        again = bool(again_reason)
-        take_snapshot(connection, campaign_id, audience, compiled, again=again, at=not_before)
-        preflight.require_merge_values(connection, compiled, campaign_id)
-        return PendingCampaign(
-            status(connection, campaign_id), compiled, continuing=False, created_at=now
-        )
+    return _open(app, compiled, audience, again_reason, not_before, live=False)
 
 
-def recover_dead_senders(app: AppContext) -> None:
-    """Settle what dead senders left; one that is at work settles its own.
-
-    Before an audience is frozen: whom a journal proves not begun does not have the issue.
-    """
-    with suppress(RefusedError), sending_lock(app.store):
-        recover(app.store, app.journal_folder)
-
-
-def begin(
-    app: AppContext, opened: PendingCampaign, *, not_before: float = 0.0, canary: int = 0
-) -> None:
-    """Let an opened campaign send, at once or later, if it still is what was opened.
-
-    Args:
-        not_before: When (Unix seconds); 0 for at once, or when it was going to.
-        canary: How many go first, in a new campaign.
-
-    Raises:
-        RefusedError: It was paused, ended or replaced, or the issue went out by another campaign;
-            or it is sending already and is to wait.
-    """
-    campaign_id = opened.status.campaign_id
-    with app.store.write() as connection:
-        states.lock_issue(connection, opened.compiled.slug)
-        state = connection.execute(
-            select(campaign.c.state).where(
-                campaign.c.id == campaign_id, campaign.c.created_at == opened.created_at
-            )
-        ).scalar()
-        now = app.store.now(connection)
-        if opened.continuing:
-            _require_running(campaign_id, state)
-            if not_before:
-                schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
-            return
-        if state != "approved" or _begun_since(connection, opened):
-            raise RefusedError(
-                "this issue was sent, cancelled or asked about again meanwhile; nothing was sent",
-                fix="run the same command again: it shows who is left",
-            )
-        if not_before:
-            schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
-        else:
-            states.transition(connection, campaign_id, "sending", by=app.by, now=now)
-        plan(connection, campaign_id, canary=canary)
-
-
-def discard(store: Store, opened: PendingCampaign) -> None:
-    """Forget a campaign that was frozen and then not confirmed: nothing of it left."""
-    with store.write() as connection:
-        connection.execute(
-            delete(campaign).where(
-                campaign.c.id == opened.status.campaign_id,
-                campaign.c.created_at == opened.created_at,
-                campaign.c.state == "approved",
-            )
-        )
-
-
-def _forget_unconfirmed(
-    connection: Connection, compiled: CompiledIssue, audience: AudienceSelection
-) -> None:
-    """Whoever was asked before is refused when they answer; most were killed at the question."""
-    connection.execute(
-        delete(campaign).where(
-            campaign.c.slug == compiled.slug,
-            campaign.c.audience == audience.list_name,
-            campaign.c.state == "approved",
-        )
-    )
-
-
-def _existing(
-    connection: Connection,
-    compiled: CompiledIssue,
-    audience: AudienceSelection,
-    again_reason: str,
-    *,
-    live: bool,
-) -> Row[Any] | None:
-    """The campaign to go on with: the unfinished one, else the finished one of this digest."""
-    rows = connection.execute(
-        select(campaign).where(campaign.c.slug == compiled.slug).order_by(campaign.c.id.desc())
-    ).all()
-    unfinished = [row for row in rows if row.state in states.UNFINISHED]
-    for row in unfinished:
-        if row.audience == audience.list_name:
-            if row.segment != audience.segment:
-                _refuse_segment(row, audience, live=live)
-                continue
-            _require_same(row, compiled, again_reason)
-            return row
-    if unfinished and live:
-        row = unfinished[0]
-        raise RefusedError(
-            f"campaign {row.id} of this issue, to {row.audience}, is {row.state}: who is on both "
-            "lists could get it twice",
-            fix=f"finish it first, or `send.py cancel {row.id}`",
-        )
-    finished = (
-        row
-        for row in rows
-        if row.state == "finished"
-        and row.digest == compiled.digest
-        and (row.audience, row.segment) == (audience.list_name, audience.segment)
-    )
-    return None if again_reason else next(finished, None)
-
-
-def _require_landed(connection: Connection, slug: str) -> None:
-    """Who is on the way in a campaign that was just cancelled may come back as not begun.
-
-    Frozen before that, they would be skipped as if they had the issue.
-    """
-    ended = select(campaign.c.id).where(campaign.c.slug == slug, campaign.c.state.in_(states.ENDED))
-    for number in connection.execute(ended).scalars().all():
-        on_the_way = under_way(connection, number)
-        if on_the_way:
-            raise RefusedError(
-                f"{on_the_way} messages of campaign {number} of this issue are on their way",
-                fix="wait until they have an answer, a minute or two, then run this again",
-            )
-
-
-def _refuse_segment(row: Row[Any], audience: AudienceSelection, *, live: bool) -> None:
-    if live:
-        same = f"with --segment {shlex.quote(row.segment)}" if row.segment else "without --segment"
-        raise RefusedError(
-            f"campaign {row.id} of this issue, to {_part(row.audience, row.segment)}, is "
-            f"{row.state}; this is {_part(audience.list_name, audience.segment)}: who is in both "
-            "could get it twice",
-            fix=f"go on with it {same}, or `send.py cancel {row.id}`",
-        )
-
-
-def _part(list_name: str, segment: str) -> str:
-    return f"{list_name} where {segment}" if segment else f"all of {list_name}"
-
-
-def _require_same(row: Row[Any], compiled: CompiledIssue, again_reason: str) -> None:
-    if row.digest != compiled.digest:
-        raise RefusedError(
-            f"campaign {row.id} of an earlier version of this issue is {row.state}",
-            fix=f"put the earlier text back to continue it, or `send.py cancel {row.id}`",
-        )
-    if again_reason and not row.again_reason:
-        raise RefusedError(
-            f"campaign {row.id} of this issue is {row.state}: not everyone has it once",
-            fix=f"continue it without --again, or `send.py cancel {row.id}`",
-        )
-
-
-def _require_running(campaign_id: int, state: str | None) -> None:
-    if state not in {"scheduled", "sending"}:
-        raise RefusedError(
-            f"campaign {campaign_id} is {state or 'gone'}",
-            fix=f"`send.py resume {campaign_id}`, then the same command again"
-            if state in states.HELD
-            else "see `send.py status`",
-        )
-
-
-def _create(
-    connection: Connection,
+def _open(
     app: AppContext,
     compiled: CompiledIssue,
     audience: AudienceSelection,
     again_reason: str,
-    now: float,
-) -> int:
-    approval.keep(connection, compiled, now)
-    result = connection.execute(
-        insert(campaign).values(
-            slug=compiled.slug,
-            audience=audience.list_name,
-            segment=audience.segment,
-            digest=compiled.digest,
-            state="approved",
-            transport=app.settings.transport,
-            created_by=app.by,
-            again_reason=again_reason,
-            created_at=now,
+    not_before: float,
+    *,
+    live: bool,
+) -> PendingCampaign:
+    with app.store.write() as connection:
+        states.lock_issue(connection, compiled.slug)
+        # Most who never answered were killed at the question; one who still does is refused.
+        connection.execute(
+            delete(campaign).where(
+                campaign.c.slug == compiled.slug,
+                campaign.c.audience == audience.list_name,
+                campaign.c.state == CampaignState.APPROVED,
+            )
         )
+        earlier = campaign_to_continue(connection, compiled, audience, again_reason, live=live)
+        if earlier is not None:
+            return PendingCampaign(
+                status(connection, earlier.id),
+                approval.load(connection, earlier.digest),
+                continuing=True,
+                created_at=earlier.created_at,
+            )
+        # A dry run may look at what would be refused as a live send now.
+        if live:
+            require_landed(connection, compiled.slug)
+        now = app.store.now(connection)
+        approval.keep(connection, compiled, now)
+        created = connection.execute(
+            insert(campaign).values(
+                slug=compiled.slug,
+                audience=audience.list_name,
+                segment=audience.segment,
+                digest=compiled.digest,
+                state=CampaignState.APPROVED,
+                transport=app.settings.transport,
+                created_by=app.by,
+                again_reason=again_reason,
+                created_at=now,
+            )
+        )
+        campaign_id = int(created.inserted_primary_key[0])  # type: ignore[index]
+        again = bool(again_reason)
+        counts = take_snapshot(
+            connection, campaign_id, audience, compiled, again=again, at=not_before
+        )
+        preflight.require_merge_values(connection, compiled, campaign_id)
+    fixed = Status(
+        campaign_id,
+        compiled.slug,
+        audience.list_name,
+        CampaignState.APPROVED,
+        compiled.digest,
+        counts.outcomes,
+        segment=audience.segment,
     )
-    return int(result.inserted_primary_key[0])  # type: ignore[index]
+    return PendingCampaign(
+        fixed, compiled, continuing=False, created_at=now, variants=counts.variants
+    )
 
 
-def _begun_since(connection: Connection, opened: PendingCampaign) -> bool:
-    """Whether another campaign of this issue went out after this one's audience was frozen."""
-    query = (
-        select(campaign.c.id)
-        .join(campaign_event, campaign_event.c.campaign_id == campaign.c.id)
-        .where(
-            campaign.c.slug == opened.compiled.slug,
-            campaign.c.id != opened.status.campaign_id,
-            campaign_event.c.to_state.in_(["scheduled", "sending"]),
-            campaign_event.c.at >= opened.created_at,
+def recover_dead_senders(app: AppContext) -> None:
+    """Settle what dead senders left; one that is at work settles its own."""
+    # As a rule nobody died: then nobody has to wait for the right to send.
+    if has_left_behind(app.store, app.journal_folder):
+        with suppress(RefusedError), sending_lock(app.store):
+            recover(app.store, app.journal_folder)
+
+
+def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0) -> None:
+    """Let a confirmed campaign send, at once or later, if it still is what was confirmed.
+
+    Args:
+        not_before: When (Unix seconds); 0 for at once, after the undo window, or when it was
+            going to.
+
+    Raises:
+        RefusedError: It was paused, ended or replaced, or the issue went out by another campaign;
+            it is sending already and is to wait; or links would be signed with another key than
+            those of earlier mail.
+        InputError: A picture is missing among those kept, and is not in the project either.
+    """
+    settings, campaign_id = app.settings, pending.status.campaign_id
+    # Mail points to its pictures from the first message on.
+    for image in pending.compiled.images:
+        save_media(settings, image)
+    with app.store.write() as connection:
+        states.lock_issue(connection, pending.compiled.slug)
+        check_signing_key(connection, app.keys)
+        state = connection.execute(
+            select(campaign.c.state).where(
+                campaign.c.id == campaign_id, campaign.c.created_at == pending.created_at
+            )
+        ).scalar()
+        now = app.store.now(connection)
+        # One that goes on was planned before; it must only not have been stopped since.
+        if pending.continuing:
+            schedule.require_running(campaign_id, state)
+            if not_before:
+                schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
+            return
+        if state != CampaignState.APPROVED or begun_since(
+            connection, pending.compiled.slug, campaign_id, pending.created_at
+        ):
+            raise RefusedError(
+                "this issue was sent, cancelled or asked about again meanwhile; nothing was sent",
+                fix="run the same command again: it shows who is left",
+            )
+        if settings.undo_window and not not_before:
+            not_before = now + settings.undo_window
+        if not_before:
+            schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
+        else:
+            states.transition(connection, campaign_id, CampaignState.SENDING, by=app.by, now=now)
+        # A few go first where a mistake would reach many.
+        canary = settings.canary.size if pending.mailable > settings.canary.above else 0
+        plan(connection, campaign_id, canary=canary)
+
+
+def begin_dry_run(app: AppContext, pending: PendingCampaign) -> None:
+    """Let a dry run begin at once: on its private copy nobody else can have come between."""
+    with app.store.write() as connection:
+        campaign_id, now = pending.status.campaign_id, app.store.now(connection)
+        states.transition(connection, campaign_id, CampaignState.SENDING, by=app.by, now=now)
+        plan(connection, campaign_id)
+
+
+def discard(store: Store, pending: PendingCampaign) -> None:
+    """Forget a campaign that was not confirmed; one that goes on is left alone."""
+    with store.write() as connection:
+        connection.execute(
+            delete(campaign).where(
+                campaign.c.id == pending.status.campaign_id,
+                campaign.c.created_at == pending.created_at,
+                campaign.c.state == CampaignState.APPROVED,
+            )
         )
-    )
-    return connection.execute(query).first() is not None

@@ -16,7 +16,7 @@ MEDIA_NAME = re.compile(r"([0-9a-f]{64})\.(?:png|jpg|gif)")
 
 
 def media_folder(settings: Settings) -> Path:
-    """Where the pictures of sent issues lie."""
+    """Where the pictures of sent issues are kept."""
     return settings.var / "media"
 
 
@@ -43,23 +43,22 @@ def save_media(settings: Settings, image: Image) -> Path:
                 file=image.path,
                 fix="run the command again, and approve the issue anew",
             )
-        _write_whole(target, data)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all: nobody is ever served half a picture.
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # Readable for a web server that serves the folder itself.
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(target)
     return target
-
-
-def _write_whole(target: Path, data: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(target)
 
 
 def read_media(file: Path) -> bytes | None:
     """The bytes of a stored picture; None unless they have the hash that the name gives."""
     name = MEDIA_NAME.fullmatch(file.name)
+    # The name comes from a URL: nothing else in the folder is ever served.
     if not name or not file.is_file():
         return None
     data = file.read_bytes()

@@ -1,43 +1,64 @@
-"""Looking on while others send: counts from the database, at no great cost to it."""
+"""Watch a campaign that others send: counts from the database, at little cost to it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from newsletter.delivery.ledger.chunks import LOOK_S, seconds_until_due
 from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes
+from newsletter.delivery.ledger.sending_lock import is_sending
 from newsletter.errors import UnavailableError
 from newsletter.store.engine import Store
 
 Progress = Callable[[OutcomeCounts], None]
 
 SHARE = 0.1
-"""Of the time at most is spent on counting: with many readers it takes a while."""
+"""Of the time at most is spent on counting: in a large campaign it takes a while."""
 
 
-async def follow(store: Store, campaign_id: int, progress: Progress) -> None:
-    """Tell the counts of a campaign now and then, until cancelled."""
-    while True:
-        began = time.monotonic()
-        with suppress(UnavailableError):
-            progress(await asyncio.to_thread(count, store, campaign_id))
-        await asyncio.sleep(max(LOOK_S, (time.monotonic() - began) / SHARE))
+@asynccontextmanager
+async def following(
+    store: Store, campaign_id: int, progress: Progress | None
+) -> AsyncIterator[None]:
+    """Tell the counts of a campaign now and then, for as long as the context is open."""
+
+    def count() -> OutcomeCounts:
+        with store.read() as connection:
+            return count_outcomes(connection, campaign_id)
+
+    async def follow(tell: Progress) -> None:
+        rest = LOOK_S
+        while True:
+            # First, since a small campaign is over by then, and needs no count on the way.
+            await asyncio.sleep(rest)
+            began = time.monotonic()
+            with suppress(UnavailableError):
+                tell(await asyncio.to_thread(count))
+            rest = max(LOOK_S, (time.monotonic() - began) / SHARE)
+
+    task = asyncio.create_task(follow(progress)) if progress else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
 
 
-async def is_under_way(store: Store, campaign_id: int, patience: float) -> bool:
-    """Whether a campaign that another process sends has anything left that is due before long.
+async def outlast(store: Store, campaign_id: int, patience: float, stop: asyncio.Event) -> bool:
+    """Wait while another process sends from this SQLite database.
 
     Args:
-        patience: Seconds that are not long.
+        patience: Seconds until the next delivery is due that are still waited for.
+
+    Returns:
+        Whether that process ended and left something to do.
     """
-    wait = await asyncio.to_thread(seconds_until_due, store, campaign_id)
-    return wait is not None and wait <= patience
-
-
-def count(store: Store, campaign_id: int) -> OutcomeCounts:
-    """The counts as they are now."""
-    with store.read() as connection:
-        return count_outcomes(connection, campaign_id)
+    while is_sending(store.engine):
+        wait = await asyncio.to_thread(seconds_until_due, store, campaign_id)
+        if stop.is_set() or wait is None or wait > patience:
+            return False
+        await asyncio.sleep(LOOK_S)
+    return True

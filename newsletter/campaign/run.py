@@ -1,235 +1,224 @@
-"""deliver: a dry run on a copy, or the real thing. `opening.open_campaign` comes first."""
+"""A send from its first check to its last count, live or as a dry run: each in one function.
+
+Whoever starts one passes a `SendRequest`, a callback that asks a person, and a `SendListener`.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import os
-import signal
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
-from newsletter.audience.key_check import check_signing_key
+from newsletter.audience.lists import columns, list_names
 from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tokens import TokenSigner
-from newsletter.campaign import preflight, schedule
+from newsletter.campaign import approval, launch, preflight, schedule
+from newsletter.campaign.build import build, live_blockers, refuse_blockers
 from newsletter.campaign.completion import complete_finished
 from newsletter.campaign.context import AppContext
-from newsletter.campaign.launch import PendingCampaign, begin
-from newsletter.campaign.media import save_media
-from newsletter.campaign.progress import Progress, follow, is_under_way
+from newsletter.campaign.mailer import Mailer, campaign_transport, open_mailer, outbox_folder
+from newsletter.campaign.process import event_loop, sender_name, stop_on_signals
+from newsletter.campaign.progress import Progress, following, outlast
+from newsletter.campaign.request import (
+    Confirm,
+    DryRunResult,
+    SendEnd,
+    SendListener,
+    SendRequest,
+    SendResult,
+)
+from newsletter.campaign.selection import choose_audience, known_columns
+from newsletter.campaign.snapshot import joined_since_snapshot
 from newsletter.campaign.status import Status, status
-from newsletter.delivery.compose.composer import Composer
-from newsletter.delivery.ledger.chunks import LOOK_S
-from newsletter.delivery.ledger.rate import Rates
+from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.sending_lock import is_sending
-from newsletter.delivery.model import Transport
-from newsletter.delivery.runner.circuit_breaker import BreakerRule
-from newsletter.delivery.runner.runner import SendLimits, run_campaign
-from newsletter.settings.model import Settings
-from newsletter.store.engine import Store
+from newsletter.delivery.ledger.states import CampaignState
+from newsletter.delivery.runner.runner import run_campaign
+from newsletter.errors import RefusedError
+from newsletter.store.snapshot import private_copy
+from newsletter.transports.file import FileTransport
 
 
-def require_unsubscribe_works(app: AppContext, opened: PendingCampaign) -> bool:
-    """Refuse a live send whose readers could not get out again.
+def send_live(
+    app: AppContext, request: SendRequest, *, confirm: Confirm, listener: SendListener
+) -> SendResult:
+    """Send an issue to its recipients, or go on with the campaign that does so already.
 
-    Returns:
-        Whether the send is sheltered: it can reach nobody but reserved addresses on this machine.
+    Each step that refuses comes before the first that cannot be taken back. Stopped at any of
+    them, the same request goes on from there.
+
+    Args:
+        confirm: Asks a person, who must answer with the number of recipients; not asked again
+            when a campaign goes on.
+        listener: Told what happens.
 
     Raises:
-        RefusedError: The send is not sheltered, and the one-click address fails its test or the
-            transport reaches nobody.
-        UnavailableError: Nobody answers at the one-click address.
+        InputError: The article, the file or the list cannot be used.
+        UsageError: The segment cannot be used.
+        RefusedError: There is a blocker, no approval or no confirmation; another send of this
+            issue is in the way; or a check of the settings failed.
+        UnavailableError: The unsubscribe address or the transport is out of reach.
+        KeyboardInterrupt: Ctrl-C while it waited for its time.
     """
+    settings = app.settings
+    built = build(
+        request.issue,
+        settings,
+        columns=known_columns(app, request),
+        lists=list_names(app.store),
+    )
+    refuse_blockers(built.blockers)
+    # Before the import: what may not be sent changes no list.
     with app.store.read() as connection:
-        sheltered = preflight.require_reach(connection, app.settings, opened.status.campaign_id)
-    if not sheltered:
-        proof = TokenSigner(app.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
-        preflight.require_one_click(app.settings.publication.public_url, proof)
-    return sheltered
+        approved = approval.require(connection, settings, built.compiled, request.list_name)
+    audience = choose_audience(app, request, listener)
+    pending = launch.open_campaign(
+        app,
+        approved,
+        audience,
+        again_reason=request.again_reason,
+        not_before=request.not_before,
+    )
+    campaign_id = pending.status.campaign_id
+    try:
+        if pending.continuing:
+            with app.store.read() as connection:
+                whole = replace(audience, batch="")
+                joined = joined_since_snapshot(connection, campaign_id, whole)
+            listener.joined_since(pending, joined)
+        if pending.status.state == CampaignState.FINISHED:
+            return SendResult(SendEnd.ALREADY_SENT, pending.status)
+        # Opened before anybody is asked: a key that is missing is found while nothing has begun.
+        transport = campaign_transport(settings, campaign_id)
+        with app.store.read() as connection:
+            reaches_people = preflight.reaches_people(connection, settings, campaign_id)
+        if reaches_people:
+            proof = TokenSigner(app.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
+            preflight.require_one_click(settings.publication.public_url, proof)
+            refuse_blockers(live_blockers(built, settings))
+        if pending.continuing:
+            listener.continuing(pending)
+        elif confirm(pending) != pending.mailable:
+            raise RefusedError(
+                f"not confirmed: {pending.mailable} people would get it; nothing was sent",
+                fix=f"--confirm {pending.mailable}",
+            )
+    except BaseException:
+        launch.discard(app.store, pending)
+        raise
+    launch.begin(app, pending, not_before=request.not_before)
+    if request.detach:
+        with app.store.read() as connection:
+            return SendResult(SendEnd.DETACHED, status(connection, campaign_id))
+    try:
+        waited = schedule.wait(
+            app.store, settings, campaign_id, lambda left: listener.waiting(campaign_id, left)
+        )
+    except KeyboardInterrupt:
+        # In the undo window Ctrl-C means "do not send"; a time that was asked for is kept.
+        undo = not (request.not_before or pending.continuing)
+        if schedule.interrupt(app, campaign_id, undo=undo):
+            listener.interrupted(campaign_id, called_off=undo)
+        raise
+    # Opened after the wait: the Date header of each message is now.
+    mailer = open_mailer(app, pending.compiled, campaign_id, transport=transport)
+    counted = None if waited else pending.status.tally
+    with listener.sending() as progress:
+        return SendResult(SendEnd.SENT, send(app, campaign_id, mailer, progress, counted))
 
 
-def run(
-    app: AppContext,
-    opened: PendingCampaign,
-    transport: Transport,
-    *,
-    proof: bool,
-    progress: Progress | None = None,
-) -> Status:
-    """Begin a campaign or go on with it: `start`, wait for its time, `go_on`.
+def dry_run(
+    app: AppContext, request: SendRequest, *, listener: SendListener, out: Path | None = None
+) -> DryRunResult:
+    """Write every message that a live send would send, and change nothing.
 
-    Raises: As those.
+    Works with the code of a live send on a private copy of the database.
+
+    Args:
+        listener: Told what happens.
+        out: Where the messages are written; ``var/outbox/SLUG`` by default.
+
+    Raises:
+        InputError: The article, the file or the list cannot be used.
+        UsageError: The segment cannot be used.
+        RefusedError: A recipient lacks a merge value, or another version is being sent.
+        UnavailableError: The folder or the copy cannot be written.
     """
-    start(app, opened, proof=proof)
-    schedule.wait(app.store, app.settings, opened.status.campaign_id)
-    return go_on(app, opened, transport, proof=proof, progress=progress)
+    folder = out or outbox_folder(app.settings, request.issue.stem)
+    with private_copy(app.store, app.settings.var) as store:
+        copy = replace(app, store=store)
+        audience = choose_audience(copy, request, listener)
+        built = build(
+            request.issue,
+            copy.settings,
+            columns=columns(store, request.list_name),
+            lists=list_names(store),
+        )
+        pending = launch.open_dry_run(
+            copy,
+            built.compiled,
+            audience,
+            again_reason=request.again_reason,
+            not_before=request.not_before,
+        )
+        if pending.continuing:
+            return DryRunResult(pending.status, pending, built, folder)
+        launch.begin_dry_run(copy, pending)
+        campaign_id = pending.status.campaign_id
+        files = FileTransport(folder, fresh=True)
+        mailer = open_mailer(copy, pending.compiled, campaign_id, transport=files, proof=True)
+        with listener.sending() as progress:
+            result = send(copy, campaign_id, mailer, progress, pending.status.tally)
+    return DryRunResult(result.of_a_dry_run(), pending, built, folder)
 
 
-def go_on(
+def send(
     app: AppContext,
-    opened: PendingCampaign,
-    transport: Transport,
-    *,
-    proof: bool,
+    campaign_id: int,
+    mailer: Mailer,
     progress: Progress | None = None,
+    counted: OutcomeCounts | None = None,
 ) -> Status:
     """Send what is left of a campaign that sends, until nothing is due or somebody stops it.
 
     SIGINT, SIGTERM and SIGHUP drain: what was offered gets its outcome, the rest stays queued.
 
     Args:
-        transport: Open; closed at the end.
-        proof: Whether links are proof links, which change nothing.
-        progress: Called about once a second with the counts so far.
+        mailer: Its transport is closed at the end.
+        progress: Called about twice a second with the counts so far.
+        counted: The counts now, if they are known.
 
     Raises:
         UnavailableError: The transport is out of reach; run again to continue.
     """
-    campaign_id = opened.status.campaign_id
-    composer = Composer(
-        opened.compiled,
-        signer=TokenSigner(app.keys),
-        bounce_address=app.settings.bounce_address,
-        proof=proof,
-        campaign_id=campaign_id,
-    )
+    store, alone = app.store, app.store.is_sqlite
+
+    async def work(counted: OutcomeCounts | None) -> None:
+        stop = stop_on_signals()
+        try:
+            if is_sending(store.engine):
+                async with following(store, campaign_id, progress):
+                    if not await outlast(store, campaign_id, mailer.limits.patience, stop):
+                        return
+                counted = None
+            # Beside others, only the database knows how far all are together.
+            async with following(store, campaign_id, None if alone else progress):
+                await run_campaign(
+                    store,
+                    campaign_id,
+                    mailer.transport,
+                    mailer.compose,
+                    owner=sender_name(),
+                    journal_dir=app.journal_folder,
+                    progress=progress if alone else None,
+                    counted=counted,
+                    stop=stop,
+                    limits=mailer.limits,
+                )
+        finally:
+            await mailer.transport.close()
+
     with event_loop() as runner:
-        limits = SendLimits() if proof else limits_of(app.settings)
-        runner.run(_until_stopped(app, campaign_id, transport, composer, progress, limits))
+        runner.run(work(counted))
     complete_finished(app, campaign_id, by=app.by)
-    with app.store.read() as connection:
+    with store.read() as connection:
         return status(connection, campaign_id)
-
-
-def start(
-    app: AppContext, opened: PendingCampaign, *, proof: bool = False, not_before: float = 0.0
-) -> None:
-    """Let an opened campaign begin at its time, whoever sends it then.
-
-    Args:
-        proof: Whether it is a dry run: nothing is put off, and nobody goes first.
-        not_before: When (Unix seconds); at once, or after the undo window, by default.
-
-    Raises:
-        RefusedError: As `newsletter.campaign.launch.begin`; or links would be signed with another
-            key than those of earlier mail.
-        InputError: A picture is missing among those kept, and is not in the project either.
-    """
-    settings = app.settings
-    if proof:
-        begin(app, opened)
-        return
-    for image in opened.compiled.images:
-        save_media(settings, image)
-    with app.store.write() as connection:
-        check_signing_key(connection, app.keys)
-    if settings.undo_window and not (not_before or opened.continuing):
-        with app.store.read() as connection:
-            not_before = app.store.now(connection) + settings.undo_window
-    canary = settings.canary.size if opened.mailable > settings.canary.above else 0
-    begin(app, opened, not_before=not_before, canary=canary)
-
-
-def limits_of(settings: Settings) -> SendLimits:
-    """How fast a live campaign goes out, and when it pauses by itself."""
-    limits, hold = settings.limits, settings.hold
-    return SendLimits(
-        rates=Rates(settings.transport, limits.per_second, limits.per_domain),
-        hold=BreakerRule(hold.failures, hold.minimum, hold.policy),
-    )
-
-
-async def _until_stopped(
-    app: AppContext,
-    campaign_id: int,
-    transport: Transport,
-    composer: Composer,
-    progress: Progress | None,
-    limits: SendLimits,
-) -> None:
-    stop = stop_on_signals()
-    store = app.store
-    try:
-        if is_sending(store.engine):
-            async with _following(store, campaign_id, progress):
-                if not await _outlast(store, campaign_id, limits.patience, stop):
-                    return
-        # Beside others, only the database knows how far all have got.
-        shown = None if store.is_sqlite else progress
-        async with _following(store, campaign_id, shown):
-            await run_campaign(
-                store,
-                campaign_id,
-                transport,
-                composer,
-                owner=sender_name(),
-                journal_dir=app.journal_folder,
-                progress=progress if store.is_sqlite else None,
-                stop=stop,
-                limits=limits,
-            )
-    finally:
-        await transport.close()
-
-
-@asynccontextmanager
-async def _following(
-    store: Store, campaign_id: int, progress: Progress | None
-) -> AsyncIterator[None]:
-    task = asyncio.create_task(follow(store, campaign_id, progress)) if progress else None
-    try:
-        yield
-    finally:
-        if task:
-            task.cancel()
-
-
-async def _outlast(store: Store, campaign_id: int, patience: float, stop: asyncio.Event) -> bool:
-    """Wait while another process sends from this SQLite database.
-
-    Returns:
-        Whether it ended and left something to do.
-    """
-    while is_sending(store.engine):
-        if stop.is_set() or not await is_under_way(store, campaign_id, patience):
-            return False
-        await asyncio.sleep(LOOK_S)
-    return True
-
-
-def stop_on_signals() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set, and SIGHUP: a terminal that is closed, say.
-
-    Under `nohup` SIGHUP stays ignored.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    names = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        names.append(signal.SIGHUP)
-    for name in names:
-        with suppress(ValueError, NotImplementedError):
-            loop.add_signal_handler(name, stop.set)
-    return stop
-
-
-def sender_name() -> str:
-    """This process, for people to read."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def event_loop() -> asyncio.Runner:
-    """The fastest event loop that is installed."""
-    # What is loaded by now stays, and a batch is no garbage: to walk over both again and again
-    # took a tenth of the time of a send.
-    gc.freeze()
-    gc.set_threshold(20_000)
-    factory: Any = None
-    with suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    return asyncio.Runner(loop_factory=factory)

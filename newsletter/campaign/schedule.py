@@ -1,6 +1,6 @@
 """When a campaign may begin: at a time, or after a window in which calling off costs nothing.
 
-Neither depends on who is running: the time stands in the campaign's row, and whoever looks next,
+Neither depends on which process runs: the time is in the campaign's row, and whichever looks next,
 the waiting command or a worker, begins it, once.
 """
 
@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
+from newsletter.campaign.context import AppContext
 from newsletter.delivery.ledger import states
-from newsletter.delivery.ledger.tables import campaign, campaign_event
-from newsletter.delivery.runner.circuit_breaker import SYSTEM
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState
+from newsletter.delivery.ledger.tables import campaign
 from newsletter.errors import InputError, RefusedError
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
@@ -42,26 +43,24 @@ def parse_when(text: str, now: float) -> float:
         wanted = datetime.fromisoformat(text.strip())
     except ValueError:
         raise InputError(f"not a date and time: {text!r}", fix=hint) from None
+    # A date alone would be midnight, which few people mean.
     if len(text.strip()) <= len("2026-12-01"):
         raise InputError(f"at what time on {text}?", fix=hint)
     if not _FIRST_YEAR <= wanted.year <= _LAST_YEAR:
         raise InputError(f"the year {wanted.year}?", fix=hint)
     if wanted.tzinfo is None:
-        wanted = _local(wanted)
+        naive = wanted
+        # An hour that comes twice has two offsets, and so has one that is skipped (PEP 495).
+        wanted, second = (naive.replace(fold=fold).astimezone() for fold in (0, 1))
+        if wanted.utcoffset() != second.utcoffset():
+            what = "never" if wanted.replace(tzinfo=None) != naive else "twice"
+            raise InputError(
+                f"on that day the clocks are changed: {naive} comes {what}",
+                fix=f"write it with its offset: {naive.isoformat()}{wanted:%z}",
+            )
     if wanted.timestamp() <= now:
         raise InputError(f"{shown(wanted.timestamp())} is past", fix="leave --at out to send now")
     return wanted.timestamp()
-
-
-def _local(naive: datetime) -> datetime:
-    first, second = (naive.replace(fold=fold).astimezone() for fold in (0, 1))
-    if first.utcoffset() != second.utcoffset():
-        what = "never" if first.replace(tzinfo=None) != naive else "twice"
-        raise InputError(
-            f"on that day the clocks are changed: {naive} comes {what}",
-            fix=f"write it with its offset: {naive.isoformat()}{first:%z}",
-        )
-    return first
 
 
 def shown(at: float) -> str:
@@ -77,18 +76,8 @@ def put_off(
     Raises:
         RefusedError: It is sending already, or ended.
     """
-    state = connection.execute(
-        select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
-    ).scalar_one()
     note = f"for {shown(not_before)}"
-    if state == "scheduled":
-        connection.execute(
-            insert(campaign_event).values(
-                campaign_id=campaign_id, from_state=state, to_state=state, by=by, note=note, at=now
-            )
-        )
-    else:
-        states.transition(connection, campaign_id, "scheduled", by=by, now=now, note=note)
+    states.transition(connection, campaign_id, CampaignState.SCHEDULED, by=by, now=now, note=note)
     connection.execute(
         update(campaign).where(campaign.c.id == campaign_id).values(not_before=not_before)
     )
@@ -106,60 +95,102 @@ def start_due(store: Store, settings: Settings) -> list[int]:
         now = store.now(connection)
         due = connection.execute(
             select(campaign.c.id)
-            .where(campaign.c.state == "scheduled", campaign.c.not_before <= now)
+            .where(campaign.c.state == CampaignState.SCHEDULED, campaign.c.not_before <= now)
             .order_by(campaign.c.not_before)
-        ).scalars()
-        ids = due.all()
-    return [each for each in ids if _start(store, each, settings.schedule_grace)]
-
-
-def _start(store: Store, campaign_id: int, grace: float) -> bool:
-    with store.write() as connection:
-        now = store.now(connection)
-        row = connection.execute(
-            select(campaign.c.state, campaign.c.not_before)
-            .where(campaign.c.id == campaign_id)
-            .with_for_update()
-        ).one()
-        if row.state != "scheduled" or row.not_before > now:
-            return False
-        late = now - row.not_before
-        to = "sending" if late <= grace else "paused"
-        note = "" if to == "sending" else f"{late / 3600:.1f} hours late: nothing was sent"
-        states.transition(connection, campaign_id, to, by=SYSTEM, now=now, note=note)
-        return to == "sending"
+        )
+        ids = due.scalars().all()
+    begun = []
+    for campaign_id in ids:
+        with store.write() as connection:
+            now = store.now(connection)
+            # Looked at again under a lock: another process may have begun it, or put it off.
+            state = states.lock_state(connection, campaign_id)
+            not_before = connection.execute(
+                select(campaign.c.not_before).where(campaign.c.id == campaign_id)
+            ).scalar_one()
+            if state is not CampaignState.SCHEDULED or not_before > now:
+                continue
+            late = now - not_before
+            on_time = bool(late <= settings.schedule_grace)
+            # What everyone expected yesterday may be wrong today: a person decides.
+            note = "" if on_time else f"{late / 3600:.1f} hours late: nothing was sent"
+            to = CampaignState.SENDING if on_time else CampaignState.PAUSED
+            states.transition(connection, campaign_id, to, by=SYSTEM, now=now, note=note)
+            if on_time:
+                begun.append(campaign_id)
+    return begun
 
 
 def wait(
     store: Store, settings: Settings, campaign_id: int, tell: Callable[[float], None] | None = None
-) -> None:
-    """Wait until a scheduled campaign was begun, by whomever; return at once if it was.
+) -> bool:
+    """Wait until a scheduled campaign was begun, by whichever process; return at once if it was.
 
     Args:
         tell: Told about twice a second how many seconds are left.
 
+    Returns:
+        Whether it had to wait.
+
     Raises:
         RefusedError: It was paused or cancelled meanwhile, or found much too late.
     """
+    waited = False
     while True:
         with store.read() as connection:
             now = store.now(connection)
-            row = connection.execute(
+            state, not_before = connection.execute(
                 select(campaign.c.state, campaign.c.not_before).where(campaign.c.id == campaign_id)
             ).one()
-        if row.state in {"sending", "finished"}:
-            return
-        if row.state != "scheduled":
-            raise RefusedError(
-                f"campaign {campaign_id} is {row.state}",
-                fix=f"`send.py resume {campaign_id}`, then the same command again"
-                if row.state in states.HELD
-                else "see `send.py status`",
-            )
-        left = row.not_before - now
+        if state in {CampaignState.SENDING, CampaignState.FINISHED}:
+            return waited
+        require_running(campaign_id, state)
+        waited = True
+        left = not_before - now
         if left <= 0:
+            # A worker may do so at the same moment: only one of the two does.
             start_due(store, settings)
             continue
         if tell:
             tell(left)
+        # Short, since somebody may cancel it or give it another time.
         time.sleep(min(left, LOOK_S))
+
+
+def require_running(campaign_id: int, state: str | None) -> None:
+    """Refuse to go on with a campaign that neither sends nor waits for its time.
+
+    Args:
+        state: None where there is no such campaign any more.
+
+    Raises:
+        RefusedError: It is held, ended or gone.
+    """
+    if state not in {CampaignState.SCHEDULED, CampaignState.SENDING}:
+        raise RefusedError(
+            f"campaign {campaign_id} is {state or 'gone'}",
+            fix=f"`./send.py resume {campaign_id}`, then the same command again"
+            if state in states.HELD
+            else "see `./send.py status`",
+        )
+
+
+def interrupt(app: AppContext, campaign_id: int, *, undo: bool) -> bool:
+    """Somebody does not want to wait any longer for a scheduled campaign.
+
+    Args:
+        undo: Whether it is called off, to be resumed or cancelled; else it keeps its time.
+
+    Returns:
+        Whether it was still waiting.
+    """
+    with app.store.write() as connection:
+        state = connection.execute(
+            select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
+        ).scalar()
+        if state == CampaignState.SCHEDULED and undo:
+            now = app.store.now(connection)
+            states.transition(
+                connection, campaign_id, CampaignState.PAUSED, by=app.by, now=now, note="called off"
+            )
+        return bool(state == CampaignState.SCHEDULED)

@@ -1,16 +1,15 @@
-"""What became of everyone: counts that add up to the audience, always."""
+"""The status of a campaign: counts that add up to the audience, always."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from newsletter.delivery.ledger.outcomes import OutcomeCounts, count_outcomes
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState, ChunkKind, ChunkState
 from newsletter.delivery.ledger.tables import campaign, campaign_event, chunk
-from newsletter.delivery.runner.circuit_breaker import SYSTEM
 from newsletter.errors import InputError
 
 
@@ -46,7 +45,7 @@ class Status:
         """The same, as what would happen."""
         return replace(self, state="dry-run", dry_run=True)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The object that ``--json`` prints."""
         counts = self.tally
         return {
@@ -77,7 +76,8 @@ def status(connection: Connection, campaign_id: int) -> Status:
     """
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
     if row is None:
-        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
+    # Why it is in its state: the note of the last change to it.
     last = connection.execute(
         select(campaign_event)
         .where(campaign_event.c.campaign_id == campaign_id, campaign_event.c.to_state == row.state)
@@ -86,7 +86,9 @@ def status(connection: Connection, campaign_id: int) -> Status:
     ).first()
     due: float | None = connection.execute(
         select(func.min(chunk.c.due_at)).where(
-            chunk.c.campaign_id == campaign_id, chunk.c.kind == "retry", chunk.c.state == "ready"
+            chunk.c.campaign_id == campaign_id,
+            chunk.c.kind == ChunkKind.RETRY,
+            chunk.c.state == ChunkState.READY,
         )
     ).scalar()
     return Status(
@@ -97,8 +99,8 @@ def status(connection: Connection, campaign_id: int) -> Status:
         row.digest,
         count_outcomes(connection, campaign_id),
         note=last.note if last else "",
-        held=bool(last and last.by == SYSTEM and row.state == "paused"),
-        not_before=row.not_before if row.state == "scheduled" else None,
+        held=bool(last and last.by == SYSTEM and row.state == CampaignState.PAUSED),
+        not_before=row.not_before if row.state == CampaignState.SCHEDULED else None,
         next_retry=due,
         segment=row.segment,
     )

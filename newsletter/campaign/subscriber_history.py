@@ -1,34 +1,32 @@
-"""What a reader was sent, and what came back: theirs to know."""
+"""What is known of a subscriber: what they were sent, and what came back. Theirs to know."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from newsletter.audience.address import address_hash, address_key, check_address
+from newsletter.audience.mailability import reasons_by_list
 from newsletter.audience.subscribers import NOBODY, events_of_no_subscriber, find
 from newsletter.audience.suppression import reasons
 from newsletter.audience.tables import consent_event, mailing_list, subscription
 from newsletter.audience.times import iso
-from newsletter.delivery.ledger.tables import attempt, campaign, delivery
+from newsletter.delivery.ledger.outcomes import DeliveryState, delivery_outcomes
+from newsletter.delivery.ledger.tables import campaign, delivery
 from newsletter.feedback.tables import event
 
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
     from newsletter.store.engine import Store
 
-_NOT_TRIED = "queued"
-_NEVER_TO_COME = (_NOT_TRIED, "deferred")
-"""What becomes nothing more once a campaign is cancelled."""
-
 
 def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
     """Everything known of an address, as plain JSON values: a person may ask for it.
 
     That is who they are, lists, pause, consent, every issue meant for them with its outcome, and
-    what came back of it. Times are ISO 8601 in UTC; without a pause, ``paused_until`` is None.
+    what came back of it. ``not_mailed`` has the lists on which nothing is sent to them now, each
+    with the reason. Times are ISO 8601 in UTC; without a pause, ``paused_until`` is None.
 
     Raises:
         InputError: The address is none.
@@ -49,6 +47,9 @@ def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
             known["created_at"] = iso(person.created_at)
             known["paused_until"] = iso(person.paused_until) if person.paused_until else None
             known["lists"] = _lists_of(connection, person.id)
+            now = store.now(connection)
+            reasons_here = reasons_by_list(connection, person.id, now)
+            known["not_mailed"] = {name: why for name, why in reasons_here.items() if why}
         known["consent"] = _consents_of(connection, person.uid if person else NOBODY, hashed)
         known["deliveries"] = deliveries_of(connection, key, person.uid if person else None)
         known["reports"] = reports_of(connection, hashed)
@@ -73,21 +74,19 @@ def _consents_of(connection: Connection, uid: int, hashed: bytes) -> list[dict[s
         .where(events_of_no_subscriber(hashed) | theirs)
         .order_by(consent_event.c.id)
     )
-    return [
-        {**row, "evidence": _readable(row["evidence"]), "at": iso(row["at"])}
-        for row in connection.execute(query).mappings()
-    ]
-
-
-def _readable(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
-        for name, value in evidence.items()
-    }
+    found = []
+    for row in connection.execute(query).mappings():
+        # Times in evidence are Unix seconds, as everywhere; a person reads this.
+        evidence = {
+            name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
+            for name, value in row["evidence"].items()
+        }
+        found.append({**row, "evidence": evidence, "at": iso(row["at"])})
+    return found
 
 
 def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dict[str, Any]]:
-    """Every issue that was meant for a reader: when it went, and what became of it.
+    """Every issue that was meant for a subscriber, with its outcome and when that was known.
 
     Args:
         key: The key of their address.
@@ -96,29 +95,27 @@ def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dic
     rows = connection.execute(
         select(
             delivery.c.position,
-            delivery.c.skipped,
             campaign.c.id,
             campaign.c.slug,
             campaign.c.audience,
             campaign.c.created_at,
-            campaign.c.state,
         )
         .join(campaign, campaign.c.id == delivery.c.campaign_id)
         .where(sent_to(connection, key, uid))
         .order_by(campaign.c.id)
     ).all()
     found = []
-    for row in rows:
-        outcome, at = _outcome(connection, row.id, row.position)
-        if row.state == "cancelled" and outcome in _NEVER_TO_COME:
-            outcome = "skipped: cancelled"
+    for position, campaign_id, slug, list_name, created_at in rows:
+        # What is told of everybody, asked for one: no second opinion here.
+        (one,) = delivery_outcomes(connection, campaign_id, position)
+        skipped = one.state is DeliveryState.SKIPPED
         found.append(
             {
-                "issue": row.slug,
-                "list": row.audience,
-                "campaign": row.id,
-                "outcome": f"skipped: {row.skipped}" if row.skipped else outcome,
-                "at": iso(row.created_at if at is None else at),
+                "issue": slug,
+                "list": list_name,
+                "campaign": campaign_id,
+                "outcome": f"skipped: {one.reply}" if skipped else one.state.value,
+                "at": iso(created_at if one.at is None else one.at),
             }
         )
     return found
@@ -136,9 +133,9 @@ def reports_of(connection: Connection, address_hash: bytes) -> list[dict[str, An
 
 
 def sent_to(connection: Connection, key: str, uid: int | None) -> ColumnElement[bool]:
-    """The deliveries to a reader: those to the address, and to another they had before.
+    """The deliveries to a subscriber: those to the address, and to another they had before.
 
-    They are asked for by who they are only in that case: there is no index for it.
+    They are searched for by uid only in that case: there is no index for it.
     """
     by_address: ColumnElement[bool] = delivery.c.email_key == key
     if uid is None:
@@ -149,16 +146,3 @@ def sent_to(connection: Connection, key: str, uid: int | None) -> ColumnElement[
     if not connection.execute(moved).scalar_one():
         return by_address
     return by_address | (delivery.c.subscriber_uid == uid)
-
-
-def _outcome(connection: Connection, campaign_id: int, position: int) -> tuple[str, float | None]:
-    """The attempt that counts: the accepted one, else the last."""
-    last = connection.execute(
-        select(attempt.c.result, attempt.c.reply, attempt.c.at)
-        .where(attempt.c.campaign_id == campaign_id, attempt.c.position == position)
-        .order_by(case((attempt.c.result == "accepted", 0), else_=1), attempt.c.chunk_id.desc())
-        .limit(1)
-    ).first()
-    if last is None or last.result == "returned":
-        return _NOT_TRIED, None
-    return (f"skipped: {last.reply}" if last.result == "skipped" else last.result), last.at

@@ -9,13 +9,12 @@ from pathlib import Path
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.key_check import check_suppression_key
 from newsletter.audience.suppression import reasons
-from newsletter.audience.tokens import TokenSigner
+from newsletter.campaign.build import build
 from newsletter.campaign.context import AppContext
+from newsletter.campaign.mailer import open_mailer
 from newsletter.campaign.render_files import sample_values
-from newsletter.delivery.compose.composer import Composer
 from newsletter.delivery.model import Delivery, Outcome
 from newsletter.errors import InputError, RefusedError
-from newsletter.render.model import CompiledIssue
 from newsletter.transports.registry import open_transport
 
 SUBJECT_PREFIX = "[TEST] "
@@ -33,54 +32,48 @@ class _NoJournal:
 
 
 def send_test(
-    app: AppContext, compiled: CompiledIssue, addresses: Sequence[str], folder: Path
+    app: AppContext, issue: Path, addresses: Sequence[str], folder: Path
 ) -> list[Outcome]:
     """Send one message to each address, with sample values and proof links.
 
+    Neither approval nor a clean check is needed: a test is how a draft is looked at.
+
     Args:
-        folder: Where the `file` transport writes.
+        issue: The article.
+        folder: Where a transport that writes files puts them.
 
     Returns:
         One outcome per address, in their order.
 
     Raises:
-        InputError: An address is none, or there are too many.
+        InputError: The article or an address cannot be used, or there are too many addresses.
         RefusedError: An address is suppressed, or that cannot be told under this key.
+        UnavailableError: The transport is out of reach.
     """
+    compiled = build(issue, app.settings).compiled
     if len(addresses) > MOST_ADDRESSES:
         raise InputError(f"{len(addresses)} addresses: a test goes to {MOST_ADDRESSES} at most")
     checked = [check_address(address) for address in addresses]
-    _refuse_suppressed(app, checked)
-    composer = Composer(
-        compiled,
-        signer=TokenSigner(app.keys),
-        bounce_address=app.settings.bounce_address,
-        proof=True,
-        campaign_id=0,
-        subject_prefix=SUBJECT_PREFIX,
+    # All of them before the first is mailed.
+    check_suppression_key(app.store, app.keys, dry_run=True)
+    with app.store.read() as connection:
+        for address in checked:
+            if reasons(connection, address_hash(address_key(address), app.keys)):
+                raise RefusedError(f"{address} is suppressed: it must never be mailed")
+    transport = open_transport(app.settings, folder)
+    mailer = open_mailer(
+        app, compiled, 0, transport=transport, proof=True, subject_prefix=SUBJECT_PREFIX
     )
     values = sample_values(app.settings)
     batch = [
         Delivery(0, position, 0, address, 0, values)
         for position, address in enumerate(checked, start=1)
     ]
-    return asyncio.run(_deliver(app, batch, composer, folder))
 
+    async def deliver() -> list[Outcome]:
+        try:
+            return await mailer.transport.deliver(batch, mailer.compose, _NoJournal())
+        finally:
+            await mailer.transport.close()
 
-async def _deliver(
-    app: AppContext, batch: list[Delivery], composer: Composer, folder: Path
-) -> list[Outcome]:
-    transport = open_transport(app.settings, folder)
-    try:
-        outcomes = await transport.deliver(batch, composer, _NoJournal())
-    finally:
-        await transport.close()
-    return sorted(outcomes, key=lambda outcome: outcome.position)
-
-
-def _refuse_suppressed(app: AppContext, addresses: Sequence[str]) -> None:
-    check_suppression_key(app.store, app.keys, dry_run=True)
-    with app.store.read() as connection:
-        for address in addresses:
-            if reasons(connection, address_hash(address_key(address), app.keys)):
-                raise RefusedError(f"{address} is suppressed: it must never be mailed")
+    return sorted(asyncio.run(deliver()), key=lambda outcome: outcome.position)

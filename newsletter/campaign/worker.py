@@ -1,7 +1,7 @@
 """A worker: takes chunks of whatever campaign sends, beside any number of others.
 
-What is due stands in the ledger. Every few seconds a worker's sweep puts the ledger in order and
-has its engine hand out what is due; whoever is handed a chunk claims it in the ledger first.
+What is due is in the ledger. Every few seconds a worker's sweep puts the ledger in order and has
+its dispatcher hand out what is due; whoever is handed a chunk claims it in the ledger first.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from math import inf
 
 from sqlalchemy import select
 
 from newsletter.audience.key_check import check_signing_key, check_suppression_key
-from newsletter.audience.tokens import TokenSigner
 from newsletter.campaign import approval, preflight, schedule
 from newsletter.campaign.completion import complete_finished
 from newsletter.campaign.context import AppContext
-from newsletter.campaign.run import limits_of, sender_name
-from newsletter.delivery.compose.composer import Composer
+from newsletter.campaign.mailer import open_mailer
+from newsletter.campaign.process import sender_name
 from newsletter.delivery.ledger.chunks import due_chunks
 from newsletter.delivery.ledger.outcomes import OutcomeCounts
 from newsletter.delivery.ledger.recover import recover
@@ -30,11 +30,10 @@ from newsletter.delivery.runner.live_counts import LiveCounts
 from newsletter.delivery.runner.runner import Sending, claim_chunk, run_chunk
 from newsletter.errors import NewsletterError, RefusedError, UnavailableError
 from newsletter.jobs.setup import open_dispatcher, prepare
-from newsletter.transports.registry import open_transport
 
 SWEEP_S = 2.0
 PATIENCE_S = 300.0
-"""How long the database may be away before a worker gives up, for whoever supervises it."""
+"""How long the database may be away before a worker gives up, for its supervisor to know."""
 SHORTEST_REST_S, LONGEST_REST_S = 1.0, 60.0
 IDLE_S = 20.0
 """Then connections are closed; servers close idle ones after some minutes anyway."""
@@ -44,7 +43,7 @@ Tell = Callable[[str], None]
 
 @dataclass(slots=True)
 class _Open:
-    """What is kept open for one campaign."""
+    """What is kept open for one campaign: ``chunks`` are under way; ``used`` is when one was."""
 
     sending: Sending
     chunks: int = 0
@@ -89,14 +88,23 @@ class Worker:
             UnavailableError: The database was away for too long.
         """
         with ExitStack() as stack:
-            await self._take_the_right_to_send(stack)
+            # On SQLite one process sends at a time; whoever was first may take hours.
+            while not self._stop.is_set():
+                try:
+                    stack.enter_context(sending_lock(self._app.store))
+                    break
+                except RefusedError:
+                    self._note(
+                        "another process is sending from this database; waiting for it to end"
+                    )
+                    await self._pause(SHORTEST_REST_S)
             sweeping = asyncio.create_task(self._keep_sweeping())
             try:
                 await self._dispatcher.run(self._work, concurrency=concurrency, stop=self._stop)
                 await sweeping
             finally:
                 sweeping.cancel()
-                await self._close_all()
+                await self._close()
         if self._failure:
             raise self._failure
 
@@ -113,39 +121,35 @@ class Worker:
                     for chunk_id in due:
                         if self._stop.is_set():
                             return
-                        await self._claim_and_run(chunk_id)
+                        await self._send(chunk_id)
             finally:
-                await self._close_all()
-
-    async def _take_the_right_to_send(self, stack: ExitStack) -> None:
-        while not self._stop.is_set():
-            try:
-                stack.enter_context(sending_lock(self._app.store))
-            except RefusedError:
-                self._note("another process is sending from this database; waiting for it to end")
-                await self._pause(SHORTEST_REST_S)
-            else:
-                return
+                await self._close()
 
     async def _keep_sweeping(self) -> None:
         loop = asyncio.get_running_loop()
         good = loop.time()
+
+        def sweep_and_enqueue() -> None:
+            if due := self._sweep():
+                with self._app.store.write() as connection:
+                    self._dispatcher.enqueue(connection, due)
+
         while not self._stop.is_set():
             try:
-                due = await asyncio.to_thread(self._sweep)
-                await asyncio.to_thread(self._enqueue, due)
-                await self._close_idle(loop.time() - IDLE_S)
+                await asyncio.to_thread(sweep_and_enqueue)
+                await self._close(unused_since=loop.time() - IDLE_S)
                 good = loop.time()
             except UnavailableError as error:
                 self._note(str(error))
                 if loop.time() - good > self._patience:
                     self._fail(error)
             except Exception as error:
+                # A worker that cannot sweep would look alive and send nothing.
                 self._fail(error)
             await self._pause(SWEEP_S)
 
     def _sweep(self) -> list[int]:
-        """Put the ledger in order; the chunks that are due."""
+        """Put the ledger in order: recover, begin, complete; gives the chunks that are due."""
         store, settings = self._app.store, self._app.settings
         recover(store, self._app.journal_folder)
         for campaign_id in schedule.start_due(store, settings):
@@ -155,17 +159,12 @@ class Worker:
         with store.read() as connection:
             return due_chunks(connection, settings.transport, store.now(connection))
 
-    def _enqueue(self, due: list[int]) -> None:
-        if due:
-            with self._app.store.write() as connection:
-                self._dispatcher.enqueue(connection, due)
-
     async def _work(self, chunk_id: int) -> None:
-        """Run a chunk for the engine; what goes wrong is not the engine's business."""
+        """Send a chunk for the dispatcher; what goes wrong is not the dispatcher's business."""
         if self._stop.is_set():
             return
         try:
-            await self._claim_and_run(chunk_id)
+            await self._send(chunk_id)
             self._trouble, self._rest = "", SHORTEST_REST_S
         except UnavailableError as error:
             self._note(str(error))
@@ -174,19 +173,36 @@ class Worker:
         except Exception as error:
             self._fail(error)
 
-    async def _claim_and_run(self, chunk_id: int) -> None:
-        campaign_id = await asyncio.to_thread(self._campaign_of, chunk_id)
-        if campaign_id is None:
+    async def _send(self, chunk_id: int) -> None:
+        """Claim a chunk, if it is still there to be claimed, and send it."""
+        app = self._app
+
+        def campaign_of_chunk() -> tuple[int, str] | None:
+            with app.store.read() as connection:
+                row = connection.execute(
+                    select(campaign.c.id, campaign.c.digest)
+                    .join(chunk, chunk.c.campaign_id == campaign.c.id)
+                    .where(chunk.c.id == chunk_id, campaign.c.transport == app.settings.transport)
+                ).first()
+            return None if row is None else (row.id, row.digest)
+
+        found = await asyncio.to_thread(campaign_of_chunk)
+        if found is None:
             return
-        # Before the claim: what cannot send must not keep a chunk from those who can.
+        campaign_id, digest = found
+        # Before the claim: who cannot send must not keep a chunk from those who can.
         kept = self._open.get(campaign_id)
         if kept is None:
-            kept = self._open[campaign_id] = _Open(self._sending(campaign_id))
+            kept = self._open[campaign_id] = _Open(self._prepare(campaign_id, digest))
         kept.chunks += 1
         try:
-            folder = self._app.journal_folder
             claimed = await asyncio.to_thread(
-                claim_chunk, self._app.store, folder, campaign_id, self._owner, chunk_id=chunk_id
+                claim_chunk,  # None when another worker was quicker
+                app.store,
+                app.journal_folder,
+                campaign_id,
+                self._owner,
+                chunk_id=chunk_id,
             )
             if claimed is not None:
                 await run_chunk(kept.sending, claimed)
@@ -194,54 +210,36 @@ class Worker:
             kept.chunks -= 1
             kept.used = asyncio.get_running_loop().time()
 
-    def _campaign_of(self, chunk_id: int) -> int | None:
-        with self._app.store.read() as connection:
-            found: int | None = connection.execute(
-                select(campaign.c.id)
-                .join(chunk, chunk.c.campaign_id == campaign.c.id)
-                .where(chunk.c.id == chunk_id, campaign.c.transport == self._app.settings.transport)
-            ).scalar()
-        return found
-
-    def _sending(self, campaign_id: int) -> Sending:
-        app, settings = self._app, self._app.settings
+    def _prepare(self, campaign_id: int, digest: str) -> Sending:
+        """What a campaign was approved with is what is sent: it comes from the database."""
+        app = self._app
         with app.store.read() as connection:
-            preflight.require_reach(connection, settings, campaign_id)
-            digest = select(campaign.c.digest).where(campaign.c.id == campaign_id)
-            compiled = approval.load(connection, connection.execute(digest).scalar_one())
-        composer = Composer(
-            compiled,
-            signer=TokenSigner(app.keys),
-            bounce_address=settings.bounce_address,
-            proof=False,
-            campaign_id=campaign_id,
-        )
-        limits = limits_of(settings)
-        folder = settings.var / "outbox" / f"campaign-{campaign_id}"
-        transport = open_transport(settings, folder)
+            # For the refusal alone: this worker's transport may not be the one it began with.
+            preflight.reaches_people(connection, app.settings, campaign_id)
+            compiled = approval.load(connection, digest)
+        mailer = open_mailer(app, compiled, campaign_id)
         return Sending(
             app.store,
-            transport,
-            composer,
+            mailer.transport,
+            mailer.compose,
             app.journal_folder,
             self._stop,
-            BatchSizer(limits.batch, transport.batch),
+            BatchSizer(mailer.limits.batch, mailer.transport.batch),
             LiveCounts(OutcomeCounts(), None),
-            limits,
+            mailer.limits,
         )
 
-    async def _close_idle(self, unused_since: float) -> None:
+    async def _close(self, *, unused_since: float = inf) -> None:
+        """Close what no chunk has used since then (seconds of the loop's clock); all by default."""
         for campaign_id, kept in list(self._open.items()):
-            if not kept.chunks and kept.used < unused_since:
+            if unused_since == inf or (not kept.chunks and kept.used < unused_since):
                 del self._open[campaign_id]
-                await _close(kept.sending)
-
-    async def _close_all(self) -> None:
-        for kept in self._open.values():
-            await _close(kept.sending)
-        self._open.clear()
+                with suppress(NewsletterError, OSError):
+                    await kept.sending.transport.close()
+                kept.sending.close()
 
     def _fail(self, error: Exception) -> None:
+        """End the worker because of an error, the first of several."""
         self._failure = self._failure or error
         self._stop.set()
 
@@ -254,9 +252,3 @@ class Worker:
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
-
-
-async def _close(sending: Sending) -> None:
-    with suppress(NewsletterError, OSError):
-        await sending.transport.close()
-    sending.close()

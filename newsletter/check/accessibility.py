@@ -12,26 +12,26 @@ from newsletter.check.contrast import READABLE, too_faint
 from newsletter.check.lint_context import SETTINGS_FILE, LintContext
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import is_blank, squeeze
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, Problem, rule
 
 SMALLEST_PX = 14.0
 LAYOUT_ROLES = frozenset({"presentation", "none"})
 _SHOWN = 40
 
 
-@rule("accessibility/language", Severity.WARNING)
+@rule("accessibility/language", Severity.WARNING, applies_to=ALL_MAIL)
 def language(case: LintContext) -> Iterator[Problem]:
     """No right ``lang`` on ``html`` and on a wrapper in ``body`` (webmail drops ``html``)."""
     yield from _wrapped(case, "lang", {case.compiled.lang})
 
 
-@rule("accessibility/direction", Severity.WARNING)
+@rule("accessibility/direction", Severity.WARNING, applies_to=ALL_MAIL)
 def direction(case: LintContext) -> Iterator[Problem]:
     """No ``dir`` on ``html`` and on a wrapper in ``body``."""
     yield from _wrapped(case, "dir", {case.issue.meta.dir})
 
 
-@rule("accessibility/heading-order", Severity.WARNING)
+@rule("accessibility/heading-order", Severity.WARNING, applies_to=ALL_MAIL)
 def heading_order(case: LintContext) -> Iterator[Problem]:
     """A heading that skips a level, or a second title (WCAG 1.3.1)."""
     for reading in case.readings:
@@ -49,7 +49,7 @@ def heading_order(case: LintContext) -> Iterator[Problem]:
             yield _heading(case, heading, message, "start it with ##")
 
 
-@rule("accessibility/empty-heading", Severity.WARNING)
+@rule("accessibility/empty-heading", Severity.WARNING, applies_to=ALL_MAIL)
 def empty_heading(case: LintContext) -> Iterator[Problem]:
     """A heading without words."""
     for reading in case.readings:
@@ -58,7 +58,7 @@ def empty_heading(case: LintContext) -> Iterator[Problem]:
                 yield _heading(case, heading, "a heading has no words", "write it or drop it")
 
 
-@rule("accessibility/table-role", Severity.WARNING)
+@rule("accessibility/table-role", Severity.WARNING, applies_to=ALL_MAIL)
 def table_role(case: LintContext) -> Iterator[Problem]:
     """A layout table read out as data, or a data table without header cells."""
     for reading in case.readings:
@@ -73,7 +73,7 @@ def table_role(case: LintContext) -> Iterator[Problem]:
                 )
 
 
-@rule("accessibility/small-text", Severity.WARNING)
+@rule("accessibility/small-text", Severity.WARNING, applies_to=ALL_MAIL)
 def small_text(case: LintContext) -> Iterator[Problem]:
     """Words smaller than 14 px; superscripts excepted."""
     small: dict[str, float] = {}
@@ -91,7 +91,7 @@ def small_text(case: LintContext) -> Iterator[Problem]:
         )
 
 
-@rule("accessibility/contrast", Severity.BLOCKER)
+@rule("accessibility/contrast", Severity.BLOCKER, applies_to=ALL_MAIL)
 def low_contrast(case: LintContext) -> Iterator[Problem]:
     """Colours of the settings that cannot be told apart by everybody, light or dark."""
     theme = case.settings.theme
@@ -109,7 +109,7 @@ def low_contrast(case: LintContext) -> Iterator[Problem]:
             )
 
 
-@rule("accessibility/ambiguous-links", Severity.NOTE)
+@rule("accessibility/ambiguous-links", Severity.NOTE, applies_to=ALL_MAIL)
 def ambiguous_links(case: LintContext) -> Iterator[Problem]:
     """The same words leading to different places."""
     for reading in case.readings:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from newsletter.check.claims import Claim, find_claims
 from newsletter.check.lint_context import SETTINGS_FILE, LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, TRANSACTIONAL, Problem, rule
 from newsletter.check.wordlists import CONDITIONS, FREEMAIL
 from newsletter.loopback import is_loopback
 
@@ -20,7 +20,7 @@ _SUBJECT_LIKE = re.compile(
 )
 
 
-@rule("compliance/postal-address", Severity.BLOCKER)
+@rule("compliance/postal-address", Severity.BLOCKER, applies_to=ALL_MAIL)
 def postal_address(case: LintContext) -> Iterator[Problem]:
     """The postal address does not stand in a part (CAN-SPAM, 15 U.S.C. 7704(a)(5)(A)(iii))."""
     address = _words(case.publication.postal_address)
@@ -50,9 +50,11 @@ def sample_address(case: LintContext) -> Iterator[Problem]:
         )
 
 
-@rule("compliance/unsubscribe", Severity.BLOCKER)
+@rule("compliance/unsubscribe", Severity.BLOCKER, applies_to=ALL_MAIL)
 def unsubscribe(case: LintContext) -> Iterator[Problem]:
     """No visible way out in a part (RFC 8058 is for programs, the link is for people)."""
+    if not case.can_leave:
+        return
     for reading in case.readings:
         url = reading.unsubscribe_url
         fix = "link to {{ unsubscribe }} in the footer"
@@ -62,7 +64,7 @@ def unsubscribe(case: LintContext) -> Iterator[Problem]:
             yield Problem(1, "the text part has no unsubscribe link", fix, case.text_template)
 
 
-@rule("compliance/public-url", Severity.BLOCKER)
+@rule("compliance/public-url", Severity.BLOCKER, applies_to=ALL_MAIL)
 def public_url(case: LintContext) -> Iterator[Problem]:
     """Unsubscribe links must be https; plain http is for this machine, and not for a live send."""
     parts = urlsplit(case.publication.public_url)
@@ -73,11 +75,11 @@ def public_url(case: LintContext) -> Iterator[Problem]:
             case,
             "public_url",
             f"public_url is {case.publication.public_url or 'empty'}: links in mail must be https",
-            "set the https address that `send.py serve` is reached at",
+            "set the https address that `./send.py serve` is reached at",
         )
 
 
-@rule("compliance/freemail-sender", Severity.BLOCKER)
+@rule("compliance/freemail-sender", Severity.BLOCKER, applies_to=ALL_MAIL)
 def freemail_sender(case: LintContext) -> Iterator[Problem]:
     """A From address at a freemail provider fails DMARC alignment everywhere."""
     domain = case.compiled.sender.from_address.rpartition("@")[2].casefold().rstrip(".")
@@ -90,7 +92,7 @@ def freemail_sender(case: LintContext) -> Iterator[Problem]:
         )
 
 
-@rule("compliance/sender-name", Severity.WARNING)
+@rule("compliance/sender-name", Severity.WARNING, applies_to=ALL_MAIL)
 def sender_name(case: LintContext) -> Iterator[Problem]:
     """A display name with "Re:", an emoji or an @ (Google's sender guidelines forbid these)."""
     if found := _SUBJECT_LIKE.search(case.compiled.sender.from_name):
@@ -102,7 +104,7 @@ def sender_name(case: LintContext) -> Iterator[Problem]:
         )
 
 
-@rule("compliance/condition-list", Severity.WARNING)
+@rule("compliance/condition-list", Severity.WARNING, applies_to=ALL_MAIL)
 def condition_list(case: LintContext) -> Iterator[Problem]:
     """A list or sender named after a condition tells bystanders what its readers may have."""
     sender = case.compiled.sender
@@ -125,6 +127,30 @@ def claim(case: LintContext) -> Iterator[Problem]:
             found.line,
             f"“{found.words}” is a claim without a citation",
             "say what was found, in whom, and cite it; or drop the word",
+        )
+
+
+@rule("letters/one-click", Severity.BLOCKER, applies_to=TRANSACTIONAL)
+def one_click(case: LintContext) -> Iterator[Problem]:
+    """The header lacks one URI and the word for it (RFC 8058 section 3.1), or people get another.
+
+    Issues get both from the composer alone; a welcome's link is its template's to write.
+    """
+    if not case.can_leave:
+        return
+    url = case.headers.get("List-Unsubscribe", "").strip("<>")
+    own = {
+        link.href
+        for reading in case.readings
+        for link in reading.links
+        if link.href.startswith(reading.unsubscribe_url)
+    }
+    complete = case.headers.get("List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
+    if not complete or url not in own:
+        yield Problem(
+            1,
+            "the header of one-click unsubscribing is missing, or leads elsewhere than the link",
+            "link to {{ unsubscribe }}, which the header names too",
         )
 
 

@@ -8,6 +8,8 @@ from newsletter.check.lint_context import SETTINGS_FILE, LintContext, straight
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import squeeze
 from newsletter.check.rule import Problem, rule
+from newsletter.i18n.languages import language_name, same_language
+from newsletter.render.foreign import LocalText, choose_text
 
 
 @rule("disclaimer/missing", Severity.BLOCKER)
@@ -24,7 +26,7 @@ def missing(case: LintContext) -> Iterator[Problem]:
             f"there is no disclaimer named {name}",
             f"write it under [disclaimers] in {SETTINGS_FILE} (there: {known})",
         )
-    elif not case.settings.disclaimers[name].strip():
+    elif not _shown(case).text.strip():
         line = case.setting_line(name)
         yield Problem(line, f"the disclaimer {name} is empty", "write it out", SETTINGS_FILE)
 
@@ -33,7 +35,7 @@ def missing(case: LintContext) -> Iterator[Problem]:
 def altered(case: LintContext) -> Iterator[Problem]:
     """The disclaimer does not stand word for word in a part of the mail."""
     name = disclaimer_name(case)
-    text = _words(case.settings.disclaimers.get(name, ""))
+    text = _words(_shown(case).text)
     for part, words, _ in case.parts:
         if text and text not in _words(words):
             yield Problem(
@@ -43,9 +45,29 @@ def altered(case: LintContext) -> Iterator[Problem]:
             )
 
 
+@rule("disclaimer/language", Severity.NOTE)
+def language(case: LintContext) -> Iterator[Problem]:
+    """The disclaimer stands in another language than the issue."""
+    shown, lang = _shown(case), case.issue.meta.lang
+    if shown.text and not same_language(shown.language, lang):
+        name = disclaimer_name(case)
+        yield Problem(
+            case.meta_line("disclaimer"),
+            f"the disclaimer {name} is in {language_name(shown.language)}, the issue in"
+            f" {language_name(lang)}",
+            f"give it in both, as {shown.language} and {lang} under [disclaimers.{name}] in"
+            f" {SETTINGS_FILE}",
+        )
+
+
 def disclaimer_name(case: LintContext) -> str:
     """The disclaimer an issue bears: its own, or the publication's."""
     return case.issue.meta.disclaimer or case.publication.default_disclaimer
+
+
+def _shown(case: LintContext) -> LocalText:
+    texts = case.settings.disclaimers.get(disclaimer_name(case), {})
+    return choose_text(texts, case.issue.meta.lang, case.publication.language)
 
 
 def _words(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, Problem, rule
 from newsletter.content.blocks import inlines
 from newsletter.render.model import Image
 
@@ -23,7 +23,7 @@ DECORATIVE = "decorative"
 _FILE_NAME = re.compile(r"[\w-]*\.(?:png|jpe?g|gif|webp)|(?:img|dsc|image)[_-]?\d+", re.IGNORECASE)
 
 
-@rule("images/alt", Severity.BLOCKER)
+@rule("images/alt", Severity.BLOCKER, applies_to=ALL_MAIL)
 def alt(case: LintContext) -> Iterator[Problem]:
     """A picture without alternative text (WCAG 1.1.1).
 
@@ -79,7 +79,7 @@ def wide(case: LintContext) -> Iterator[Problem]:
             )
 
 
-@rule("images/no-width", Severity.WARNING)
+@rule("images/no-width", Severity.WARNING, applies_to=ALL_MAIL)
 def no_width(case: LintContext) -> Iterator[Problem]:
     """An ``img`` without a width in pixels: Outlook shows it in the file's own size."""
     for reading in case.readings:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import Link
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, Problem, rule
 from newsletter.check.wordlists import SHORTENERS, VAGUE
 from newsletter.loopback import is_loopback
 from newsletter.render.model import SlotKind
@@ -29,7 +29,7 @@ _IN_URL = re.compile(r"(?:https?://|mailto:)[^\s<>)\"']*$")
 _MERGE = re.compile(r"\{\{.*?\}\}")
 
 
-@rule("links/empty", Severity.BLOCKER)
+@rule("links/empty", Severity.BLOCKER, applies_to=ALL_MAIL)
 def empty(case: LintContext) -> Iterator[Problem]:
     """A link to nothing."""
     for link in _links(case):
@@ -37,7 +37,7 @@ def empty(case: LintContext) -> Iterator[Problem]:
             yield from _hits(case, link, f"“{link.text}” links to nothing", "give it an address")
 
 
-@rule("links/relative", Severity.BLOCKER)
+@rule("links/relative", Severity.BLOCKER, applies_to=ALL_MAIL)
 def relative(case: LintContext) -> Iterator[Problem]:
     """An address that means something on a web page only: a mail has no folder to start from."""
     for link in _links(case):
@@ -56,7 +56,7 @@ def relative(case: LintContext) -> Iterator[Problem]:
             )
 
 
-@rule("links/scheme", Severity.BLOCKER)
+@rule("links/scheme", Severity.BLOCKER, applies_to=ALL_MAIL)
 def scheme(case: LintContext) -> Iterator[Problem]:
     """An address that mail programs refuse or that runs something, like ``javascript:``."""
     for link in _links(case):
@@ -67,7 +67,7 @@ def scheme(case: LintContext) -> Iterator[Problem]:
             )
 
 
-@rule("links/insecure", Severity.WARNING)
+@rule("links/insecure", Severity.WARNING, applies_to=ALL_MAIL)
 def insecure(case: LintContext) -> Iterator[Problem]:
     """A plain http address: anyone on the way can read and change the page."""
     yield from _by_host(
@@ -78,7 +78,7 @@ def insecure(case: LintContext) -> Iterator[Problem]:
     )
 
 
-@rule("links/local", Severity.BLOCKER)
+@rule("links/local", Severity.BLOCKER, applies_to=ALL_MAIL)
 def local(case: LintContext) -> Iterator[Problem]:
     """An address that only exists on the writer's machine or network."""
     yield from _by_host(
@@ -89,7 +89,7 @@ def local(case: LintContext) -> Iterator[Problem]:
     )
 
 
-@rule("links/bare-ip", Severity.WARNING)
+@rule("links/bare-ip", Severity.WARNING, applies_to=ALL_MAIL)
 def bare_ip(case: LintContext) -> Iterator[Problem]:
     """A number for a host: spam filters count it against the mail."""
     yield from _by_host(
@@ -100,7 +100,7 @@ def bare_ip(case: LintContext) -> Iterator[Problem]:
     )
 
 
-@rule("links/shortener", Severity.WARNING)
+@rule("links/shortener", Severity.WARNING, applies_to=ALL_MAIL)
 def shortener(case: LintContext) -> Iterator[Problem]:
     """A shortened address hides where it leads, from readers and spam filters alike."""
     yield from _by_host(
@@ -122,7 +122,7 @@ def example_domain(case: LintContext) -> Iterator[Problem]:
     )
 
 
-@rule("links/vague-text", Severity.WARNING)
+@rule("links/vague-text", Severity.WARNING, applies_to=ALL_MAIL)
 def vague_text(case: LintContext) -> Iterator[Problem]:
     """Words that say nothing when a screen reader lists the links (WCAG 2.4.4)."""
     for link in _links(case):
@@ -133,7 +133,7 @@ def vague_text(case: LintContext) -> Iterator[Problem]:
             yield from _hits(case, link, f"the link to {link.href} has no words", "give it some")
 
 
-@rule("links/personal-data", Severity.BLOCKER)
+@rule("links/personal-data", Severity.BLOCKER, applies_to=ALL_MAIL)
 def personal_data(case: LintContext) -> Iterator[Problem]:
     """A reader's address, name or health in a URL: it ends in logs of machines we do not know."""
     for name, line in _merged(case):

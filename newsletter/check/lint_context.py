@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +24,9 @@ class LintContext:
     """One article before the rules.
 
     ``columns`` are the audience's columns and attributes, and ``lists`` the lists there are, if
-    they are known; ``live`` says that the mail is about to leave for real readers.
+    they are known; ``live`` says that the mail is about to leave for real readers. ``headers`` are
+    those of the finished message, where there is one to look at; ``can_leave``: its recipients are
+    on a list.
     """
 
     issue: Issue
@@ -33,6 +35,8 @@ class LintContext:
     columns: frozenset[str] | None = None
     live: bool = False
     lists: frozenset[str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    can_leave: bool = True
 
     @property
     def publication(self) -> Publication:

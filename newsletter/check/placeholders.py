@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import squeeze
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, Problem, rule
 
 # "47,XXX" is a karyotype.
 _FILLER = re.compile(
@@ -19,7 +19,7 @@ _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%")
 _CITATION = re.compile(r"\[\^(?:[^\]\n]{0,100}\]|\w*)")
 
 
-@rule("placeholders/filler", Severity.BLOCKER)
+@rule("placeholders/filler", Severity.BLOCKER, applies_to=ALL_MAIL)
 def filler(case: LintContext) -> Iterator[Problem]:
     """Words that stand in for what is still to be written."""
     for text in _outputs(case):
@@ -30,7 +30,7 @@ def filler(case: LintContext) -> Iterator[Problem]:
                 )
 
 
-@rule("placeholders/merge-marks", Severity.BLOCKER)
+@rule("placeholders/merge-marks", Severity.BLOCKER, applies_to=ALL_MAIL)
 def merge_marks(case: LintContext) -> Iterator[Problem]:
     """Braces or a slot's inner name that readers would see; an article cannot hold any."""
     leaked = re.compile(rf"{_LEFT_OVER.pattern}|{re.escape(case.issue.prefix)}\w*")
@@ -40,7 +40,7 @@ def merge_marks(case: LintContext) -> Iterator[Problem]:
             yield Problem(line, f"“{found[0]}” is left in the mail", "mend what writes it", file)
 
 
-@rule("placeholders/citation-marks", Severity.BLOCKER)
+@rule("placeholders/citation-marks", Severity.BLOCKER, applies_to=ALL_MAIL)
 def citation_marks(case: LintContext) -> Iterator[Problem]:
     """A literal ``[^`` in the mail, other than a citation that lacks its entry."""
     unknown = {f"[^{c.key}]" for c in case.issue.citations if c.number is None}

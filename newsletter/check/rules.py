@@ -8,6 +8,7 @@ from newsletter.check import (
     compliance,
     disclaimer,
     images,
+    language,
     links,
     merge_fields,
     placeholders,
@@ -18,7 +19,7 @@ from newsletter.check import (
 )
 from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Finding, Severity
-from newsletter.check.rule import Rule
+from newsletter.check.rule import MailKind, Rule
 from newsletter.content.model import Issue
 from newsletter.render.model import CompiledIssue
 from newsletter.settings.model import Settings
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     references.uncited_statistic,
     disclaimer.missing,
     disclaimer.altered,
+    disclaimer.language,
     compliance.postal_address,
     compliance.sample_address,
     compliance.unsubscribe,
@@ -62,6 +64,8 @@ RULES: tuple[Rule, ...] = (
     images.heavy,
     images.wide,
     images.no_width,
+    language.no_catalog,
+    language.other_direction,
     accessibility.language,
     accessibility.direction,
     accessibility.heading_order,
@@ -86,7 +90,9 @@ RULES: tuple[Rule, ...] = (
     text_part.missing_column,
     text_part.missing_figure,
     text_part.missing_reference,
+    compliance.one_click,
 )
+"""In the order of `docs/checks.md`. Each says which mail it applies to."""
 
 _WEIGHT = {severity: weight for weight, severity in enumerate(Severity)}
 
@@ -100,7 +106,7 @@ def run_checks(
     live: bool = False,
     lists: frozenset[str] | None = None,
 ) -> list[Finding]:
-    """Ask every rule about one article.
+    """Ask every rule that applies about one article.
 
     Args:
         issue: The article, every audience's blocks in it.
@@ -114,6 +120,6 @@ def run_checks(
         The findings by file, line and severity, each once.
     """
     case = LintContext(issue, compiled, settings, columns, live, lists)
-    rules = (rule for rule in RULES if live or not rule.live)
+    rules = (r for r in RULES if MailKind.ISSUE in r.applies_to and (live or not r.live))
     found = dict.fromkeys(finding for rule in rules for finding in rule.findings(case))
     return sorted(found, key=lambda f: (f.file, f.line, _WEIGHT[f.severity]))

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, Problem, rule
 
 LARGE = 90 * 1024
 CLIPPED = 102 * 1024
 """Bytes of the HTML part, as UTF-8 or as quoted-printable, whichever is more."""
 
 
-@rule("size/clipped", Severity.BLOCKER)
+@rule("size/clipped", Severity.BLOCKER, applies_to=ALL_MAIL)
 def clipped(case: LintContext) -> Iterator[Problem]:
     """HTML that Gmail cuts off."""
     size = html_size(case)
@@ -22,7 +22,7 @@ def clipped(case: LintContext) -> Iterator[Problem]:
         yield Problem(1, f"the HTML part has {size / 1024:.0f} KB; Gmail cuts at 102", _FIX)
 
 
-@rule("size/large", Severity.WARNING)
+@rule("size/large", Severity.WARNING, applies_to=ALL_MAIL)
 def large(case: LintContext) -> Iterator[Problem]:
     """HTML that is close to being cut off."""
     size = html_size(case)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, Problem, rule
 
 LONGEST_SUBJECT = 78
 """Characters: the line length that RFC 5322 section 2.1.1 recommends."""
@@ -17,7 +17,7 @@ SHORTEST_PREHEADER = 30
 _REPLY = re.compile(r"\s*(?:re|fwd?|aw|wg)\s*(?:\[\d+\]\s*)?:", re.IGNORECASE)
 
 
-@rule("subject/reply", Severity.BLOCKER)
+@rule("subject/reply", Severity.BLOCKER, applies_to=ALL_MAIL)
 def reply(case: LintContext) -> Iterator[Problem]:
     """A subject that pretends to answer or to forward (CAN-SPAM: no deceptive subjects)."""
     if found := _REPLY.match(case.issue.meta.subject):
@@ -28,7 +28,7 @@ def reply(case: LintContext) -> Iterator[Problem]:
         )
 
 
-@rule("subject/shouting", Severity.WARNING)
+@rule("subject/shouting", Severity.WARNING, applies_to=ALL_MAIL)
 def shouting(case: LintContext) -> Iterator[Problem]:
     """A subject in capitals, or with several exclamation marks."""
     subject = case.issue.meta.subject
@@ -41,7 +41,7 @@ def shouting(case: LintContext) -> Iterator[Problem]:
         yield Problem(line, f"the subject has {subject.count('!')} exclamation marks", fix)
 
 
-@rule("subject/long", Severity.WARNING)
+@rule("subject/long", Severity.WARNING, applies_to=ALL_MAIL)
 def long(case: LintContext) -> Iterator[Problem]:
     """A subject that is cut off everywhere."""
     length = max((len(reading.subject) for reading in case.readings), default=0)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from newsletter.check.lint_context import LintContext
 from newsletter.check.model import Severity
 from newsletter.check.rendered_mail import Link, RenderedMail, is_blank, squeeze
-from newsletter.check.rule import Problem, rule
+from newsletter.check.rule import ALL_MAIL, Problem, rule
 from newsletter.check.sentences import CITED
 from newsletter.content.model import Reference
 
@@ -24,14 +24,14 @@ _MARKS = re.compile(r"^ *(?:[|>] ?)+|\[\d+(?:,\d+)*\]|<[^<>\s]+>|[*_]", re.MULTI
 _PUBMED = "ncbi.nlm.nih.gov"
 
 
-@rule("text-part/empty", Severity.BLOCKER)
+@rule("text-part/empty", Severity.BLOCKER, applies_to=ALL_MAIL)
 def empty(case: LintContext) -> Iterator[Problem]:
     """No words in the text part."""
     if any(not reading.text.strip() for reading in case.readings):
         yield Problem(1, "the text part is empty", "write the article out", case.text_template)
 
 
-@rule("text-part/long-line", Severity.BLOCKER)
+@rule("text-part/long-line", Severity.BLOCKER, applies_to=ALL_MAIL)
 def long_line(case: LintContext) -> Iterator[Problem]:
     """A line that mail servers may break or refuse."""
     for reading in case.readings:
@@ -45,7 +45,7 @@ def long_line(case: LintContext) -> Iterator[Problem]:
                 )
 
 
-@rule("text-part/missing-link", Severity.BLOCKER)
+@rule("text-part/missing-link", Severity.BLOCKER, applies_to=ALL_MAIL)
 def missing_link(case: LintContext) -> Iterator[Problem]:
     """A link that readers of the text part do not get."""
     for reading in _with_text(case):
@@ -60,7 +60,7 @@ def missing_link(case: LintContext) -> Iterator[Problem]:
                 )
 
 
-@rule("text-part/missing-heading", Severity.WARNING)
+@rule("text-part/missing-heading", Severity.WARNING, applies_to=ALL_MAIL)
 def missing_heading(case: LintContext) -> Iterator[Problem]:
     """A heading that the text part does not have."""
     for reading in _with_text(case):

@@ -14,33 +14,30 @@ import click
 from newsletter import __version__
 from newsletter.cli.bounces import bounces
 from newsletter.cli.campaigns import cancel, pause, resume, status
-from newsletter.cli.context import CliContext
+from newsletter.cli.context import TYPED, CliContext
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
 from newsletter.cli.doctor import doctor
 from newsletter.cli.issue import approve, check, new, render
 from newsletter.cli.reports import report
 from newsletter.cli.requeue import retry, uncertain
-from newsletter.cli.send import send
+from newsletter.cli.send import send, test
 from newsletter.cli.server import preview, serve
 from newsletter.cli.subscribers import subscribers
-from newsletter.cli.test_send import test
 from newsletter.cli.worker import worker
 from newsletter.errors import NewsletterError
 
-TYPED = "python send.py"
 _ONE_EXAMPLE = re.compile(r"^Example: (.*)", re.DOTALL)
-_SHORT_FORM = re.compile(r"^( +|.*\| )send\.py", re.MULTILINE)
 
 EPILOG = """
 \b
 The way of one issue:
-  send.py new spring-news
-  send.py check issues/spring-news.md
-  send.py preview issues/spring-news.md
-  send.py send issues/spring-news.md --list readers            (a dry run)
-  send.py approve issues/spring-news.md --list readers
-  send.py send issues/spring-news.md --list readers --live
+  ./send.py new spring-news
+  ./send.py check issues/spring-news.md
+  ./send.py preview issues/spring-news.md
+  ./send.py send issues/spring-news.md --list readers            (a dry run)
+  ./send.py approve issues/spring-news.md --list readers
+  ./send.py send issues/spring-news.md --list readers --live
 """
 
 
@@ -54,8 +51,7 @@ class InOrder(click.Group):
 
 def as_typed(command: click.Command) -> click.Command:
     """Have the examples of a command, and of those below it, be what one pastes and runs."""
-    listed = _ONE_EXAMPLE.sub("\b\nExample:\n  \\1", command.epilog or "")
-    command.epilog = _SHORT_FORM.sub(rf"\1{TYPED}", listed) or None
+    command.epilog = _ONE_EXAMPLE.sub("\b\nExample:\n  \\1", command.epilog or "") or None
     for inner in getattr(command, "commands", {}).values():
         as_typed(inner)
     return command

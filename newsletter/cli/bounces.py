@@ -1,4 +1,4 @@
-"""bounces: what came back, and what follows from it."""
+"""bounces: process bounces, complaints and unsubscribe requests that come by mail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,27 +16,26 @@ from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.feedback.imap_intake import MailboxSummary
-    from newsletter.feedback.intake import IntakeSummary
     from newsletter.feedback.model import FeedbackReport
 
 
-@click.group()
+@click.group(short_help="Process returned mail and unsubscribe requests.")
 def bounces() -> None:
-    """Bounces, complaints and auto-replies."""
+    """Process bounces, complaints and unsubscribe requests that come by mail."""
 
 
 @bounces.command(
-    short_help="Say what each message is; touches no database.",
-    epilog="Example: send.py bounces classify --json returned/*.eml",
+    short_help="Say what each message is; uses no database.",
+    epilog="Example: ./send.py bounces classify --json returned/*.eml",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def classify(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say what each message is and whom it is about; touches no database.
+    """Say what each message is and which recipients it is about; uses no database.
 
-    Exits 1 when a file could not be read; the others are classified all the same.
+    Exits 1 if a file cannot be read; the other files are classified all the same.
     """
-    from newsletter.feedback.classify import classify as understand
+    from newsletter.feedback.classify import classify as classify_message
     from newsletter.feedback.message import MAX_BYTES
 
     unread = 0
@@ -48,65 +47,79 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
             unread += 1
             say(f"error: {click.format_filename(file)}: {error.strerror or error}")
             continue
-        report = understand(raw)
+        report = classify_message(raw)
         click.echo(json.dumps(as_object(file, report)) if as_json else as_lines(file, report))
     sys.exit(1 if unread else 0)
 
 
 @bounces.command(
-    short_help="Take in what came back.",
+    short_help="Process returned mail.",
     epilog="""\b
 Examples:
-  send.py bounces read /var/mail/bounces
-  send.py bounces read ~bounces/Maildir
-  send.py bounces read - < returned.eml
-  send.py bounces read --imap
+  ./send.py bounces read /var/mail/bounces
+  ./send.py bounces read ~bounces/Maildir
+  ./send.py bounces read - < returned.eml
+  ./send.py bounces read --imap
 """,
 )
 @click.argument("source", required=False)
-@click.option("--imap", is_flag=True, help="Empty the mailbox of the settings (imap.host …).")
+@click.option("--imap", is_flag=True, help="Read the mailbox of the settings (imap.host …).")
 @json_option
 @pass_context
 def read(cli: CliContext, source: str | None, imap: bool, as_json: bool) -> None:
-    """Take in what came back: a Maildir, an mbox, one message, or - for standard input.
+    """Process returned mail: a Maildir, an mbox, one message, or - for standard input.
 
-    SOURCE is read and left as it is; with --imap, mail is moved once its outcome is kept. Whatever
-    was taken in before is known and ignored, so run it as often as you like. Only mail that proves
-    to answer ours has consequences.
+    SOURCE is left unchanged; with --imap, messages are moved once their outcome is committed.
+    Messages that were processed before are recognized and ignored, so run this as often as you
+    like. Only messages that verifiably answer ours change anything.
     """
     from newsletter.feedback.imap import open_mailbox
-    from newsletter.feedback.imap_intake import MailboxSummary, collect
+    from newsletter.feedback.imap_intake import MailboxSummary, process_mailbox
     from newsletter.feedback.intake import MailIntake
     from newsletter.feedback.mailbox_files import read_messages
 
     if imap is bool(source):
-        raise UsageError("name a SOURCE, or give --imap")
+        raise UsageError("bounces read needs either a SOURCE or --imap")
     with cli.app() as app:
         settings = app.settings.imap
-        reader = MailIntake(app.store, app.keys, hold_after=app.settings.hold.policy)
+        intake = MailIntake(app.store, app.keys, hold_after=app.settings.hold.policy)
         if imap:
             with open_mailbox(settings) as mailbox:
-                done = collect(mailbox, reader, settings)
+                done = process_mailbox(mailbox, intake, settings)
         else:
-            done = MailboxSummary(reader.read(read_messages(source or "")))
+            done = MailboxSummary(intake.read(read_messages(source or "")))
     if as_json:
         where = {"moved": done.moved, "left": done.left} if imap else {}
-        print_json(done.taken.as_json() | where)
+        print_json(done.intake.as_json() | where)
     else:
-        click.echo(as_summary(done.taken) + as_places(done))
+        click.echo(as_summary(done))
 
 
 @bounces.command(
-    short_help="List who asked by mail to leave.", epilog="Example: send.py bounces wishes --json"
+    "requests",
+    short_help="List unverified unsubscribe requests.",
+    epilog="Example: ./send.py bounces requests --json",
 )
 @json_option
 @pass_context
-def wishes(cli: CliContext, as_json: bool) -> None:
-    """List who asked by mail to leave, without a token that proves who they are.
+def list_requests(cli: CliContext, as_json: bool) -> None:
+    """List unsubscribe requests by mail that do not prove who they are from.
 
-    Anybody can write in another's name, so a person decides: `subscribers suppress` does
-    what is asked, and takes the wish off this list.
+    Anybody can write in somebody else's name, so a person decides: `subscribers suppress` does
+    what is asked, and takes the request off this list.
     """
+    _print_requests(cli, as_json, "requests")
+
+
+@bounces.command("wishes", hidden=True)
+@json_option
+@pass_context
+def list_wishes(cli: CliContext, as_json: bool) -> None:
+    """The former name of `bounces requests`, with its former JSON key."""
+    _print_requests(cli, as_json, "wishes")
+
+
+def _print_requests(cli: CliContext, as_json: bool, key: str) -> None:
     from newsletter.audience.times import iso
     from newsletter.feedback.open_requests import open_requests
 
@@ -114,47 +127,40 @@ def wishes(cli: CliContext, as_json: bool) -> None:
         found = open_requests(app.store)
     if as_json:
         rows = [
-            {"email": each.email, "at": iso(each.at), "subject": each.subject} for each in found
+            {"email": request.email, "at": iso(request.at), "subject": request.subject}
+            for request in found
         ]
-        print_json({"wishes": rows})
+        print_json({key: rows})
         return
-    for each in found:
-        day = datetime.fromtimestamp(each.at, UTC).date()
-        click.echo(f"{day}  {each.email or '(no address)'}  {each.subject}")
-    say(f"{counted(len(found), 'wish', 'wishes')} to leave by mail without proof")
+    for request in found:
+        day = datetime.fromtimestamp(request.at, UTC).date()
+        click.echo(f"{day}  {request.email or '(no address)'}  {request.subject}")
+    say(counted(len(found), "unverified unsubscribe request"))
 
 
-_ASKED = "of these asked to leave (see `bounces wishes`)"
-
-
-def as_summary(taken: IntakeSummary) -> str:
-    """What was done, in one line a person reads."""
+def as_summary(done: MailboxSummary) -> str:
+    """What was done, in one line for people."""
+    intake = done.intake
+    see = "unsubscribe {} (see `bounces requests`)"
     counts = [
-        *((n, str(kind), str(kind)) for kind, n in sorted(taken.kinds.items())),
-        (taken.repeated, "event seen before", "events seen before"),
-        (taken.unverified, "event without proof, kept only", "events without proof, kept only"),
-        (taken.asked_to_leave, _ASKED, _ASKED),
-        (taken.suppressed, "newly suppressed", "newly suppressed"),
-        (taken.settled, "doubt settled", "doubts settled"),
+        *((number, str(kind), str(kind)) for kind, number in sorted(intake.kinds.items())),
+        (intake.repeated, "event seen before", "events seen before"),
+        (intake.unverified, "unverified event, only recorded", "unverified events, only recorded"),
+        (intake.asked_to_leave, see.format("request"), see.format("requests")),
+        (intake.suppressed, "address newly suppressed", "addresses newly suppressed"),
+        (intake.settled, "uncertain delivery settled", "uncertain deliveries settled"),
     ]
     told = ", ".join(counted(*each) for each in counts if each[0])
-    held = "".join(f"; campaign {each} is paused" for each in taken.held)
-    return f"{counted(taken.messages, 'message')}{': ' if told else ''}{told}{held}"
+    text = counted(intake.messages, "message") + (f": {told}" if told else "")
+    text += "".join(f"; campaign {number} is paused" for number in intake.held)
+    text += "".join(f"; {number:,} moved to {folder}" for folder, number in done.moved.items())
+    if done.left:
+        text += f"; {done.left:,} marked and left: the server supports neither MOVE nor UIDPLUS"
+    return text
 
 
-def as_places(done: MailboxSummary) -> str:
-    """Where mail is now that was read over IMAP."""
-    moved = "".join(f"; {n:,} moved to {folder}" for folder, n in done.moved.items())
-    left = (
-        f"; {done.left:,} marked and left: the server can neither MOVE nor UIDPLUS"
-        if done.left
-        else ""
-    )
-    return moved + left
-
-
-def as_object(file: Path, report: FeedbackReport) -> dict[str, Any]:
-    """A report for scripts."""
+def as_object(file: Path, report: FeedbackReport) -> dict[str, object]:
+    """A report for programs."""
     return {
         "file": str(file),
         "kind": report.kind,
@@ -176,7 +182,7 @@ def as_lines(file: Path, report: FeedbackReport) -> str:
     lines = [f"{click.format_filename(file)}: {report.kind}"]
     for found in report.recipients:
         codes = " ".join(code for code in (found.reply, found.status) if code)
-        lines.append(f"    {found.address or '(nobody named)'}: {found.verdict} {codes}".rstrip())
+        lines.append(f"    {found.address or '(no address)'}: {found.verdict} {codes}".rstrip())
         if found.reason:
             lines.append(f"        {found.reason[:150]}")
     return "\n".join(lines)

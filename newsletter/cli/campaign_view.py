@@ -1,62 +1,20 @@
-"""What a person sees of a campaign: whom it is for, and how far it is."""
+"""What a person sees of a campaign: its counts, and what it waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import say
-from newsletter.cli.counted import counted
-from newsletter.cli.schedule import show_what_waits
 
 if TYPE_CHECKING:
-    from newsletter.audience.model import ImportReport
-    from newsletter.campaign.launch import PendingCampaign
     from newsletter.campaign.status import Status
-    from newsletter.render.model import CompiledIssue
-
-
-def show_plan(opened: PendingCampaign, where_to: str, variants: Mapping[int, int]) -> None:
-    """Who is about to get what; ``variants`` as `show_variants` takes them."""
-    counts, compiled = opened.status.tally, opened.compiled
-    sender = compiled.sender
-    say(f"{compiled.title}  (digest {compiled.digest[:12]})")
-    say(f"  subject: {_sample_subject(compiled)}")
-    say(f"  from: {sender.from_name} <{sender.from_address}>, dated {compiled.date}")
-    say(f"  to the list {opened.status.audience}: {counted(counts.audience, 'person', 'people')}")
-    if opened.status.segment:
-        say(f"  of it only where {opened.status.segment}")
-    for reason, number in sorted(counts.skipped.items()):
-        say(f"  skipped, {reason}: {number:,}")
-    say(f"  will get it: {opened.mailable:,}, {where_to}")
-    show_variants(compiled, variants)
-
-
-def show_variants(compiled: CompiledIssue, variants: Mapping[int, int]) -> None:
-    """How many get which text, where there is more than one.
-
-    Args:
-        variants: How many by index, as `newsletter.campaign.snapshot.by_variant` counts them.
-    """
-    if len(compiled.variants) == 1:
-        return
-    for index, variant in enumerate(compiled.variants):
-        text = f"with the blocks for {', '.join(sorted(variant.topics))}"
-        text = text if variant.topics else "without any block for a topic"
-        say(f"    {text}: {variants.get(index, 0):,}")
-
-
-def _sample_subject(compiled: CompiledIssue) -> str:
-    """The subject with each merge field's name where its value will stand."""
-    subject = compiled.variants[0].subject
-    rest = zip(subject.slots, subject.segments[1:], strict=True)
-    return subject.segments[0] + "".join(f"[{slot.name}]{after}" for slot, after in rest)
 
 
 def show_status(result: Status) -> None:
-    """A campaign's counts: they add up to the audience."""
+    """A campaign's counts, which add up to the audience; below them, what it waits for."""
     counts = result.tally
     to = f"{result.slug} to {result.audience}"
     title = f"Campaign {result.campaign_id}: {to} ({result.state})"
@@ -77,11 +35,28 @@ def show_status(result: Status) -> None:
         if amount or name == reached:
             click.echo(f"  {name:<{width}}  {amount:>9,}")
     click.echo(f"  {'audience':<{width}}  {counts.audience:>9,}")
+    # A dry run has no number by which anything could be done about it.
     if not result.dry_run:
         show_what_waits(result)
 
 
-def show_import(report: ImportReport) -> None:
-    """What an import did, line by line."""
-    for told in (report.summary(), *report.notes()):
-        say(told)
+def show_what_waits(result: Status) -> None:
+    """Why a campaign does not go on by itself, or when it does."""
+    from newsletter.campaign.schedule import shown
+    from newsletter.delivery.ledger.states import CampaignState
+
+    number = result.campaign_id
+    if result.not_before is not None:
+        say(f"It begins on {shown(result.not_before)}.")
+    if result.held:
+        say(f"It was put on hold: {result.note}.")
+        say(f"When that is mended: `./send.py resume {number}`, then its `send --live` again.")
+    if result.next_retry is not None and result.state == CampaignState.SENDING:
+        due = "now" if result.next_retry <= time.time() else f"on {shown(result.next_retry)}"
+        say(f"The next retry is due {due}: a worker, or the same `send --live` again, does it.")
+    if result.note and result.state == CampaignState.FINISHED:
+        say(f"Look at this: {result.note}.")
+    if result.tally.uncertain:
+        say(f"Who is uncertain, and what is known: `./send.py uncertain {number}`.")
+    if result.tally.failed:
+        say(f"Who failed, and why: `./send.py report {number} --csv`.")

@@ -24,6 +24,7 @@ from newsletter.errors import UsageError
 if TYPE_CHECKING:
     from newsletter.campaign.context import AppContext
     from newsletter.delivery.ledger.outcomes import OutcomeCounts
+    from newsletter.delivery.ledger.states import CampaignState
 
 LOOK_S = 1.0
 
@@ -31,9 +32,9 @@ LOOK_S = 1.0
 @click.command(
     epilog="""\b
 Examples:
-  send.py status
-  send.py status 3 --json
-  send.py status 3 --watch
+  ./send.py status
+  ./send.py status 3 --json
+  ./send.py status 3 --watch
 """
 )
 @click.argument("campaign", type=NUMBER, required=False)
@@ -53,7 +54,7 @@ def status(cli: CliContext, campaign: int | None, as_json: bool, watch: bool) ->
 
     if watch:
         if campaign is None:
-            raise UsageError("watch which campaign?", fix="send.py status CAMPAIGN --watch")
+            raise UsageError("watch which campaign?", fix="./send.py status CAMPAIGN --watch")
         with cli.app() as app, suppress(KeyboardInterrupt):
             _watch(app, campaign)
     with cli.app() as app, app.store.read() as connection:
@@ -62,7 +63,7 @@ def status(cli: CliContext, campaign: int | None, as_json: bool, watch: bool) ->
         objects = [item.as_json() for item in found]
         print_json(objects[0] if campaign is not None else {"campaigns": objects})
     elif not found:
-        say("No campaign yet. Start with: send.py send ISSUE --list NAME")
+        say("No campaign yet. Start with: ./send.py send ISSUE --list NAME")
     else:
         for item in found:
             show_status(item)
@@ -72,32 +73,35 @@ def status(cli: CliContext, campaign: int | None, as_json: bool, watch: bool) ->
 def _watch(app: AppContext, campaign_id: int) -> None:
     """Look again and again, and rest between for longer than looking took."""
     from newsletter.campaign.status import status as one
-    from newsletter.cli.sending_view import sending_view
+    from newsletter.cli.progress import sending_bar
+    from newsletter.delivery.ledger.states import CampaignState
 
-    with sending_view() as show:
+    with sending_bar() as show:
         while True:
             began = time.monotonic()
             with app.store.read() as connection:
                 found = one(connection, campaign_id)
             show(found.tally)
-            if found.state not in {"scheduled", "sending"}:
+            if found.state not in {CampaignState.SCHEDULED, CampaignState.SENDING}:
                 return
             time.sleep(max(LOOK_S, 4 * (time.monotonic() - began)))
 
 
 @click.command(
-    short_help="Hold a campaign: the rest stays queued.", epilog="Example: send.py pause 3"
+    short_help="Hold a campaign: the rest stays queued.", epilog="Example: ./send.py pause 3"
 )
 @campaign_argument
 @by_option
 @pass_context
 def pause(cli: CliContext, campaign: int, by: str) -> None:
     """Hold a campaign: what was offered finishes, the rest stays queued."""
-    _halt(cli, campaign, "paused", by)
-    say(f"To let it go on: send.py resume {campaign}, then its `send --live` again.")
+    from newsletter.delivery.ledger.states import CampaignState
+
+    _halt(cli, campaign, CampaignState.PAUSED, by)
+    say(f"To let it go on: ./send.py resume {campaign}, then its `send --live` again.")
 
 
-@click.command(short_help="Let a paused campaign go on.", epilog="Example: send.py resume 3")
+@click.command(short_help="Let a paused campaign go on.", epilog="Example: ./send.py resume 3")
 @campaign_argument
 @by_option
 @pass_context
@@ -117,16 +121,18 @@ def resume(cli: CliContext, campaign: int, by: str) -> None:
     say("Run its `send --live` again: that sends what is queued.")
 
 
-@click.command(short_help="End a campaign for good.", epilog="Example: send.py cancel 3")
+@click.command(short_help="End a campaign for good.", epilog="Example: ./send.py cancel 3")
 @campaign_argument
 @by_option
 @pass_context
 def cancel(cli: CliContext, campaign: int, by: str) -> None:
     """End a campaign for good: who has it keeps it, nobody else gets it."""
-    _halt(cli, campaign, "cancelled", by)
+    from newsletter.delivery.ledger.states import CampaignState
+
+    _halt(cli, campaign, CampaignState.CANCELLED, by)
 
 
-def _halt(cli: CliContext, campaign_id: int, to: str, by: str) -> None:
+def _halt(cli: CliContext, campaign_id: int, to: CampaignState, by: str) -> None:
     from newsletter.campaign.control import halt
 
     with cli.app(by=by) as app:
@@ -134,7 +140,7 @@ def _halt(cli: CliContext, campaign_id: int, to: str, by: str) -> None:
     counts = found.tally
     say(f"Campaign {campaign_id} is {to}: {_where_it_stands(counts)}.")
     if on_the_way:
-        say(f"{on_the_way} of those queued are on their way this moment: see `send.py status`.")
+        say(f"{on_the_way} of those queued are on their way this moment: see `./send.py status`.")
 
 
 def _where_it_stands(counts: OutcomeCounts) -> str:

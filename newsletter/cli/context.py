@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from newsletter.settings.model import Settings
 
 
+TYPED = "./send.py"
+"""What is typed before the command's own words."""
+
+
 class CliContext:
     """The options that stand before the command."""
 

@@ -21,7 +21,7 @@ def db() -> None:
     """The database: bring it up to date, back it up, move it to PostgreSQL."""
 
 
-@db.command(epilog="Example: send.py db upgrade")
+@db.command(epilog="Example: ./send.py db upgrade")
 @json_option
 @pass_context
 def upgrade(cli: CliContext, as_json: bool) -> None:
@@ -53,8 +53,8 @@ def upgrade(cli: CliContext, as_json: bool) -> None:
     short_help="Copy everything into another, empty database.",
     epilog="""\b
 Examples:
-  send.py db copy --to postgresql://newsletter@db.clinic.example/newsletter
-  send.py db copy --to sqlite:///var/moved.db
+  ./send.py db copy --to postgresql://newsletter@db.clinic.example/newsletter
+  ./send.py db copy --to sqlite:///var/moved.db
 
 Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can see command lines.
 """,
@@ -87,7 +87,7 @@ def copy(cli: CliContext, target: str, as_json: bool) -> None:
 
 @db.command(
     short_help="Write everything into one new file.",
-    epilog="Example: send.py db backup backups/newsletter-$(date +%F).db",
+    epilog="Example: ./send.py db backup backups/newsletter-$(date +%F).db",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
@@ -112,8 +112,8 @@ def backup(cli: CliContext, file: Path, as_json: bool) -> None:
     short_help="Bring a backup into an empty database.",
     epilog="""\b
 Examples:
-  send.py db restore backups/newsletter-2026-05-01.db
-  send.py db restore backups/newsletter-2026-05-01.db --to postgresql://localhost/newsletter
+  ./send.py db restore backups/newsletter-2026-05-01.db
+  ./send.py db restore backups/newsletter-2026-05-01.db --to postgresql://localhost/newsletter
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -141,7 +141,7 @@ def restore(cli: CliContext, file: Path, target: str, as_json: bool) -> None:
     for number in restored.paused:
         say(
             f"Campaign {number} was sending and is paused: whoever got it after the backup counts "
-            f"as queued, and would get it twice. `send.py cancel {number}`, unless you know that "
+            f"as queued, and would get it twice. `./send.py cancel {number}`, unless you know that "
             f"nothing went out since."
         )
 

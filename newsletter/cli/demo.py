@@ -9,7 +9,7 @@ from newsletter.cli.context import CliContext, make_private, pass_context, relat
 
 @click.command(
     short_help="The main job on the sample issue, on this machine alone.",
-    epilog="\b\nExamples:\n  send.py demo\n  send.py demo --no-serve",
+    epilog="\b\nExamples:\n  ./send.py demo\n  ./send.py demo --no-serve",
 )
 @click.option("--no-serve", is_flag=True, help="Do it all, say where it lies, and end.")
 @click.option("--port", type=int, default=0, help="Of the page at the end. [a free one]")

@@ -1,4 +1,4 @@
-"""What `demo` does, step by step. It uses the rooms exactly as the other commands do."""
+"""What `demo` does, step by step, with the same functions as the other commands."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.audience.importing.importer import import_csv
 from newsletter.audience.keys import load_keys
-from newsletter.campaign import approval, launch, run
+from newsletter.campaign import approval
 from newsletter.campaign.build import build
 from newsletter.campaign.context import AppContext
 from newsletter.campaign.render_files import render_files, sample_values
-from newsletter.campaign.snapshot import AudienceSelection
+from newsletter.campaign.request import SendListener, SendRequest
+from newsletter.campaign.run import dry_run, send_live
 from newsletter.check.model import Severity
 from newsletter.database.open import open_store
 from newsletter.render.slots import preview_part
 from newsletter.settings.model import Settings
 from newsletter.studio.demo import Demo, DemoStep, demo_app
-from newsletter.transports.registry import open_transport
 from newsletter.transports.smtp.local_mailbox import LocalMailbox
 from newsletter.web.http.server import background
 from newsletter.web.public.app import public_app
@@ -33,7 +33,7 @@ from newsletter.web.public.app import public_app
 T = TypeVar("T")
 
 ISSUE = "neck-muscles-and-migraine"
-READERS = AudienceSelection("demo-readers")
+LIST = "demo-readers"
 PUBLIC = ("/u/", "/p/", "/join", "/api/join", "/confirm/", "/archive")
 
 
@@ -50,30 +50,87 @@ class Demonstration:
         self._folder = settings.var / "demo"
         shutil.rmtree(self._folder, ignore_errors=True)
         self._mailbox = _MailboxThread(self._folder / "mailbox")
-        self._settings = _on_loopback(settings, self._folder, port, self._mailbox.port)
+        # Nothing of the publication's own: neither its database, its relay nor its public address.
+        on_loopback = {"host": "127.0.0.1", "port": self._mailbox.port, "security": "none"}
+        self._settings = settings.model_copy(
+            update={
+                "publication": settings.publication.model_copy(
+                    update={"public_url": f"http://127.0.0.1:{port}"}
+                ),
+                "transport": "smtp",
+                "smtp": settings.smtp.model_copy(update={**on_loopback, "username": ""}),
+                "approvals": 1,
+                "undo_window": 0.0,
+                "var_dir": self._folder,
+                "database_url": f"sqlite:///{self._folder / 'newsletter.db'}",
+            }
+        )
         keys = load_keys(self._settings, live=False)
-        self._desk = AppContext(self._settings, open_store(self._settings), keys, "demo")
+        self._app = AppContext(self._settings, open_store(self._settings), keys, "demo")
+        self._issue = settings.root / "issues" / f"{ISSUE}.md"
+        self._built = build(self._issue, self._settings)
         self._steps: list[DemoStep] = []
-        self._prepared = build(settings.root / "issues" / f"{ISSUE}.md", self._settings)
 
     def steps(self) -> Iterator[DemoStep]:
         """Do one thing after the other, and tell of each."""
-        acts = (
-            self._check,
-            self._render,
-            self._import,
-            self._approve,
-            self._send,
-            self._leave,
-            self._send_again,
-        )
-        for act in acts:
-            step = act()
+        for step in self._work():
             self._steps.append(step)
             yield step
 
+    def _work(self) -> Iterator[DemoStep]:
+        app, built = self._app, self._built
+        numbers = ((sum(f.severity is s for f in built.findings), s) for s in Severity)
+        found = ", ".join(f"{number} {s}{'' if number == 1 else 's'}" for number, s in numbers)
+        yield DemoStep("Checked the sample issue", found)
+
+        summary = render_files(built.compiled, app, self._folder / "rendered")
+        html, text = summary["html_bytes"] / 1024, summary["text_bytes"] / 1024
+        sizes = f"{html:.0f} KB of HTML, {text:.0f} KB of text"
+        yield DemoStep("Rendered it", f"{sizes}; digest {summary['digest'][:12]}")
+
+        file = self._settings.root / "subscribers.example.csv"
+        declared = app.settings.merge_fields
+        report = import_csv(
+            app.store, app.keys, file, list_name=LIST, source="demo", declared=declared
+        )
+        yield DemoStep("Imported subscribers.example.csv", report.summary())
+
+        approval.approve(app, built, audience=LIST)
+        yield DemoStep("Approved exactly this content", "change a comma and the approval is gone")
+
+        request = SendRequest(self._issue, LIST)
+        sent = send_live(
+            app, request, confirm=lambda pending: pending.mailable, listener=SendListener()
+        ).status.tally
+        yield DemoStep(
+            "Sent it over SMTP to a mailbox on this machine",
+            f"{sent.accepted} of {sent.audience} accepted, {sent.failed} failed, "
+            f"{sent.uncertain} uncertain",
+        )
+
+        # As a mail program does it: from the header of the mail that arrived.
+        first = min((self._folder / "mailbox").glob("*.eml"))
+        headers = BytesHeaderParser().parsebytes(first.read_bytes())
+        url = headers["List-Unsubscribe"].strip().strip("<>")
+        post = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click", method="POST")  # noqa: S310
+        with (
+            background(public_app(app.store, app.keys, self._settings), self._port),
+            urllib.request.urlopen(post, timeout=10) as answer,  # noqa: S310 -- our own server
+        ):
+            outcome = f"POST to the List-Unsubscribe URL: {answer.status}"
+        yield DemoStep("One reader left with one click", outcome)
+
+        again = SendRequest(self._issue, LIST, again_reason="to show who is skipped")
+        found_out = dry_run(app, again, listener=SendListener(), out=self._folder / "next").status
+        counts = found_out.tally
+        skipped = ", ".join(f"{number} {reason}" for reason, number in counts.skipped.items())
+        yield DemoStep(
+            "Counted whom the next issue would reach",
+            f"{counts.accepted} of {counts.audience}; skipped: {skipped}",
+        )
+
     def places(self) -> dict[str, Path]:
-        """What lies where."""
+        """Where everything is."""
         return {
             "mailbox": self._folder / "mailbox",
             "rendered": self._folder / "rendered",
@@ -82,21 +139,20 @@ class Demonstration:
 
     def app(self) -> ASGIApp:
         """The page to look at it all, and the public pages that the mail's links lead to."""
+        compiled = self._built.compiled
         page = demo_app(
             self._settings,
             Demo(
-                title=self._prepared.compiled.title,
+                title=compiled.title,
                 steps=self._steps,
-                html=preview_part(
-                    self._prepared.compiled.variants[0].html, sample_values(self._settings)
-                ),
-                findings=self._prepared.findings,
+                html=preview_part(compiled.variants[0].html, sample_values(self._settings)),
+                findings=self._built.findings,
                 mailbox=self._folder / "mailbox",
                 media=self._folder / "rendered" / "media",
                 places=self.places(),
             ),
         )
-        public = public_app(self._desk.store, self._desk.keys, self._settings)
+        public = public_app(self._app.store, self._app.keys, self._settings)
 
         async def both(scope: Scope, receive: Receive, send: Send) -> None:
             is_public = scope.get("path", "").startswith(PUBLIC)
@@ -107,98 +163,7 @@ class Demonstration:
     def close(self) -> None:
         """Stop the mailbox and close the database."""
         self._mailbox.stop()
-        self._desk.store.close()
-
-    def _check(self) -> DemoStep:
-        found = self._prepared.findings
-        counts = ((sum(f.severity is s for f in found), s) for s in Severity)
-        words = [f"{number} {s}{'' if number == 1 else 's'}" for number, s in counts]
-        return DemoStep("Checked the sample issue", ", ".join(words))
-
-    def _render(self) -> DemoStep:
-        summary = render_files(self._prepared.compiled, self._desk, self._folder / "rendered")
-        size = f"{summary['html_bytes'] / 1024:.0f} KB of HTML, {summary['text_bytes'] / 1024:.0f}"
-        return DemoStep("Rendered it", f"{size} KB of text; digest {summary['digest'][:12]}")
-
-    def _import(self) -> DemoStep:
-        report = import_csv(
-            self._desk.store,
-            self._desk.keys,
-            self._settings.root / "subscribers.example.csv",
-            list_name=READERS.list_name,
-            source="demo",
-        )
-        return DemoStep("Imported subscribers.example.csv", report.summary())
-
-    def _approve(self) -> DemoStep:
-        approval.approve(self._desk, self._prepared, audience=READERS.list_name)
-        return DemoStep("Approved exactly this content", "change a comma and the approval is gone")
-
-    def _send(self) -> DemoStep:
-        sent = run.run(
-            self._desk,
-            self._open(),
-            open_transport(self._settings, self._folder),
-            proof=False,
-        )
-        counts = sent.tally
-        return DemoStep(
-            "Sent it over SMTP to a mailbox on this machine",
-            f"{counts.accepted} of {counts.audience} accepted, {counts.failed} failed, "
-            f"{counts.uncertain} uncertain",
-        )
-
-    def _leave(self) -> DemoStep:
-        url = _one_click_url(self._folder / "mailbox")
-        public = public_app(self._desk.store, self._desk.keys, self._settings)
-        with background(public, self._port):
-            status = _post(url)
-        return DemoStep(
-            "One reader left with one click", f"POST to the List-Unsubscribe URL: {status}"
-        )
-
-    def _send_again(self) -> DemoStep:
-        opened = self._open(again="to show who is skipped")
-        launch.discard(self._desk.store, opened)
-        skipped = ", ".join(f"{n} {reason}" for reason, n in opened.status.tally.skipped.items())
-        return DemoStep(
-            "Counted whom the next issue would reach",
-            f"{opened.mailable} of {opened.status.tally.audience}; skipped: {skipped}",
-        )
-
-    def _open(self, again: str = "") -> launch.PendingCampaign:
-        return launch.open_campaign(
-            self._desk, self._prepared.compiled, READERS, again_reason=again, live=True
-        )
-
-
-def _on_loopback(settings: Settings, folder: Path, port: int, smtp_port: int) -> Settings:
-    url = f"http://127.0.0.1:{port}"
-    smtp = settings.smtp.model_copy(
-        update={"host": "127.0.0.1", "port": smtp_port, "security": "none", "username": ""}
-    )
-    return settings.model_copy(
-        update={
-            "publication": settings.publication.model_copy(update={"public_url": url}),
-            "transport": "smtp",
-            "smtp": smtp,
-            "approvals": 1,
-            "var_dir": folder,
-            "database_url": f"sqlite:///{folder / 'newsletter.db'}",
-        }
-    )
-
-
-def _one_click_url(mailbox: Path) -> str:
-    first = min(mailbox.glob("*.eml"))
-    headers = BytesHeaderParser().parsebytes(first.read_bytes())
-    return headers["List-Unsubscribe"].strip().strip("<>")
-
-
-def _post(url: str) -> int:
-    request = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click", method="POST")  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own server
-        return int(answer.status)
+        self._app.store.close()
 
 
 class _MailboxThread:
@@ -212,7 +177,7 @@ class _MailboxThread:
         self.port = self._wait(self._mailbox.start())
 
     def stop(self) -> None:
-        """Stop taking mail."""
+        """Accept no more mail."""
         self._wait(self._mailbox.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

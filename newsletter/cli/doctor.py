@@ -21,9 +21,9 @@ from newsletter.cli.context import (
     short_help="Check DNS and the public address as receivers do.",
     epilog="""\b
 Examples:
-  send.py doctor
-  send.py doctor --ip 192.0.2.25 --helo mail.clinic.example
-  send.py doctor --nameserver 9.9.9.9 --json
+  ./send.py doctor
+  ./send.py doctor --ip 192.0.2.25 --helo mail.clinic.example
+  ./send.py doctor --nameserver 9.9.9.9 --json
 """,
 )
 @click.option(

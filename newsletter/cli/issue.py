@@ -51,7 +51,7 @@ A paragraph.
 """
 
 
-@click.command(epilog="Example: send.py new spring-news")
+@click.command(epilog="Example: ./send.py new spring-news")
 @click.argument("slug")
 @pass_context
 def new(cli: CliContext, slug: str) -> None:
@@ -75,15 +75,15 @@ def new(cli: CliContext, slug: str) -> None:
     except FileExistsError:
         raise RefusedError("this issue exists already", file=path, fix="edit it") from None
     shown = relative(path)
-    say(f"Wrote {shown}. Edit it, then: send.py check {shown}")
+    say(f"Wrote {shown}. Edit it, then: ./send.py check {shown}")
 
 
 @click.command(
     epilog="""\b
 Examples:
-  send.py check issues/neck-muscles-and-migraine.md
-  send.py check issues/neck-muscles-and-migraine.md --csv subscribers.example.csv --json
-  send.py check --letters
+  ./send.py check issues/neck-muscles-and-migraine.md
+  ./send.py check issues/neck-muscles-and-migraine.md --csv subscribers.example.csv --json
+  ./send.py check --letters
 """
 )
 @optional_issue_argument
@@ -119,19 +119,16 @@ def _found(
     from newsletter.errors import UsageError
 
     if issue is None and letters and csv_file is None:
-        from newsletter.i18n.catalog import Catalogs
-        from newsletter.transactional.letters import Letters
+        from newsletter.transactional.checks import check_messages
 
-        settings = cli.settings
-        languages = Catalogs(settings.templates / "locale", settings.publication.language)
-        return Letters(settings, languages).check()
+        return check_messages(cli.settings)
     if issue is None or letters:
         raise UsageError("check takes one ISSUE, or --letters alone")
 
     from newsletter.audience.importing.importer import csv_columns
     from newsletter.campaign.build import build
 
-    columns = csv_columns(csv_file) if csv_file else None
+    columns = csv_columns(csv_file, cli.settings.merge_fields) if csv_file else None
     return build(issue, cli.settings, columns=columns).findings
 
 
@@ -152,7 +149,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 @click.command(
     short_help="Write an issue to files, as readers will get it.",
-    epilog="Example: send.py render issues/neck-muscles-and-migraine.md --out build",
+    epilog="Example: ./send.py render issues/neck-muscles-and-migraine.md --out build",
 )
 @issue_argument
 @click.option(
@@ -178,15 +175,15 @@ def render(cli: CliContext, issue: Path, out: Path, as_json: bool) -> None:
         print_json(summary)
     else:
         say(f"Wrote {out}/index.html and text.txt ({summary['html_bytes'] / 1024:.0f} KB of HTML).")
-        say(f"Digest {summary['digest'][:12]}. Look at it: send.py preview {issue}")
+        say(f"Digest {summary['digest'][:12]}. Look at it: ./send.py preview {issue}")
 
 
 @click.command(
     short_help="Vouch for exactly this content.",
     epilog="""\b
 Examples:
-  send.py approve issues/neck-muscles-and-migraine.md --list readers
-  send.py approve issues/neck-muscles-and-migraine.md --waive links/shortener="our own domain"
+  ./send.py approve issues/neck-muscles-and-migraine.md --list readers
+  ./send.py approve issues/neck-muscles-and-migraine.md --waive links/shortener="our own domain"
 """,
 )
 @issue_argument
@@ -230,4 +227,4 @@ def approve(
         say(f"Next: {needed - count} more must approve it, under another name.")
         return
     target = "NAME" if list_name == "*" else list_name
-    say(f"Next: send.py send {issue} --list {target} --live")
+    say(f"Next: ./send.py send {issue} --list {target} --live")

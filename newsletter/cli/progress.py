@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from newsletter.cli.context import say
+
+if TYPE_CHECKING:
+    from newsletter.delivery.ledger.outcomes import OutcomeCounts
+
+RECENT_S = 30.0
+"""The rate is that of these seconds: long enough to be calm, short enough to be true."""
+PLAIN_EVERY_S = 30.0
+BAR_WIDTH = 60
 
 
 class _Advance(Protocol):
@@ -43,3 +55,78 @@ def _bar(title: str, total: int | None) -> Iterator[_Advance | None]:
             progress.update(task, completed=done, total=of)
 
         yield advance
+
+
+@contextmanager
+def sending_bar() -> Iterator[Callable[[OutcomeCounts], None]]:
+    """A bar over the deliveries of a campaign; without a terminal, a line every 30 s."""
+    meter = Meter()
+    if not sys.stderr.isatty():
+        told = time.monotonic()
+
+        def show_line(counts: OutcomeCounts) -> None:
+            nonlocal told
+            # Each time, since the rate is measured from one call to the next.
+            line = meter.line(counts)
+            if time.monotonic() - told >= PLAIN_EVERY_S:
+                told = time.monotonic()
+                say(line)
+
+        yield show_line
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    with Live(console=Console(stderr=True), transient=True) as live:
+
+        def show_bar(counts: OutcomeCounts) -> None:
+            done, total = done_of(counts)
+            view = Table.grid()
+            view.add_row(ProgressBar(total=total or 1, completed=done, width=BAR_WIDTH))
+            view.add_row(meter.line(counts))
+            live.update(view)
+
+        yield show_bar
+
+
+class Meter:
+    """Turns counts into a line: how many, how fast, how long still.
+
+    Args:
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def line(self, counts: OutcomeCounts) -> str:
+        """Say how far the campaign is."""
+        done, total = done_of(counts)
+        now = self._clock()
+        self._seen.append((now, done))
+        while now - self._seen[0][0] > RECENT_S:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        # Never negative: what a person puts back into the queue is done no more.
+        rate = max(0.0, (done - before) / (now - since)) if now > since else 0.0
+        share = done * 100 // total if total else 100
+        parts = [f"{done:,} of {total:,} ({share} %)", f"{rate:,.0f}/s"]
+        if done == total and counts.deferred:
+            parts.append(f"waiting to try {counts.deferred:,} again; Ctrl-C costs nothing")
+        elif rate and done < total:
+            minutes, seconds = divmod(round((total - done) / rate), 60)
+            hours, minutes = divmod(minutes, 60)
+            left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+            parts.append(f"about {f'{hours} h {minutes} min' if hours else left} left")
+        states = ("accepted", "deferred", "failed", "uncertain")
+        parts += [f"{getattr(counts, state):,} {state}" for state in states]
+        return "  ".join(parts)
+
+
+def done_of(counts: OutcomeCounts) -> tuple[int, int]:
+    """How many deliveries have an outcome, of how many that may be mailed."""
+    done = counts.accepted + counts.deferred + counts.failed + counts.uncertain
+    return done, done + counts.queued

@@ -22,9 +22,9 @@ from newsletter.errors import UsageError
     short_help="Who approved and sent a campaign, and what came of it.",
     epilog="""\b
 Examples:
-  send.py report 3
-  send.py report 3 --html report.html
-  send.py report 3 --csv > deliveries.csv
+  ./send.py report 3
+  ./send.py report 3 --html report.html
+  ./send.py report 3 --csv > deliveries.csv
 """,
 )
 @campaign_argument

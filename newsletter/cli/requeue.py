@@ -20,7 +20,7 @@ from newsletter.cli.context import (
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.delivery.ledger.uncertain import UncertainDelivery
+    from newsletter.delivery.ledger.outcomes import UncertainDelivery
 
 reason_option = click.option("--reason", default="", help="Why; kept in the record.")
 
@@ -28,8 +28,8 @@ reason_option = click.option("--reason", default="", help="Why; kept in the reco
 @click.command(
     epilog="""\b
 Examples:
-  send.py retry 3
-  send.py retry 3 --failed --by maria --reason "their mail server was down all day"
+  ./send.py retry 3
+  ./send.py retry 3 --failed --by maria --reason "their mail server was down all day"
 """
 )
 @campaign_argument
@@ -56,7 +56,7 @@ def retry(cli: CliContext, campaign: int, failed: bool, by: str, reason: str) ->
         say(f"{put_back} that had failed are queued again.")
     if deferred or put_back:
         held = found.state in HELD
-        first = f"It is {found.state}: `send.py resume {campaign}`, then run" if held else "Run"
+        first = f"It is {found.state}: `./send.py resume {campaign}`, then run" if held else "Run"
         say(f"{first} its `send --live` again: that sends them.")
 
 
@@ -64,10 +64,10 @@ def retry(cli: CliContext, campaign: int, failed: bool, by: str, reason: str) ->
     short_help="List deliveries that may have arrived or not; settle them.",
     epilog="""\b
 Examples:
-  send.py uncertain 3
-  send.py uncertain 3 --resolve accepted --position 17 --position 18 --reason "both answered it"
-  send.py uncertain 3 --resolve send-again --position 19 --reason "she says it never came"
-  send.py uncertain 3 --resolve failed --all --reason "the relay's log has none of them"
+  ./send.py uncertain 3
+  ./send.py uncertain 3 --resolve accepted --position 17 --position 18 --reason "both answered it"
+  ./send.py uncertain 3 --resolve send-again --position 19 --reason "she says it never came"
+  ./send.py uncertain 3 --resolve failed --all --reason "the relay's log has none of them"
 """,
 )
 @campaign_argument

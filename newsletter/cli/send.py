@@ -1,4 +1,4 @@
-"""send: the command that mails a list."""
+"""send and test: the commands that mail. The order of a send is in `newsletter.campaign.run`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.campaign_view import show_plan, show_status, show_variants
+from newsletter.cli.columns import answering, column_option
 from newsletter.cli.context import (
     CliContext,
     by_option,
@@ -18,29 +18,27 @@ from newsletter.cli.context import (
     print_json,
     say,
 )
-from newsletter.cli.schedule import Countdown, called_off
+from newsletter.cli.counted import counted
 from newsletter.cli.segment import require_readable, segment_option
-from newsletter.cli.send_job import Job, refuse_blockers
-from newsletter.cli.sending_view import sending_view
-from newsletter.errors import RefusedError, UsageError
+from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from newsletter.campaign.context import AppContext
     from newsletter.campaign.launch import PendingCampaign
-    from newsletter.campaign.snapshot import AudienceSelection
+    from newsletter.campaign.request import SendRequest
     from newsletter.campaign.status import Status
 
 
 @click.command(
     epilog="""\b
 Examples:
-  send.py send issues/neck-muscles-and-migraine.md --csv subscribers.example.csv
-  send.py send issues/spring-news.md --list readers
-  send.py send issues/spring-news.md --list readers --live
-  send.py send issues/spring-news.md --list readers --live --confirm 12406
-  send.py send issues/spring-news.md --list readers --segment 'city = Vienna'
-  send.py send issues/spring-news.md --list readers --live --detach
-  send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
+  ./send.py send issues/neck-muscles-and-migraine.md --csv subscribers.example.csv
+  ./send.py send issues/spring-news.md --list readers
+  ./send.py send issues/spring-news.md --list readers --live
+  ./send.py send issues/spring-news.md --list readers --live --confirm 12406
+  ./send.py send issues/spring-news.md --list readers --segment 'city = Vienna'
+  ./send.py send issues/spring-news.md --list readers --live --detach
+  ./send.py send issues/spring-news.md --list readers --live --at "2026-12-01 09:00"
 
 Running a live send again continues it; nobody gets the issue twice.
 """
@@ -53,6 +51,7 @@ Running a live send again continues it; nobody gets the issue twice.
     type=click.Path(path_type=Path),
     help="Import this file into --list (default: the file's name) and send to its rows.",
 )
+@column_option
 @segment_option
 @click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
 @click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
@@ -73,6 +72,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     issue: Path,
     list_name: str,
     csv_file: Path | None,
+    uses: tuple[str, ...],
     segment: str | None,
     skip_invalid: bool,
     live: bool,
@@ -87,67 +87,37 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
     """Send an issue to a list. A dry run, unless --live."""
     if not (list_name or csv_file):
         raise UsageError("to whom?", fix="--list NAME or --csv FILE")
+    if uses and not csv_file:
+        raise UsageError("--column goes with --csv")
     if confirm is not None and not live:
         raise UsageError("--confirm goes with --live")
     if detach and not live:
         raise UsageError("--detach goes with --live")
     require_readable(segment)
-    with cli.app(by=by, live=live) as app:
-        list_name = list_name or (csv_file.stem if csv_file else "")
-        job = Job(issue, list_name, csv_file, segment, skip_invalid, again, detach)
-        not_before = _when(at, live=live) if at else 0.0
-        if live:
-            result = _live(app, job, confirm, not_before)
-        else:
-            result = _dry_run(app, job, out, not_before)
+    from newsletter.campaign.request import SendRequest
+
+    with answering(as_json=as_json), cli.app(by=by, live=live) as app:
+        request = SendRequest(
+            issue=issue,
+            list_name=list_name or (csv_file.stem if csv_file else ""),
+            csv_file=csv_file,
+            uses=uses,
+            segment=segment,
+            skip_invalid=skip_invalid,
+            again_reason=again,
+            not_before=_when(at, live=live) if at else 0.0,
+            detach=detach,
+        )
+        result = _live(app, request, confirm) if live else _dry_run(app, request, out)
     if as_json:
         print_json(result.as_json())
     else:
+        from newsletter.cli.campaign_view import show_status
+
         show_status(result)
+    # Queued is what --detach asks for; without it, a script must know that not all were sent.
     left = result.tally.queued and not detach
     sys.exit(1 if result.has_problems or left else 0)
-
-
-def _dry_run(app: AppContext, job: Job, out: Path | None, not_before: float) -> Status:
-    """The same code as a live send, on a private copy of the database, into a folder."""
-    from dataclasses import replace
-
-    from newsletter.campaign import launch, run
-    from newsletter.campaign.snapshot import by_variant
-    from newsletter.store.snapshot import private_copy
-    from newsletter.transports.file import FileTransport
-
-    folder = out or app.settings.var / "outbox" / job.issue.stem
-    with private_copy(app.store, app.settings.var) as store:
-        copy = replace(app, store=store)
-        audience = job.audience(copy)
-        prepared = job.prepare(copy, audience, live=False)
-        opened = launch.open_campaign(
-            copy,
-            prepared.compiled,
-            audience,
-            again_reason=job.again,
-            not_before=not_before,
-            live=False,
-        )
-        if opened.continuing:
-            say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
-            return opened.status
-        with copy.store.read() as connection:
-            variants = by_variant(connection, opened.status.campaign_id)
-        with sending_view() as progress:
-            result = run.run(
-                copy, opened, FileTransport(folder, fresh=True), proof=True, progress=progress
-            )
-    say(f"Dry run: nothing left this machine. {result.tally.accepted:,} messages in {folder}")
-    show_variants(opened.compiled, variants)
-    if prepared.blockers:
-        count = len(prepared.blockers)
-        say(f"A live send would be refused: {count} blocker(s). See: send.py check {job.issue}")
-    elif prepared.findings:
-        count = len(prepared.findings)
-        say(f"There is something to look at ({count}). See: send.py check {job.issue}")
-    return result.of_a_dry_run()
 
 
 def _when(at: str, *, live: bool) -> float:
@@ -160,109 +130,89 @@ def _when(at: str, *, live: bool) -> float:
     return wanted
 
 
-def _live(app: AppContext, job: Job, confirm: int | None, not_before: float) -> Status:
-    from newsletter.campaign import approval, launch, run, schedule
-    from newsletter.campaign.snapshot import AudienceSelection
-    from newsletter.transports.registry import open_transport
-
-    prepared = job.prepare(app, AudienceSelection(job.list_name), live=False)
-    refuse_blockers(prepared)
-    with app.store.read() as connection:
-        approval.require(connection, app.settings, prepared.compiled, job.list_name)
-    audience = job.audience(app)
-    opened = launch.open_campaign(
-        app,
-        prepared.compiled,
-        audience,
-        again_reason=job.again,
-        not_before=not_before,
-        live=True,
-    )
-    _say_who_joined_since(app, audience, opened)
-    if opened.status.state == "finished":
-        say("This issue went out to this list already; nothing is left to send.")
-        return opened.status
-    outbox = app.settings.var / "outbox" / f"campaign-{opened.status.campaign_id}"
-    transport = open_transport(app.settings, outbox)
-    _confirm_or_discard(app, job, opened, confirm)
-    if job.detach:
-        return _detach(app, opened, not_before)
-    campaign_id = opened.status.campaign_id
-    run.start(app, opened, not_before=not_before)
-    with called_off(app, opened, not_before):
-        schedule.wait(app.store, app.settings, campaign_id, Countdown(campaign_id))
-    with sending_view() as progress:
-        result = run.go_on(app, opened, transport, proof=False, progress=progress)
-    if result.tally.queued and result.state == "sending":
-        say(f"{result.tally.queued:,} are still queued; the same command goes on with them.")
-    return result
-
-
-def _detach(app: AppContext, opened: PendingCampaign, not_before: float) -> Status:
-    from newsletter.campaign import run
-    from newsletter.campaign.status import status
-
-    campaign_id = opened.status.campaign_id
-    run.start(app, opened, not_before=not_before)
-    say(f"Campaign {campaign_id} is left to a worker: run `send.py worker` if none is running.")
-    with app.store.read() as connection:
-        return status(connection, campaign_id)
-
-
-def _say_who_joined_since(
-    app: AppContext, audience: AudienceSelection, opened: PendingCampaign
-) -> None:
-    from dataclasses import replace
-
-    from newsletter.campaign.snapshot import joined_since_snapshot
-
-    if not opened.continuing:
-        return
-    with app.store.read() as connection:
-        number = joined_since_snapshot(
-            connection, opened.status.campaign_id, replace(audience, batch="")
-        )
-    if number:
-        who = f"on the list {audience.list_name}"
-        who += " and in the segment" if audience.segment else ""
-        say(
-            f"{number} {who} joined after its audience was fixed, and are "
-            "not in this campaign: to reach them, import them into a list of their own"
-        )
-
-
-def _confirm_or_discard(
-    app: AppContext, job: Job, opened: PendingCampaign, confirm: int | None
-) -> None:
-    from newsletter.campaign import launch, run
-
-    try:
-        sheltered = run.require_unsubscribe_works(app, opened)
-        if not sheltered:
-            refuse_blockers(job.prepare(app, None, live=True))
-        if opened.continuing:
-            say(f"Going on with campaign {opened.status.campaign_id}.")
-        else:
-            _confirm(app, opened, confirm)
-    except BaseException:
-        launch.discard(app.store, opened)
-        raise
-
-
-def _confirm(app: AppContext, opened: PendingCampaign, confirm: int | None) -> None:
-    """Show who will get it, and go on only when the number is right."""
-    from newsletter.campaign.snapshot import by_variant
+def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
+    """Send; ``number`` is the confirmation that was given with the command."""
+    from newsletter.campaign.build import BlockedError
+    from newsletter.campaign.request import SendEnd
+    from newsletter.campaign.run import send_live
+    from newsletter.check.report import format_findings
+    from newsletter.cli.send_view import SendView, show_plan
+    from newsletter.delivery.ledger.states import CampaignState
     from newsletter.transports.registry import transport_kind
 
-    with app.store.read() as connection:
-        variants = by_variant(connection, opened.status.campaign_id)
-    show_plan(opened, transport_kind(app.settings).describe(app.settings), variants)
-    if confirm is None:
-        say(f"Type {opened.mailable} to send to so many people: ", end="")
+    def confirm(pending: PendingCampaign) -> int | None:
+        show_plan(pending, transport_kind(app.settings).describe(app.settings))
+        if number is not None:
+            return number
+        say(f"Type {pending.mailable} to send to so many people: ", end="")
         answer = sys.stdin.readline().strip()
-        confirm = int(answer) if answer.isdecimal() else -1
-    if confirm != opened.mailable:
-        raise RefusedError(
-            f"not confirmed: {opened.mailable} people would get it; nothing was sent",
-            fix=f"--confirm {opened.mailable}",
-        )
+        return int(answer) if answer.isdecimal() else None
+
+    try:
+        result = send_live(app, request, confirm=confirm, listener=SendView())
+    except BlockedError as error:
+        # With file and line, since the error alone says only how many there are.
+        say(format_findings(error.blockers, colour=sys.stderr.isatty()))
+        raise
+    status = result.status
+    if result.end is SendEnd.ALREADY_SENT:
+        say("This issue went out to this list already; nothing is left to send.")
+    elif result.end is SendEnd.DETACHED:
+        campaign = f"Campaign {status.campaign_id}"
+        say(f"{campaign} is left to a worker: run `./send.py worker` if none is running.")
+    elif status.tally.queued and status.state == CampaignState.SENDING:
+        say(f"{status.tally.queued:,} are still queued; the same command goes on with them.")
+    return status
+
+
+def _dry_run(app: AppContext, request: SendRequest, out: Path | None) -> Status:
+    from newsletter.campaign.run import dry_run
+    from newsletter.cli.send_view import SendView, show_variants
+
+    result = dry_run(app, request, listener=SendView(), out=out)
+    # On the copy it would only repeat what the campaign has done already.
+    if result.pending.continuing:
+        say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
+        return result.status
+    written = result.status.tally.accepted
+    say(f"Dry run: nothing left this machine. {written:,} messages in {result.folder}")
+    show_variants(result.pending.compiled, result.pending.variants)
+    if blockers := result.built.blockers:
+        count = len(blockers)
+        command = f"./send.py check {request.issue}"
+        say(f"A live send would be refused: {counted(count, 'blocker')}. See: {command}")
+    elif result.built.findings:
+        count = len(result.built.findings)
+        say(f"There is something to look at ({count}). See: ./send.py check {request.issue}")
+    return result.status
+
+
+@click.command(
+    short_help="Send one [TEST] message to addresses that you name.",
+    epilog="Example: ./send.py test issues/spring-news.md --to office@clinic.example",
+)
+@issue_argument
+@click.option(
+    "--to", "addresses", multiple=True, required=True, help="An address; repeat for more."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="With the outbox: where to. [var/outbox/test]"
+)
+@pass_context
+def test(cli: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
+    """Send one [TEST] message to addresses named here, never to a list.
+
+    It goes by the configured transport; its links are proof links, which change nothing.
+    """
+    from newsletter.campaign.mailer import outbox_folder
+    from newsletter.campaign.test_send import send_test
+    from newsletter.transports.registry import transport_kind
+
+    with cli.app() as app:
+        folder = out or outbox_folder(app.settings, "test")
+        outcomes = send_test(app, issue, addresses, folder)
+    for address, outcome in zip(addresses, outcomes, strict=True):
+        click.echo(f"{address}: {outcome.result} {outcome.reply}".rstrip())
+    if not transport_kind(app.settings).reaches_people(app.settings):
+        say(f"Written to {folder}; nothing left this machine.")
+    sys.exit(0 if all(o.result == "accepted" for o in outcomes) else 1)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     short_help="Look at an issue in the browser, as readers get it.",
     epilog="""\b
 Examples:
-  send.py preview
-  send.py preview issues/neck-muscles-and-migraine.md --no-open
+  ./send.py preview
+  ./send.py preview issues/neck-muscles-and-migraine.md --no-open
 """,
 )
 @optional_issue_argument
@@ -47,7 +47,7 @@ def preview(cli: CliContext, issue: Path | None, port: int, no_open: bool) -> No
 
 @click.command(
     short_help="Answer readers: leaving, joining, the archive, pictures.",
-    epilog="Example: send.py serve --port 8025",
+    epilog="Example: ./send.py serve --port 8025",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8025, show_default=True)
@@ -55,6 +55,7 @@ def preview(cli: CliContext, issue: Path | None, port: int, no_open: bool) -> No
 def serve(cli: CliContext, host: str, port: int) -> None:
     """Answer unsubscribe links and host the pictures, for as long as mail points here.
 
+    Confirmations and other mail that readers ask for is sent from here, too, and by `worker`.
     Put a reverse proxy with https in front of it; see docs/operating.md.
     """
     from newsletter.cli.logs import configure
@@ -63,26 +64,24 @@ def serve(cli: CliContext, host: str, port: int) -> None:
 
     settings = cli.settings
     configure(settings, service=True)
-    _try_letters(settings)
+    _try_messages(settings)
     with cli.app() as context:
         run(public_app(context.store, context.keys, context.settings), host, port)
 
 
-def _try_letters(settings: Settings) -> None:
-    """Say what is wrong with the letters; who wants to leave must be able to, all the same."""
+def _try_messages(settings: Settings) -> None:
+    """Say what is wrong with transactional mail; people must be able to leave all the same."""
     from newsletter.check.model import Severity
     from newsletter.check.report import format_findings
     from newsletter.errors import InputError
-    from newsletter.i18n.catalog import Catalogs
-    from newsletter.transactional.letters import Letters
+    from newsletter.transactional.checks import check_messages
 
-    languages = Catalogs(settings.templates / "locale", settings.publication.language)
     try:
-        found = Letters(settings, languages).check()
+        found = check_messages(settings)
     except InputError as error:
-        say(f"error: {error}\nUntil that is mended, nobody can join or be mailed a link.")
+        say(f"error: {error}\nUntil that is fixed, nobody can join or be mailed a link.")
         return
     blockers = [finding for finding in found if finding.severity is Severity.BLOCKER]
     if blockers:
         say(format_findings(blockers, colour=False))
-        say("Readers get letters like that until it is mended. Try: send.py check --letters")
+        say("Readers get mail like that until it is fixed. Try: ./send.py check --letters")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 _HISTORY = {
@@ -12,7 +12,7 @@ _HISTORY = {
     "reports": "{kind}, {verdict} ({source})",
 }
 """What has a time each, as a line."""
-_SAID_FIRST = {"known", "suppressed"}
+_SAID_FIRST = {"known", "suppressed", "not_mailed"}
 
 
 def describe(known: Mapping[str, Any]) -> Iterator[str]:
@@ -27,18 +27,17 @@ def describe(known: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _standing(known: Mapping[str, Any]) -> str:
-    address = known["email"]
-    active = [name for name, state in known.get("lists", {}).items() if state == "active"]
-    paused = known.get("paused_until")
+    address, not_mailed = known["email"], known.get("not_mailed", {})
+    mailed = [name for name in known.get("lists", {}) if name not in not_mailed]
     if known["suppressed"]:
         return f"No mail goes to {address}, suppressed: {', '.join(known['suppressed'])}"
     if not known["known"]:
         return f"No mail goes to {address}: no reader here has this address"
-    if not active:
-        return f"No mail goes to {address}: active on no list"
-    if paused and datetime.fromisoformat(paused) > datetime.now(UTC):
-        return f"No mail goes to {address} until {_day(paused)}: paused"
-    return f"Mail goes to {address}: active on {', '.join(active)}"
+    if mailed:
+        return f"Mail goes to {address}: active on {', '.join(mailed)}"
+    if "paused" in not_mailed.values():
+        return f"No mail goes to {address} until {_day(known['paused_until'])}: paused"
+    return f"No mail goes to {address}: active on no list"
 
 
 def _told(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.columns import answering, column_option
 from newsletter.cli.context import CliContext, by_option, json_option, pass_context, print_json, say
 from newsletter.cli.counted import counted
 from newsletter.cli.progress import import_bar
@@ -27,9 +28,10 @@ def subscribers() -> None:
     "import",
     epilog="""\b
 Examples:
-  send.py subscribers import subscribers.example.csv --list readers --dry-run
-  send.py subscribers import audience.csv --list readers --skip-invalid
-  send.py subscribers import unsubscribes.csv --format sendgrid-unsubscribes
+  ./send.py subscribers import subscribers.example.csv --list readers --dry-run
+  ./send.py subscribers import audience.csv --list readers --skip-invalid
+  ./send.py subscribers import unsubscribes.csv --format sendgrid-unsubscribes
+  ./send.py subscribers import crm.csv --column 'Newsletter=consent' --column 'Note=ignore'
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -44,6 +46,7 @@ Examples:
 @click.option(
     "--format", "form", default="", metavar="NAME", help="Whose export it is. [as its header says]"
 )
+@column_option
 @json_option
 @pass_context
 def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
@@ -54,22 +57,24 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     skip_invalid: bool,
     rejects: Path | None,
     form: str,
+    uses: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Read a CSV file into a list. Nobody who left comes back by it.
 
     The whole file is checked before anything changes. Reads our columns (see
-    subscribers.example.csv), also by some other names; further columns become attributes, and the
-    summary says which is what. The exports of Mailchimp, listmonk, Substack, Constant Contact and
-    SendGrid are known by their headers, and who left there is suppressed here. A list of your own
-    of people who left needs `--format unsubscribes`.
+    subscribers.example.csv), also by some other names, and the merge fields that newsletter.toml
+    declares. Any other column stops the import, since it may say that people left: it exits 1,
+    shows what is in it, and prints the command that goes on. The exports of Mailchimp, listmonk,
+    Substack, Constant Contact and SendGrid are known by their headers, and who left there is
+    suppressed here. A list of your own of people who left needs `--format unsubscribes`.
     """
     from newsletter.audience.importing.csv_formats import FORMATS
     from newsletter.audience.importing.importer import import_csv
 
     if form and form not in (names := [one.name for one in FORMATS]):
         raise UsageError(f"no format {form!r}", fix=f"one of {', '.join(names)}")
-    with cli.app() as app, import_bar(file) as progress:
+    with answering(as_json=as_json), cli.app() as app, import_bar(file) as progress:
         report = import_csv(
             app.store,
             app.keys,
@@ -80,6 +85,8 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
             skip_invalid=skip_invalid,
             rejects=rejects or file.with_suffix(".rejects.csv"),
             form=form,
+            uses=uses,
+            declared=app.settings.merge_fields,
             progress=progress,
         )
     if as_json:
@@ -92,7 +99,7 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
 
 @subscribers.command(
     short_help="Write a list as CSV to standard output.",
-    epilog="Example: send.py subscribers export --list readers > readers.csv",
+    epilog="Example: ./send.py subscribers export --list readers > readers.csv",
 )
 @click.option("--list", "list_name", required=True, help="The list to write out.")
 @pass_context
@@ -109,7 +116,7 @@ def export(cli: CliContext, list_name: str) -> None:
 
 @subscribers.command(
     short_help="All that is known of an address.",
-    epilog="Example: send.py subscribers show reader01@mail.example",
+    epilog="Example: ./send.py subscribers show reader01@mail.example",
 )
 @click.argument("address")
 @json_option
@@ -148,7 +155,7 @@ def lists(cli: CliContext, as_json: bool) -> None:
         active = SubscriptionState.ACTIVE
         print_json({name: states.get(active, 0) for name, states in found.items()})
     elif not found:
-        say("No list yet: send.py subscribers import FILE --list NAME")
+        say("No list yet: ./send.py subscribers import FILE --list NAME")
     else:
         for name, states in found.items():
             told = ", ".join(f"{states[state]:,} {state}" for state in sorted(states))
@@ -156,7 +163,7 @@ def lists(cli: CliContext, as_json: bool) -> None:
             click.echo(f"{name}: {people}{f' ({told})' if told else ''}")
 
 
-@subscribers.command(epilog='Example: send.py subscribers suppress x@y.example --reason "asked"')
+@subscribers.command(epilog='Example: ./send.py subscribers suppress x@y.example --reason "asked"')
 @click.argument("address")
 @click.option("--reason", required=True, help="Why, for the record.")
 @by_option
@@ -177,7 +184,7 @@ def suppress(cli: CliContext, address: str, reason: str, by: str) -> None:
 @subscribers.command(
     epilog="""\b
 Example:
-  send.py subscribers unsuppress x@y.example --by maria --reason "a typing error of ours"
+  ./send.py subscribers unsuppress x@y.example --by maria --reason "a typing error of ours"
 """
 )
 @click.argument("address")
@@ -206,7 +213,7 @@ def unsuppress(cli: CliContext, address: str, reason: str, by: str) -> None:
 
 @subscribers.command(
     short_help="Delete what is known of a person; they stay off.",
-    epilog="Example: send.py subscribers erase reader01@mail.example",
+    epilog="Example: ./send.py subscribers erase reader01@mail.example",
 )
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")

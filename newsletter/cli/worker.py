@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from newsletter.cli.context import CliContext, pass_context, say
@@ -11,9 +13,9 @@ from newsletter.cli.context import CliContext, pass_context, say
     short_help="Send what was detached or scheduled, and late retries.",
     epilog="""\b
 Examples:
-  send.py worker
-  send.py worker --once
-  send.py worker --concurrency 2
+  ./send.py worker
+  ./send.py worker --once
+  ./send.py worker --concurrency 2
 
 On PostgreSQL any number of workers share the work, on any number of machines; on SQLite there is
 one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
@@ -29,10 +31,14 @@ one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
 )
 @pass_context
 def worker(cli: CliContext, once: bool, concurrency: int) -> None:
-    """Send campaigns that were confirmed with --detach or --at, and their retries."""
-    from newsletter.campaign.run import event_loop, stop_on_signals
+    """Send campaigns that were confirmed with --detach or --at, and their retries.
+
+    Confirmations and other mail that readers ask for is sent, too, as by `serve`.
+    """
+    from newsletter.campaign.process import event_loop, stop_on_signals
     from newsletter.campaign.worker import Worker
     from newsletter.cli.logs import configure
+    from newsletter.transactional.drain import Drain
 
     configure(cli.settings, service=True)
     with cli.app(live=True) as app, event_loop() as runner:
@@ -40,10 +46,19 @@ def worker(cli: CliContext, once: bool, concurrency: int) -> None:
         async def work() -> None:
             stop = stop_on_signals()
             hand = Worker(app, tell=say, stop=stop)
+            drain = Drain(app.store, app.keys, app.settings)
             if once:
-                await hand.once()
+                try:
+                    await drain.once()
+                finally:
+                    await hand.once()
                 return
             say(f"Worker on {app.store.name} over {app.settings.transport}; end it with Ctrl-C.")
-            await hand.run(concurrency=concurrency)
+            draining = asyncio.create_task(drain.run(stop))
+            try:
+                await hand.run(concurrency=concurrency)
+            finally:
+                stop.set()
+                await draining
 
         runner.run(work())

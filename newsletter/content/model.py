@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from markdown_it.token import Token
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from newsletter.i18n.languages import direction
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n]+$", strip_whitespace=True)]
@@ -50,6 +52,13 @@ class FrontMatter(_Frozen):
     call_to_action: CallToAction | None = None
     topics: tuple[Slug, ...] = Field(default=())
     disclaimer: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _direction_of_language(cls, values: dict[str, object]) -> dict[str, object]:
+        # Writers of Arabic or Hebrew need not know of ``dir``.
+        lang = values.get("lang")
+        return {"dir": direction(lang), **values} if isinstance(lang, str) else values
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def read_source(path: Path, root: Path) -> str:
         # Not `exists`: opening a named pipe would wait forever for a writer.
         if not real.is_file():
             raise InputError(
-                "no such article", fix="check the path, or create one with: send.py new"
+                "no such article", fix="check the path, or create one with: ./send.py new"
             )
         if not real.is_relative_to(root.resolve()):
             raise InputError("the article is outside the project folder", fix="move it inside")

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, inspect, select, update
+from sqlalchemy import inspect, select, update
 
-from newsletter.database.copy import AT_REST, copy
+from newsletter.database.copy import copy
 from newsletter.database.migrate import HEAD, current
 from newsletter.database.open import migrate
 from newsletter.database.restore_target import flush
 from newsletter.database.tables import metadata
-from newsletter.delivery.ledger.tables import campaign, campaign_event, chunk
+from newsletter.delivery.ledger.states import AT_REST, CampaignState, ChunkState, transition
+from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.errors import InputError, RefusedError
+from newsletter.queues.outgoing import release_all
 from newsletter.store.copy import Progress
 from newsletter.store.engine import Store, sqlite_store
 from newsletter.store.private_files import private_file
@@ -68,7 +70,8 @@ def restore(path: Path, target: Store, scratch: Path, progress: Progress | None 
     """Bring a backup into an empty database.
 
     A campaign that was sending comes back paused: what it sent after the backup was made is not
-    known, so that only a person can decide whether it goes on.
+    known, so that only a person can decide whether it goes on. A confirmation that was waiting is
+    sent, perhaps for the second time: a missing one would keep its reader off the list.
 
     Args:
         path: The backup; it is not changed.
@@ -120,7 +123,7 @@ def _take(path: Path, copied: Path) -> None:
         raise InputError(
             f"this is no whole backup: {first}",
             file=path,
-            fix="take another; `send.py db backup` makes them",
+            fix="take another; `./send.py db backup` makes them",
         )
 
 
@@ -140,22 +143,16 @@ def _bring_up_to_date(source: Store, path: Path) -> None:
 
 def _pause(connection: Connection, now: float) -> tuple[int, ...]:
     busy = connection.execute(
-        select(campaign.c.id, campaign.c.state)
-        .where(campaign.c.state.not_in(AT_REST))
-        .order_by(campaign.c.id)
-    ).all()
-    for row in busy:
-        connection.execute(update(campaign).where(campaign.c.id == row.id).values(state="paused"))
-        connection.execute(
-            insert(campaign_event).values(
-                campaign_id=row.id,
-                from_state=row.state,
-                to_state="paused",
-                by="db restore",
-                note="restored from a backup: what was sent after it was made is not known",
-                at=now,
-            )
+        select(campaign.c.id).where(campaign.c.state.not_in(AT_REST)).order_by(campaign.c.id)
+    ).scalars()
+    paused = tuple(busy)
+    note = "restored from a backup: what was sent after it was made is not known"
+    for campaign_id in paused:
+        transition(
+            connection, campaign_id, CampaignState.PAUSED, by="db restore", now=now, note=note
         )
     # Whoever held a lease holds it in the database that was backed up, not in this one.
-    connection.execute(update(chunk).where(chunk.c.state == "leased").values(lease_until=0))
-    return tuple(row.id for row in busy)
+    leased = chunk.c.state == ChunkState.LEASED
+    connection.execute(update(chunk).where(leased).values(lease_until=0))
+    release_all(connection)
+    return paused

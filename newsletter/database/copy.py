@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, exists, select
 
 from newsletter.database.tables import metadata
+from newsletter.delivery.ledger.states import AT_REST, ChunkState
 from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.errors import InputError, RefusedError
+from newsletter.queues.outgoing import is_under_way
 from newsletter.store.copy import Progress, copy_rows
 
 if TYPE_CHECKING:
     from newsletter.store.engine import Store
-
-AT_REST = ("approved", "paused", "failed", "finished", "cancelled")
-"""States of a campaign in which nothing leaves before somebody says so."""
 
 
 def copy(source: Store, target: Store, progress: Progress | None = None) -> dict[str, int]:
@@ -54,11 +53,16 @@ def _require_rest(source: Store, connection: Connection) -> None:
     ).first()
     if busy is not None:
         raise RefusedError(
-            f"campaign {busy.id} is {busy.state}", fix=f"`send.py pause {busy.id}`, then again"
+            f"campaign {busy.id} is {busy.state}", fix=f"`./send.py pause {busy.id}`, then again"
         )
-    leased = (chunk.c.state == "leased", chunk.c.lease_until > source.now(connection))
+    leased = (chunk.c.state == ChunkState.LEASED, chunk.c.lease_until > source.now(connection))
     if connection.execute(select(exists().where(*leased))).scalar_one():
         raise RefusedError(
             "a paused campaign may still be handing over its last messages",
             fix="wait two minutes, then again",
+        )
+    if is_under_way(connection, source.now(connection)):
+        raise RefusedError(
+            "a confirmation or welcome is being sent from it",
+            fix="stop `serve` and `worker`, wait two minutes, then again",
         )

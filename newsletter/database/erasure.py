@@ -16,6 +16,7 @@ from newsletter.audience.tables import consent_event, import_member, mailed_link
 from newsletter.campaign.subscriber_history import sent_to
 from newsletter.delivery.ledger.tables import delivery
 from newsletter.feedback.tables import event
+from newsletter.queues.outgoing import forget_address
 
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
@@ -27,7 +28,7 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
 
     Consent events keep the opaque uid and lose their evidence; past deliveries lose address, name
     and attributes, and keep the hash by which a queued one is still skipped; events lose what
-    came.
+    came. Mail that waits to be sent to them is deleted with the links in it.
 
     Args:
         by: Who erases, for the record.
@@ -54,6 +55,7 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
             _forget_deliveries(connection, theirs)
             + connection.execute(update(event).where(reports).values(payload=b"")).rowcount
             + connection.execute(delete(mailed_link).where(requests)).rowcount
+            + forget_address(connection, key, person.uid if person else 0)
             + _forget_evidence(connection, events_of_no_subscriber(hashed))
         )
         if person is None:

@@ -6,7 +6,8 @@ Each package defines its own; importing them here fills the shared metadata.
 import newsletter.audience.tables
 import newsletter.campaign.tables
 import newsletter.delivery.ledger.tables
-import newsletter.feedback.tables  # noqa: F401
+import newsletter.feedback.tables
+import newsletter.queues.tables  # noqa: F401
 from newsletter.store.metadata import metadata
 
 __all__ = ["metadata"]

@@ -145,5 +145,5 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, http.c
 
 
 def _silent(sender: SenderProfile, error: Exception) -> CheckResult:
-    fix = "start `send.py serve` behind it"
+    fix = "start `./send.py serve` behind it"
     return CheckResult(CheckStatus.PROBLEM, f"{_url(sender)} does not answer ({error})", fix)

@@ -1,13 +1,13 @@
-"""Which events are about a delivery of ours, and which one."""
+"""Which delivery of ours an event is about, if it proves to be about one."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from newsletter.audience.address import address_hash, address_key
 from newsletter.audience.keys import Keys
@@ -15,113 +15,104 @@ from newsletter.audience.model import Token, TokenPurpose
 from newsletter.audience.tables import subscriber
 from newsletter.audience.tokens import TokenSigner
 from newsletter.delivery.ledger.tables import delivery
-from newsletter.delivery.message_id import MessageId
 from newsletter.errors import InputError
 from newsletter.feedback.event import Event
 
 AT_ONCE = 500
-_COLUMNS: tuple[Any, ...] = (
+"""Values in one IN (…): SQLite allows 999 in old versions."""
+
+
+class AttributedDelivery(NamedTuple):
+    """The delivery that an event is about; ``email`` is empty once the recipient was erased."""
+
+    campaign_id: int
+    position: int
+    subscriber_uid: int
+    address_hash: bytes
+    email: str
+
+
+EventAbout = tuple[Event, AttributedDelivery | None]
+"""An event, and the delivery that it is about."""
+
+# Nothing was sent to recipients who were skipped.
+_MAILED = select(
     delivery.c.campaign_id,
     delivery.c.position,
     delivery.c.subscriber_uid,
     delivery.c.address_hash,
     delivery.c.email,
-)
+).where(delivery.c.skipped == "")
 
 
 def find_deliveries(
     connection: Connection, events: Sequence[Event], keys: Keys
-) -> list[Row[Any] | None]:
-    """The delivery that each event has proved to be about; None where it has not.
+) -> list[AttributedDelivery | None]:
+    """The delivery that each event proves to be about; None where it proves nothing.
 
-    An event proves itself by a token of that reader and campaign; or it names the very address
-    that was mailed, and either quotes the Message-ID of that delivery, with its MAC, or comes with
-    campaign and position from a source that is believed.
+    An event has to carry a token of that subscriber and campaign. Or it names the address that
+    was mailed and, besides, either the Message-ID of that delivery with its MAC, or, from a source
+    that signs its events, campaign and position.
     """
-    placed = _by_place(connection, events)
+    wanted: dict[int, set[int]] = defaultdict(set)
+    for event in events:
+        if event.campaign_id is not None and (position := _position(event)):
+            wanted[event.campaign_id].add(position)
+    placed: dict[tuple[int, int], AttributedDelivery] = {}
+    for campaign_id, positions in wanted.items():
+        left = iter(sorted(positions))
+        while batch := list(islice(left, AT_ONCE)):
+            here = (delivery.c.campaign_id == campaign_id, delivery.c.position.in_(batch))
+            for row in connection.execute(_MAILED.where(*here)):
+                placed[campaign_id, row.position] = AttributedDelivery(*row)
     signer = TokenSigner(keys)
-    return [_delivery(connection, event, placed, keys, signer) for event in events]
+    found: list[AttributedDelivery | None] = []
+    for event in events:
+        about = None
+        needs_address = True
+        if event.campaign_id is not None and event.subscriber_uid is not None:
+            about = _by_subscriber(connection, event.campaign_id, event.subscriber_uid)
+            needs_address = bool(event.email)
+        elif event.campaign_id is not None:
+            about = placed.get((event.campaign_id, _position(event)))
+        if about and event.message_id and event.subscriber_uid is None:
+            # The subscriber is under the MAC, so the Message-ID proves nothing about whoever has
+            # that position now, such as after the restore of a backup.
+            token = Token(TokenPurpose.BOUNCE, False, about.subscriber_uid, about.campaign_id)
+            if not signer.verify_delivery(event.message_id.mac, token, about.position):
+                about = None
+        if about and needs_address and about.address_hash != hash_of(event.email, keys):
+            about = None
+        found.append(about)
+    return found
 
 
 def is_about_letter(event: Event) -> bool:
-    """Whether it is about mail of ours outside any campaign: a letter to one reader, a test mail.
+    """Whether it is about mail of ours outside any campaign: a confirmation, a test mail.
 
-    No delivery stands for it, and only a signed source can say so: by mail, anybody could.
+    Such mail has no delivery, so only a signed source can say so: by mail, anybody could.
     """
     return event.is_signed and event.campaign_id == 0
 
 
 def hash_of(email: str, keys: Keys) -> bytes | None:
-    """The keyed hash of what may be an address; None if it is none."""
+    """The keyed hash of what may be an address; None if it is not one."""
     try:
         return address_hash(address_key(email), keys) if "@" in email else None
     except (InputError, ValueError):
         return None
 
 
-def _delivery(
-    connection: Connection,
-    event: Event,
-    placed: dict[tuple[int, int], Row[Any]],
-    keys: Keys,
-    signer: TokenSigner,
-) -> Row[Any] | None:
-    if event.campaign_id is None:
-        return None
-    if event.subscriber_uid is not None:
-        found = _by_reader(connection, event.campaign_id, event.subscriber_uid)
-        return found if not event.email or _is_to(found, event.email, keys) else None
-    found = placed.get((event.campaign_id, _position(event) or 0))
-    if event.message_id and not _is_of(found, event.message_id, signer):
-        return None
-    return found if _is_to(found, event.email, keys) else None
+def _position(event: Event) -> int:
+    """The position that an event names; 0, which no delivery has, if it names none."""
+    return event.message_id.position if event.message_id else event.position or 0
 
 
-def _position(event: Event) -> int | None:
-    return event.message_id.position if event.message_id else event.position
-
-
-def _is_of(found: Row[Any] | None, message_id: MessageId, signer: TokenSigner) -> bool:
-    """Whether it is the Message-ID that this delivery was composed with, live."""
-    if found is None:
-        return False
-    token = Token(TokenPurpose.BOUNCE, False, found.subscriber_uid, found.campaign_id)
-    return signer.verify_delivery(message_id.mac, token, found.position)
-
-
-def _is_to(found: Row[Any] | None, email: str, keys: Keys) -> bool:
-    return found is not None and found.address_hash == hash_of(email, keys)
-
-
-def _by_place(connection: Connection, events: Sequence[Event]) -> dict[tuple[int, int], Row[Any]]:
-    wanted: dict[int, set[int]] = defaultdict(set)
-    for event in events:
-        position = _position(event)
-        if event.campaign_id is not None and position is not None:
-            wanted[event.campaign_id].add(position)
-    found: dict[tuple[int, int], Row[Any]] = {}
-    for campaign_id, positions in wanted.items():
-        left = iter(sorted(positions))
-        while batch := list(islice(left, AT_ONCE)):
-            rows = connection.execute(
-                select(*_COLUMNS).where(
-                    delivery.c.campaign_id == campaign_id,
-                    delivery.c.position.in_(batch),
-                    delivery.c.skipped == "",
-                )
-            )
-            for row in rows:
-                found[campaign_id, row.position] = row
-    return found
-
-
-def _by_reader(connection: Connection, campaign_id: int, uid: int) -> Row[Any] | None:
-    """By the reader's address as it is now, which has an index; else by who they are."""
-    mine = select(*_COLUMNS).where(
-        delivery.c.campaign_id == campaign_id,
-        delivery.c.subscriber_uid == uid,
-        delivery.c.skipped == "",
-    )
+def _by_subscriber(connection: Connection, campaign_id: int, uid: int) -> AttributedDelivery | None:
+    mine = _MAILED.where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_uid == uid)
+    # By the subscriber's present address first, because that has an index; who changed theirs
+    # since is found by the slow way.
     key = select(subscriber.c.email_key).where(subscriber.c.uid == uid).scalar_subquery()
-    found: Row[Any] | None = connection.execute(mine.where(delivery.c.email_key == key)).first()
-    return found or connection.execute(mine).first()
+    row = connection.execute(mine.where(delivery.c.email_key == key)).first()
+    row = row or connection.execute(mine).first()
+    return AttributedDelivery(*row) if row else None

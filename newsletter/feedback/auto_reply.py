@@ -1,4 +1,4 @@
-"""Answers that no person wrote: holidays, tickets, receipts (RFC 3834, and what came before)."""
+"""Automatic replies: vacation notes, tickets, receipts (RFC 3834, and older conventions)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SUBJECT = re.compile(
 
 
 def is_auto_reply(mail: Mail) -> bool:
-    """Whether a responder wrote this, or a reader's program confirms reading (RFC 8098).
+    """Whether an autoresponder wrote this, or it is a read receipt (RFC 8098).
 
-    Bounces say `Auto-Submitted: auto-replied` as well, so ask this of mail that is no bounce.
+    Only for mail that is not a bounce: bounces say `Auto-Submitted: auto-replied`, too.
     """
     fields = mail.fields
     submitted = fields.get("Auto-Submitted").partition(";")[0].split("(")[0].strip().lower()
@@ -34,6 +34,6 @@ def is_auto_reply(mail: Mail) -> bool:
 
 
 def is_certain(mail: Mail) -> bool:
-    """Whether the subject or a mark of its own says so, which bounces never have."""
+    """Whether the subject or a field says so that bounces never have."""
     fields = mail.fields
     return bool(_SUBJECT.match(fields.decoded("Subject"))) or any(fields.get(m) for m in _MARKS)

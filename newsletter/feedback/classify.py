@@ -1,7 +1,7 @@
 """Understand one message that came back: read this file first.
 
 The order is that of trust: our own signed token, a feedback report, a report in the standard's
-form, then what the notice says to people, then flufl.bounce.
+form, then what the text says to people, then flufl.bounce.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from newsletter.audience.model import Token, TokenPurpose
+from newsletter.audience.model import TokenPurpose
 from newsletter.audience.tokens import TokenSigner
 from newsletter.feedback import arf, auto_reply, flufl, free_text
 from newsletter.feedback.delivery_status import StatusEntry, read_status
@@ -18,14 +18,14 @@ from newsletter.feedback.message import STATUS, Mail, read, read_text
 from newsletter.feedback.model import FeedbackKind, FeedbackReport, ReportedRecipient
 from newsletter.feedback.ses import read_ses_notification
 from newsletter.feedback.unsubscribe_request import (
-    WISH,
+    OPT_OUT,
     read_unsubscribe_request,
     report_unsubscribe_request,
     request_token,
 )
 from newsletter.smtp_replies.classify import ReplyClass
 
-MOST_RECIPIENTS = 200
+MAX_RECIPIENTS = 200
 
 _ENVELOPE = (
     "Delivered-To",
@@ -45,79 +45,80 @@ _SAYS_LATE = re.compile(
 
 
 def classify(raw: bytes, signer: TokenSigner | None = None) -> FeedbackReport:
-    """Say what a message is, whom it is about and what follows.
+    """Say what a message is, which recipients it is about and what it says of each.
 
     Never raises, whatever the bytes; reads at most the first 512 KB.
 
     Args:
         raw: The message as it came.
-        signer: Reads our tokens; without it no report carries proof.
+        signer: Reads our tokens; without it, no report has a token.
     """
-    outer = read(raw)
-    addressed = _addressed(outer)
-    mail = _innermost(outer)
+    outer = mail = read(raw)
+    # People and machines forward bounces: the message inside is the one to understand.
+    if free_text.from_mailer(outer.returned) and not outer.texts(*STATUS):
+        mail = read_text(outer.returned_text)
     report = (
         read_ses_notification(mail)
         or arf.read_feedback(mail)
         or _from_status(mail)
-        or _from_notice(mail, raw)
-        or _letter(mail)
+        or _from_free_text(mail, raw)
+        or (None if auto_reply.is_certain(mail) else read_unsubscribe_request(mail))
+        or FeedbackReport(
+            FeedbackKind.AUTO_REPLY if auto_reply.is_auto_reply(mail) else FeedbackKind.OTHER
+        )
     )
-    is_letter = report.kind is FeedbackKind.OTHER or report.feedback_type == WISH
+    # Bounded, because a message may have thousands of such fields.
+    addressed = " ".join(value for name in _ENVELOPE for value in outer.fields.all(name))[:20_000]
+    is_letter = report.kind is FeedbackKind.OTHER or report.feedback_type == OPT_OUT
     if signer and is_letter and (token := request_token(outer, addressed, signer)):
         return report_unsubscribe_request(outer, token)
+    recipients: dict[str, ReportedRecipient] = {}
+    for recipient in report.recipients:
+        known = recipients.setdefault(recipient.address.lower(), recipient)
+        # A dead address outweighs whatever else the report says about it.
+        if recipient.verdict is ReplyClass.HARD and known.verdict is not ReplyClass.HARD:
+            recipients[recipient.address.lower()] = recipient
+    token = None
+    if signer:
+        written = re.findall(r"\+([A-Za-z0-9_-]{32,39})@", addressed)[:50]
+        verified = (signer.verify(text, TokenPurpose.BOUNCE) for text in written)
+        token = next((found for found in verified if found), None)
     return replace(
         report,
-        recipients=_distinct(report.recipients)[:MOST_RECIPIENTS],
-        token=_token(addressed, signer),
-        message_id=_message_id(mail),
+        recipients=tuple(recipients.values())[:MAX_RECIPIENTS],
+        token=token,
+        message_id=_original_message_id(mail),
     )
-
-
-def _distinct(recipients: tuple[ReportedRecipient, ...]) -> tuple[ReportedRecipient, ...]:
-    """Each address once; that it is dead outweighs what else was said of it."""
-    kept: dict[str, ReportedRecipient] = {}
-    for found in recipients:
-        known = kept.setdefault(found.address.lower(), found)
-        if found.verdict is ReplyClass.HARD and known.verdict is not ReplyClass.HARD:
-            kept[found.address.lower()] = found
-    return tuple(kept.values())
-
-
-def _innermost(mail: Mail) -> Mail:
-    """The notice itself, where a person or a machine only passes one on."""
-    passed_on = free_text.from_mailer(mail.returned) and not mail.texts(*STATUS)
-    return read_text(mail.returned_text) if passed_on else mail
 
 
 def _from_status(mail: Mail) -> FeedbackReport | None:
-    entries = read_status(mail, anywhere=free_text.looks_like_notice(mail))
+    """What the fields of a delivery status notification say."""
+    entries = read_status(mail, anywhere=free_text.looks_like_bounce(mail))
     if not entries:
         return None
-    failures = [entry for entry in entries[:MOST_RECIPIENTS] if not entry.succeeded]
+    failures = [entry for entry in entries[:MAX_RECIPIENTS] if not entry.succeeded]
     if not failures:
         return FeedbackReport(
             FeedbackKind.DELIVERED,
             tuple(_recipient(e, Diagnostic(), ReplyClass.UNKNOWN) for e in entries),
         )
-    text = mail.notice[: free_text.LONGEST_NOTICE]
-    nameless = not any(entry.address for entry in failures)
-    if nameless:
-        named = free_text.find_recipients(mail, text) or free_text.addressed(mail)
+    text = mail.free_text[: free_text.MAX_FREE_TEXT]
+    if not any(entry.address for entry in failures):
+        named = free_text.find_recipients(mail, text) or free_text.original_recipient(mail)
         failures = [replace(failures[0], address=address) for address in named] or failures
-    return FeedbackReport(
-        FeedbackKind.BOUNCE, tuple(_judged(e, text, alone=len(failures) == 1) for e in failures)
-    )
-
-
-def _judged(entry: StatusEntry, text: str, *, alone: bool) -> ReportedRecipient:
-    said = find_reply(entry.diagnostic)
-    told = free_text.said_about(entry.address, text, alone=alone) if entry.address else Diagnostic()
-    if not (said.reply or said.status) and (told.reply or told.status or not said.text):
-        said = told
-    said = replace(said, phase=find_phase(entry.diagnostic) or told.phase)
-    verdict = judge(said, status=entry.meaning, delayed=entry.action == "delayed")
-    return _recipient(entry, said, verdict)
+    recipients: list[ReportedRecipient] = []
+    for entry in failures:
+        said = find_reply(entry.diagnostic)
+        told = Diagnostic()
+        if entry.address:
+            told = free_text.said_about(entry.address, text, alone=len(failures) == 1)
+        # Some servers keep the reply out of the fields and quote it in the text only.
+        if not (said.reply or said.status) and (told.reply or told.status or not said.text):
+            said = told
+        said = replace(said, phase=find_phase(entry.diagnostic) or told.phase)
+        verdict = judge(said, status=entry.meaning, delayed=entry.action == "delayed")
+        recipients.append(_recipient(entry, said, verdict))
+    return FeedbackReport(FeedbackKind.BOUNCE, tuple(recipients))
 
 
 def _recipient(entry: StatusEntry, said: Diagnostic, verdict: ReplyClass) -> ReportedRecipient:
@@ -125,63 +126,42 @@ def _recipient(entry: StatusEntry, said: Diagnostic, verdict: ReplyClass) -> Rep
     return ReportedRecipient(entry.address, verdict, status, said.reply, said.text)
 
 
-def _from_notice(mail: Mail, raw: bytes) -> FeedbackReport | None:
-    if auto_reply.is_certain(mail) or not free_text.looks_like_notice(mail):
+def _from_free_text(mail: Mail, raw: bytes) -> FeedbackReport | None:
+    """What a bounce says to people, where no fields say it to programs."""
+    if auto_reply.is_certain(mail) or not free_text.looks_like_bounce(mail):
         return None
-    late = bool(_SAYS_LATE.search(mail.fields.decoded("Subject") + "\n" + mail.notice[:2000]))
-    text = mail.notice[: free_text.LONGEST_NOTICE]
+    late = bool(_SAYS_LATE.search(mail.fields.decoded("Subject") + "\n" + mail.free_text[:2000]))
+    text = mail.free_text[: free_text.MAX_FREE_TEXT]
     found = free_text.find_recipients(mail, text)
     if not found and judge(find_reply(text)) is not ReplyClass.UNKNOWN:
-        found = free_text.addressed(mail)
-    if found:
-        return _bounce(found, text, late=late)
-    nested = mail.everything[: free_text.LONGEST_NOTICE]
-    if found := free_text.find_recipients(mail, nested, strict=True):
-        return _bounce(found, nested, late=late)
-    late_ones, failed = flufl.scan(raw)
-    if late_ones or failed:
-        return _bounce(failed or late_ones, text, late=not failed)
-    return None
-
-
-def _bounce(addresses: list[str], text: str, *, late: bool) -> FeedbackReport:
-    alone = len(addresses) == 1
-    told = [(a, free_text.said_about(a, text, alone=alone)) for a in addresses[:MOST_RECIPIENTS]]
+        found = free_text.original_recipient(mail)
+    if not found:
+        nested = mail.all_text[: free_text.MAX_FREE_TEXT]
+        found = free_text.find_recipients(mail, nested, strict=True)
+        text = nested if found else text
+    if not found:
+        delayed, failed = flufl.scan(raw)
+        found, late = failed or delayed, not failed
+    if not found:
+        return None
+    alone = len(found) == 1
+    told = [(a, free_text.said_about(a, text, alone=alone)) for a in found[:MAX_RECIPIENTS]]
+    # Where the text says nothing about any one of several, its one refusal is about all of them.
     if not alone and all(judge(said) is ReplyClass.UNKNOWN for _, said in told):
         told = [(address, find_reply(text)) for address, _ in told]
     return FeedbackReport(
-        FeedbackKind.BOUNCE, tuple(_named(address, said, late=late) for address, said in told)
+        FeedbackKind.BOUNCE,
+        tuple(
+            ReportedRecipient(
+                address, judge(said, delayed=late), said.status, said.reply, said.text
+            )
+            for address, said in told
+        ),
     )
 
 
-def _named(address: str, said: Diagnostic, *, late: bool) -> ReportedRecipient:
-    verdict = judge(said, delayed=late)
-    return ReportedRecipient(address, verdict, said.status, said.reply, said.text)
-
-
-def _letter(mail: Mail) -> FeedbackReport:
-    if not auto_reply.is_certain(mail) and (wish := read_unsubscribe_request(mail)):
-        return wish
-    return FeedbackReport(
-        FeedbackKind.AUTO_REPLY if auto_reply.is_auto_reply(mail) else FeedbackKind.OTHER
-    )
-
-
-def _addressed(mail: Mail) -> str:
-    return " ".join(value for name in _ENVELOPE for value in mail.fields.all(name))[:20_000]
-
-
-def _token(addressed: str, signer: TokenSigner | None) -> Token | None:
-    if signer is None:
-        return None
-    for text in re.findall(r"\+([A-Za-z0-9_-]{32,39})@", addressed)[:50]:
-        if token := signer.verify(text, TokenPurpose.BOUNCE):
-            return token
-    return None
-
-
-def _message_id(mail: Mail) -> str:
-    """Of the message it is about: from that message, else from what the report says of it."""
+def _original_message_id(mail: Mail) -> str:
+    """The Message-ID of the message that a report is about."""
     reported = _ORIGINAL_ID.search("\n".join(mail.texts(*STATUS)))
     places = (
         mail.returned.get("Message-ID"),

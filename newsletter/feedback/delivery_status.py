@@ -1,4 +1,4 @@
-"""Delivery status notifications (RFC 3464), wherever in a message their fields stand."""
+"""Delivery status notifications (RFC 3464), wherever in a message their fields are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CATEGORIES = {
     "routing-errors": "4.4.0",
     "spam-related": "5.7.1",
 }
-"""What PowerMTA makes of a refusal, as the code that means it."""
+"""PowerMTA's categories of bounces, as status codes."""
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _TYPE = re.compile(r"\s*([\w.-]{1,40})\s*;\s*(.*)", re.DOTALL)
 
@@ -37,12 +37,12 @@ class StatusEntry:
     """The fields of one recipient (RFC 3464 section 2.3)."""
 
     address: str
-    """Original-Recipient where given: that is whom we mailed."""
+    """Original-Recipient where given, since that is the address we mailed."""
     action: str
     status: str
     diagnostic: str
     category: str = ""
-    """The status code that the reporting server's own category stands for, if it gives one."""
+    """The status code that the reporting server's category stands for, if it gives one."""
 
     @classmethod
     def from_fields(cls, group: dict[str, str]) -> StatusEntry:
@@ -62,55 +62,52 @@ class StatusEntry:
 
     @property
     def meaning(self) -> str:
-        """The status code; where it says no more than that it failed, the category's."""
+        """The status code, or that of the category where the status is unspecific."""
         is_vague = not self.status or self.status.endswith(".0.0")
         return (is_vague and self.category) or self.status
 
     @property
     def succeeded(self) -> bool:
-        """Whether the message arrived, or was handed on."""
+        """Whether the message was delivered or passed on."""
         return self.action in {"delivered", "relayed", "expanded"} or (
             self.action not in {"failed", "delayed"} and self.status.startswith("2.")
         )
 
 
 def read_status(mail: Mail, *, anywhere: bool) -> list[StatusEntry]:
-    """The recipients of a report; empty if the message is none.
+    """The recipients that a message reports on; empty if it is not a report.
 
     Args:
         mail: The message.
-        anywhere: A mail system wrote it, so that the fields also count in its text, as gateways
-            flatten reports; from people, only a part of the right type is a report.
+        anywhere: A mail system wrote it, so fields in its text count as well: gateways flatten
+            reports. From people, only a part of the right type is a report.
     """
     report = "\n\n".join(mail.texts(*STATUS))
-    places = (report, mail.notice, mail.everything) if anywhere else (report,)
-    return next((found for text in places if (found := _entries(text))), [])
-
-
-def _entries(text: str) -> list[StatusEntry]:
-    groups: list[dict[str, str]] = []
-    for block in re.split(r"\n[ \t]*\n", text):
-        for group in _groups(block):
-            if groups and not groups[-1].keys() & group.keys():
-                groups[-1].update(group)
-            else:
-                groups.append(group)
-    entries = [StatusEntry.from_fields(group) for group in groups]
-    return [e for e in entries if (e.action or e.status) and (e.address or e.diagnostic)]
-
-
-def _groups(block: str) -> list[dict[str, str]]:
-    """The recipients in a block: a field that comes again begins the next one."""
-    start = _OURS.search(block)
-    if start is None:
-        return []
-    fields: Fields = parse_fields(block[start.start() :])[0]
-    groups: list[dict[str, str]] = [{}]
-    for name, value in fields.pairs:
-        key = name.lower()
-        if key not in _KEPT or not value:
-            continue
-        if key in groups[-1]:
-            groups.append({})
-        groups[-1][key] = value
-    return [group for group in groups if group]
+    for text in (report, mail.free_text, mail.all_text) if anywhere else (report,):
+        groups: list[dict[str, str]] = []
+        for block in re.split(r"\n[ \t]*\n", text):
+            start = _OURS.search(block)
+            if start is None:
+                continue
+            fields: Fields = parse_fields(block[start.start() :])[0]
+            in_block: list[dict[str, str]] = [{}]
+            for name, value in fields.pairs:
+                key = name.lower()
+                if key not in _KEPT or not value:
+                    continue
+                # A repeated field begins the next recipient, where the blank line between them
+                # is missing.
+                if key in in_block[-1]:
+                    in_block.append({})
+                in_block[-1][key] = value
+            for group in filter(None, in_block):
+                # The fields of one recipient may be split by blank lines.
+                if groups and not groups[-1].keys() & group.keys():
+                    groups[-1].update(group)
+                else:
+                    groups.append(group)
+        entries = [StatusEntry.from_fields(group) for group in groups]
+        found = [e for e in entries if (e.action or e.status) and (e.address or e.diagnostic)]
+        if found:
+            return found
+    return []

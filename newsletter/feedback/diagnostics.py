@@ -1,4 +1,4 @@
-"""Find what the other server said in the words of a notice, and judge it."""
+"""Find what the other server said in the text of a bounce, and judge it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from newsletter.smtp_replies.classify import ReplyClass, classify
 
-LONGEST_REASON = 400
-NEAR = 40
+MAX_REASON = 400
+_NEARBY = 40
+"""Characters after a reply's code in which an unmarked status code belongs to it."""
 
 _CODE = re.compile(
     r"(?<![\w.\-/@=])([45]\d\d)(?![\d.\w])[ \t\-:;,]{0,3}\s?"
@@ -31,27 +32,27 @@ _RETURNED = re.compile(
     r"|message headers?|below (?:this line )?is a copy|(?:here|this) is a copy"
     r"|start of (?:the )?mess|-{4,80}.{0,20}(?:message|header))"
 )
-"""Where notices of old begin to quote the message itself."""
+"""Where old bounces begin to quote the message itself."""
 
 
 class Phase(StrEnum):
-    """How far the conversation had come (RFC 5321 section 4.1.4)."""
+    """Which step of the SMTP session was refused (RFC 5321 section 4.1.4)."""
 
     SENDER = "sender"
-    """Connecting, EHLO or MAIL: the other side had not heard of the recipient."""
+    """Connecting, EHLO or MAIL: the recipient had not been named yet."""
     CONTENT = "content"
-    """After the message's bytes: the recipient had been accepted."""
+    """The message itself: the recipient had been accepted."""
     RECIPIENT = "recipient"
-    """At RCPT: it is the recipient that was refused."""
+    """RCPT: the recipient was refused."""
     ADDRESS = "address"
-    """The reporting server says that the address was refused, not when."""
+    """The reporting server says that the address was refused, but not at which step."""
     UNSAID = ""
 
 
-# Gmail of old writes "(state 14)" for RCPT.
+# Old Gmail bounces write "(state 14)" for RCPT.
 _SENT = r"(?:>>>|<<<)"
 _ANSWERED = r"[ \t]*(?:[^\s<>]{1,20}[ \t])?(?:<<<|>>>) [45]"
-"""How a transcript shows a command and its refusal; some draw the arrows the other way round."""
+"""How a transcript shows a command and its refusal; some write the arrows the other way around."""
 _PHASES = (
     (
         Phase.SENDER,
@@ -98,12 +99,12 @@ _GROUP = re.compile(
     r"|\bгрупп|グループ|群组|群組|그룹|קבוצה",
     re.IGNORECASE,
 )
-"""A group that may not exist, or may not take our mail: lists' servers do not say which."""
+"""Mailing list servers say "the group may not exist" to those who may not post, too."""
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A refusal as quoted in a notice."""
+    """A refusal as a bounce quotes it."""
 
     reply: str = ""
     status: str = ""
@@ -115,55 +116,63 @@ def find_reply(text: str) -> Diagnostic:
     """Take the first SMTP reply out of a text, or else the first enhanced status code.
 
     Args:
-        text: A Diagnostic-Code, or the lines of a notice about one recipient.
+        text: A Diagnostic-Code, or the lines of a bounce about one recipient.
     """
     code = _CODE.search(text)
     if code:
         before = _STATUS_BEFORE.search(text, max(0, code.start() - 60), code.start())
-        start = before.start() if before else code.start()
-        said = _line(text[start:])
-        status = code[2] or (before and before[1]) or _first_status(said)
+        reply = text[before.start() if before else code.start() :][: MAX_REASON * 4].lstrip()
+        end = _END.search(reply)
+        lines = _QUOTE.sub("", reply[: end.start()] if end else reply).split("\n")
+        for number, line in enumerate(lines[1:], start=1):
+            # All lines of one reply but the last have a hyphen after the code (RFC 5321 section
+            # 4.2.1), so another code begins the next reply.
+            if _LAST_LINE.match(line) and not _MORE_LINES.search(lines[number - 1]):
+                lines = lines[:number]
+                break
+        said = _plain("\n".join(lines))
+        # Further on in the line: `(#5.1.1)`, or a little later without a mark.
+        later = _MARKED.search(said) or _STATUS.search(said[:_NEARBY])
+        status = code[2] or (before and before[1]) or (later[1] if later else "")
         return Diagnostic(code[1], status, said, find_phase(text))
     over = _RETURNED.search(text)
     text = text[: over.start()] if over else text
-    status = _STATUS.search(text)
-    words = _plain(text[: LONGEST_REASON * 4])
-    return Diagnostic("", status[1] if status else "", words, find_phase(text))
+    found = _STATUS.search(text)
+    words = _plain(text[: MAX_REASON * 4])
+    return Diagnostic("", found[1] if found else "", words, find_phase(text))
 
 
 def find_phase(text: str) -> Phase:
-    """Say when in the conversation the refusal came, where the notice tells."""
+    """The step of the SMTP session that was refused, where the bounce says it."""
     return next((phase for phase, words in _PHASES if words.search(text)), Phase.UNSAID)
 
 
 def judge(said: Diagnostic, *, status: str = "", delayed: bool = False) -> ReplyClass:
-    """Say what follows from a refusal that a notice reports.
-
-    The other server's own words and code come before the status field, which the reporting server
-    often made up (sendmail writes 5.1.1 for any refusal of RCPT). A refusal before RCPT cannot be
-    about the recipient. "User unknown" is believed with an exact code, when it was said at RCPT, or
-    when the reporting server says it of its own; carriers' filters say it to unwanted mail as well.
+    """What a refusal that a bounce reports means for the recipient.
 
     Args:
         said: What the other server said.
-        status: The Status field of RFC 3464, or empty.
-        delayed: The report says that it is still being tried.
+        status: The Status field (RFC 3464 section 2.3.4), or empty.
+        delayed: The report says that delivery is still being tried.
     """
     late = delayed or (said.status or status).startswith("4")
     code = int(said.reply) if said.reply and not delayed else (450 if late else 550)
+    # The other server's words and code come before the Status field, which the reporting server
+    # often made up: sendmail writes 5.1.1 for any refusal of RCPT.
     verdict = classify(code, said.status, said.text)
     if status and verdict is ReplyClass.UNKNOWN:
         verdict = classify(code, status, said.text)
-    if verdict not in {ReplyClass.HARD, ReplyClass.UNKNOWN}:
-        return verdict
-    if said.phase is Phase.SENDER:
+    # Before RCPT, no refusal can be about the recipient.
+    if said.phase is Phase.SENDER and verdict in {ReplyClass.HARD, ReplyClass.UNKNOWN}:
         return ReplyClass.BLOCK
-    return _believed(said, status) if verdict is ReplyClass.HARD else verdict
+    return _confirm_hard(said, status) if verdict is ReplyClass.HARD else verdict
 
 
-def _believed(said: Diagnostic, status: str) -> ReplyClass:
-    vague = not said.status or said.status.endswith(".0.0")
-    if _exact(status if vague else said.status):
+def _confirm_hard(said: Diagnostic, status: str) -> ReplyClass:
+    """The class of what reads as a dead address, once weaker explanations are excluded."""
+    is_vague = not said.status or said.status.endswith(".0.0")
+    code = status if is_vague else said.status
+    if code and classify(550, code, "") is ReplyClass.HARD:
         return ReplyClass.HARD
     if status.startswith("4."):
         return ReplyClass.SOFT
@@ -172,41 +181,16 @@ def _believed(said: Diagnostic, status: str) -> ReplyClass:
     unquoted = not (said.reply or said.status) and status in ("", "5.0.0")
     if unquoted and _GROUP.search(said.text):
         return ReplyClass.UNKNOWN
+    # Filters of large carriers say "user unknown" to unwanted mail, too. Without an exact code it
+    # is believed only when it was said at RCPT, names the account or its domain, or is what the
+    # reporting server itself found.
     own_finding = unquoted and said.phase is Phase.UNSAID
-    witness = (
-        said.phase in {Phase.RECIPIENT, Phase.ADDRESS} or own_finding or _NAMED.search(said.text)
-    )
-    return ReplyClass.HARD if witness else ReplyClass.SOFT
-
-
-def _exact(status: str) -> bool:
-    """Whether the code alone means dead, so that no words were needed."""
-    return bool(status) and classify(550, status, "") is ReplyClass.HARD
-
-
-def _whole_reply(text: str) -> str:
-    """Up to the next reply; lines of one reply but the last have a hyphen (RFC 5321 4.2.1)."""
-    lines = text.split("\n")
-    for number, line in enumerate(lines[1:], start=1):
-        if _LAST_LINE.match(line) and not _MORE_LINES.search(lines[number - 1]):
-            return "\n".join(lines[:number])
-    return text
-
-
-def _first_status(said: str) -> str:
-    """A code further on in the line: `(#5.1.1)`, or a little later without a mark."""
-    found = _MARKED.search(said) or _STATUS.search(said[:NEAR])
-    return found[1] if found else ""
-
-
-def _line(text: str) -> str:
-    text = text[: LONGEST_REASON * 4].lstrip()
-    end = _END.search(text)
-    text = _whole_reply(_QUOTE.sub("", text[: end.start()] if end else text))
-    return _plain(text)
+    at_recipient = said.phase in {Phase.RECIPIENT, Phase.ADDRESS}
+    is_believed = at_recipient or own_finding or _NAMED.search(said.text)
+    return ReplyClass.HARD if is_believed else ReplyClass.SOFT
 
 
 def _plain(text: str) -> str:
-    """One line without control characters: it is shown in terminals and written to the record."""
+    """One line without control characters, since it is shown in terminals."""
     shown = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(shown.split())[:LONGEST_REASON]
+    return " ".join(shown.split())[:MAX_REASON]

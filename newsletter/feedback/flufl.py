@@ -1,7 +1,7 @@
 """flufl.bounce, for the layouts that only it knows.
 
-It raises IndexError on mail without a From, gives bytes, and takes scraps for addresses: nothing
-it says is believed before it is checked.
+It raises IndexError on mail without a From, returns bytes, and takes fragments for addresses, so
+its answers are checked before they are used.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from flufl.bounce import all_failures
 
 from newsletter.feedback.addresses import clean, is_machine
 
-# It writes a traceback for each of its detectors that a message breaks.
+# It logs a traceback whenever a message breaks one of its detectors.
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
-LONGEST = 64 * 1024
+MAX_SCANNED = 64 * 1024
 _LONG_LINE = re.compile(rb"[^\n]{998}")
-"""As long as a line may be (RFC 5322 section 2.1.1); patterns of flufl.bounce take time by the
-square of a line's length."""
+"""The longest allowed line (RFC 5322 section 2.1.1)."""
 
 
 def scan(raw: bytes) -> tuple[list[str], list[str]]:
@@ -30,12 +29,13 @@ def scan(raw: bytes) -> tuple[list[str], list[str]]:
         raw: The message; only its beginning is read.
 
     Returns:
-        Addresses that are late, and addresses that failed.
+        Addresses whose delivery is delayed, and addresses whose delivery failed.
     """
     try:
-        text = _LONG_LINE.sub(rb"\g<0>\n", raw[:LONGEST])
+        # Its patterns take time by the square of a line's length.
+        text = _LONG_LINE.sub(rb"\g<0>\n", raw[:MAX_SCANNED])
         late, failed = all_failures(email.message_from_bytes(text))
-    except Exception:  # a parser of hostile mail, with known crashes: it finds nothing then
+    except Exception:  # hostile mail can crash its detectors in any way
         return [], []
     return _checked(late), _checked(failed)
 

@@ -1,13 +1,13 @@
-"""Notices written for people: who is meant, and what was said about them.
+"""Bounces written for people: which recipients they are about, and what they say.
 
-Servers older than RFC 3464, or that ignore it, share a few habits of layout. Each rule below is
-one habit; the first that finds anyone decides.
+Servers that are older than RFC 3464, or ignore it, share a few layouts. Each rule below is one of
+them; the first rule that finds an address decides.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from newsletter.feedback.addresses import ADDRESS, clean, is_machine
@@ -15,10 +15,10 @@ from newsletter.feedback.diagnostics import Diagnostic, find_phase, find_reply, 
 from newsletter.feedback.message import Fields, Mail
 from newsletter.smtp_replies.classify import ReplyClass
 
-LONGEST_NOTICE = 32 * 1024
-"""Characters of a notice that are looked at."""
-NEAR = 200
-"""So far before an address, on its line, words may say that it is not the one meant."""
+MAX_FREE_TEXT = 32 * 1024
+"""Characters of a bounce's text that are read."""
+LOOKBACK = 200
+"""How many characters before an address, on its line, may say that another one is meant."""
 
 _MAILER = re.compile(r"mailer-?daemon", re.IGNORECASE)
 _DAEMON = re.compile(
@@ -64,115 +64,107 @@ _RULES = tuple(
     )
 )
 _CERTAIN = 3
-"""So many of the rules need no other sign that the text is a notice."""
+"""How many of the rules are reliable without other signs that the text is a bounce."""
 _EXPANDED = re.compile(rf"[>\])\s]{{0,20}}\(?expanded from:?\s{{0,20}}<?({ADDRESS})", re.IGNORECASE)
 _ASK = re.compile(r"contact|assistance|send mail to|questions|message from|sender|from:?\s*$", re.I)
 
 
-def looks_like_notice(mail: Mail) -> bool:
+def looks_like_bounce(mail: Mail) -> bool:
     """Whether a mail system wrote this to say that something was not delivered.
 
-    Nobody but a mail system is called mailer-daemon. Otherwise two signs are needed of: a name, a
-    subject, words, a report's form. A null return path (RFC 5321
-    section 4.5.5) proves nothing: responders use it too. People who answer quote notices.
+    Only mail systems are called mailer-daemon. Otherwise two signs are needed of: a sender's name,
+    a subject, words, a report's form.
     """
     fields = mail.fields
     if fields.get("X-Failed-Recipients") or from_mailer(fields):
         return True
     subject = fields.decoded("Subject")
-    daemon = _from_daemon(fields)
-    if _ANSWER.match(subject) and not daemon:
+    sender = fields.decoded("From").strip()
+    # A null return path (RFC 5321 section 4.5.5) is no sign: auto-replies use it, too.
+    by_name = sender == "<>" or bool(_DAEMON.search(sender))
+    # People who answer a bounce quote it.
+    if _ANSWER.match(subject) and not by_name:
         return False
-    titled = bool(_SUBJECT.search(subject))
-    text = mail.notice[:LONGEST_NOTICE]
-    said = bool(_FAILED.search(text)) or judge(find_reply(text)) is not ReplyClass.UNKNOWN
-    formal = "delivery-status" in fields.get("Content-Type").lower()
-    return daemon + titled + said + formal + bool(mail.returned.pairs and said) > 1
+    by_subject = bool(_SUBJECT.search(subject))
+    text = mail.free_text[:MAX_FREE_TEXT]
+    by_words = bool(_FAILED.search(text)) or judge(find_reply(text)) is not ReplyClass.UNKNOWN
+    by_form = "delivery-status" in fields.get("Content-Type").lower()
+    returns_mail = by_words and bool(mail.returned.pairs)
+    return by_name + by_subject + by_words + by_form + returns_mail > 1
 
 
 def from_mailer(fields: Fields) -> bool:
-    """Whether the author bears the name that only mail systems have."""
+    """Whether the author has the name that only mail systems have."""
     return bool(_MAILER.search(fields.decoded("From")))
 
 
-def _from_daemon(fields: Fields) -> bool:
-    sender = fields.decoded("From").strip()
-    return sender == "<>" or bool(_DAEMON.search(sender))
-
-
 def find_recipients(mail: Mail, text: str, *, strict: bool = False) -> list[str]:
-    """The addresses that a notice is about, as we mailed them; empty if it names none.
+    """The addresses that a bounce is about, as we mailed them; empty if it names none.
 
     Args:
         mail: The message.
-        text: What of it is notice.
-        strict: The text holds more than the notice: only the surest layouts count.
+        text: Which text of it to search.
+        strict: The text may hold more than the bounce: use only the most reliable layouts.
     """
     named = _distinct(map(clean, mail.fields.get("X-Failed-Recipients").split(",")))
     if named:
         return named
-    rules = _RULES[:_CERTAIN] if strict else _RULES
-    candidates = [_distinct(_matches(rule, text)) for rule in rules]
-    people = ([a for a in found if not is_machine(a)] for found in candidates)
-    return next((found for found in (*people, *candidates) if found), [])
+    by_rule: list[list[str]] = []
+    for rule in _RULES[:_CERTAIN] if strict else _RULES:
+        found: list[str] = []
+        for match in rule.finditer(text):
+            group = match.lastindex or 1
+            near = max(0, match.start(group) - LOOKBACK)
+            start = text.rfind("\n", near, match.start(group)) + 1 or near
+            address = clean(match[group])
+            if address and not _ASK.search(text[start : match.start(group)]):
+                # Of an alias, the address that we mailed follows the one that failed.
+                mailed = _EXPANDED.match(text, match.end(group))
+                found.append(clean(mailed[1]) if mailed else address)
+        by_rule.append(_distinct(found))
+    # Addresses such as postmaster@ count only where no rule finds another.
+    subscribers = ([a for a in found if not is_machine(a)] for found in by_rule)
+    return next((found for found in (*subscribers, *by_rule) if found), [])
 
 
-def addressed(mail: Mail) -> list[str]:
-    """To whom the returned message was addressed, if that is one person."""
+def original_recipient(mail: Mail) -> list[str]:
+    """The address in the returned message's To, if there is exactly one."""
     found = re.findall(ADDRESS, mail.returned.get("To")[:2000])
     return found if len(found) == 1 else []
 
 
 def said_about(address: str, text: str, *, alone: bool) -> Diagnostic:
-    """What a notice says about one recipient.
+    """What a bounce says about one recipient.
 
     Args:
         address: The recipient.
-        text: The notice.
-        alone: The notice is about nobody else, so that any refusal in it is about them.
+        text: The bounce's text.
+        alone: It is about no other recipient, so that any refusal in it is about this one.
     """
-    said = find_reply(_paragraph(address, text))
-    if alone and (said.reply or said.status):
-        return replace(said, phase=find_phase(text) or said.phase)
-    if not alone:
-        return said
-    start = max(0, text.lower().find(address.lower()))
-    paragraph = text.rfind("\n\n", 0, start) + 1
-    readings = [find_reply(text[at:]) for at in (start, paragraph, 0)]
-    told = (found for found in readings if found.reply or found.status)
-    meant = (found for found in readings if judge(found) is not ReplyClass.UNKNOWN)
-    return next(told, None) or next(meant, readings[0])
-
-
-def _matches(rule: re.Pattern[str], text: str) -> Iterator[str]:
-    for found in rule.finditer(text):
-        group = found.lastindex or 1
-        near = max(0, found.start(group) - NEAR)
-        start = text.rfind("\n", near, found.start(group)) + 1 or near
-        address = clean(found[group])
-        if address and not _ASK.search(text[start : found.start(group)]):
-            mailed = _EXPANDED.match(text, found.end(group))
-            yield clean(mailed[1]) if mailed else address
-
-
-def _distinct(addresses: Iterator[str]) -> list[str]:
-    return list({address.lower(): address for address in addresses if address}.values())
-
-
-def _paragraph(address: str, text: str) -> str:
-    """The lines from each that names the recipient to the next blank line."""
+    # First of all in its paragraphs: from each line that names the recipient to the next blank
+    # line or other recipient.
     wanted = address.lower()
     kept: list[str] = []
     inside = False
     for line in text.split("\n"):
         inside = wanted in line.lower() or (inside and bool(line.strip()))
-        if inside and not _names_another(line, wanted):
-            kept.append(line)
-        else:
+        other = _RULES[0].match(line) if inside else None
+        if other and other[1].lower() != wanted:
             inside = False
-    return "\n".join(kept)
+        if inside:
+            kept.append(line)
+    said = find_reply("\n".join(kept))
+    if alone and (said.reply or said.status):
+        return replace(said, phase=find_phase(text) or said.phase)
+    if not alone:
+        return said
+    start = max(0, text.lower().find(wanted))
+    paragraph = text.rfind("\n\n", 0, start) + 1
+    readings = [find_reply(text[at:]) for at in (start, paragraph, 0)]
+    with_code = (found for found in readings if found.reply or found.status)
+    with_meaning = (found for found in readings if judge(found) is not ReplyClass.UNKNOWN)
+    return next(with_code, None) or next(with_meaning, readings[0])
 
 
-def _names_another(line: str, wanted: str) -> bool:
-    found = _RULES[0].match(line)
-    return found is not None and found[1].lower() != wanted
+def _distinct(addresses: Iterable[str]) -> list[str]:
+    return list({address.lower(): address for address in addresses if address}.values())

@@ -1,40 +1,52 @@
-"""A mailbox over IMAP (RFC 3501, RFC 9051): read in small batches, and emptied by moving only.
+"""A mailbox over IMAP (RFC 3501, RFC 9051), read in small batches and emptied only by moving.
 
-Nothing is ever deleted that does not stand elsewhere: a message is moved (RFC 6851), or copied
-and then that one UID expunged (RFC 4315), or, on servers with neither, marked and left.
+IMAPClient speaks the protocol. This module decides what to ask for, and turns each failure into
+what happened and what to do.
 """
 
 from __future__ import annotations
 
-import imaplib
+import logging
 import re
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from newsletter.errors import InputError, RefusedError, UnavailableError
+from imapclient import DELETED, IMAPClient
+from imapclient.exceptions import (
+    IMAPClientAbortError,
+    IMAPClientError,
+    IMAPClientReadOnlyError,
+    LoginError,
+    ProtocolError,
+)
+
+from newsletter.errors import InputError, NewsletterError, RefusedError, UnavailableError
 from newsletter.feedback.message import MAX_BYTES
 from newsletter.loopback import is_loopback
 from newsletter.settings.model import Imap
 
+# IMAPClient warns in the server's own words, which may repeat a name or a password, and its debug
+# log quotes whole messages.
+logging.getLogger("imapclient").setLevel(logging.CRITICAL)
+
 MARK = "NewsletterTaken"
-"""The keyword of messages that were taken in and could not be moved."""
-WINDOW = 500
-"""Messages whose flags are asked for at once."""
+"""The keyword of messages that were processed and could not be moved."""
+WINDOW = 80
+"""Messages that one SEARCH covers: their UIDs fit into 1,000 octets (RFC 2683, 3.2.1.5)."""
 BATCH = 20
 """Messages whose bodies are in memory at once, each at most twice `MAX_BYTES`."""
 
-_UID = re.compile(rb"\bUID (\d+)")
-_FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
-_SHORT_BODY = re.compile(rb'BODY\[\](?:<0>)? (?:"([^"]*)"|NIL)')
+_UIDVALIDITY = re.compile(rb"\[UIDVALIDITY (\d+)\]")
+_RUN_AGAIN = "run it again: messages already processed are recognized and change nothing"
+_CHECK_TLS = 'check imap.port and imap.security ("tls" is usual on 993, "starttls" on 143)'
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """One message: its UID in the folder that is open, and as much of it as is read."""
+class FetchedMessage:
+    """One message: its UID in the open folder, and as much of it as is read."""
 
     uid: int
     raw: bytes
@@ -42,233 +54,190 @@ class Fetched:
 
 @contextmanager
 def open_mailbox(settings: Imap) -> Iterator[ImapMailbox]:
-    """Connect, log in and open the folder; logs out at the end.
+    """Connect, log in and open the folder; log out at the end.
 
     Raises:
         RefusedError: The login, or a connection in the clear, is refused; the folder is read-only.
-        InputError: A setting is missing or names what is not there.
+        InputError: A setting is missing or names something that does not exist.
         UnavailableError: The server cannot be reached, or went away.
     """
     if not settings.host:
         raise InputError("no mailbox is set", fix="set imap.host, see docs/bounces.md")
-    tls = _tls(settings)
-    with _told(settings):
-        connection = _connect(settings, tls)
+    tls = None
+    if settings.security != "none":
+        tls = ssl.create_default_context()
         try:
-            _log_in(connection, settings)
-            yield ImapMailbox(connection, settings)
-        finally:
-            _leave(connection)
-
-
-class ImapMailbox:
-    """The open folder. UIDs are used in the session that gave them and nowhere else."""
-
-    def __init__(self, connection: imaplib.IMAP4, settings: Imap) -> None:
-        self._imap = connection
-        self._settings = settings
-        # What a server offers may change with the login (RFC 9051 section 6.2.2).
-        capabilities = connection.capability()[1][-1] or b""
-        self._offers = set(capabilities.decode("latin-1").upper().split())
-        for folder in (settings.processed, settings.unverified):
-            self._require(folder)
-        self._messages = self._open(settings.folder)
-        self._validity = self._told_validity()
-
-    def batches(self) -> Iterator[list[Fetched]]:
-        """Every message that was not taken in yet, the youngest first, a few at a time.
-
-        Downwards, since whatever is moved away meanwhile leaves the numbers below as they are.
-        """
-        for last in range(self._messages, 0, -WINDOW):
-            first = max(1, last - WINDOW + 1)
-            uids = self._waiting(first, last)
-            for start in range(0, len(uids), BATCH):
-                yield self._fetch(uids[start : start + BATCH])
-
-    def file(self, uids: Sequence[int], folder: str) -> bool:
-        """Put messages away; gives whether they left the folder that is open.
-
-        Raises:
-            UnavailableError: The folder is not the one whose UIDs these are any more, or the
-                server does not do it; nothing is lost.
-        """
-        self._check_validity()
-        which = ",".join(map(str, uids))
-        if "MOVE" in self._offers:
-            self._uid("MOVE", which, _quoted(folder))
-        elif "UIDPLUS" in self._offers:
-            self._uid("COPY", which, _quoted(folder))
-            self._uid("STORE", which, "+FLAGS.SILENT", r"(\Deleted)")
-            self._uid("EXPUNGE", which)
-        else:
-            self._uid("STORE", which, "+FLAGS.SILENT", f"({MARK})")
-            return False
-        return True
-
-    def _open(self, folder: str) -> int:
-        try:
-            status, told = self._imap.select(_quoted(folder))
-        except imaplib.IMAP4.readonly:
-            raise RefusedError(
-                f"the folder {folder} is read-only for this user",
-                fix="grant the user the right to move mail out of it",
-            ) from None
-        if status != "OK":
-            raise InputError(f"the mailbox has no folder {folder}", fix="mend imap.folder")
-        return int(told[0] or 0)
-
-    def _require(self, folder: str) -> None:
-        if self._imap.status(_quoted(folder), "(UIDVALIDITY)")[0] != "OK":
-            name = "processed" if folder == self._settings.processed else "unverified"
+            if settings.ca_file:
+                tls.load_verify_locations(cafile=Path(settings.ca_file))
+        except OSError as error:
             raise InputError(
-                f"the mailbox has no folder {folder}",
-                fix=f"create it there, or set imap.{name} to one that is",
-            )
-
-    def _waiting(self, first: int, last: int) -> list[int]:
-        status, told = self._imap.fetch(f"{first}:{last}", "(UID FLAGS)")
-        _insist(status, "FETCH")
-        waiting = []
-        for line in told:
-            found, flags = _search(_UID, line), _search(_FLAGS, line)
-            done = {MARK.lower().encode(), rb"\deleted"} & set((flags or b"").lower().split())
-            if found and not done:
-                waiting.append(int(found))
-        return waiting
-
-    def _fetch(self, uids: Sequence[int]) -> list[Fetched]:
-        which = ",".join(map(str, uids))
-        told = self._uid("FETCH", which, f"(UID BODY.PEEK[]<0.{2 * MAX_BYTES}>)")
-        return list(_messages(told))
-
-    def _uid(self, command: str, *arguments: str) -> list[Any]:
-        status, told = self._imap.uid(command, *arguments)
-        _insist(status, command)
-        return list(told)
-
-    def _told_validity(self) -> bytes:
-        told: list[Any] = self._imap.untagged_responses.get("UIDVALIDITY", [b""])
-        return bytes(told[-1] or b"")
-
-    def _check_validity(self) -> None:
-        """A folder that was made anew has other messages under the same UIDs (RFC 9051 2.3.1.1)."""
-        self._imap.noop()
-        if self._told_validity() != self._validity:
-            raise UnavailableError(
-                f"the folder {self._settings.folder} was replaced while it was read",
-                fix="run it again: what was taken in is known and changes nothing",
-            )
-
-
-def _messages(told: Sequence[Any]) -> Iterator[Fetched]:
-    """A server may name the UID before or after the body, and a short body as a string."""
-    for number, item in enumerate(told):
-        if isinstance(item, tuple):
-            after = told[number + 1] if number + 1 < len(told) else b""
-            rest = after if isinstance(after, bytes) else b""
-            if uid := _UID.search(item[0]) or _UID.search(rest):
-                yield Fetched(int(uid[1]), item[1])
-            continue
-        body, uid = _SHORT_BODY.search(item or b""), _UID.search(item or b"")
-        if body and uid:
-            yield Fetched(int(uid[1]), body[1] or b"")
-
-
-def _search(pattern: re.Pattern[bytes], line: Any) -> bytes | None:
-    found = pattern.search(line) if isinstance(line, bytes) else None
-    return found[1] if found else None
-
-
-def _insist(status: str, command: str) -> None:
-    if status != "OK":
-        raise UnavailableError(
-            f"the mailbox refuses {command}", fix="run it again; nothing was lost"
-        )
-
-
-def _quoted(text: str) -> str:
-    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
-
-
-def _tls(settings: Imap) -> ssl.SSLContext | None:
-    if settings.security == "none":
-        if is_loopback(settings.host):
-            return None
+                f"imap.ca_file is not a readable PEM file: {error.strerror or error}",
+                file=settings.ca_file,
+            ) from None
+    elif not is_loopback(settings.host):
         raise RefusedError(
             f"the password and mail of {settings.host} would go over the network in the clear",
             fix='set imap.security to "tls" or "starttls"',
         )
-    context = ssl.create_default_context()
-    if settings.ca_file:
-        try:
-            context.load_verify_locations(cafile=Path(settings.ca_file))
-        except OSError as error:
-            raise InputError(
-                f"imap.ca_file is no readable PEM file: {error.strerror or error}",
-                file=settings.ca_file,
-            ) from None
-    return context
-
-
-def _connect(settings: Imap, tls: ssl.SSLContext | None) -> imaplib.IMAP4:
-    host, timeout = settings.host.strip("[]"), settings.timeout
-    if settings.security == "tls":
-        return imaplib.IMAP4_SSL(host, settings.port, ssl_context=tls, timeout=timeout)
-    connection = imaplib.IMAP4(host, settings.port, timeout=timeout)
-    if tls is not None:
-        try:
-            _encrypt(connection, settings, tls)
-        except BaseException:
-            _close(connection)
-            raise
-    return connection
-
-
-def _encrypt(connection: imaplib.IMAP4, settings: Imap, tls: ssl.SSLContext) -> None:
-    if "STARTTLS" not in connection.capabilities:
-        raise UnavailableError(
-            f"{settings.host} offers no STARTTLS on port {settings.port}",
-            fix='check imap.port and imap.security ("tls" is usual on 993, "starttls" on 143)',
+    with _explained(settings, "the connection"):
+        client = IMAPClient(
+            settings.host.strip("[]"),
+            settings.port,
+            ssl=settings.security == "tls",
+            ssl_context=tls,
+            timeout=settings.timeout,
         )
-    connection.starttls(tls)
+    # Leaving this block logs out, or hangs up where the server no longer answers.
+    with client:
+        with _explained(settings, "the connection"):
+            if settings.security == "starttls":
+                if not client.has_capability("STARTTLS"):
+                    raise UnavailableError(
+                        f"{settings.host} offers no STARTTLS on port {settings.port}",
+                        fix=_CHECK_TLS,
+                    )
+                client.starttls(tls)
+            _log_in(client, settings)
+            mailbox = ImapMailbox(client, settings)
+        yield mailbox
 
 
-def _log_in(connection: imaplib.IMAP4, settings: Imap) -> None:
+def _log_in(client: IMAPClient, settings: Imap) -> None:
     user, password = settings.username, settings.password.get_secret_value()
     try:
-        if "AUTH=PLAIN" in connection.capabilities:
-            connection.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+        if client.has_capability("AUTH=PLAIN"):
+            client.plain_login(user, password)
         else:
-            connection.login(_quoted(user), password)
-    except imaplib.IMAP4.abort:
-        raise
-    except (imaplib.IMAP4.error, UnicodeEncodeError):
-        # The server's words may repeat the name or the password.
+            # imaplib quotes the password, but not the name.
+            client.login('"' + re.sub(r'(["\\])', r"\\\1", user) + '"', password)
+    except (LoginError, UnicodeEncodeError) as error:
+        # IMAPClient calls a connection that broke during the login a LoginError, too.
+        if isinstance(error.__context__, IMAPClientAbortError):
+            raise error.__context__ from None
+        # Without the server's words: they may repeat the name or the password.
         raise RefusedError(
             f"{settings.host} refuses the login",
             fix="check imap.username and NEWSLETTER_IMAP__PASSWORD",
         ) from None
 
 
-def _leave(connection: imaplib.IMAP4) -> None:
-    try:
-        connection.logout()
-    except (imaplib.IMAP4.error, OSError):
-        _close(connection)
+class ImapMailbox:
+    """The open folder. UIDs are used only in the session that gave them."""
 
+    def __init__(self, client: IMAPClient, settings: Imap) -> None:
+        self._client = client
+        self._settings = settings
+        # The settings name folders as the server lists them, already in modified UTF-7.
+        client.folder_encode = False
+        for setting in ("processed", "unverified"):
+            with _existing(settings, setting) as folder:
+                client.folder_status(folder, ["UIDVALIDITY"])
+        with _existing(settings, "folder") as folder:
+            opened = client.select_folder(folder)
+        self._messages = int(opened.get(b"EXISTS", 0))
+        self._validity = opened.get(b"UIDVALIDITY")
+        # Asked for after the login, which may change what a server offers (RFC 9051, 6.2.2).
+        self._moves = client.has_capability("MOVE")
+        self._expunges_by_uid = client.has_capability("UIDPLUS")
 
-def _close(connection: imaplib.IMAP4) -> None:
-    with suppress(OSError):
-        connection.shutdown()
+    def batches(self) -> Iterator[list[FetchedMessage]]:
+        """Every message that was not processed yet, the newest first, a few at a time."""
+        # Downward, since moving messages away leaves the numbers of those below as they are.
+        for last in range(self._messages, 0, -WINDOW):
+            first = max(1, last - WINDOW + 1)
+            with _explained(self._settings, "FETCH"):
+                # By number, since UIDs may be far apart; a UID SEARCH by number is not to be
+                # relied on, some servers take the numbers for UIDs.
+                self._client.use_uid = False
+                numbered = self._client.fetch(range(first, last + 1), ["UID"])
+                self._client.use_uid = True
+                # Other sessions may have removed messages, or changed their flags meanwhile.
+                uids = [items[b"UID"] for items in numbered.values() if b"UID" in items]
+            if not uids:
+                continue
+            with _explained(self._settings, "SEARCH"):
+                # Flags are not parsed where that can be avoided: IMAPClient stumbles over some.
+                uids = self._client.search(f"UID {','.join(map(str, uids))} UNDELETED")
+                if uids and not (self._moves or self._expunges_by_uid):
+                    # Not by UNKEYWORD: Exchange and Kerio answer BAD to a keyword they lack.
+                    marked = {
+                        uid
+                        for uid, flags in self._client.get_flags(uids).items()
+                        for flag in flags
+                        # IMAPClient makes a number of a flag that consists of digits.
+                        if isinstance(flag, bytes) and flag.lower() == MARK.lower().encode()
+                    }
+                    uids = [uid for uid in uids if uid not in marked]
+            for start in range(0, len(uids), BATCH):
+                with _explained(self._settings, "FETCH"):
+                    part = f"BODY.PEEK[]<0.{2 * MAX_BYTES}>"
+                    found = self._client.fetch(uids[start : start + BATCH], [part])
+                    # An empty body may come as NIL; what another session removed does not come.
+                    batch = [
+                        FetchedMessage(uid, body or b"")
+                        for uid, items in found.items()
+                        for name, body in items.items()
+                        if name.startswith(b"BODY[]")
+                    ]
+                yield batch
+
+    def file(self, uids: Sequence[int], folder: str) -> bool:
+        """Move messages to a folder.
+
+        Returns:
+            Whether they left the open folder: where a server can neither move (RFC 6851) nor
+            expunge single messages (RFC 4315), they are marked and stay.
+
+        Raises:
+            UnavailableError: The open folder was replaced, so that the UIDs may be those of other
+                messages, or the server refused; nothing is lost.
+        """
+        with _explained(self._settings, "NOOP"):
+            for line in self._client.noop()[1]:
+                # A folder deleted and created again has other messages under the same UIDs
+                # (RFC 9051, 2.3.1.1).
+                changed = _UIDVALIDITY.match(line[1]) if line[:1] == (b"OK",) else None
+                if changed and int(changed[1]) != self._validity:
+                    raise UnavailableError(
+                        f"the folder {self._settings.folder} was replaced while it was read",
+                        fix=_RUN_AGAIN,
+                    )
+        with _explained(self._settings, "MOVE"):
+            if self._moves:
+                self._client.move(uids, folder)
+            elif self._expunges_by_uid:
+                self._client.copy(uids, folder)
+                self._client.add_flags(uids, [DELETED], silent=True)
+                # Never a plain EXPUNGE: that also removes what the mailbox's owner flagged.
+                self._client.uid_expunge(uids)
+            else:
+                self._client.add_flags(uids, [MARK], silent=True)
+        return bool(self._moves or self._expunges_by_uid)
 
 
 @contextmanager
-def _told(settings: Imap) -> Iterator[None]:
-    """What goes wrong on the way, in the words of this program."""
+def _existing(settings: Imap, setting: str) -> Iterator[str]:
+    """The folder of a setting; a refusal to look at it means that it does not exist."""
+    folder = getattr(settings, setting)
+    try:
+        yield folder
+    except (IMAPClientAbortError, ProtocolError):
+        raise
+    except IMAPClientError:
+        raise InputError(
+            f"the mailbox has no folder {folder}",
+            fix=f"create it, or set imap.{setting} to an existing folder",
+        ) from None
+
+
+@contextmanager
+def _explained(settings: Imap, command: str) -> Iterator[None]:
+    """Turn what a call of IMAPClient raises into an error that says what to do."""
     place = f"the mailbox at {settings.host}:{settings.port}"
     try:
         yield
+    except NewsletterError:
+        raise
     except ssl.SSLCertVerificationError as error:
         raise UnavailableError(
             f"the certificate of {place} is not trusted: {error.verify_message}",
@@ -280,21 +249,26 @@ def _told(settings: Imap) -> Iterator[None]:
         ) from None
     except ssl.SSLError as error:
         raise UnavailableError(
-            f"no encrypted connection to {place}: {error.reason or 'TLS failed'}",
-            fix='check imap.port and imap.security ("tls" is usual on 993, "starttls" on 143)',
-        ) from None
-    except (imaplib.IMAP4.abort, EOFError):
-        raise UnavailableError(
-            f"{place} closed the connection",
-            fix="run it again: what was taken in is known and changes nothing",
-        ) from None
-    except imaplib.IMAP4.error:
-        raise UnavailableError(
-            f"{place} does not speak IMAP as expected",
-            fix="run it again; if that does not help, check imap.port and imap.security",
+            f"no encrypted connection to {place}: {error.reason or 'TLS failed'}", fix=_CHECK_TLS
         ) from None
     except OSError as error:
         raise UnavailableError(
             f"{place} cannot be reached: {error.strerror or error}",
             fix="check imap.host and imap.port",
+        ) from None
+    except IMAPClientReadOnlyError:
+        raise RefusedError(
+            f"the folder {settings.folder} is read-only for this user",
+            fix="grant the user the right to move mail out of it",
+        ) from None
+    except (IMAPClientAbortError, EOFError):
+        raise UnavailableError(f"{place} closed the connection", fix=_RUN_AGAIN) from None
+    except Exception as error:
+        # IMAPClient reads a server's answers with int(), indexing and the like, so an odd answer
+        # can raise almost anything.
+        if isinstance(error, IMAPClientError) and not isinstance(error, ProtocolError):
+            raise UnavailableError(f"{place} refuses {command}", fix=_RUN_AGAIN) from None
+        raise UnavailableError(
+            f"{place} does not speak IMAP as expected",
+            fix="run it again; if that does not help, check imap.port and imap.security",
         ) from None

@@ -1,4 +1,4 @@
-"""Mail that came back, taken in: each message into events, batch after batch."""
+"""Process mail that came back: each message into events, applied batch by batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import Any
 
 from sqlalchemy import select
 
@@ -28,23 +27,24 @@ from newsletter.store.engine import Store
 
 SOURCE = "mail"
 BATCH = 100
-LONGEST_HEADER = 64 * 1024
+"""Messages in one transaction."""
+MAX_HEADER = 64 * 1024
 
 _KINDS = {
     FeedbackKind.BOUNCE: EventKind.BOUNCED,
     FeedbackKind.COMPLAINT: EventKind.COMPLAINED,
     FeedbackKind.DELIVERED: EventKind.DELIVERED,
 }
-_WISHES = frozenset(["opt-out", "opt-out-list"])
+_OPT_OUTS = frozenset(["opt-out", "opt-out-list"])
 
 
 @dataclass(slots=True)
 class IntakeSummary:
-    """What became of a heap of mail.
+    """What a run did; the fields are the keys of ``bounces read --json``.
 
     ``messages`` is the sum of ``kinds``, which counts messages as they were understood. ``events``
-    counts new, verified events; ``unverified`` are new and without proof. ``asked_to_leave`` of
-    these are wishes to unsubscribe, which a person should see to.
+    counts new, verified events by kind; ``unverified`` events are new, too. ``asked_to_leave`` of
+    these are unsubscribe requests, which a person should handle.
     """
 
     messages: int = 0
@@ -57,7 +57,7 @@ class IntakeSummary:
     settled: int = 0
     held: list[int] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The same as plain JSON values."""
         return {
             name: dict(value) if isinstance(value := getattr(self, name), Counter) else value
@@ -66,118 +66,102 @@ class IntakeSummary:
 
 
 class MailIntake:
-    """Understands mail about this database's campaigns."""
+    """Processes mail about the campaigns of one database."""
 
     def __init__(self, store: Store, keys: Keys, *, hold_after: int) -> None:
         self._store = store
         self._keys = keys
         self._hold_after = hold_after
         self._signer = TokenSigner(keys)
-        self._campaigns = _tags(store, keys)
+        with store.read() as connection:
+            campaigns = connection.execute(select(campaign.c.id, campaign.c.digest)).all()
+        # Under each key that ever signed: a bounce may arrive long after the key was replaced.
+        signers = [TokenSigner(replace(keys, signing=k)) for k in (keys.signing, *keys.old_signing)]
+        self._campaign_by_tag = {
+            campaign_tag(digest, signer.sign(Token(TokenPurpose.BOUNCE, False, 0, number))): number
+            for number, digest in campaigns
+            for signer in signers
+        }
 
     def read(self, messages: Iterable[bytes]) -> IntakeSummary:
-        """Take in every message; what was taken in before changes nothing.
+        """Process every message; messages that were processed before change nothing.
 
-        Broken off, it has taken in whole batches; the same mail again does the rest.
+        A run that is interrupted has processed whole batches; running it again does the rest.
 
         Raises:
             RefusedError, UnavailableError: As `apply`.
         """
-        taken = IntakeSummary()
+        summary = IntakeSummary()
         left = iter(messages)
         while batch := list(islice(left, BATCH)):
-            self.take_in(batch, taken)
-        return taken
+            self.process(batch, summary)
+        return summary
 
-    def take_in(self, batch: Sequence[bytes], taken: IntakeSummary) -> list[bool]:
-        """Take in a few messages, in one transaction, and add to the counts.
+    def process(self, batch: Sequence[bytes], summary: IntakeSummary) -> list[bool]:
+        """Process a few messages in one transaction, and add to the counts.
 
         Returns:
-            For each message, whether a person should look at it: a letter, or without proof.
+            For each message, whether a person should look at it: a letter, or unverified.
 
         Raises:
             RefusedError, UnavailableError: As `apply`; nothing of the batch was kept.
         """
-        understood = [(raw, classify(raw, self._signer)) for raw in batch]
-        of_each = [self._events(raw, report) for raw, report in understood]
+        reports = [classify(raw, self._signer) for raw in batch]
+        of_each = [self._events(raw, report) for raw, report in zip(batch, reports, strict=True)]
         events = [event for some in of_each for event in some]
         done = apply(self._store, self._keys, events, hold_after=self._hold_after)
-        taken.kinds.update(report.kind.value for _, report in understood)
-        taken.messages += len(batch)
-        taken.events.update(done.kinds)
-        taken.unverified += done.unverified
-        taken.asked_to_leave += done.asked_to_leave
-        taken.repeated += done.repeated
-        taken.suppressed += done.suppressed
-        taken.settled += done.settled
-        taken.held += done.held
+        summary.messages += len(batch)
+        summary.kinds.update(report.kind.value for report in reports)
+        summary.events.update(done.kinds)
+        summary.unverified += done.unverified
+        summary.asked_to_leave += done.unsubscribe_requests
+        summary.repeated += done.repeated
+        summary.suppressed += done.suppressed
+        summary.settled += done.settled
+        summary.held += done.held
         return [
-            report.kind is FeedbackKind.OTHER or any(e.provider_id in done.unproved for e in some)
-            for (_, report), some in zip(understood, of_each, strict=True)
+            report.kind is FeedbackKind.OTHER
+            or any(event.provider_id in done.unattributed for event in some)
+            for report, some in zip(reports, of_each, strict=True)
         ]
 
     def _events(self, raw: bytes, report: FeedbackReport) -> list[Event]:
+        """One event for each recipient of a report, with whatever names its delivery."""
         kind = _KINDS.get(report.kind)
         if kind is None:
             return []
-        if report.feedback_type in _WISHES:
+        if report.feedback_type in _OPT_OUTS:
             kind = EventKind.UNSUBSCRIBED
-        people = report.recipients or (ReportedRecipient("", ReplyClass.UNKNOWN),)
+        fields, _ = parse_fields(raw[:MAX_HEADER].decode("latin-1"))
+        try:
+            at = max(0.0, parsedate_to_datetime(fields.get("Date")).timestamp())
+        except (ValueError, TypeError, OverflowError):
+            at = math.inf  # `apply` replaces a time in the future by the time of receipt
+        recipients = report.recipients or (ReportedRecipient("", ReplyClass.UNKNOWN),)
+        message_id = read_message_id(report.message_id)
+        campaign_id = self._campaign_by_tag.get(message_id.tag) if message_id else None
+        # Named by its content: the same message is the same event wherever it is read from.
         name = hashlib.sha256(raw).hexdigest()
-        return [
-            self._proved(
-                Event(
-                    provider_id=f"{SOURCE}:{name}:{number}",
-                    kind=kind,
-                    source=SOURCE,
-                    at=_date(raw),
-                    payload=raw,
-                    verdict=person.verdict,
-                    email=person.address,
-                ),
-                report,
-                alone=len(people) == 1,
+        events: list[Event] = []
+        for number, recipient in enumerate(recipients):
+            event = Event(
+                provider_id=f"{SOURCE}:{name}:{number}",
+                kind=kind,
+                source=SOURCE,
+                at=at,
+                payload=raw,
+                verdict=recipient.verdict,
+                email=recipient.address,
             )
-            for number, person in enumerate(people)
-        ]
-
-    def _proved(self, event: Event, report: FeedbackReport, *, alone: bool) -> Event:
-        """With what names a delivery: a token, which of one recipient needs no address, or an id.
-
-        A token from a test mail names none.
-        """
-        if report.token is not None:
-            token = report.token
-            if token.proof:
-                return event
-            return replace(
-                event,
-                campaign_id=token.campaign_id,
-                subscriber_uid=token.subscriber_uid,
-                email="" if alone else event.email,
-            )
-        named = read_message_id(report.message_id)
-        if named is None or named.tag not in self._campaigns:
-            return event
-        return replace(event, campaign_id=self._campaigns[named.tag], message_id=named)
-
-
-def _date(raw: bytes) -> float:
-    """When a message says that it was written, in Unix seconds; infinity if it does not."""
-    fields, _ = parse_fields(raw[:LONGEST_HEADER].decode("latin-1"))
-    try:
-        return max(0.0, parsedate_to_datetime(fields.get("Date")).timestamp())
-    except (ValueError, TypeError, OverflowError):
-        return math.inf
-
-
-def _tags(store: Store, keys: Keys) -> dict[str, int]:
-    """Campaigns by what their Message-IDs begin with, under each key that ever signed."""
-    with store.read() as connection:
-        campaigns = connection.execute(select(campaign.c.id, campaign.c.digest)).all()
-    signers = [TokenSigner(replace(keys, signing=key)) for key in (keys.signing, *keys.old_signing)]
-    return {
-        campaign_tag(row.digest, signer.sign(Token(TokenPurpose.BOUNCE, False, 0, row.id))): row.id
-        for row in campaigns
-        for signer in signers
-    }
+            if report.token and not report.token.proof:
+                event = replace(
+                    event,
+                    campaign_id=report.token.campaign_id,
+                    subscriber_uid=report.token.subscriber_uid,
+                    # The token names the only recipient, whatever address a forwarder reports.
+                    email="" if len(recipients) == 1 else event.email,
+                )
+            elif not report.token and campaign_id is not None:
+                event = replace(event, campaign_id=campaign_id, message_id=message_id)
+            events.append(event)
+        return events

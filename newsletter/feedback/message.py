@@ -1,7 +1,7 @@
-"""Read any bytes as mail, and tell the notice from the message it returns.
+"""Read any bytes as mail, and separate a bounce's own text from the message it returns.
 
-Notices come with wrong boundaries, wrong charsets and any line ends, so nothing here raises, and
-work is bounded: the first `MAX_BYTES` count, nested `MAX_DEPTH` deep.
+Bounces come with wrong boundaries, wrong charsets and mixed line endings, so nothing here raises,
+and the work is bounded: the first `MAX_BYTES` are read, parts nested up to `MAX_DEPTH` deep.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from functools import cached_property
+from itertools import takewhile
 
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 8
 MAX_PARTS = 100
-LONGEST_DECODED = 2000
+MAX_DECODED = 2000
 
 RETURNED = frozenset(
     [
@@ -31,7 +32,7 @@ RETURNED = frozenset(
         "text/rfc822-header",
     ]
 )
-"""Where a report puts the message it is about (RFC 6522 section 3, RFC 6533 section 5)."""
+"""Types of the part that returns the message (RFC 6522 section 3, RFC 6533 section 5)."""
 STATUS = frozenset(["message/delivery-status", "message/global-delivery-status"])
 FEEDBACK = "message/feedback-report"
 
@@ -48,14 +49,14 @@ _CHARSETS = re.compile(
     r"(?:utf-?8|us-ascii|ascii|iso-?8859|iso-2022|windows-|cp\d|koi8|euc-|shift_jis|gb|big5|latin)",
     re.IGNORECASE,
 )
-"""What real mail uses; other codecs of Python take quadratic time (punycode) or run escapes."""
+"""Charsets that real mail uses."""
 _HIDDEN = re.compile(r"<(/?)(?:style|script)\b", re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/td|/li|/h\d)\b[^<>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,4000}>")
 
 
 class Fields:
-    """Header fields by name in any case, unfolded; the first of a name counts."""
+    """Unfolded header fields, by name in any case; of repeated fields, the first counts."""
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.pairs = pairs
@@ -72,8 +73,8 @@ class Fields:
         return [value for key, value in self.pairs if key.lower() == name.lower()]
 
     def decoded(self, name: str) -> str:
-        """The value with its encoded-words read (RFC 2047), or as it stands where they are bad."""
-        value = self.get(name)[:LONGEST_DECODED]
+        """The value with its encoded-words decoded (RFC 2047), or as it is if malformed."""
+        value = self.get(name)[:MAX_DECODED]
         try:
             return str(make_header(decode_header(value))) if "=?" in value else value
         except (MessageError, LookupError, ValueError):
@@ -82,7 +83,7 @@ class Fields:
 
 @dataclass(frozen=True)
 class MimePart:
-    """One leaf: its type in lower case, its fields, its text."""
+    """A part without parts: its type in lower case, its fields, its text."""
 
     type: str
     fields: Fields
@@ -91,35 +92,30 @@ class MimePart:
 
 @dataclass(frozen=True)
 class Mail:
-    """A message as far as a notice needs it."""
+    """A message, as far as understanding a bounce needs it."""
 
     fields: Fields
     parts: tuple[MimePart, ...]
 
     @cached_property
-    def type(self) -> str:
-        """The content type, in lower case."""
-        return _content_type(self.fields)
-
-    @cached_property
-    def notice(self) -> str:
-        """What the notice says to people: its text before the returned message."""
-        return self._divided[0]
+    def free_text(self) -> str:
+        """What the message says to people: its text before the returned message."""
+        return self._split[0]
 
     @cached_property
     def returned(self) -> Fields:
-        """The header of the message that the notice is about, as far as it came back."""
+        """The header of the returned message, as far as it came back."""
         return parse_fields(self.returned_text)[0]
 
     @cached_property
     def returned_text(self) -> str:
-        """As much of that message as came back."""
+        """As much of the returned message as came back."""
         attached = self.texts(*RETURNED)
-        return attached[0].lstrip("\n") if attached else self._divided[1]
+        return attached[0].lstrip("\n") if attached else self._split[1]
 
     @cached_property
-    def everything(self) -> str:
-        """All text, for notices that return themselves inside another."""
+    def all_text(self) -> str:
+        """The text of every part, for bounces that return themselves inside another."""
         return "\n".join(part.text for part in self.parts)
 
     def texts(self, *types: str) -> list[str]:
@@ -127,39 +123,38 @@ class Mail:
         return [part.text for part in self.parts if part.type in types]
 
     @cached_property
-    def _divided(self) -> tuple[str, str]:
-        said: list[str] = []
-        for text in self._readable():
-            notice, returned = _divide(text)
-            said.append(notice)
+    def _split(self) -> tuple[str, str]:
+        """The free text, and the returned message where the text itself quotes it."""
+        before = list(takewhile(lambda part: part.type not in RETURNED, self.parts))
+        texts = [p.text for p in before if p.type.startswith("text/") and p.type != "text/html"]
+        is_plain = any(text.strip() for text in texts)
+        if not is_plain:
+            texts = [_strip_tags(part.text) for part in before if part.type == "text/html"]
+        own: list[str] = []
+        for text in texts:
+            lines = [line for line in text.split("\n") if line.strip()]
+            # Somebody who forwards a bounce may quote it.
+            is_quoted = sum(line.startswith(">") for line in lines) * 2 >= len(lines)
+            unquoted = re.sub(r"(?m)^> ?", "", text) if is_plain and is_quoted else text
+            free_text, returned = _divide(unquoted)
+            own.append(free_text)
             if returned:
-                return "\n".join(said), returned
-        return "\n".join(said), ""
-
-    def _readable(self) -> list[str]:
-        before = []
-        for part in self.parts:
-            if part.type in RETURNED:
-                break
-            before.append(part)
-        plain = [p.text for p in before if p.type.startswith("text/") and p.type != "text/html"]
-        if any(text.strip() for text in plain):
-            return [_unquote(text) for text in plain]
-        return [_without_tags(part.text) for part in before if part.type == "text/html"]
+                return "\n".join(own), returned
+        return "\n".join(own), ""
 
 
 def read(raw: bytes) -> Mail:
     """Read a message.
 
     Args:
-        raw: Any bytes; a leading mbox line and any kind of line end are taken.
+        raw: Any bytes, with or without a leading mbox line, with any line endings.
     """
     text = raw[:MAX_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
     return read_text(text)
 
 
 def read_text(text: str) -> Mail:
-    """Read a message of which one character stands for one byte, lines ending in LF."""
+    """Read a message whose characters stand for one byte each and whose lines end in LF."""
     text = text.lstrip("\n")
     if text.startswith(("From ", ">From ")):
         text = text.partition("\n")[2]
@@ -168,9 +163,9 @@ def read_text(text: str) -> Mail:
 
 
 def parse_fields(text: str) -> tuple[Fields, str]:
-    """Split off a header: its fields, unfolded, and the rest.
+    """Split a text into its header, unfolded, and the rest.
 
-    Lines that are no field end the header, as a blank line does (RFC 5322 section 2.2).
+    A line that is not a field ends the header, as a blank line does (RFC 5322 section 2.2).
     """
     pairs: list[tuple[str, list[str]]] = []
     at = 0
@@ -189,18 +184,14 @@ def parse_fields(text: str) -> tuple[Fields, str]:
     return Fields([(name, " ".join(value)) for name, value in pairs]), text[at:]
 
 
-def _content_type(fields: Fields) -> str:
-    found = fields.get("Content-Type").partition(";")[0].strip().lower()
-    return found.split()[0] if "/" in found else "text/plain"
-
-
 def _parameter(pattern: re.Pattern[str], fields: Fields) -> str:
     found = pattern.search(fields.get("Content-Type"))
     return (found[1] or found[2]).strip() if found else ""
 
 
 def _leaves(fields: Fields, body: str, depth: int) -> Iterator[MimePart]:
-    kind = _content_type(fields)
+    declared = fields.get("Content-Type").partition(";")[0].strip().lower()
+    kind = declared.split()[0] if "/" in declared else "text/plain"
     pieces = _pieces(body, _parameter(_BOUNDARY, fields)) if kind.startswith("multipart/") else []
     if not pieces or depth == MAX_DEPTH:
         kind = "text/plain" if kind.startswith("multipart/") else kind
@@ -211,14 +202,14 @@ def _leaves(fields: Fields, body: str, depth: int) -> Iterator[MimePart]:
 
 
 def _pieces(body: str, boundary: str) -> list[str]:
-    """The parts between boundary lines; where the declared one never occurs, the first that does.
-
-    Gateways rewrite host names, and with them boundaries.
-    """
+    """The parts between boundary lines."""
     lines = body.split("\n")
     mark = f"--{boundary}"
     if not boundary or not any(line.rstrip() == mark for line in lines):
-        mark = next((line.rstrip() for line in lines if _looks_like_boundary(line)), "")
+        # Gateways rewrite host names, and boundaries that contain them: take the first line that
+        # looks like one.
+        likely = (line.rstrip() for line in lines if line.startswith("--") and len(line) > 8)
+        mark = next((line for line in likely if " " not in line and line[2:3] != "-"), "")
     if not mark:
         return []
     pieces: list[list[str]] = []
@@ -233,10 +224,6 @@ def _pieces(body: str, boundary: str) -> list[str]:
     return ["\n".join(piece) for piece in pieces]
 
 
-def _looks_like_boundary(line: str) -> bool:
-    return line.startswith("--") and len(line) > 8 and " " not in line.rstrip() and line[2:3] != "-"
-
-
 def _decoded(fields: Fields, body: str) -> str:
     raw = body.encode("latin-1", "replace")
     encoding = fields.get("Content-Transfer-Encoding").lower()
@@ -247,16 +234,17 @@ def _decoded(fields: Fields, body: str) -> str:
             return body
     elif encoding.startswith("quoted-printable"):
         raw = quopri.decodestring(raw)
-    # Japanese mail of old often does not declare itself.
+    # Old Japanese mail often does not declare its charset.
     charset = "iso-2022-jp" if b"\x1b$B" in raw else _parameter(_CHARSET, fields)
     try:
+        # Only known charsets: some codecs of Python take quadratic time (punycode) or run escapes.
         return raw.decode(charset if _CHARSETS.match(charset) else "utf-8")
     except (LookupError, ValueError):
         return raw.decode("utf-8", "replace")
 
 
 def _divide(text: str) -> tuple[str, str]:
-    """Cut where the returned message begins: three header fields in a row, at the margin."""
+    """Cut a text where a returned message begins: three header fields in a row, unindented."""
     lines = text.split("\n")
     row = 0
     start = 0
@@ -271,18 +259,12 @@ def _divide(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _unquote(text: str) -> str:
-    """A notice that somebody forwarded, without its `> `."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    if sum(line.startswith(">") for line in lines) * 2 < len(lines):
-        return text
-    return re.sub(r"(?m)^> ?", "", text)
-
-
-def _without_tags(text: str) -> str:
+def _strip_tags(text: str) -> str:
     shown: list[str] = []
     hidden = False
     at = 0
+    # One pass over the tags: a pattern for whole <style> elements takes quadratic time on mail
+    # that only opens them.
     for tag in _HIDDEN.finditer(text):
         shown.append("" if hidden else text[at : tag.start()])
         hidden = not tag[1]

@@ -1,4 +1,4 @@
-"""Who asked by mail to leave without proving who they are: for a person to see to."""
+"""Unsubscribe requests by mail that do not prove who they are from: for a person to handle."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from newsletter.feedback.tables import event
 from newsletter.feedback.unsubscribe_request import author
 from newsletter.store.engine import Store
 
-MOST = 1000
+MAX_REQUESTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """One letter. ``at``: when it was written, in Unix seconds."""
+    """One request. ``at``: when it was written, in Unix seconds."""
 
     email: str
     at: float
@@ -27,9 +27,9 @@ class OpenRequest:
 
 
 def open_requests(store: Store) -> list[OpenRequest]:
-    """The wishes without proof whose address may still be mailed; the oldest first, 1,000 at most.
+    """Unverified requests from addresses that may still be mailed; the oldest first, up to 1,000.
 
-    One is done once its address is suppressed, whoever did it.
+    A request is done once its address is suppressed, in whichever way.
     """
     done = exists().where(suppression.c.address_hash == event.c.address_hash)
     query = (
@@ -41,14 +41,16 @@ def open_requests(store: Store) -> list[OpenRequest]:
             ~done,
         )
         .order_by(event.c.at, event.c.id)
-        .limit(MOST)
+        .limit(MAX_REQUESTS)
     )
     with store.read() as connection:
         rows = connection.execute(query).all()
-    return [_wish(zlib.decompress(row.payload), row.at) for row in rows if row.payload]
-
-
-def _wish(raw: bytes, at: float) -> OpenRequest:
-    mail = read(raw)
-    shown = "".join(c if c.isprintable() else " " for c in mail.fields.decoded("Subject"))
-    return OpenRequest(author(mail), at, shown[:200])
+    found: list[OpenRequest] = []
+    for payload, at in rows:
+        # The payload of somebody who was erased is empty.
+        if payload:
+            mail = read(zlib.decompress(payload))
+            # It is shown in terminals, where control characters could rewrite other lines.
+            subject = "".join(c if c.isprintable() else " " for c in mail.fields.decoded("Subject"))
+            found.append(OpenRequest(author(mail), at, subject[:200]))
+    return found

@@ -1,9 +1,9 @@
-"""What follows from a report. Pure: the database and the clock stay outside.
+"""What a report means for its recipient. Pure: the database and the clock stay outside.
 
-The score is a sum that fades: each day with a temporary failure adds 1, and what was added halves
-every 90 days. A reader of a daily or weekly letter is suppressed at the fifth failure in a row, a
-reader of a monthly one at the eighth; a week on holiday with a full mailbox costs nothing lasting.
-The idea is Mailman's bounce score, which also counts one failure a day.
+The score is a sum that decays: each day with a soft bounce adds 1, and what was added halves every
+90 days. A subscriber to a daily or weekly newsletter is suppressed at the fifth soft bounce in a
+row, one to a monthly newsletter at the eighth; a week of vacation with a full mailbox has no
+lasting effect. The idea is Mailman's bounce score, which also counts one failure a day.
 """
 
 from __future__ import annotations
@@ -25,47 +25,48 @@ class Consequence(StrEnum):
     SUPPRESS = "suppress"
     """Mail nothing more to the address, from now on."""
     COUNT = "count"
-    """Add to its score; suppress past the threshold."""
+    """Add to its score; suppress above the threshold."""
     ALERT = "alert"
-    """It is about us: tell somebody and hold the campaign."""
+    """It is about us: warn, and pause the campaign."""
     KEEP = "keep"
-    """Write it down, and nothing else."""
+    """Record it, and nothing else."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """How often mail to an address failed for the time being."""
+    """How often mail to an address bounced softly of late."""
 
     value: float = 0.0
     at: float = 0.0
     """When it was last added to, in Unix seconds."""
 
     def faded(self, now: float) -> float:
-        """What is left of it at a time in Unix seconds; a clock set back adds nothing."""
+        """What is left of it at a time in Unix seconds; a clock set back adds nothing to it."""
         return float(self.value * 0.5 ** (max(0.0, now - self.at) / HALF_LIFE))
 
     def plus(self, now: float) -> Score:
-        """The score after one more failure; a second one within a day changes nothing."""
+        """The score after one more soft bounce; a second one within a day changes nothing."""
         if self.value and now - self.at < DAY:
             return self
         return Score(self.faded(now) + 1.0, now)
 
     @property
     def is_too_high(self) -> bool:
-        """Whether the address is to be suppressed."""
+        """Whether to suppress the address."""
         return self.value > THRESHOLD
 
 
-def consequence(kind: FeedbackKind, verdict: ReplyClass, *, proven: bool) -> Consequence:
-    """Say what to do about a recipient.
+def consequence(kind: FeedbackKind, verdict: ReplyClass, *, attributed: bool) -> Consequence:
+    """What to do about one recipient of a report.
 
     Args:
         kind: What the message is.
         verdict: What it says about the recipient.
-        proven: It carries our own token for that recipient, or the Message-ID of a delivery to
-            them, with its MAC. Anybody can forge the rest, so without proof nothing is done.
+        attributed: It carries our own token for that recipient, or the Message-ID of a delivery to
+            them, with its MAC.
     """
-    if not proven or kind not in {FeedbackKind.BOUNCE, FeedbackKind.COMPLAINT}:
+    # Anybody can forge everything else about a report.
+    if not attributed or kind not in {FeedbackKind.BOUNCE, FeedbackKind.COMPLAINT}:
         return Consequence.KEEP
     return {
         ReplyClass.HARD: Consequence.SUPPRESS,

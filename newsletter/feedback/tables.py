@@ -1,8 +1,8 @@
-"""What came back about mail that was sent: bounces, complaints, a provider's events.
+"""Events about mail that was sent: bounces, complaints, unsubscribe requests, provider events.
 
-``provider_id`` names an event once and for all, so that a repeat is known. A row is ``verified``
-when it proved to be about a delivery of ours; all others are kept and have no consequence. The
-``payload`` is the original, compressed with zlib; it is empty once its reader was erased.
+``provider_id`` identifies an event, so that a repeat is recognized. A row is ``verified`` when it
+proved to be about a delivery of ours; all others are recorded and have no consequences. The
+``payload`` is the original, compressed with zlib; it is empty once the subscriber was erased.
 """
 
 from sqlalchemy import (

@@ -1,1 +1,1 @@
-"""Languages: catalogs, dates, numbers, plurals."""
+"""Languages of the readers' pages and mail: catalogs, plurals, dates, numbers, directions."""

@@ -7,6 +7,8 @@ from html import escape
 from string import ascii_lowercase
 
 from markdown_it.token import Token
+from markupsafe import Markup
+from markupsafe import escape as to_markup
 
 from newsletter.content.model import (
     Bar,
@@ -20,6 +22,7 @@ from newsletter.content.model import (
     Reference,
     Study,
 )
+from newsletter.i18n.catalog import Translator
 from newsletter.render.blocks_html import write_cells, write_plain
 from newsletter.render.html import Writer, write_blocks, write_picture
 from newsletter.render.images import ImageCollector, Picture
@@ -36,8 +39,10 @@ _ARROW = "\u21a9\ufe0e"
 class _ArchiveWriter(Writer):
     """Gives each citation an id, so that its reference can link back to it."""
 
-    def __init__(self, numbers: Mapping[str, int], gallery: ImageCollector, width: int) -> None:
-        super().__init__(numbers, gallery, width)
+    def __init__(
+        self, numbers: Mapping[str, int], gallery: ImageCollector, width: int, words: Translator
+    ) -> None:
+        super().__init__(numbers, gallery, width, words)
         self.cited: dict[int, int] = {}
 
     def _anchor(self, number: int) -> str:
@@ -55,84 +60,71 @@ def write_archive(
 
     Placeholders of merge fields still stand in it.
     """
-    writer = _ArchiveWriter(issue.numbers, gallery, WIDEST)
-    body = write_blocks(page.blocks, writer, _block)
-    pieces = [
-        _standfirst(issue),
-        _byline(issue),
-        _hero(page),
-        body,
-        _action(issue, settings),
-        _references(issue.cited, writer),
-        f'<aside class="disclaimer"><h2>Disclaimer</h2>{write_plain(page.disclaimer)}</aside>'
-        if page.disclaimer
-        else "",
+    # The catalog's words are plain text in mail and here; on the pages around they are markup.
+    _ = page.words.writing(to_markup)
+    meta = issue.meta
+    writer = _ArchiveWriter(issue.numbers, gallery, WIDEST, page.words)
+    pieces = []
+    if meta.standfirst:
+        pieces.append(f'<p class="standfirst">{escape(meta.standfirst, quote=False)}</p>')
+    if meta.author:
+        author = Markup(escape(meta.author, quote=False))  # noqa: S704
+        pieces.append(f'<p class="small">{_("By %(author)s", author=author)}</p>')
+    if isinstance(hero := page.values["hero"], Picture):
+        image = write_picture(hero, str(page.values["hero_alt"]))
+        pieces.append(f'<figure class="hero">{image}</figure>')
+    pieces += [
+        write_blocks(page.blocks, writer, _block),
+        _action(issue, settings, _),
+        _references(issue.cited, writer, _),
     ]
+    if page.disclaimer:
+        text = write_plain(page.disclaimer, page.disclaimer_language)
+        pieces.append(f'<aside class="disclaimer"><h2>{_("Disclaimer")}</h2>{text}</aside>')
     return "\n".join(piece for piece in pieces if piece) + "\n"
 
 
-def _standfirst(issue: Issue) -> str:
-    text = issue.meta.standfirst
-    return f'<p class="standfirst">{escape(text, quote=False)}</p>' if text else ""
-
-
-def _byline(issue: Issue) -> str:
-    author = issue.meta.author
-    return f'<p class="small">By {escape(author, quote=False)}</p>' if author else ""
-
-
-def _hero(page: TemplateContext) -> str:
-    hero = page.values["hero"]
-    if not isinstance(hero, Picture):
-        return ""
-    image = write_picture(hero, str(page.values["hero_alt"]))
-    return f'<figure class="hero">{image}</figure>'
-
-
-def _action(issue: Issue, settings: Settings) -> str:
-    action = issue.meta.call_to_action
-    link = (
-        f'<a class="button" href="{escape(action.url)}">{escape(action.label)}</a>'
-        if action
-        else ""
-    )
-    phones = " or ".join(
-        f'<a href="tel:{phone.number}">{escape(phone.label)}</a>'
-        for phone in settings.publication.phones
-    )
-    call = f"Call {phones}" if phones else ""
-    inside = "".join(f"<p>{part}</p>" for part in (link, call) if part)
+def _action(issue: Issue, settings: Settings, _: Translator) -> str:
+    paragraphs = []
+    if action := issue.meta.call_to_action:
+        link = f'<a class="button" href="{escape(action.url)}">{escape(action.label)}</a>'
+        paragraphs.append(link)
+    if phones := settings.publication.phones:
+        links = (f'<a href="tel:{p.number}">{escape(p.label)}</a>' for p in phones)
+        numbers = Markup(f" {_('or')} ".join(links))  # noqa: S704
+        paragraphs.append(_("Call %(numbers)s", numbers=numbers))
+    inside = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
     return f'<div class="action">{inside}</div>' if inside else ""
 
 
-def _references(references: Iterable[Reference], writer: _ArchiveWriter) -> str:
+def _references(references: Iterable[Reference], writer: _ArchiveWriter, _: Translator) -> str:
     items = "".join(
         f'<li id="ref-{r.number}" value="{r.number}">{writer.render_inline(r.entry, r.line)}'
-        f"{_back(r.number or 0, writer)}</li>"
+        f"{_back(r.number or 0, writer, _)}</li>"
         for r in references
     )
     if not items:
         return ""
-    return f'<section class="references"><h2>References</h2><ol>{items}</ol></section>'
+    return f'<section class="references"><h2>{_("References")}</h2><ol>{items}</ol></section>'
 
 
-def _back(number: int, writer: _ArchiveWriter) -> str:
+def _back(number: int, writer: _ArchiveWriter, _: Translator) -> str:
     """An arrow back to the only citation; behind one arrow a letter for each of several."""
     count = writer.cited.get(number, 0)
     if not count:
         return ""
     if count == 1:
-        links = (
-            f'<a href="#cite-{number}-1" aria-label="Back to the citation of reference {number}">'
-            f"{_ARROW}</a>"
+        label = _("Back to the citation of reference %(number)s", number=number)
+        link = f'<a href="#cite-{number}-1" aria-label="{label}">{_ARROW}</a>'
+        return f' <span class="back">{link}</span>'
+    links = []
+    for time in range(1, count + 1):
+        letter = _letter(time)
+        label = _(
+            "Back to citation %(letter)s of reference %(number)s", letter=letter, number=number
         )
-        return f' <span class="back">{links}</span>'
-    links = " ".join(
-        f'<a href="#cite-{number}-{time}"'
-        f' aria-label="Back to citation {_letter(time)} of reference {number}">{_letter(time)}</a>'
-        for time in range(1, count + 1)
-    )
-    return f' <span class="back"><span aria-hidden="true">{_ARROW}</span> {links}</span>'
+        links.append(f'<a href="#cite-{number}-{time}" aria-label="{label}">{letter}</a>')
+    return f' <span class="back"><span aria-hidden="true">{_ARROW}</span> {" ".join(links)}</span>'
 
 
 def _letter(time: int) -> str:

@@ -32,10 +32,10 @@ def write_references(references: Iterable[Reference], writer: Writer) -> str:
     return f'<ol class="references">{"".join(items)}</ol>'
 
 
-def write_plain(text: str) -> str:
-    """Plain text as paragraphs, word for word."""
+def write_plain(text: str, attributes: str = "") -> str:
+    """Plain text as paragraphs, word for word; each has the attributes, a blank before them."""
     paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
-    return "".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs if part)
+    return "".join(f"<p{attributes}>{escape(part, quote=False)}</p>" for part in paragraphs if part)
 
 
 def write_block(block: Block, writer: Writer, level: int) -> str:

@@ -102,10 +102,10 @@ def _text(page: TemplateContext, issue: Issue, settings: Settings) -> str:
     values = {
         **page.values,
         "article": page.article_text,
-        "references": write_text_references(issue.cited, issue.numbers),
+        "references": write_text_references(issue.cited, issue.numbers, page.words),
         "disclaimer": page.disclaimer,
     }
-    text = render_template(settings.root, f"email/{issue.meta.template}.txt", values)
+    text = render_template(settings.root, f"email/{issue.meta.template}.txt", values, page.words)
     text = re.sub(r" +$", "", text.strip(), flags=re.MULTILINE)
     return re.sub(r"\n{4,}", "\n\n\n", text) + "\n"
 

@@ -12,6 +12,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from newsletter.content.model import Block, Prose
+from newsletter.i18n.catalog import Translator
 from newsletter.render.images import ImageCollector, Picture
 
 _OPTIONS = MarkdownIt("commonmark", {"xhtmlOut": False}).options
@@ -27,13 +28,17 @@ class Writer(RendererHTML):
         numbers: Reference key to its number.
         gallery: Takes the pictures in.
         width: The widest picture, in CSS pixels.
+        words: The words of the article's language, as plain text.
     """
 
-    def __init__(self, numbers: Mapping[str, int], gallery: ImageCollector, width: int) -> None:
+    def __init__(
+        self, numbers: Mapping[str, int], gallery: ImageCollector, width: int, words: Translator
+    ) -> None:
         super().__init__()
         self._numbers = numbers
         self._gallery = gallery
         self._width = width
+        self._words = words
         self._line: int | None = None
 
     def render_tokens(self, tokens: Sequence[Token]) -> str:
@@ -63,10 +68,9 @@ class Writer(RendererHTML):
     ) -> str:
         """A citation; adjacent ones join as ``3,4``."""
         number = citation_number(tokens[idx], self._numbers)
-        link = (
-            f'<a href="#ref-{number}"{self._anchor(number)}'
-            f' aria-label="reference {number}">{number}</a>'
-        )
+        _ = self._words
+        label = escape(_("reference %(number)s", number=number))
+        link = f'<a href="#ref-{number}"{self._anchor(number)} aria-label="{label}">{number}</a>'
         before = "," if idx > 0 and tokens[idx - 1].type == "footnote_ref" else "<sup>"
         last = idx + 1 == len(tokens) or tokens[idx + 1].type != "footnote_ref"
         return before + link + ("</sup>" if last else "")

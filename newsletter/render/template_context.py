@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from newsletter.content.model import PLACEHOLDERS, AudienceBlock, Block, CallToAction, Issue
 from newsletter.errors import InputError
+from newsletter.i18n.catalog import Translator, catalogs_of
+from newsletter.i18n.dates import long_date
+from newsletter.render.foreign import LocalText, choose_text, language_attributes
 from newsletter.render.images import ImageCollector
 from newsletter.render.text_blocks import write_text_blocks
 from newsletter.settings.model import Settings
@@ -27,29 +30,20 @@ _WORD = re.compile(r"\S*\w\S*")
 """Not the marks of boxes, lists and headings."""
 
 _LINK = re.compile(r"(https?://|mailto:|tel:)", re.IGNORECASE)
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """One variant's blocks, and the values that every template may use."""
+    """One variant's blocks, the words of its language, and the values of every template.
+
+    ``disclaimer_language`` has the attributes of the disclaimer's paragraphs.
+    """
 
     blocks: tuple[Block, ...]
     article_text: str
     disclaimer: str
+    disclaimer_language: str
+    words: Translator
     values: dict[str, object]
 
 
@@ -60,44 +54,48 @@ def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) 
         InputError: The hero cannot be used, or the disclaimer is not in the settings.
     """
     meta = issue.meta
-    blocks = tuple(_flat(issue))
-    text = write_text_blocks(blocks, issue.numbers)
+    words = catalogs_of(settings).plain(meta.lang)
+    blocks = tuple(
+        block
+        for each in issue.blocks
+        for block in (each.blocks if isinstance(each, AudienceBlock) else (each,))
+    )
+    text = write_text_blocks(blocks, issue.numbers, words)
+    disclaimer = _disclaimer(issue, settings)
     line = issue.meta_lines.get("hero.image")
+    public_url, token = settings.publication.public_url, issue.placeholder(UNSUBSCRIBE)
+    on_the_web = f"{public_url}/archive/{meta.slug}" if settings.archive != "off" else ""
     values: dict[str, object] = {
         "publication": settings.publication,
         "preheader": meta.preheader,
         "title": meta.title,
         "standfirst": meta.standfirst,
         "author": meta.author,
-        "date": long_date(meta.date, meta.lang),
+        "date": long_date(meta.date, words.language),
         "minutes": max(1, -(-len(_WORD.findall(text)) // WORDS_PER_MINUTE)),
         "hero": gallery.add(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
         "hero_alt": meta.hero.alt if meta.hero else "",
         "action": _action(issue),
         "phones": settings.publication.phones,
-        **_ways(issue, settings),
-    }
-    return TemplateContext(blocks, text, _disclaimer(issue, settings), values)
-
-
-def _ways(issue: Issue, settings: Settings) -> dict[str, str]:
-    """Where the footer leads: the reader's own pages, and those of everybody, empty if not on."""
-    public_url = settings.publication.public_url
-    token = issue.placeholder(UNSUBSCRIBE)
-    on_the_web = f"{public_url}/archive/{issue.meta.slug}" if settings.archive != "off" else ""
-    return {
+        # Where the footer leads: the reader's own pages, and those of everybody, empty if not on.
         "unsubscribe": f"{public_url}/u/{token}",
         "preferences": f"{public_url}/p/{token}",
         "on_the_web": on_the_web,
         "join_url": settings.join_url,
     }
+    return TemplateContext(
+        blocks=blocks,
+        article_text=text,
+        disclaimer=disclaimer.text,
+        disclaimer_language=language_attributes(disclaimer.language, meta.lang),
+        words=words,
+        values=values,
+    )
 
 
-def long_date(day: datetime.date, lang: str) -> str:
-    """A date as English readers write it; elsewhere ISO 8601, which no one can misread."""
-    if lang.split("-", maxsplit=1)[0].lower() != "en":
-        return day.isoformat()
-    return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+def own_language(settings: Settings, lang: str) -> Markup:
+    """The attributes of an element that holds the publication's name or address, in a mail."""
+    return Markup(language_attributes(settings.publication.language, lang))  # noqa: S704
 
 
 def _action(issue: Issue) -> CallToAction | None:
@@ -112,18 +110,11 @@ def _action(issue: Issue) -> CallToAction | None:
     return action
 
 
-def _flat(issue: Issue) -> Iterator[Block]:
-    for block in issue.blocks:
-        if isinstance(block, AudienceBlock):
-            yield from block.blocks
-        else:
-            yield block
-
-
-def _disclaimer(issue: Issue, settings: Settings) -> str:
-    name = issue.meta.disclaimer or settings.publication.default_disclaimer
+def _disclaimer(issue: Issue, settings: Settings) -> LocalText:
+    publication = settings.publication
+    name = issue.meta.disclaimer or publication.default_disclaimer
     if not name:
-        return ""
+        return LocalText("", publication.language)
     if name not in settings.disclaimers:
         raise InputError(
             f"no disclaimer is called {name}",
@@ -131,4 +122,5 @@ def _disclaimer(issue: Issue, settings: Settings) -> str:
             line=issue.meta_lines.get("disclaimer"),
             fix="write it under [disclaimers] in the settings",
         )
-    return settings.disclaimers[name].strip()
+    found = choose_text(settings.disclaimers[name], issue.meta.lang, publication.language)
+    return LocalText(found.text.strip(), found.language)

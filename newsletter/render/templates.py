@@ -21,6 +21,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from newsletter.errors import InputError
+from newsletter.i18n.catalog import Translator
 from newsletter.render.mjml_lint import lint_mjml
 from newsletter.render.wrap import underline, wrap
 
@@ -28,25 +29,30 @@ _UNSAFE = re.compile(r"[^\x20-\x7e]|\\")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
-def render_template(root: Path, name: str, values: Mapping[str, object]) -> str:
+def render_template(root: Path, name: str, values: Mapping[str, object], words: Translator) -> str:
     """Render one template.
 
     In ``.mjml`` templates values are written as plain ASCII with numeric references, since
     mjml-python garbles quotes, backslashes and non-ASCII in attributes. Elsewhere they are written
-    as they are. Filters besides Jinja2's own: ``wrap`` and ``underline``, for plain text.
+    as they are. Filters besides Jinja2's own: ``wrap`` and ``underline``, for plain text. Words of
+    ours are translated by ``_`` and ``ngettext``.
 
     Args:
         root: The project's folder; templates lie in its ``templates/``.
         name: The template's path below that.
         values: What the template may use.
+        words: The words of the mail's language.
 
     Raises:
         InputError: With the template's file and line.
     """
     folder = (root / "templates").resolve()
-    environment = _environment(folder, root.resolve(), name.endswith(".mjml"))
+    mjml = name.endswith(".mjml")
+    environment = _environment(folder, root.resolve(), mjml)
+    translate = words.writing(_finalize, _finalize) if mjml else words
+    together = {"_": translate, "ngettext": translate.ngettext, **values}
     try:
-        return environment.get_template(name).render(values)
+        return environment.get_template(name).render(together)
     except InputError:
         raise
     except TemplateSyntaxError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from markdown_it.token import Token
 
 from newsletter.content.model import Bars, Block, DataTable, Glance, Note, Prose, Reference, Study
+from newsletter.i18n.catalog import Translator
 from newsletter.render.text_inline import Inline, LinkEntry
 from newsletter.render.text_prose import write_prose, write_records
 from newsletter.render.wrap import wrap
@@ -15,18 +16,24 @@ BOX = "| "
 """Starts each line of a box."""
 
 
-def write_text_blocks(blocks: Iterable[Block], numbers: Mapping[str, int]) -> str:
+def write_text_blocks(
+    blocks: Iterable[Block], numbers: Mapping[str, int], words: Translator
+) -> str:
     """An article's blocks as text, each set apart by an empty line."""
-    inline = Inline(numbers)
+    inline = Inline(numbers, words)
     return "\n\n".join(_block(block, inline) for block in blocks)
 
 
-def write_text_references(references: Iterable[Reference], numbers: Mapping[str, int]) -> str:
+def write_text_references(
+    references: Iterable[Reference], numbers: Mapping[str, int], words: Translator
+) -> str:
     """The reference list, with whole URLs."""
     entries = []
     for reference in references:
         mark = f"[{reference.number}] "
-        entries.append(wrap(LinkEntry(numbers).write(reference.entry), mark, " " * len(mark)))
+        entries.append(
+            wrap(LinkEntry(numbers, words).write(reference.entry), mark, " " * len(mark))
+        )
     return "\n".join(entries)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from markdown_it.token import Token
 
+from newsletter.i18n.catalog import Translator
 from newsletter.render.html import citation_number
 
 _DOI_LABEL = re.compile(r"\bdoi:\s*(?=https://doi\.org/)", re.IGNORECASE)
@@ -18,10 +19,12 @@ class Inline:
 
     Args:
         numbers: Reference key to its number.
+        words: The words of the article's language.
     """
 
-    def __init__(self, numbers: Mapping[str, int]) -> None:
+    def __init__(self, numbers: Mapping[str, int], words: Translator) -> None:
         self._numbers = numbers
+        self._words = words
 
     def write(self, token: Token) -> str:
         """The content of one inline token; a hard break is a line end."""
@@ -58,8 +61,9 @@ class Inline:
             case "em_open" | "em_close" | "strong_open" | "strong_close":
                 return self.emphasis
             case "image":
+                _ = self._words
                 alt = self._sequence(token.children or [])
-                return f"[Picture: {alt}]" if alt else ""
+                return _("[Picture: %(alt)s]", alt=alt) if alt else ""
         return ""
 
     emphasis = "*"

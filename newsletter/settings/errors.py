@@ -35,6 +35,7 @@ _PATTERNS = (
         "[a-z0-9]+(-",
         "must be lowercase letters, digits and single hyphens, like regenerative-medicine",
     ),
+    ("[A-Za-z]{2,3}", "must be a language, like es or es-MX"),
     (r"(\.[A-Za-z0-9-]+)+", "must be a domain, like clinic.example"),
     ("[A-Za-z0-9._-]*", "must be letters, digits, dots and hyphens, like news1"),
     ("[ !#-", "must be ASCII, without quotation marks or backslashes"),
@@ -114,7 +115,7 @@ def _words(problem: Mapping[str, Any], path: SettingPath, name: str) -> tuple[st
         case "missing":
             message = f"{name} is missing"
             *table, last = path
-            example = _EXAMPLES.get(str(last), "#RRGGBB" if table[:1] == ["theme"] else "…")
+            example = _EXAMPLES.get(str(last), "…")
             fix = f'add to [{_shown(table)}]: {last} = "{example}"'
             if last == "publication":
                 fix = "add a table [publication]; the project's newsletter.toml has an example"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -28,6 +29,9 @@ from newsletter.loopback import is_loopback_url
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
+_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+Language = Annotated[str, StringConstraints(pattern=f"^{_TAG}$")]
+"""A language tag (RFC 5646): ``en``, ``es-MX``."""
 
 
 class _Section(BaseModel):
@@ -55,8 +59,9 @@ class Publication(_Section):
     postal_address: str
     join_url: str = ""
     """Where someone who was forwarded the mail can join. Empty: our own page, if there is one."""
-    language: Literal["en", "es"] = "en"
-    """The language of pages for readers whose own language is not available."""
+    language: Language = "en"
+    """The language of name, address and disclaimers, and of pages for readers whose own language
+    is not available."""
     phones: tuple[Phone, ...] = ()
     default_disclaimer: str = ""
 
@@ -73,27 +78,35 @@ class Palette(_Section):
     notice: Color
 
 
+class LightPalette(Palette):
+    """The colors of the light scheme; each has its own default."""
+
+    page: Color = "#F6F3EC"
+    card: Color = "#FFFFFF"
+    ink: Color = "#1B2A2F"
+    secondary: Color = "#4A5B60"
+    accent: Color = "#0B6B6B"
+    warm: Color = "#A8431F"
+    notice: Color = "#FBEFE7"
+
+
+class DarkPalette(Palette):
+    """The colors of the dark scheme; each has its own default."""
+
+    page: Color = "#12191B"
+    card: Color = "#1A2427"
+    ink: Color = "#E8EFEF"
+    secondary: Color = "#A9B8BB"
+    accent: Color = "#6FD0CB"
+    warm: Color = "#F2A882"
+    notice: Color = "#2B2320"
+
+
 class Theme(_Section):
     """The colors of mail and pages, light and dark."""
 
-    light: Palette = Palette(
-        page="#F6F3EC",
-        card="#FFFFFF",
-        ink="#1B2A2F",
-        secondary="#4A5B60",
-        accent="#0B6B6B",
-        warm="#A8431F",
-        notice="#FBEFE7",
-    )
-    dark: Palette = Palette(
-        page="#12191B",
-        card="#1A2427",
-        ink="#E8EFEF",
-        secondary="#A9B8BB",
-        accent="#6FD0CB",
-        warm="#F2A882",
-        notice="#2B2320",
-    )
+    light: LightPalette = LightPalette()
+    dark: DarkPalette = DarkPalette()
 
 
 class Smtp(_Section):
@@ -275,6 +288,22 @@ class Hold(_Section):
     """Replies that reject the sender rather than the recipient. 0: never."""
 
 
+def _by_language(written: object) -> object:
+    # A text without a language is in the publication's own.
+    if isinstance(written, str):
+        return {"": written}
+    if isinstance(written, dict):
+        return written
+    raise ValueError("must be text, or a table of texts by language: en, es")
+
+
+Disclaimer = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=f"^({_TAG})?$")], str],
+    BeforeValidator(_by_language),
+]
+"""A disclaimer's text by language; "" is the publication's own."""
+
+
 class MergeField(_Section):
     """A field that articles may use, filled from the subscriber's attribute of that name."""
 
@@ -294,7 +323,7 @@ class Settings(BaseSettings):
 
     publication: Publication
     theme: Theme = Theme()
-    disclaimers: dict[Slug, str] = {}
+    disclaimers: dict[Slug, Disclaimer] = {}
     merge_fields: dict[str, MergeField] = {}
     join: Join = Join()
     archive: Literal["off", "unlisted", "public"] = "off"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import TypeGuard, get_args, get_origin
+from typing import Annotated, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
@@ -83,6 +83,8 @@ def _kind(path: SettingPath) -> object:
     """The type of a setting; None if there is no such setting."""
     kind: object = Settings
     for part in path:
+        if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
         if _is_table(kind):
             field = kind.model_fields.get(str(part))
             kind = field.annotation if field else None

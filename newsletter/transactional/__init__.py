@@ -1,1 +1,1 @@
-"""Mail to one person who asked for it: confirmations and welcomes."""
+"""Mail to one person who asked for it: confirmations and welcomes, and how they leave."""

@@ -6,7 +6,7 @@ from newsletter.audience.model import LinkAction
 from newsletter.i18n.catalog import Translate
 
 
-def letter_words(action: LinkAction, _: Translate, name: str) -> dict[str, str]:
+def link_words(action: LinkAction, _: Translate, name: str) -> dict[str, str]:
     """The words of the mail, as plain text.
 
     Args:
@@ -67,7 +67,7 @@ def letter_words(action: LinkAction, _: Translate, name: str) -> dict[str, str]:
 
 
 def welcome_words(_: Translate, name: str) -> dict[str, str]:
-    """The words of the letter to a reader who has just joined, as plain text.
+    """The words of the message to a reader who has just joined, as plain text.
 
     Args:
         _: Translates into plain text.

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from newsletter.audience.lists import list_counts
 from newsletter.campaign.status import Status, status
+from newsletter.delivery.ledger.outcomes import TRIED, DeliveryState
 from newsletter.delivery.ledger.tables import attempt, campaign
 from newsletter.web.http.middleware import is_loopback_host
 
@@ -33,7 +34,6 @@ FRESH_S = 5.0
 """Figures from the database are kept for so long, and for ten times as long as they took."""
 DAY_S = 24 * 3600.0
 MOST_CAMPAIGNS = 10
-STATES = ("accepted", "deferred", "failed", "uncertain", "queued")
 _MACHINE = ("127.0.0.1", "::1")
 
 
@@ -128,10 +128,8 @@ class _Database:
         )
         for known, results in self._campaigns():
             names = (str(known.campaign_id), known.slug)
-            for state in STATES:
-                deliveries.add_metric((*names, state), getattr(known.tally, state))
-            skipped = sum(known.tally.skipped.values())
-            deliveries.add_metric((*names, "skipped"), skipped)
+            for state in DeliveryState:
+                deliveries.add_metric((*names, state.value), known.tally.of(state))
             for result, count in results.items():
                 attempts.add_metric((*names, result), count)
         for name, count in list_counts(self._store).items():
@@ -154,6 +152,6 @@ class _Database:
                     .where(attempt.c.campaign_id == campaign_id)
                     .group_by(attempt.c.result)
                 )
-                by_result = {result: count for result, count in results if result in STATES}
+                by_result = {result: count for result, count in results if result in TRIED}
                 found.append((status(connection, campaign_id), by_result))
             return found

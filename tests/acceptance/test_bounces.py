@@ -1,4 +1,4 @@
-"""`bounces classify` as a process: one line a file, whatever the files are."""
+"""`bounces` as a process: classify, read files and mailboxes, list unsubscribe requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Remote host said: 550 5.1.1 unknown user
 """
 
 
-def test_the_others_are_classified_when_one_cannot_be_read(project: Project) -> None:
+def test_the_other_files_are_classified_when_one_cannot_be_read(project: Project) -> None:
     (project.folder / "a.eml").write_bytes(NOTICE)
     (project.folder / "b.eml").write_bytes(b"\xff\x00\x1b[2J")
     process = project.start("bounces", "classify", "--json", "a.eml", "missing.eml", ".", "b.eml")
@@ -40,7 +40,7 @@ def test_the_others_are_classified_when_one_cannot_be_read(project: Project) -> 
     assert [line.split(":")[1].strip() for line in err.splitlines()] == ["missing.eml", "."]
 
 
-def test_it_needs_no_settings_and_touches_no_database(project: Project) -> None:
+def test_classify_needs_no_settings_and_no_database(project: Project) -> None:
     (project.folder / "newsletter.toml").unlink()
     (project.folder / "a.eml").write_bytes(NOTICE)
     before = sorted(Path(project.folder).rglob("*"))
@@ -53,7 +53,7 @@ def test_without_a_file_it_is_wrong_usage(project: Project) -> None:
     project.run("bounces", "classify", exit_code=2)
 
 
-def test_reading_mail_that_proves_nothing_keeps_it_and_says_so(project: Project) -> None:
+def test_unverified_mail_is_recorded_and_reported(project: Project) -> None:
     (project.folder / "returned.eml").write_bytes(NOTICE)
     first = project.json("bounces", "read", "returned.eml")
     assert (first["messages"], first["unverified"], first["suppressed"]) == (1, 1, 0)
@@ -61,11 +61,11 @@ def test_reading_mail_that_proves_nothing_keeps_it_and_says_so(project: Project)
         "bounces", "read", "-", stdin=NOTICE.decode()
     )
     assert "missing" in project.run("bounces", "read", "missing", exit_code=1)
-    assert "no Maildir" in project.run("bounces", "read", "issues", exit_code=1)
+    assert "not a Maildir" in project.run("bounces", "read", "issues", exit_code=1)
 
 
 def sent_over(project: Project, relay: Relay) -> dict[str, str]:
-    """Send the example issue; gives each reader's bounce address."""
+    """Send the sample issue; returns each recipient's bounce address."""
     project.environment["NEWSLETTER_BOUNCE_ADDRESS"] = "bounces@clinic.example"
     project.run("subscribers", "import", project.csv, "--list", "readers")
     project.run("approve", project.issue)
@@ -77,9 +77,7 @@ def came_back(to: str) -> bytes:
     return f"Delivered-To: {to}\n".encode() + NOTICE
 
 
-def test_a_mailbox_is_emptied_though_the_reader_of_it_is_killed(
-    project: Project, relay: Relay
-) -> None:
+def test_a_mailbox_is_emptied_after_a_run_was_killed(project: Project, relay: Relay) -> None:
     addresses = sent_over(project, relay)
     with imap_server() as postbox:
         project.environment.update(postbox.environment)
@@ -111,7 +109,9 @@ def test_a_mailbox_is_emptied_though_the_reader_of_it_is_killed(
         assert "EXPUNGE" not in asked
 
 
-def test_no_copy_of_an_issue_proves_a_bounce_of_another(project: Project, relay: Relay) -> None:
+def test_a_copy_of_an_issue_proves_no_bounce_of_another_copy(
+    project: Project, relay: Relay
+) -> None:
     sent_over(project, relay)
     mine, other = relay.recipients[:2]
     copy = relay.headers(mine)["Message-ID"]
@@ -126,13 +126,13 @@ def test_no_copy_of_an_issue_proves_a_bounce_of_another(project: Project, relay:
     for position in range(1, READERS + 1):
         forged = re.sub(r"\.\d+(?=[.@])", f".{position}", copy, count=1)
         (project.folder / "forged" / "new" / str(position)).write_text(bounce(forged))
-    taken = project.json("bounces", "read", "forged")
-    assert (taken["unverified"], taken["suppressed"]) == (READERS, 0)
+    done = project.json("bounces", "read", "forged")
+    assert (done["unverified"], done["suppressed"]) == (READERS, 0)
     genuine = bounce(relay.headers(other)["Message-ID"])
-    assert "1 newly suppressed" in project.run("bounces", "read", "-", stdin=genuine)
+    assert "1 address newly suppressed" in project.run("bounces", "read", "-", stdin=genuine)
 
 
-def test_what_is_wrong_with_the_mailbox_is_said_with_the_next_step(project: Project) -> None:
+def test_mailbox_errors_name_the_next_step(project: Project) -> None:
     project.run("bounces", "read", exit_code=2)
     project.run("bounces", "read", "x.eml", "--imap", exit_code=2)
     assert "imap.host" in project.run("bounces", "read", "--imap", exit_code=1)
@@ -145,18 +145,20 @@ def test_what_is_wrong_with_the_mailbox_is_said_with_the_next_step(project: Proj
         assert "not-the-password" not in said
 
 
-def test_the_password_of_the_mailbox_stands_in_no_file(project: Project) -> None:
+def test_the_password_of_the_mailbox_is_refused_in_a_file(project: Project) -> None:
     with (project.folder / "newsletter.toml").open("a") as settings:
         settings.write('\n[imap]\nhost = "imap.clinic.example"\npassword = "x"\n')
     assert "secret" in project.run("bounces", "read", "--imap", exit_code=1)
 
 
-def test_who_asks_to_leave_without_proof_waits_for_a_person(project: Project) -> None:
-    wish = "From: Reader <reader01@mail.example>\nSubject: Re: News\n\nPlease unsubscribe me.\n"
+def test_unverified_unsubscribe_requests_are_listed(project: Project) -> None:
+    request = "From: Reader <reader01@mail.example>\nSubject: Re: News\n\nPlease unsubscribe me.\n"
     project.run("subscribers", "import", project.csv, "--list", "readers")
-    said = project.run("bounces", "read", "-", stdin=wish)
-    assert "1 of these asked to leave" in said
-    assert "reader01@mail.example" in project.run("bounces", "wishes")
+    said = project.run("bounces", "read", "-", stdin=request)
+    assert "1 unsubscribe request (see `bounces requests`)" in said
+    assert "reader01@mail.example" in project.run("bounces", "requests")
+    assert project.json("bounces", "requests")["requests"][0]["subject"] == "Re: News"
     assert project.json("bounces", "wishes")["wishes"][0]["subject"] == "Re: News"
+    assert "wishes" not in project.run("bounces", "--help")
     project.run("subscribers", "suppress", "reader01@mail.example", "--reason", "asked by mail")
-    assert project.json("bounces", "wishes") == {"wishes": []}
+    assert project.json("bounces", "requests") == {"requests": []}

@@ -23,7 +23,7 @@ WORDS = {
     "FILE": "subscribers.example.csv",
     "URL": "sqlite:///var/copied.db",
 }
-SHOWN = re.compile(r"(?:`|^ *)(?:python )?(send\.py [^`#\n]+)", flags=re.MULTILINE)
+SHOWN = re.compile(r"(?:`|^ *)(?:\./)?(send\.py [^`#\n]+)", flags=re.MULTILINE)
 
 
 def commands(page: Path) -> list[list[str]]:

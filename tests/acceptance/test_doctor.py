@@ -18,7 +18,7 @@ from tests.integration.doctor.sample import BOUNCES, IP, ZONE, zone_text
 from tests.smtp_server import certificate
 
 
-def test_the_example_publication_says_what_cannot_be_checked(project: Project) -> None:
+def test_the_sample_publication_cannot_be_checked(project: Project) -> None:
     said = project.run("doctor", exit_code=1)
     assert "clinic.example is a name for examples (RFC 2606)" in said
     assert said.count("public_url is http://127.0.0.1:8025: readers' mail programs only") == 1
@@ -64,7 +64,7 @@ def ready(project: Project, folder: Path) -> dict[str, str]:
     return {**ZONE, "news1._domainkey.clinic.example TXT": f'"{dkim_record(key)}"'}
 
 
-def test_a_sender_of_whom_all_is_well(project: Project, tmp_path: Path) -> None:
+def test_a_correct_sender_is_fine(project: Project, tmp_path: Path) -> None:
     zone = ready(project, tmp_path)
     context, pem = certificate(tmp_path, dt.timedelta(days=60))
     serving = project.start("serve", "--port", "0")

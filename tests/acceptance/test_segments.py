@@ -13,7 +13,7 @@ def ready(project: Project) -> None:
     file = project.folder / "cities.csv"
     rows = [f"r{n}@mail.example,{'Wien' if n % 2 else 'Graz'},{20 + n}" for n in range(10)]
     file.write_text("\n".join(["email,city,age", *rows, ""]), encoding="utf-8")
-    project.run("subscribers", "import", file, "--list", "readers")
+    project.run("subscribers", "import", file, "--list", "readers", "--column", "age=attribute")
     project.run("subscribers", "suppress", "r1@mail.example", "--reason", "asked")
     project.run("approve", project.issue)
 

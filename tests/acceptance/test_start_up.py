@@ -61,7 +61,7 @@ def test_examples_can_be_pasted(project: Project, name: str, command: click.Comm
     examples = [line for line in said.splitlines() if "send.py" in line and "Usage" not in line]
     for example in examples:
         assert example.strip() in (command.epilog or ""), "wrapped: half of it would be pasted"
-        assert f"python send.py {name}" in example or "`" in example
+        assert f"./send.py {name}" in example or "`" in example
 
 
 def test_commands_are_listed_in_the_order_of_the_work(project: Project) -> None:

@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page
 from newsletter.audience.model import LinkAction
 from newsletter.campaign.subscriber_history import show
 from newsletter.i18n.catalog import Catalogs
-from newsletter.transactional.letters import Letters
+from newsletter.render.slots import preview_part
+from newsletter.transactional.checks import PreviewSigner
+from newsletter.transactional.messages import WELCOME, Messages
 from newsletter.web.public.app import public_app
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Serve
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic, clinic
@@ -41,7 +43,7 @@ def address(clinic: Clinic, serve: Serve) -> str:
 
 
 def newest_link(clinic: Clinic, count: int) -> str:
-    """The path of the link in the newest letter, once there are so many."""
+    """The path of the link in the newest message, once there are so many."""
     folder = clinic.settings.var / "outbox" / "letters"
     wait_for(lambda: len(list(folder.glob("*.eml"))) == count)
     newest = max(folder.glob("*.eml"), key=lambda path: int(path.stem))
@@ -72,15 +74,15 @@ def test_from_joining_to_leaving_and_back(chromium: Browser, clinic: Clinic, add
         return show(clinic.store, NEW, KEYS)["lists"]
 
     page.goto(f"{address}/join")
-    page.get_by_label("Your e-mail address").fill("new@")
+    page.get_by_label("Your email address").fill("new@")
     press("Join the list")
     assert page.title().startswith("Error:")
-    assert page.get_by_label("Your e-mail address").input_value() == "new@"
+    assert page.get_by_label("Your email address").input_value() == "new@"
     page.get_by_role("link", name="Please choose at least one.").click()
-    page.get_by_label("Your e-mail address").fill(NEW)
+    page.get_by_label("Your email address").fill(NEW)
     page.get_by_label("Pain").check()
     press("Join the list")
-    assert heading(page) == "Please look into your mail"
+    assert heading(page) == "Check your email"
     page.goto(address + newest_link(clinic, 1))
     press("Put me on the list")
     assert heading(page) == "You are on the list"
@@ -91,11 +93,11 @@ def test_from_joining_to_leaving_and_back(chromium: Browser, clinic: Clinic, add
     press("Save")
     assert page.get_by_role("status").inner_text() == "Saved."
     press("Pause for 30 days")
-    press("Write to me again")
+    press("Resume now")
     assert lists() == {"pain": "active", "sleep": "active"}
     press("Change my address")
     page.goto(address + newest_link(clinic, 3))
-    page.get_by_label("Your new e-mail address").fill("moved@reader.example")
+    page.get_by_label("Your new email address").fill("moved@reader.example")
     press("Go on")
     page.goto(address + newest_link(clinic, 4))
     press("Confirm")
@@ -105,8 +107,8 @@ def test_from_joining_to_leaving_and_back(chromium: Browser, clinic: Clinic, add
     page.get_by_role("link", name="Unsubscribe").click()
     press("Unsubscribe")
     assert heading(page) == "You are unsubscribed"
-    page.get_by_label("Too many mails").check()
-    press("Tell us")
+    page.get_by_label("Too many emails").check()
+    press("Send")
     press("Undo")
     assert heading(page) == "You are subscribed again"
     assert context.cookies() == []
@@ -135,11 +137,11 @@ def test_the_same_way_with_nothing_but_the_keyboard(
         page.get_by_role("heading", level=1, name=title).wait_for()
 
     page.goto(f"{address}/join")
-    reach("Your e-mail address")
+    reach("Your email address")
     page.keyboard.type(NEW)
     press("Pain", "Space")
     press("Join the list")
-    arrive("Please look into your mail")
+    arrive("Check your email")
     page.goto(address + newest_link(clinic, 1))
     press("Put me on the list")
     arrive("You are on the list")
@@ -160,23 +162,21 @@ def test_the_same_way_with_nothing_but_the_keyboard(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_letters_are_accessible_too(
+def test_the_messages_are_accessible_too(
     chromium: Browser, clinic: Clinic, tmp_path: Path, scheme: str
 ) -> None:
     languages = Catalogs(PROJECT / "templates" / "locale", "en")
-    letters = Letters(joinable(clinic.settings, archive="public"), languages)
+    settings = joinable(clinic.settings, archive="public")
+    messages = Messages(settings, languages, PreviewSigner())
     written = [
-        *(
-            letters.write(action, "https://news.clinic.example/confirm/x", "es")
-            for action in LinkAction
-        ),
-        letters.write_welcome(["pain", "sleep"], "x", "es"),
+        *(messages.compile(action, "es") for action in LinkAction),
+        messages.compile(WELCOME, "es", ["pain", "sleep"]),
     ]
     context = chromium.new_context(viewport={"width": 320, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    for number, letter in enumerate(written):
+    for number, message in enumerate(written):
         file = tmp_path / f"{number}.html"
-        file.write_text(letter.html, encoding="utf-8")
+        file.write_text(preview_part(message.variants[0].html, {}), encoding="utf-8")
         page.goto(file.as_uri())
         assert page.locator("html").get_attribute("lang") == "es"
         assert_accessible_mail(page)
@@ -203,7 +203,7 @@ def test_the_buttons_work_in_browsers_without_fetch_metadata(
     page.goto(f"http://{host}/p/{clinic.token()}")
     with page.expect_request(lambda request: request.method == "POST") as sent:
         page.get_by_role("button", name="Pause for 30 days").click()
-    page.get_by_role("button", name="Write to me again").wait_for()
+    page.get_by_role("button", name="Resume now").wait_for()
     post = sent.value.all_headers()
     assert (post["origin"], post.get("sec-fetch-site")) == (f"http://{host}", None)
     browser.close()

@@ -9,10 +9,12 @@ import sys
 import time
 
 from tests.chaos.audit import Audit
-from tests.chaos.scenarios import SCENARIOS, arena
+from tests.chaos.scenarios import POSTGRES, SCENARIOS, SQLITE, Arena, arena
+from tests.chaos.signups import SignupPlan, SignupStorm
 from tests.chaos.storm import Blows
 
 BLOWS = 40
+SIGNUP_KILLS = 20
 COLUMNS = "campaigns,people,received,kills,stops,restarts,full,lost,doubled,uncertain,at most"
 
 
@@ -30,6 +32,18 @@ class Sum:
         self.figures = [old + new for old, new in zip(self.figures, row, strict=True)]
 
 
+def sign_up(ground: Arena, seed: int, people: int) -> list[str]:
+    """Kill the public pages while people sign up, on either database; what must not be."""
+    wrong: list[str] = []
+    for database in (SQLITE, POSTGRES) if people else ():
+        with ground.database(database) as (url, folder):
+            plan = SignupPlan(seed, url, folder, people, SIGNUP_KILLS, database == POSTGRES)
+            audit = SignupStorm(plan).run()
+        print(f"{database}: sign-ups: {audit}", flush=True)
+        wrong += [f"{database}: sign-ups, seed {seed}: {each}" for each in audit.wrong]
+    return wrong
+
+
 def line(name: object, cells: list[object]) -> str:
     """One line of the table."""
     return f"{name!s:<48}" + "".join(f"{cell!s:>11}" for cell in cells)
@@ -39,6 +53,7 @@ def main() -> int:
     """Run storms in turn until there were so many kills; print what came of it."""
     parser = argparse.ArgumentParser(prog="make chaos")
     parser.add_argument("--kills", type=int, default=2000)
+    parser.add_argument("--signups", type=int, default=1000, help="people; 0: no such storm")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     options = parser.parse_args()
     sums: dict[str, Sum] = {}
@@ -46,6 +61,7 @@ def main() -> int:
     began = time.monotonic()
     print(f"CHAOS_SEED={options.seed}")
     with arena() as ground:
+        wrong += sign_up(ground, options.seed, options.signups)
         for number, scenario in enumerate(itertools.cycle(SCENARIOS)):
             seed = options.seed + number
             blows, audit = ground.run(scenario, seed, BLOWS)

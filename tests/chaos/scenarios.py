@@ -63,17 +63,23 @@ class Arena:
 
     def run(self, scenario: Scenario, seed: int, blows: int) -> tuple[Blows, Audit]:
         """Run one storm on a database of its own."""
-        with tempfile.TemporaryDirectory(prefix="newsletter-chaos-") as folder:
-            url = f"sqlite:///{folder}/newsletter.db"
-            if scenario.database == POSTGRES:
-                url = self.server.url(self.server.fresh_database(self.template))
+        with self.database(scenario.database) as (url, folder):
             restart = self._restart if scenario.restarts else None
-            plan = Plan(seed, url, Path(folder), blows, restart=restart, **scenario.options)
+            plan = Plan(seed, url, folder, blows, restart=restart, **scenario.options)
             storm = Storm(plan, self.nursery)
             result = storm.run()
-        if scenario.database == POSTGRES:
-            self.server.drop(str(make_url(url).database))
         return storm.blows, result
+
+    @contextmanager
+    def database(self, kind: str) -> Iterator[tuple[str, Path]]:
+        """The URL of an empty database of this kind, and a folder; both are gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="newsletter-chaos-") as folder:
+            url = f"sqlite:///{folder}/newsletter.db"
+            if kind == POSTGRES:
+                url = self.server.url(self.server.fresh_database(self.template))
+            yield url, Path(folder)
+        if kind == POSTGRES:
+            self.server.drop(str(make_url(url).database))
 
     def _restart(self) -> None:
         self.server.kill()

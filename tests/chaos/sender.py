@@ -66,7 +66,7 @@ def compose(each: Delivery) -> Message:
 
 
 async def send(errand: Errand) -> None:
-    """Send, as `newsletter.campaign.run.run` does, with retries that are due at once."""
+    """Send, as `newsletter.campaign.run.send` does, with retries that are due at once."""
     store = connect(make_url(errand.url))
     smtp = Smtp(
         port=errand.port,

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from newsletter.errors import InputError
 from newsletter.settings.load import load_settings
-from newsletter.settings.model import Palette, Settings
+from newsletter.settings.model import Settings
 from newsletter.settings.names import SECRETS
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +105,19 @@ def test_an_invalid_file_is_named_with_the_cause(tmp_path: Path, text: str, says
         ),
         (MINIMAL + '[disclaimers]\n"Two Words" = "x"\n', "must be lowercase letters, digits and"),
         (MINIMAL + '[disclaimers]\na = """\nport = 1\n"""\n[smtp]\nport = "x"\n', ":14: smtp.port"),
+        (
+            MINIMAL + "[disclaimers]\na = 3\n",
+            ":10: disclaimers.a: must be text, or a table of texts by language",
+        ),
+        (
+            MINIMAL + '[disclaimers.a]\n"spanish!" = "x"\n',
+            "must be a language, like es or es-MX",
+        ),
+        (MINIMAL + "[disclaimers.a]\nes = 3\n", ":10: disclaimers.a.es must be text"),
+        (
+            MINIMAL + 'language = "English (US)"\n',
+            ":9: publication.language must be a language, like es or es-MX",
+        ),
         ("smtp = 3\n" + MINIMAL, ":1: smtp must be a table"),
         (MINIMAL + "[smtp]\nport == 1\n", ":10: not valid TOML"),
         (MINIMAL + '[smtp]\npassword = "x"\n', ":10: smtp.password is a secret"),
@@ -118,6 +131,21 @@ def test_an_invalid_setting_is_explained_with_its_line(
     with pytest.raises(InputError) as caught:
         load_settings(write(tmp_path, text))
     assert says in str(caught.value)
+
+
+def test_each_color_has_its_own_default(tmp_path: Path) -> None:
+    light = load_settings(write(tmp_path, MINIMAL)).theme.light
+    for name in type(light).model_fields:
+        text = f'{MINIMAL}[theme.light]\n{name} = "#123456"\n'
+        theme = load_settings(write(tmp_path, text)).theme
+        assert theme.light == light.model_copy(update={name: "#123456"})
+        assert theme.dark == type(theme.dark)()
+
+
+def test_a_disclaimer_is_a_text_or_one_for_each_language(tmp_path: Path) -> None:
+    text = MINIMAL + '[disclaimers]\na = "A"\n[disclaimers.b]\nen = "B"\nes-MX = "Be"\n'
+    found = load_settings(write(tmp_path, text)).disclaimers
+    assert found == {"a": {"": "A"}, "b": {"en": "B", "es-MX": "Be"}}
 
 
 def test_a_domain_rate_applies_to_every_spelling(tmp_path: Path) -> None:
@@ -156,9 +184,7 @@ def names(model: type[BaseModel], prefix: str = "") -> set[str]:
     found = set()
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if kind is Palette or prefix + name in {"disclaimers", "merge_fields", "root"}:
-            found.add(f"{prefix}{name}")
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= names(kind, f"{prefix}{name}.")
         else:
             found.add(f"{prefix}{name}")

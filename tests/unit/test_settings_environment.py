@@ -51,9 +51,13 @@ def test_unknown_variables_are_refused(
 def test_known_variables_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSLETTER_USER", "Ada")
     monkeypatch.setenv("NEWSLETTER_DISCLAIMERS__SHORT", "Words.")
+    monkeypatch.setenv("NEWSLETTER_DISCLAIMERS__LONG__ES", "Palabras.")
+    monkeypatch.setenv("NEWSLETTER_THEME__DARK__ACCENT", "#80FFFF")
     monkeypatch.setenv("NEWSLETTER_MERGE_FIELDS__CITY__SAMPLE", "Sample Town")
     settings = load_settings(EXAMPLE)
-    assert settings.disclaimers["short"] == "Words."
+    assert settings.disclaimers["short"] == {"": "Words."}
+    assert settings.disclaimers["long"] == {"es": "Palabras."}
+    assert settings.theme.dark.accent == "#80FFFF"
     assert settings.merge_fields["city"].sample == "Sample Town"
 
 

@@ -8,11 +8,11 @@ from sqlalchemy import update
 
 from newsletter.audience.address import address_hash, address_key
 from newsletter.audience.consent.action_links import find_link, redeem
-from newsletter.audience.consent.preferences import active_lists
 from newsletter.audience.key_check import check_suppression_key_within
-from newsletter.audience.model import LinkAction, SuppressionReason
+from newsletter.audience.mailability import mailed_lists
+from newsletter.audience.model import LinkAction
 from newsletter.audience.subscribers import Consent, add, find, subscribe
-from newsletter.audience.suppression import reasons
+from newsletter.audience.suppression import keeps_out, reasons
 from newsletter.audience.tables import subscriber
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from newsletter.audience.keys import Keys
     from newsletter.audience.model import ActionLink
-    from newsletter.store.engine import Store
 
 
 def may_be_asked(connection: Connection, email: str, keys: Keys) -> bool:
@@ -36,34 +35,35 @@ def may_be_asked(connection: Connection, email: str, keys: Keys) -> bool:
         RefusedError: The suppression key is not this database's.
     """
     check_suppression_key_within(connection, keys)
-    found = reasons(connection, address_hash(address_key(email), keys))
-    return found <= {SuppressionReason.UNSUBSCRIBED}
+    return not keeps_out(reasons(connection, address_hash(address_key(email), keys)))
 
 
-def confirm_join(store: Store, link_id: int, keys: Keys) -> tuple[ActionLink, int] | None:
+def confirm_join(connection: Connection, link_id: int, keys: Keys, at: float) -> int | None:
     """Put the reader who pressed the button on the lists they asked for.
 
     Their earlier unsubscribe ends with it, and no other reason of suppression.
 
+    Args:
+        connection: A write transaction.
+        at: Unix seconds.
+
     Returns:
-        The request and the subscriber's uid; None when it was used before, or forgotten.
+        The subscriber's uid; None when the link was used before, or forgotten.
 
     Raises:
         RefusedError: The suppression key is not this database's.
     """
-    with store.write() as connection:
-        check_suppression_key_within(connection, keys)
-        at = store.now(connection)
-        link = redeem(connection, link_id, at)
-        if link is None:
-            return None
-        person = add(connection, link.email, keys, at=at)
-        _keep_language(connection, person, link.details["language"])
-        evidence = {"asked_at": link.created_at, "wording": link.details["wording"]}
-        consent = Consent(link.details["source"], at, link.details["wording_version"], evidence)
-        for name in link.details["lists"]:
-            subscribe(connection, person, name, consent, confirmed_by_reader=True)
-        return link, int(person.uid)
+    check_suppression_key_within(connection, keys)
+    link = redeem(connection, link_id, at)
+    if link is None:
+        return None
+    person = add(connection, link.email, keys, at=at)
+    _keep_language(connection, person, link.details["language"])
+    evidence = {"asked_at": link.created_at, "wording": link.details["wording"]}
+    consent = Consent(link.details["source"], at, link.details["wording_version"], evidence)
+    for name in link.details["lists"]:
+        subscribe(connection, person, name, consent, confirmed_by_reader=True)
+    return int(person.uid)
 
 
 def is_joined(connection: Connection, link_id: int) -> ActionLink | None:
@@ -74,9 +74,8 @@ def is_joined(connection: Connection, link_id: int) -> ActionLink | None:
     if link is None or link.action is not LinkAction.JOIN:
         return None
     person = find(connection, link.email)
-    if person is None or reasons(connection, person.address_hash):
-        return None
-    return link if set(link.details["lists"]) <= active_lists(connection, person) else None
+    mailed = mailed_lists(connection, person.id) if person else frozenset()
+    return link if person and set(link.details["lists"]) <= mailed else None
 
 
 def _keep_language(connection: Connection, person: Row[tuple[object, ...]], language: str) -> None:

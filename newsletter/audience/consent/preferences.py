@@ -11,6 +11,7 @@ from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.consent.action_links import forget_links
 from newsletter.audience.key_check import check_suppression_key_within
 from newsletter.audience.lists import ensure_list
+from newsletter.audience.mailability import mailed_lists
 from newsletter.audience.model import SubscriptionState, SuppressionReason
 from newsletter.audience.subscribers import Consent, find, record, subscribe
 from newsletter.audience.suppression import lift, reasons
@@ -45,13 +46,9 @@ def active_titles(connection: Connection, person: Row[Any]) -> dict[str, str]:
 
 
 def gets_mail(connection: Connection, uid: int) -> bool:
-    """Whether a reader is on any list, and nothing keeps mail from their address."""
+    """Whether a subscriber is mailed on any list; a pause ends by itself and does not count."""
     person = reader(connection, uid)
-    return (
-        person is not None
-        and not reasons(connection, person.address_hash)
-        and bool(active_lists(connection, person))
-    )
+    return person is not None and bool(mailed_lists(connection, person.id))
 
 
 def choose(

@@ -1,6 +1,6 @@
 """The exports of other services, told by their headers: which of their people left, and how.
 
-Headers as the services write them, normalized (`csv_columns.normalise`): Mailchimp's and
+Headers as the services write them, normalized (`column_uses.normalise`): Mailchimp's and
 Substack's by the fixtures of https://github.com/TryGhost/migrate, listmonk's by its
 ``cmd/subscribers.go``, SendGrid's by https://www.twilio.com/docs/sendgrid/ui/managing-contacts.
 """
@@ -46,7 +46,8 @@ class Format:
         full_name: The column with first and last name in one.
         json: The column with further attributes as a JSON object.
         evidence: Columns that say how and when somebody joined.
-        dropped: Columns that are not taken over.
+        dropped: Columns that are known to say nothing of consent, and are not taken over unless a
+            merge field has their name. Any other column must be named by a person.
     """
 
     name: str
@@ -71,15 +72,43 @@ def _columns(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-PLAIN = Format("plain", "", frozenset({"email"}), evidence=("optin_time", "confirm_time"))
+JOINED = (
+    *("joined", "joined_at", "joined_on", "date_joined"),
+    *("subscribed_at", "subscribe_date", "signup_date", "sign_up_date", "signed_up_at"),
+    *("created_at", "created_on", "created"),
+)
+"""What a column of a plain file is called that says when somebody joined; the first counts."""
+PLAIN = Format(
+    "plain",
+    "",
+    frozenset({"email"}),
+    evidence=("optin_time", "confirm_time"),
+    dropped=frozenset(JOINED),
+)
 
 # Places, IP addresses and notes about people are not taken over.
 _MAILCHIMP = _columns(
     "member_rating optin_ip confirm_ip latitude longitude gmtoff dstoff cc region last_changed"
-    " leid euid notes unsub_campaign_title unsub_campaign_id unsub_reason unsub_reason_other"
-    " clean_campaign_title clean_campaign_id"
+    " leid euid notes tags address phone_number birthday"
+)
+_CONSTANT_CONTACT = _columns(
+    "company job_title birthday anniversary tags email_lists updated_at confirmed_opt_out_source"
+    " confirmed_opt_out_reason phone_home phone_work phone_mobile phone_fax phone_other"
+) | {
+    f"{part}_{kind}"
+    for part in (
+        *("street_address_line_1", "street_address_line_2", "city", "state_province"),
+        *("zip_postal_code", "country"),
+    )
+    for kind in ("home", "work", "other")
+}
+_SENDGRID = _columns(
+    "alternate_emails unique_name contact_id updated_at whatsapp line facebook phone_number"
+    " phone_number_id external_id anonymous_id address_line_1 address_line_2 city"
+    " state_province_region postal_code country"
 )
 _OWN = _columns("email first_name last_name language time_zone state suppressed")
+_PERMITTED = r"(express|explicit|implied|implicit)( permission)?|active|confirmed"
 _BOTH_STATUS = ("email_status", "email_permission_status")
 
 FORMATS = (
@@ -100,9 +129,8 @@ FORMATS = (
                 )
             ),
             UnsubscribedRule("suppressed", _ANYTHING, None),
-            UnsubscribedRule("state", "(?!active$).+", None),
+            UnsubscribedRule("state", "(?!active$).*", None),
         ),
-        dropped=_columns("state suppressed"),
     ),
     Format(
         "mailchimp-unsubscribed",
@@ -129,12 +157,15 @@ FORMATS = (
         "listmonk",
         "listmonk's subscribers",
         _columns("uuid email name attributes status"),
-        leaving=(UnsubscribedRule("status", "blocklisted|disabled", SuppressionReason.MANUAL),),
+        leaving=(
+            UnsubscribedRule("status", "blocklisted|disabled", SuppressionReason.MANUAL),
+            UnsubscribedRule("status", "(?!enabled$).*", None),
+        ),
         left_at="updated_at",
         full_name="name",
         json="attributes",
         evidence=("created_at",),
-        dropped=_columns("uuid status updated_at"),
+        dropped=_columns("uuid"),
     ),
     Format(
         "substack",
@@ -142,11 +173,10 @@ FORMATS = (
         _columns("email active_subscription email_disabled"),
         leaving=(
             UnsubscribedRule("email_disabled", "true|t|yes|1", SuppressionReason.UNSUBSCRIBED),
+            UnsubscribedRule("email_disabled", "(?!(false|f|no|0)$).*", None),
         ),
         evidence=("created_at",),
-        dropped=_columns(
-            "active_subscription expiry plan email_disabled prefer_digests first_payment_at"
-        ),
+        dropped=_columns("active_subscription expiry plan prefer_digests first_payment_at"),
     ),
     Format(
         "constant-contact",
@@ -160,25 +190,23 @@ FORMATS = (
                 for pattern, reason in (
                     (r"unsubscribed|opt(ed)?[ -]?out", SuppressionReason.UNSUBSCRIBED),
                     (r".*bounce.*|undeliverable|non-?existent", SuppressionReason.BOUNCED),
-                    (r"awaiting.*|pending.*|unconfirmed|no permission.*|temp.*hold", None),
                 )
             ),
+            # A blank status is of somebody who gave no permission, like "No Permissions Set":
+            # https://community.constantcontact.com/t5/Questions-Discussions/m-p/410819
+            UnsubscribedRule("email_status", "(?!active$).*", None),
+            UnsubscribedRule("email_permission_status", rf"(?!({_PERMITTED})$).*", None),
         ),
         left_at="confirmed_opt_out_date",
         evidence=("created_at", "email_update_source", "source_name"),
-        dropped=_columns(
-            "email_status email_permission_status confirmed_opt_out_date confirmed_opt_out_source"
-            " confirmed_opt_out_reason updated_at"
-        ),
+        dropped=_CONSTANT_CONTACT,
     ),
     Format(
         "sendgrid",
         "SendGrid's contacts",
         _columns("email contact_id alternate_emails"),
         evidence=("created_at",),
-        dropped=_columns(
-            "alternate_emails unique_name contact_id updated_at whatsapp line facebook"
-        ),
+        dropped=_SENDGRID,
     ),
     Format(
         "sendgrid-bounces",

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring as _json
 from typing import TYPE_CHECKING, Any
 
-from newsletter.audience.model import SuppressionReason
-
 if TYPE_CHECKING:
     from newsletter.audience.importing.staging import StagedRow
     from newsletter.audience.keys import Keys
 
-ASKED_TO_LEAVE = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
-"""Reasons that are the person's own word: they stay off a list even once the reason is lifted."""
 CONSENT_COLUMNS = ("subscriber_uid", "list_name", "action", "source", "evidence", "at")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,12 @@ from newsletter.audience.importing.import_job import ImportJob
 from newsletter.audience.importing.import_suppressions import import_suppressions
 from newsletter.audience.importing.rejects import Rejects
 from newsletter.audience.importing.staging import StagedRow, Staging
+from newsletter.audience.importing.unmapped import known_columns
+from newsletter.audience.importing.value_counts import Tally
 from newsletter.audience.importing.write_batch import BATCH, prepare, write_batch
 from newsletter.audience.key_check import check_suppression_key
 from newsletter.audience.lists import require_list_name
-from newsletter.audience.model import ImportReport, SuppressionReason
+from newsletter.audience.model import ImportReport, LeftOut, SuppressionReason
 from newsletter.audience.tables import import_member
 from newsletter.errors import InputError
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
     from newsletter.store.engine import Store
 
+_SHOWN = 10
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +47,8 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
     skip_invalid: bool = False,
     rejects: Path | None = None,
     form: str = "",
+    uses: Sequence[str] = (),
+    declared: Collection[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
     """Read a CSV file into a list.
@@ -51,7 +56,9 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
     Every row is judged before anything changes. Then each batch has a transaction of its own, so
     a killed import is completed by running it again, and running it twice changes nothing. Nobody
     who unsubscribed or is suppressed comes back. Other services' exports are known by their
-    headers (`newsletter.audience.importing.csv_formats`): who left there is suppressed instead.
+    headers (`csv_formats`): who left there is suppressed instead. A column that is known neither
+    to us nor to its format may say that somebody left: nobody is imported until a person says
+    what it is.
 
     Args:
         store: The database.
@@ -63,16 +70,19 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
         skip_invalid: Take the good rows of a file that has bad ones.
         rejects: Where rows that were left out go, with line and reason.
         form: Name of the file's format; found by its header by default.
+        uses: What a person says that columns are: ``NAME=USE``, a `ColumnUse` each.
+        declared: The names of merge fields: columns of these names become attributes.
         progress: Called now and then with the number of rows read.
 
     Raises:
         InputError: The file or (without ``skip_invalid``) a row of it cannot be used.
         RefusedError: The suppression key is not this database's.
-        UsageError: The rejects file is the imported one, or the file may be of people who left
-            and ``form`` does not say.
+        UnmappedColumnsError: Nobody says what some columns are; it tells what is in them.
+        UsageError: The rejects file is the imported one, some of ``uses`` cannot be, or the file
+            may be of people who left and ``form`` does not say.
     """
     file = open_csv(path)
-    columns = map_columns(file.header, path, file.header_line, form)
+    columns = known_columns(file, form, uses=uses, declared=declared)
     with (
         Rejects(rejects, path, file.header) as left_out,
         Staging(file, columns, left_out) as staging,
@@ -80,25 +90,31 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
         staging.fill(progress or _nobody_watches)
         _require_rows(staging, path, rejects, skip_invalid=skip_invalid)
         check_suppression_key(store, keys, dry_run=dry_run)
-        job = _job(store, keys, file, list_name=list_name, source=source)
+        job = _job(store, keys, file, columns, list_name=list_name, source=source)
         if not dry_run:
             _forget_older(store, job)
-        counts = _apply(store, job, staging, dry_run=dry_run)
+        counts, no_yes = _apply(store, job, staging, dry_run=dry_run)
         staging.write_duplicates()
-        report = _report(job, columns, staging, counts, left_out.written)
+        report = _report(job, columns, staging, counts, no_yes, left_out.written)
     facts = {"rows": report.rows, "added": report.added, "rejected": report.rejected}
     log.info("import done", extra={"dry_run": dry_run, **facts})
     return report
 
 
-def csv_columns(path: Path) -> frozenset[str]:
+def csv_columns(path: Path, declared: Collection[str], uses: Sequence[str] = ()) -> frozenset[str]:
     """What merge fields a file can fill: names, and the columns that become attributes.
+
+    Args:
+        path: The file.
+        declared: The names of merge fields.
+        uses: What a person says that columns are, ``NAME=USE`` each.
 
     Raises:
         InputError: The file cannot be used.
+        UsageError: As `newsletter.audience.importing.csv_columns.map_columns`.
     """
     file = open_csv(path)
-    columns = map_columns(file.header, path, file.header_line)
+    columns = map_columns(file.header, path, file.header_line, uses=uses, declared=declared)
     names = {"first_name": columns.first_name, "last_name": columns.last_name}
     return frozenset(
         [name for name, index in names.items() if index >= 0]
@@ -122,7 +138,7 @@ def _require_rows(
             f"the first: {first.reason}",
             file=path,
             line=first.line,
-            fix=f"mend them{f' ({rejects} lists all)' if rejects else ''}, or use --skip-invalid",
+            fix=f"fix them{f' ({rejects} lists all)' if rejects else ''}, or use --skip-invalid",
         )
 
 
@@ -135,11 +151,16 @@ def _transaction(store: Store, *, dry_run: bool) -> Iterator[Connection]:
             connection.get_transaction().rollback()  # type: ignore[union-attr]
 
 
-def _job(store: Store, keys: Keys, file: CsvFile, *, list_name: str, source: str) -> ImportJob:
+def _job(
+    store: Store, keys: Keys, file: CsvFile, columns: Columns, *, list_name: str, source: str
+) -> ImportJob:
     require_list_name(list_name)
     with store.read() as connection:
         at = store.now(connection)
-    batch = f"{_scope(list_name)}-{file.digest[:24]}"
+    # The same file read in another way is another batch: not everybody in it need be a reader.
+    read = f"{file.digest} {columns.format.name} {columns.consent} {columns.opt_out}"
+    digest = hashlib.blake2b(read.encode(), digest_size=12).hexdigest()
+    batch = f"{_scope(list_name)}-{digest}"
     return ImportJob(keys, list_name, source, file.path.name, batch, at)
 
 
@@ -155,14 +176,22 @@ def _forget_older(store: Store, job: ImportJob) -> None:
         connection.execute(delete(import_member).where(older))
 
 
-def _apply(store: Store, job: ImportJob, staging: Staging, *, dry_run: bool) -> Counter[str]:
+def _apply(
+    store: Store, job: ImportJob, staging: Staging, *, dry_run: bool
+) -> tuple[Counter[str], dict[str, Tally]]:
+    """What came of the rows, and by column what is no clear yes."""
     counts: Counter[str] = Counter()
+    no_yes: dict[str, Tally] = defaultdict(Tally)
     for staged in staging.batches(BATCH):
-        writers = _writers(job, staged)
+        for row in staged:
+            if row.unclear:
+                column, _, value = row.unclear.partition("\n")
+                no_yes[column].add(value)
+        writers = _writers(job, [row for row in staged if not row.unclear])
         with _transaction(store, dry_run=dry_run) as connection:
             for write in writers:
                 counts += write(connection)
-    return counts
+    return counts, no_yes
 
 
 def _writers(job: ImportJob, staged: list[StagedRow]) -> list[Callable[[Connection], Counter[str]]]:
@@ -181,7 +210,12 @@ def _writers(job: ImportJob, staged: list[StagedRow]) -> list[Callable[[Connecti
 
 
 def _report(
-    job: ImportJob, columns: Columns, staging: Staging, counts: Counter[str], rejects: Path | None
+    job: ImportJob,
+    columns: Columns,
+    staging: Staging,
+    counts: Counter[str],
+    no_yes: Mapping[str, Tally],
+    rejects: Path | None,
 ) -> ImportReport:
     suppressed: dict[SuppressionReason, int] = {
         reason: counts[reason]
@@ -200,11 +234,15 @@ def _report(
         already_unsubscribed=counts[SuppressionReason.UNSUBSCRIBED],
         suppressed=suppressed,
         newly_suppressed=counts["newly_suppressed"],
+        no_clear_yes=sum(tally.rows for tally in no_yes.values()),
         duplicates=staging.duplicates,
         rejected=staging.rejected,
-        said_left=staging.said_left,
         undated=staging.undated,
         rejects=str(rejects or ""),
         columns=columns.as_read(staging.file.header),
+        left_out=tuple(
+            LeftOut(column, tally.rows, tally.commonest(_SHOWN))
+            for column, tally in sorted(no_yes.items())
+        ),
         problems=tuple(staging.problems),
     )

@@ -7,7 +7,6 @@ leaves no addresses behind, and memory stays flat.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -19,28 +18,27 @@ from types import TracebackType
 from typing import NamedTuple
 
 from newsletter.audience.address import check_address, is_plain
-from newsletter.audience.importing.csv_columns import REASONS, Columns, normalise
+from newsletter.audience.importing.answers import is_denial, read_consent, read_opt_out
+from newsletter.audience.importing.csv_columns import Columns
 from newsletter.audience.importing.csv_reader import CsvFile
+from newsletter.audience.importing.json_column import unfold
 from newsletter.audience.importing.rejects import Rejects
-from newsletter.audience.model import ImportProblem
+from newsletter.audience.model import ASKED_TO_LEAVE, ImportProblem, SuppressionReason
 from newsletter.errors import InputError, UnavailableError
 
 FIRST_PROBLEMS = 20
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 _PROGRESS_EVERY = 5000
-_LEFT = re.compile(
-    r"(?i)(un|non|not)[ -]?subscribed?|opt(ed)?[ -]?out|cleaned|(hard[ -]?)?bounced?|complain(ed|t)"
-    r"|spam([ -]?complaint)?|(block|black)(-?list)?ed|suppressed|removed|deleted|erased|disabled"
-    r"|inactive|pending|unconfirmed"
-)
-_NO = frozenset(["", "0", "f", "false", "n", "no", "none", "null"])
+_EARLIEST = 631_152_000.0
+"""1990, in Unix seconds: a smaller number in a column of objections is none of a time."""
 
 
 class StagedRow(NamedTuple):
     """One good row. ``attributes`` and ``evidence`` are JSON.
 
     ``left`` is why nobody may mail them (a `SuppressionReason`; empty: they may be), ``left_at``
-    since when, ``joined_at`` when they joined as the file says, both in Unix seconds.
+    since when, ``joined_at`` when they joined as the file says, both in Unix seconds. ``unclear``
+    is a column that should say yes and does not, and in its second line what it says: such a row
+    is not added.
     """
 
     line: int
@@ -55,10 +53,7 @@ class StagedRow(NamedTuple):
     left: str
     left_at: float | None
     joined_at: float | None
-
-
-class _LeftError(InputError):
-    """A row of a plain file says that they left, or never said yes."""
+    unclear: str
 
 
 _INSERT = f"INSERT INTO staged VALUES ({', '.join('?' * len(StagedRow._fields))})"  # noqa: S608
@@ -72,7 +67,6 @@ class Staging:
         self.rows = 0
         self.rejected = 0
         self.duplicates = 0
-        self.said_left = 0
         self.undated = 0
         self.problems: list[ImportProblem] = []
         self._now = time.time()
@@ -108,19 +102,25 @@ class Staging:
             self._database.execute("COMMIT")
 
     def batches(self, size: int) -> Iterator[list[StagedRow]]:
-        """The rows by address key, each key once: one that says they left, else the first.
+        """The rows by address key, each key once: one that says they left, else one that says no
+        clear yes, else the first.
 
         Raises:
             UnavailableError: The disk is full.
         """
         with _needing_room():
-            cursor = self._database.execute("SELECT * FROM staged ORDER BY key, left = '', line")
+            cursor = self._database.execute(
+                "SELECT * FROM staged ORDER BY key, left = '', unclear = '', line"
+            )
         key, first = "", 0
         while found := cursor.fetchmany(size):
             batch = []
             for row in found:
                 if row[2] == key:
-                    self._database.execute("INSERT INTO duplicate VALUES (?, ?)", (row[0], first))
+                    if not row[-1]:  # else the rejects file has it already
+                        self._database.execute(
+                            "INSERT INTO duplicate VALUES (?, ?)", (row[0], first)
+                        )
                     self.duplicates += 1
                 else:
                     first, key = row[0], row[2]
@@ -136,7 +136,7 @@ class Staging:
                 self._rejects.add(line, f"the same address as in line {first}", cells)
                 line, first = found.fetchone() or (0, 0)
 
-    def _good(self, progress: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
+    def _good(self, progress: Callable[[int], None]) -> Iterator[StagedRow]:
         read = _row_reader(self._columns, self._joined_at)
         for number, (line, cells, problem) in enumerate(self.file.rows(), start=1):
             self.rows = number
@@ -145,9 +145,12 @@ class Staging:
             try:
                 if problem:
                     raise InputError(problem)
-                yield read(line, cells)
+                row = read(line, cells)
+                if row.unclear:
+                    column, _, value = row.unclear.partition("\n")
+                    self._rejects.add(line, f"{column} is {value!r}: that is no clear yes", cells)
+                yield row
             except InputError as error:
-                self.said_left += isinstance(error, _LeftError)
                 self._reject(line, error.message, cells)
 
     def _joined_at(self, cell: str) -> float | None:
@@ -178,7 +181,7 @@ def _needing_room() -> Iterator[None]:
 
 def _row_reader(
     columns: Columns, when: Callable[[str], float | None]
-) -> Callable[[int, list[str]], tuple[object, ...]]:
+) -> Callable[[int, list[str]], StagedRow]:
     width = columns.width
     # The cell after the last is blank: it stands in for every column that the file lacks.
     wanted = (
@@ -194,22 +197,27 @@ def _row_reader(
     attributes = _json_writer(columns.attributes)
     evidence = _json_writer(columns.evidence)
     everyone = str(columns.format.everyone or "")
-    special = columns.full_name >= 0 or columns.json >= 0
+    joined_name = next((name for name, index in columns.evidence if index == columns.joined), "")
+    judged = bool(columns.consent or columns.opt_out)
 
-    def read(line: int, cells: list[str]) -> tuple[object, ...]:
+    def read(line: int, cells: list[str]) -> StagedRow:
         cells = [*cells, ""] if len(cells) == width else _fit(cells, width)
+        if columns.json >= 0:
+            cells = unfold(cells, width, columns.json, columns.keys)
         email, first, last, language, zone, left_at, joined = pick(cells)
         if not is_plain(email):
             email = check_address(email) if email else _missing()
-        if columns.status:
-            _refuse_left(columns, cells)
         left = everyone or (_why_left(columns, cells) if columns.leaving else "")
-        told = attributes(cells)
-        if special:
-            first, _, last = cells[columns.full_name].partition(" ")
-            told = _merged(told, cells[columns.json])
         since = _seconds(left_at) if left and left_at else None
-        return (
+        unclear = ""
+        if judged and not left:
+            left, since, unclear = _judge(columns, cells)
+        joined_at = when(joined) if joined else None
+        if joined and joined_at is None and not left and is_denial(joined):
+            unclear = unclear or f"{joined_name}\n{joined}"
+        if columns.full_name >= 0:
+            first, _, last = cells[columns.full_name].partition(" ")
+        return StagedRow(
             line,
             email,
             email.lower(),
@@ -217,11 +225,12 @@ def _row_reader(
             last,
             language,
             zone,
-            told,
+            attributes(cells),
             evidence(cells),
             left,
             since,
-            when(joined) if joined else None,
+            joined_at,
+            unclear,
         )
 
     return read
@@ -237,17 +246,6 @@ def _missing() -> str:
     raise InputError("no e-mail address")
 
 
-def _refuse_left(columns: Columns, cells: list[str]) -> None:
-    for name, index in columns.status:
-        value = cells[index]
-        # Whatever stands under `suppressed` is a reason: a word, several, a time, or a mere yes.
-        says_so = value.lower() not in _NO if name in REASONS else _LEFT.fullmatch(value)
-        if says_so:
-            raise _LeftError(
-                f"its column {name} says {value!r}: who left, or never said yes, is not imported"
-            )
-
-
 def _why_left(columns: Columns, cells: list[str]) -> str:
     for rule, index in columns.leaving:
         if rule.matches(cells[index]):
@@ -257,25 +255,36 @@ def _why_left(columns: Columns, cells: list[str]) -> str:
     return ""
 
 
-def _merged(attributes: str, more: str) -> str:
-    """Attributes with those of a JSON object; what is no plain value in it is left out.
+def _judge(columns: Columns, cells: list[str]) -> tuple[str, float | None, str]:
+    """What the columns say of which a person said that they decide.
 
-    Raises:
-        InputError: It is no JSON object.
+    Returns:
+        Why nobody may mail them, and since when, or what is no clear yes.
     """
-    try:
-        found = json.loads(more or "{}")
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise InputError("its attributes are no JSON object")
-    plain = {
-        normalise(name): _CONTROL.sub(" ", str(value)).strip()
-        for name, value in found.items()
-        if isinstance(value, str | int | float)
-    }
-    known = {**json.loads(attributes), **{n: v for n, v in plain.items() if n and v}}
-    return json.dumps(known, ensure_ascii=False)
+    unclear = ""
+    reasons: dict[SuppressionReason, float | None] = {}
+    for name, index, reason in columns.opt_out:
+        answer = read_opt_out(cells[index], reason)
+        if answer.left:
+            reasons.setdefault(answer.left, _objected_at(cells[index]))
+        elif not answer.yes:
+            unclear = unclear or f"{name}\n{cells[index]}"
+    for name, index in columns.consent:
+        answer = read_consent(cells[index])
+        if answer.left:
+            reasons.setdefault(answer.left, None)
+        elif not answer.yes:
+            unclear = unclear or f"{name}\n{cells[index]}"
+    if not reasons:
+        return "", None, unclear
+    # What they asked for themselves comes first: nobody but they can take it back.
+    why = min(reasons, key=lambda reason: (reason not in ASKED_TO_LEAVE, reason))
+    return str(why), reasons[why], ""
+
+
+def _objected_at(cell: str) -> float | None:
+    at = _seconds(cell)
+    return at if at is not None and _EARLIEST <= at <= time.time() else None
 
 
 def _json_writer(places: tuple[tuple[str, int], ...]) -> Callable[[list[str]], str]:

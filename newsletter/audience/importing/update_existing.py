@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
 
-from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, ImportJob
+from newsletter.audience.importing.import_job import CONSENT_COLUMNS, ImportJob
 from newsletter.audience.importing.staging import StagedRow
-from newsletter.audience.model import SubscriptionState, SuppressionReason
-from newsletter.audience.suppression import weightiest
+from newsletter.audience.mailability import SkipReason, first_reason
+from newsletter.audience.model import ASKED_TO_LEAVE, SubscriptionState
 from newsletter.audience.tables import (
     consent_event,
     import_member,
@@ -48,8 +48,8 @@ def update_existing(
     reasons = _reasons(connection, [person.address_hash for person in people])
     changes = _Changes()
     for person in people:
-        why = weightiest(reasons.get(person.address_hash, ()))
-        _meet(changes, job, list_id, person, rows[person.email_key], why)
+        suppressed = reasons.get(person.address_hash, set())
+        _meet(changes, job, list_id, person, rows[person.email_key], suppressed)
     members = [(job.batch, person.id) for person in people]
     insert_many(connection, import_member, ("batch", "subscriber_id"), members, ignore_known=True)
     _write(connection, job, list_id, changes)
@@ -62,14 +62,16 @@ def _meet(
     list_id: int,
     person: Row[Any],
     row: StagedRow,
-    why: SuppressionReason | None,
+    suppressed: set[str],
 ) -> None:
     if person.state is None:
-        left = why in ASKED_TO_LEAVE
+        left = suppressed & ASKED_TO_LEAVE
         state = SubscriptionState.UNSUBSCRIBED if left else SubscriptionState.ACTIVE
         changes.joining.append((list_id, person.id, str(state), job.at, job.at))
-    if why is not None or person.state == SubscriptionState.UNSUBSCRIBED:
-        changes.counts[str(why or SuppressionReason.UNSUBSCRIBED)] += 1
+    left_list = person.state == SubscriptionState.UNSUBSCRIBED
+    why = first_reason(suppressed | ({SkipReason.UNSUBSCRIBED} if left_list else set()))
+    if why is not None:
+        changes.counts[why] += 1
         return
     news = _news(person, row)
     if news:
@@ -108,11 +110,11 @@ def _find(connection: Connection, list_id: int, keys: Collection[str]) -> Sequen
     return connection.execute(query.with_for_update(of=subscriber)).all()
 
 
-def _reasons(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, list[str]]:
-    found: dict[bytes, list[str]] = {}
+def _reasons(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, set[str]]:
+    found: dict[bytes, set[str]] = {}
     query = select(suppression.c.address_hash, suppression.c.reason)
     for hashed, reason in connection.execute(query.where(suppression.c.address_hash.in_(hashes))):
-        found.setdefault(hashed, []).append(reason)
+        found.setdefault(hashed, set()).add(reason)
     return found
 
 

@@ -24,12 +24,12 @@ from sqlalchemy import (
 )
 
 from newsletter.audience.address import address_hash
-from newsletter.audience.importing.import_job import ASKED_TO_LEAVE, CONSENT_COLUMNS, ImportJob
+from newsletter.audience.importing.import_job import CONSENT_COLUMNS, ImportJob
 from newsletter.audience.importing.staging import StagedRow
 from newsletter.audience.importing.update_existing import update_existing
 from newsletter.audience.lists import ensure_list
-from newsletter.audience.model import SubscriptionState, SuppressionReason
-from newsletter.audience.suppression import weightiest
+from newsletter.audience.mailability import SkipReason, first_reason
+from newsletter.audience.model import ASKED_TO_LEAVE, SubscriptionState
 from newsletter.audience.tables import (
     consent_event,
     import_member,
@@ -104,7 +104,7 @@ def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) ->
     which = ensure_list(connection, job.list_name, job.at)
     insert_many(connection, subscriber, _NEW, batch.people, unique="email_key")
     blocked = _suppressed_new(connection, batch)
-    erased = {uid for uid, why in blocked.items() if why is SuppressionReason.ERASED}
+    erased = {uid for uid, found in blocked.items() if SkipReason.ERASED in found}
     if erased:
         connection.execute(delete(subscriber).where(subscriber.c.uid.in_(erased)))
     known_uids = _missing_uids(connection, batch) - erased
@@ -116,7 +116,7 @@ def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) ->
         if uid not in known_uids and uid not in blocked
     ]
     insert_many(connection, consent_event, CONSENT_COLUMNS, consents)
-    counts = Counter(str(why) for why in blocked.values())
+    counts = Counter(str(first_reason(found)) for found in blocked.values())
     counts["added"] += len(consents)
     if known_uids:
         counts += update_existing(
@@ -125,16 +125,17 @@ def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) ->
     return counts
 
 
-def _suppressed_new(connection: Connection, batch: PreparedBatch) -> dict[int, SuppressionReason]:
-    found: dict[int, list[str]] = {}
+def _suppressed_new(connection: Connection, batch: PreparedBatch) -> dict[int, set[str]]:
+    """Why those new people are suppressed who are, by uid."""
+    found: dict[int, set[str]] = {}
     query = (
         select(subscriber.c.uid, suppression.c.reason)
         .join(suppression, suppression.c.address_hash == subscriber.c.address_hash)
         .where(batch.block)
     )
     for uid, reason in connection.execute(query):
-        found.setdefault(uid, []).append(reason)
-    return {uid: why for uid, names in found.items() if (why := weightiest(names))}
+        found.setdefault(uid, set()).add(reason)
+    return found
 
 
 def _missing_uids(connection: Connection, batch: PreparedBatch) -> set[int]:
@@ -153,7 +154,7 @@ def _join_new(
     job: ImportJob,
     which: int,
     batch: PreparedBatch,
-    blocked: dict[int, SuppressionReason],
+    blocked: dict[int, set[str]],
 ) -> None:
     joined = select(
         literal(which),
@@ -165,7 +166,7 @@ def _join_new(
     connection.execute(insert(subscription).from_select([c.name for c in subscription.c], joined))
     member = select(literal(job.batch), subscriber.c.id).where(batch.block)
     connection.execute(insert(import_member).from_select(["batch", "subscriber_id"], member))
-    gone = [uid for uid, why in blocked.items() if why in ASKED_TO_LEAVE]
+    gone = [uid for uid, found in blocked.items() if found & ASKED_TO_LEAVE]
     if gone:
         people = select(subscriber.c.id).where(subscriber.c.uid.in_(gone))
         connection.execute(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter.campaign.report.events import Afterwards
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState
 from newsletter.delivery.ledger.statistics import Refusals
-from newsletter.delivery.runner.circuit_breaker import SYSTEM
 from newsletter.smtp_replies.classify import ReplyClass
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def without_addresses(text: str) -> str:
 
 
 def _held(steps: Sequence[StateChange]) -> Iterator[Alert]:
-    held = [step for step in steps if step.to_state == "paused" and step.by == SYSTEM]
+    held = [step for step in steps if step.to_state == CampaignState.PAUSED and step.by == SYSTEM]
     if held:
         times = f"{len(held)} times, the last because " if len(held) > 1 else "because "
         yield Alert("held", f"The campaign paused by itself {times}{held[-1].note}.")

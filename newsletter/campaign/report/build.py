@@ -17,6 +17,7 @@ from newsletter.campaign.report.model import Approval, DeliveryProblem, StateCha
 from newsletter.campaign.status import Status, status
 from newsletter.campaign.tables import approval
 from newsletter.delivery.ledger import statistics
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.statistics import Refusals, Wait
 from newsletter.delivery.ledger.tables import campaign, campaign_event
 from newsletter.smtp_replies.classify import ReplyClass, classify
@@ -55,7 +56,7 @@ class CampaignReport:
     @property
     def mailable(self) -> int:
         """Audience minus skipped."""
-        return self.status.tally.audience - sum(self.status.tally.skipped.values())
+        return self.status.tally.mailable
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -76,7 +77,9 @@ class CampaignReport:
     @property
     def started_at(self) -> float | None:
         """When sending began."""
-        return next((step.at for step in self.steps if step.to_state == "sending"), None)
+        return next(
+            (step.at for step in self.steps if step.to_state == CampaignState.SENDING), None
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints; times are ISO 8601 in UTC."""

@@ -12,8 +12,11 @@ from newsletter.audience.export import escape_formula
 from newsletter.campaign.report.build import iso
 from newsletter.campaign.report.events import complaining, ends
 from newsletter.campaign.status import status
-from newsletter.delivery.ledger.outcomes import DeliveryOutcome, delivery_outcomes
-from newsletter.delivery.model import Result
+from newsletter.delivery.ledger.outcomes import (
+    DeliveryOutcome,
+    DeliveryState,
+    delivery_outcomes,
+)
 from newsletter.smtp_replies.classify import classify
 
 COLUMNS = (
@@ -72,9 +75,9 @@ class _Beside:
 
 
 def _cells(fate: DeliveryOutcome) -> tuple[object, ...]:
-    skipped = fate.state == "skipped"
+    skipped = fate.state is DeliveryState.SKIPPED
     reason = fate.reply if skipped else ""
-    if fate.state in {Result.DEFERRED, Result.FAILED}:
+    if fate.state in {DeliveryState.DEFERRED, DeliveryState.FAILED}:
         reason = classify(fate.code, fate.status, fate.reply)
     return (
         fate.position,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from newsletter.campaign.report.events import Afterwards
-from newsletter.delivery.ledger.outcomes import OutcomeCounts
+from newsletter.delivery.ledger.outcomes import DeliveryState, OutcomeCounts
 
 WIDTH = 1000.0
 """Width of every plot in its own units; the page stretches it."""
@@ -83,10 +83,7 @@ LEAST_HEIGHT = 2.0
 
 def shares(counts: OutcomeCounts) -> list[Share]:
     """Divide the plot's width by state; what is not there gets no share."""
-    states = ("accepted", "deferred", "failed", "uncertain", "queued")
-    numbers = {state: int(getattr(counts, state)) for state in states}
-    numbers["skipped"] = sum(counts.skipped.values())
-    return _shares(numbers)
+    return _shares({state.value: counts.of(state) for state in DeliveryState})
 
 
 def reported(after: Afterwards, unreported: int) -> list[Share]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from newsletter.campaign.report.build import CampaignReport
 from newsletter.campaign.report.domains import DomainRow
 from newsletter.campaign.report.plots import lanes
+from newsletter.delivery.ledger.outcomes import DeliveryState
 
 Row = Sequence[str]
 
@@ -80,8 +81,9 @@ def _counts(report: CampaignReport) -> Iterator[str]:
     yield "What became of everyone"
     counts = report.status.tally
     rows = [
-        (state, f"{getattr(counts, state):,}")
-        for state in ("accepted", "deferred", "failed", "uncertain", "queued")
+        (state.value, f"{counts.of(state):,}")
+        for state in DeliveryState
+        if state is not DeliveryState.SKIPPED
     ]
     rows += [(f"skipped, {reason}", f"{n:,}") for reason, n in counts.skipped.items()]
     yield from _columns([*rows, ("audience", f"{counts.audience:,}")], numbers=1)

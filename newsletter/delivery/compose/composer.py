@@ -25,7 +25,15 @@ from newsletter.delivery.message_id import campaign_tag, local_part
 from newsletter.delivery.model import Delivery, Message
 from newsletter.dns_checks.domains import ascii_domain
 from newsletter.errors import InputError
-from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue, Part, Sender, Slot, Variant
+from newsletter.render.model import (
+    UNSUBSCRIBE_TOKEN,
+    CompiledIssue,
+    Part,
+    Sender,
+    Slot,
+    SlotKind,
+    Variant,
+)
 from newsletter.render.slots import encode_value
 
 _ADDRESS = re.compile(r'[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+@[^\s\x00-\x20\x7f<>(),:;"\\\[\]@]+')
@@ -128,8 +136,7 @@ class Composer:
         """
         values = self._values(delivery)
         bounce = self._token(TokenPurpose.BOUNCE, delivery.subscriber_uid)
-        mac = self._signer.sign_delivery(bounce, delivery.position)
-        values[_ID] = local_part(self._tag, delivery.position, mac)
+        values[_ID] = self._message_id(delivery, bounce)
         data = self._templates[delivery.variant].fill(values)
         return Message(self._envelope_sender(bounce), values[_TO], data)
 
@@ -156,13 +163,16 @@ class Composer:
         parts = self._compiled.variants[delivery.variant]
         slots = (slot for part in (parts.subject, parts.html, parts.text) for slot in part.slots)
         substitutions = {slot_key(slot, self._seal): _written(slot, values) for slot in slots}
+        return Substitutions(values[_TO], substitutions, self._own_headers(values))
+
+    def _own_headers(self, values: Values) -> Mapping[str, str]:
+        """One recipient's headers beside those that a provider writes by itself."""
         sender = self._compiled.sender
-        headers = {
+        return {
             "List-Unsubscribe": f"<{sender.public_url}/u/{values[_TOKEN]}>",
             "List-Unsubscribe-Post": _ONE_CLICK,
             "List-Id": _list_id(sender),
         }
-        return Substitutions(values[_TO], substitutions, headers)
 
     def _values(self, delivery: Delivery) -> dict[str, str]:
         rcpt_to = ascii_domain(delivery.email)
@@ -178,6 +188,10 @@ class Composer:
 
     def _token(self, purpose: TokenPurpose, uid: int) -> Token:
         return Token(purpose, self._proof, uid, self._campaign_id)
+
+    def _message_id(self, delivery: Delivery, bounce: Token) -> str:
+        mac = self._signer.sign_delivery(bounce, delivery.position)
+        return local_part(self._tag, delivery.position, mac)
 
     def _envelope_sender(self, bounce: Token) -> str:
         if self._bounce is None:
@@ -201,28 +215,44 @@ class Composer:
         return _joined(pieces)
 
     def _headers(self, compiled: CompiledIssue) -> list[bytes | Fill]:
-        sender = compiled.sender
-        domain = self._mail_from.rpartition("@")[2]
-        reply_to = sender.reply_to and mailbox_header("Reply-To", "", sender.reply_to)
         # Gmail's feedback loop wants 5 to 15 characters that stay the same for one sender.
-        sender_id = hashlib.sha256(sender.list_id.encode()).hexdigest()[:12]
-        url = raw_header("List-Unsubscribe", f"<{sender.public_url}/u/")
+        sender_id = hashlib.sha256(compiled.sender.list_id.encode()).hexdigest()[:12]
+        return [
+            *self._who(),
+            raw_header("Date", format_datetime(datetime.fromtimestamp(self._date, UTC))),
+            *self._message_id_header(),
+            *self._way_out(),
+            raw_header("Feedback-ID", f"{self._tag}:{compiled.lang}:news:{sender_id}"),
+        ]
+
+    def _message_id_header(self) -> list[bytes | Fill]:
+        domain = self._mail_from.rpartition("@")[2]
+        return [
+            b"Message-ID: <",
+            lambda values: values[_ID].encode("ascii"),
+            f"@{domain}>\r\n".encode("ascii"),
+        ]
+
+    def _who(self) -> list[bytes | Fill]:
+        sender = self._compiled.sender
+        reply_to = sender.reply_to and mailbox_header("Reply-To", "", sender.reply_to)
         return [
             mailbox_header("From", sender.from_name, sender.from_address),
             reply_to or b"",
             b"To: ",
             lambda values: values[_TO].encode(),
             b"\r\n",
-            raw_header("Date", format_datetime(datetime.fromtimestamp(self._date, UTC))),
-            b"Message-ID: <",
-            lambda values: values[_ID].encode("ascii"),
-            f"@{domain}>\r\n".encode("ascii"),
+        ]
+
+    def _way_out(self) -> list[bytes | Fill]:
+        sender = self._compiled.sender
+        url = raw_header("List-Unsubscribe", f"<{sender.public_url}/u/")
+        return [
             url.removesuffix(b"\r\n"),
             lambda values: values[_TOKEN].encode("ascii"),
             b">\r\n",
             raw_header("List-Unsubscribe-Post", _ONE_CLICK),
             raw_header("List-Id", _list_id(sender)),
-            raw_header("Feedback-ID", f"{self._tag}:{compiled.lang}:news:{sender_id}"),
         ]
 
     def _campaign_tag(self, compiled: CompiledIssue) -> str:
@@ -288,7 +318,7 @@ def _slot_fill(slot: Slot, *, last: bool = False) -> Fill:
         piece = encode_slot(encode_value(slot.kind, value, slot.default))
         return piece.removesuffix(SOFT_BREAK) if last else piece
 
-    write = coded if name == _TOKEN else lru_cache(maxsize=REMEMBERED)(coded)
+    write = coded if slot.kind is SlotKind.TOKEN else lru_cache(maxsize=REMEMBERED)(coded)
     return lambda values: write(values.get(name, ""))
 
 

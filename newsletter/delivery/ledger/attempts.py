@@ -6,15 +6,13 @@ import json
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     Text,
     bindparam,
     cast,
@@ -26,65 +24,75 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.sql.dml import Insert
 
-from newsletter.delivery.ledger.eligibility import LIMITED, OVER_RATE
 from newsletter.delivery.ledger.retry import DEFAULT_POLICY, Later, RetryPolicy, decide
-from newsletter.delivery.ledger.tables import attempt, campaign, campaign_event, chunk, chunk_member
+from newsletter.delivery.ledger.states import ChunkKind, ChunkState, reopen_finished
+from newsletter.delivery.ledger.tables import attempt, chunk, chunk_member
 from newsletter.delivery.model import Outcome, Result
 from newsletter.store.upsert import insert_into
 
 SKIPPED = "skipped"
 """Result of an attempt that was not made: ``reply`` holds the reason."""
+OVER_RATE = "over the rate of "
+"""What precedes the domain in the ``reply`` of an attempt that was passed over for its rate."""
 LONGEST_REPLY = 500
 MEMBERS = 5000
 """Deliveries in one chunk."""
 
-_ALIKE = ("campaign_id", "chunk_id", "at")
 _CELLS = ("position", "result", "code", "status", "reply")
-_UNSETTLED = (Result.DEFERRED, Result.RETURNED)
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which attempt: this campaign, in this chunk."""
+class Place(NamedTuple):
+    """Which attempts: this campaign's, in this chunk."""
 
     campaign_id: int
     chunk_id: int
 
+    @property
+    def attempts(self) -> ColumnElement[bool]:
+        """The rows of `attempt`."""
+        return (attempt.c.campaign_id == self.campaign_id) & (attempt.c.chunk_id == self.chunk_id)
+
 
 def append(connection: Connection, place: Place, outcomes: Iterable[Outcome], now: float) -> None:
     """Write outcomes; one that is there already gives way only when it was uncertain."""
-    rows: dict[int, Sequence[Any]] = {}
+    rows: dict[int, tuple[int, Result, int | None, str, str]] = {}
     for outcome in outcomes:
         known = rows.get(outcome.position)
         if known is None or known[1] == Result.UNCERTAIN:
-            rows[outcome.position] = _cells(outcome)
+            # PostgreSQL takes no NUL in text.
+            reply = outcome.reply[:LONGEST_REPLY].replace("\0", "")
+            cells = (outcome.position, outcome.result, outcome.code, outcome.status[:16], reply)
+            rows[outcome.position] = cells
     if rows:
         statement = _appending(connection.dialect.name)
-        given = {**asdict(place), "at": now, "rows": json.dumps(list(rows.values()))}
+        given = {**place._asdict(), "at": now, "rows": json.dumps(list(rows.values()))}
         connection.execute(statement, given)
 
 
 @cache
-def _appending(dialect: str) -> Any:
+def _appending(dialect: str) -> Insert:
     """Takes all rows as one JSON value: a parameter for each cell costs far more."""
     rows = bindparam("rows", type_=Text)
     if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import JSONB
 
-        found: Any = func.jsonb_array_elements(cast(rows, JSONB)).table_valued("value")
+        found = func.jsonb_array_elements(cast(rows, JSONB)).table_valued("value")
         row = type_coerce(found.c.value, JSONB)
-        cells: list[Any] = [
+        cells: list[ColumnElement[object]] = [
             cast(row[at].astext, attempt.c[name].type) for at, name in enumerate(_CELLS)
         ]
     else:
         found = func.json_each(rows).table_valued("value")
         cells = [func.json_extract(found.c.value, f"$[{at}]") for at in range(len(_CELLS))]
+    alike = [bindparam(name, type_=attempt.c[name].type) for name in (*Place._fields, "at")]
     # SQLite would take the ON of ON CONFLICT for that of a join, were there no WHERE before it.
-    given = select(*[bindparam(name, type_=attempt.c[name].type) for name in _ALIKE], *cells)
-    statement = insert_into(dialect, attempt).from_select([*_ALIKE, *_CELLS], given.where(true()))
+    given = select(*alike, *cells).where(true())
+    names = [*(parameter.key for parameter in alike), *_CELLS]
+    statement = insert_into(dialect, attempt).from_select(names, given)
     return statement.on_conflict_do_update(
         index_elements=[attempt.c.campaign_id, attempt.c.position, attempt.c.chunk_id],
         set_={name: statement.excluded[name] for name in (*_CELLS[1:], "at")},
@@ -95,9 +103,9 @@ def _appending(dialect: str) -> Any:
 def append_skips(
     connection: Connection, place: Place, skips: Sequence[tuple[int, str]], now: float
 ) -> None:
-    """Write down who may not be mailed any more, and why."""
+    """Record which recipients may no longer be mailed, as (position, reason)."""
     if skips:
-        alike = {**asdict(place), "result": SKIPPED, "at": now}
+        alike = {**place._asdict(), "result": SKIPPED, "at": now}
         rows = [{**alike, "position": position, "reply": reason} for position, reason in skips]
         connection.execute(insert(attempt), rows)
 
@@ -113,7 +121,7 @@ def append_late(
     uncertain = set(
         connection.execute(
             select(attempt.c.position).where(
-                *_of(place),
+                place.attempts,
                 attempt.c.result == Result.UNCERTAIN,
                 attempt.c.position.in_([outcome.position for outcome in outcomes]),
             )
@@ -132,78 +140,70 @@ def requeue(
     positions: Sequence[int] | None = None,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> None:
-    """Put what a finished chunk leaves over into chunks of its own, each with a time to be due.
+    """Put what a chunk leaves unfinished into new chunks, each with a time to be due.
 
     Args:
-        positions: Only these; everything by default.
+        positions: Only these, of a chunk that was done before: its campaign may have finished, and
+            then sends again. Everything by default.
+        policy: When to retry what was deferred.
     """
     returned: dict[str, list[int]] = defaultdict(list)
     deferred: dict[float, list[int]] = defaultdict(list)
     failed: list[int] = []
-    for row in _left_over(connection, place, positions):
+    for row in _unfinished(connection, place, positions):
         if row.result == Result.RETURNED:
+            # One chunk a domain, so that nobody waits behind another domain's rate.
             limit = row.reply if row.reply.startswith(OVER_RATE) else ""
             returned[limit].append(row.position)
             continue
+        # So that what one server refused together does not come back together.
         jitter = random.random()  # noqa: S311
         decision = decide(row.tries, row.since, now, jitter=jitter, policy=policy)
         if isinstance(decision, Later):
             deferred[policy.rounded(decision.at)].append(row.position)
         else:
             failed.append(row.position)
+    if positions is not None and (returned or deferred):
+        reopen_finished(connection, place.campaign_id, now)
     for limit, members in returned.items():
-        kind = LIMITED if limit else "returned"
+        kind = ChunkKind.LIMITED if limit else ChunkKind.RETURNED
         make_listed(connection, place.campaign_id, kind, members, now)
     for due_at, members in deferred.items():
         facts = {"deliveries": len(members), "seconds": round(due_at - now)}
         log.info("retry scheduled", extra={"campaign": place.campaign_id, **facts})
-        make_listed(connection, place.campaign_id, "retry", members, due_at)
-    if returned or deferred:
-        _reopen(connection, place.campaign_id, now)
-    _give_up(connection, place, failed)
-
-
-def _reopen(connection: Connection, campaign_id: int, now: float) -> None:
-    """A campaign that finished while somebody was uncertain sends again when they come back.
-
-    The word comes late from a sender that was cut off or frozen; without this nobody would look.
-    """
-    woken = connection.execute(
-        update(campaign)
-        .where(campaign.c.id == campaign_id, campaign.c.state == "finished")
-        .values(state="sending", finished_at=None)
-    )
-    if woken.rowcount:
+        make_listed(connection, place.campaign_id, ChunkKind.RETRY, members, due_at)
+    # Their last deferral becomes the failure: it was their last attempt.
+    if failed:
         connection.execute(
-            insert(campaign_event).values(
-                campaign_id=campaign_id,
-                from_state="finished",
-                to_state="sending",
-                by="system",
-                note="who was uncertain came back into the queue",
-                at=now,
-            )
+            update(attempt)
+            .where(place.attempts, attempt.c.position == bindparam("of_position"))
+            .values(result=Result.FAILED.value),
+            [{"of_position": position} for position in failed],
         )
 
 
 def make_listed(
-    connection: Connection, campaign_id: int, kind: str, positions: Sequence[int], due_at: float
+    connection: Connection,
+    campaign_id: int,
+    kind: ChunkKind,
+    positions: Sequence[int],
+    due_at: float,
 ) -> None:
     """Make chunks that list their members."""
     for start in range(0, len(positions), MEMBERS):
         members = positions[start : start + MEMBERS]
-        made = connection.execute(
-            insert(chunk).values(
-                campaign_id=campaign_id,
-                kind=kind,
-                first=1,
-                last=len(members),
-                offered=0,
-                state="ready",
-                due_at=due_at,
-            )
+        chunk_id = insert_chunk(
+            connection,
+            campaign_id,
+            {
+                "kind": kind,
+                "first": 1,
+                "last": len(members),
+                "offered": 0,
+                "state": ChunkState.READY,
+                "due_at": due_at,
+            },
         )
-        chunk_id = made.inserted_primary_key[0]  # type: ignore[index]
         connection.execute(
             insert(chunk_member),
             [
@@ -213,19 +213,44 @@ def make_listed(
         )
 
 
-def _left_over(
+def insert_chunk(
+    connection: Connection, campaign_id: int, values: Mapping[str, str | float]
+) -> int:
+    """Make one chunk, and give its number."""
+    made = connection.execute(insert(chunk).values(campaign_id=campaign_id, **values))
+    return int(made.inserted_primary_key[0])  # type: ignore[index]
+
+
+class _Unfinished(NamedTuple):
+    """A delivery that is to be tried again: how often it was deferred, and since when."""
+
+    position: int
+    result: str
+    reply: str
+    tries: int
+    since: float
+
+
+def _unfinished(
     connection: Connection, place: Place, positions: Sequence[int] | None
-) -> Sequence[Any]:
-    earlier = attempt.alias("earlier")
-    same = (
+) -> list[_Unfinished]:
+    earlier, accepted = attempt.alias("earlier"), attempt.alias("accepted")
+    deferrals = [
         earlier.c.campaign_id == attempt.c.campaign_id,
         earlier.c.position == attempt.c.position,
-    )
-    deferrals = (
-        *same,
         earlier.c.result == Result.DEFERRED,
-        *_since_asked_again(connection, place.campaign_id, earlier),
-    )
+    ]
+    # What a person requeued has the whole time again: deferrals before that do not count.
+    requeued = _chunks_of_requests(connection, place.campaign_id)
+    if requeued:
+        later = attempt.alias("later")
+        asked_again = exists().where(
+            later.c.campaign_id == earlier.c.campaign_id,
+            later.c.position == earlier.c.position,
+            later.c.chunk_id.in_(requeued),
+            later.c.chunk_id > earlier.c.chunk_id,
+        )
+        deferrals.append(~asked_again)
     query = select(
         attempt.c.position,
         attempt.c.result,
@@ -233,69 +258,41 @@ def _left_over(
         select(func.count()).where(*deferrals).scalar_subquery().label("tries"),
         select(func.min(earlier.c.at)).where(*deferrals).scalar_subquery().label("since"),
     ).where(
-        *_of(place),
-        _within(connection, place),
-        attempt.c.result.in_(_UNSETTLED),
-        ~exists().where(*same, earlier.c.result == Result.ACCEPTED),
+        place.attempts,
+        _in_range(connection, place),
+        attempt.c.result.in_((Result.DEFERRED, Result.RETURNED)),
+        ~exists().where(
+            accepted.c.campaign_id == attempt.c.campaign_id,
+            accepted.c.position == attempt.c.position,
+            accepted.c.result == Result.ACCEPTED,
+        ),
     )
     if positions is not None:
         query = query.where(attempt.c.position.in_(positions))
-    return connection.execute(query.order_by(attempt.c.position)).all()
+    return [
+        _Unfinished._make(row) for row in connection.execute(query.order_by(attempt.c.position))
+    ]
 
 
-def _since_asked_again(
-    connection: Connection, campaign_id: int, earlier: FromClause
-) -> list[ColumnElement[bool]]:
-    """What a person requeued (`newsletter.delivery.ledger.requeue`) has the whole time again."""
-    chunks = select(chunk.c.id).where(
+def _chunks_of_requests(connection: Connection, campaign_id: int) -> Sequence[int]:
+    """The chunks that record what a person requeued; they have no members of their own."""
+    query = select(chunk.c.id).where(
         chunk.c.campaign_id == campaign_id,
-        chunk.c.state == "done",
-        chunk.c.kind == "returned",
+        chunk.c.state == ChunkState.DONE,
+        chunk.c.kind == ChunkKind.RETURNED,
         chunk.c.last == 0,
     )
-    put_back = connection.execute(chunks).scalars().all()
-    if not put_back:
-        return []
-    later = attempt.alias("later")
-    again = exists().where(
-        later.c.campaign_id == earlier.c.campaign_id,
-        later.c.position == earlier.c.position,
-        later.c.chunk_id.in_(put_back),
-        later.c.chunk_id > earlier.c.chunk_id,
-    )
-    return [~again]
+    return connection.execute(query).scalars().all()
 
 
-def _within(connection: Connection, place: Place) -> ColumnElement[bool]:
-    """Where a chunk's attempts are: without this the whole campaign's would be searched.
-
-    A chunk that only records what a person requeued has no members.
-    """
-    whole = select(chunk.c.kind, chunk.c.first, chunk.c.last).where(chunk.c.id == place.chunk_id)
-    row = connection.execute(whole).one()
-    if row.kind == "first":
-        return attempt.c.position.between(row.first, row.last)
-    if not row.last:
+def _in_range(connection: Connection, place: Place) -> ColumnElement[bool]:
+    """Where a chunk's attempts are: without this the whole campaign's would be searched."""
+    kind, first, last = connection.execute(
+        select(chunk.c.kind, chunk.c.first, chunk.c.last).where(chunk.c.id == place.chunk_id)
+    ).one()
+    if kind == ChunkKind.FIRST:
+        return attempt.c.position.between(first, last)
+    if not last:
         return true()
     members = select(chunk_member.c.position).where(chunk_member.c.chunk_id == place.chunk_id)
     return attempt.c.position.in_(members)
-
-
-def _give_up(connection: Connection, place: Place, positions: Sequence[int]) -> None:
-    if positions:
-        connection.execute(
-            update(attempt)
-            .where(*_of(place), attempt.c.position == bindparam("of_position"))
-            .values(result=Result.FAILED.value),
-            [{"of_position": position} for position in positions],
-        )
-
-
-def _of(place: Place) -> tuple[Any, Any]:
-    return attempt.c.campaign_id == place.campaign_id, attempt.c.chunk_id == place.chunk_id
-
-
-def _cells(outcome: Outcome) -> list[Any]:
-    # PostgreSQL takes no NUL in text.
-    reply = outcome.reply[:LONGEST_REPLY].replace("\0", "")
-    return [outcome.position, outcome.result, outcome.code, outcome.status[:16], reply]

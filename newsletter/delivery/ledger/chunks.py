@@ -1,8 +1,8 @@
-"""Chunks: an audience divided among however many workers, and which of them are waiting."""
+"""Chunks: an audience divided among any number of workers, and which of them are waiting."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from newsletter.delivery.ledger.attempts import MEMBERS
-from newsletter.delivery.ledger.eligibility import LIMITED
 from newsletter.delivery.ledger.retry import DEFAULT_POLICY
+from newsletter.delivery.ledger.states import CampaignState, ChunkKind, ChunkState
 from newsletter.delivery.ledger.tables import campaign, chunk, delivery
 from newsletter.store.engine import Store
 
@@ -32,14 +32,33 @@ LONGEST_REST_S = 600.0
 What waits for longer was put off before the clock was set back."""
 CHUNKS = 24
 SMALLEST = 500
-_LONGEST = {LIMITED: LONGEST_REST_S, "retry": 2 * DEFAULT_POLICY.longest_delay}
+_LONGEST = {
+    ChunkKind.LIMITED: LONGEST_REST_S,
+    ChunkKind.RETRY: 2 * DEFAULT_POLICY.longest_delay,
+}
+
+
+class LeasedChunk(NamedTuple):
+    """A chunk as the owner of its lease sees it, beside what its campaign is.
+
+    ``list_id`` is the list that the campaign goes to; None once there is no such list.
+    """
+
+    id: int
+    campaign_id: int
+    kind: ChunkKind
+    first: int
+    last: int
+    offered: int
+    campaign_state: CampaignState
+    list_id: int | None
 
 
 def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int = 0) -> None:
-    """Divide a frozen audience into chunks.
+    """Divide an audience snapshot into chunks.
 
     Args:
-        connection: A write transaction, best the one that froze the audience.
+        connection: A write transaction, best the one that took the snapshot.
         campaign_id: Whose audience; it must not be planned already.
         size: Deliveries in one chunk; 0 takes what suits the database and the audience.
         canary: How many are to have their outcome before anybody else is offered anything.
@@ -47,18 +66,22 @@ def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int
     last = connection.execute(
         select(func.max(delivery.c.position)).where(delivery.c.campaign_id == campaign_id)
     ).scalar()
-    size = size or _size(connection, last or 0)
+    if not size:
+        # On PostgreSQL enough chunks for many workers, each long enough to be worth a lease.
+        shared = min(max((last or 0) // CHUNKS, SMALLEST), MEMBERS)
+        size = MEMBERS if connection.dialect.name == "sqlite" else shared
     ahead = _set_canary(connection, campaign_id, canary) if canary else 0
     starts = [*([1] if ahead else []), *range(ahead + 1, (last or 0) + 1, size)]
     ends = [*(start - 1 for start in starts[1:]), last or 0]
+    # Positions of those skipped in the snapshot are in the ranges, too: an offer passes over them.
     rows = [
         {
             "campaign_id": campaign_id,
-            "kind": "first",
+            "kind": ChunkKind.FIRST,
             "first": first,
             "last": end,
             "offered": first - 1,
-            "state": "ready",
+            "state": ChunkState.READY,
         }
         for first, end in zip(starts, ends, strict=False)
     ]
@@ -67,7 +90,7 @@ def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int
 
 
 def _set_canary(connection: Connection, campaign_id: int, number: int) -> int:
-    """The position of the last of the first so many who may be mailed; 0 if there are fewer."""
+    """The position up to which the first ``number`` of the mailable are; 0 if there are fewer."""
     position = connection.execute(
         select(delivery.c.position)
         .where(delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
@@ -81,29 +104,34 @@ def _set_canary(connection: Connection, campaign_id: int, number: int) -> int:
     return position or 0
 
 
-def _size(connection: Connection, audience: int) -> int:
-    """On PostgreSQL enough chunks for many workers, each long enough to be worth a lease."""
-    if connection.dialect.name == "sqlite":
-        return MEMBERS
-    return min(max(audience // CHUNKS, SMALLEST), MEMBERS)
-
-
-def claimable(now: float) -> Select[Any]:
-    """The chunks that anybody may claim: retries before what nobody has seen yet.
+def claimable(now: float) -> Select[int]:
+    """The chunks that anybody may claim: retries before what nobody has been offered yet.
 
     Args:
         now: Unix seconds, by `newsletter.store.engine.Store.now`.
     """
+    ahead = chunk.alias("ahead")
+    # What is deferred in the canary has a chunk of its own: only first answers are waited for.
+    behind_no_canary = or_(
+        campaign.c.canary == 0,
+        and_(chunk.c.kind == ChunkKind.FIRST, chunk.c.last <= campaign.c.canary),
+        ~exists().where(
+            ahead.c.campaign_id == campaign.c.id,
+            ahead.c.kind == ChunkKind.FIRST,
+            ahead.c.last <= campaign.c.canary,
+            ahead.c.state != ChunkState.DONE,
+        ),
+    )
     return (
-        select(chunk)
+        select(chunk.c.id)
         .join(campaign, campaign.c.id == chunk.c.campaign_id)
         .where(
-            chunk.c.state == "ready",
+            chunk.c.state == ChunkState.READY,
             _due_at(now) <= now,
-            campaign.c.state == "sending",
-            _behind_no_canary(),
+            campaign.c.state == CampaignState.SENDING,
+            behind_no_canary,
         )
-        .order_by(case((chunk.c.kind == "first", 1), else_=0), chunk.c.id)
+        .order_by(case((chunk.c.kind == ChunkKind.FIRST, 1), else_=0), chunk.c.id)
     )
 
 
@@ -117,20 +145,6 @@ def _due_at(now: float) -> ColumnElement[float]:
     return case((clock_was_set_back, now), else_=chunk.c.due_at)
 
 
-def _behind_no_canary() -> ColumnElement[bool]:
-    ahead = chunk.alias("ahead")
-    return or_(
-        campaign.c.canary == 0,
-        and_(chunk.c.kind == "first", chunk.c.last <= campaign.c.canary),
-        ~exists().where(
-            ahead.c.campaign_id == campaign.c.id,
-            ahead.c.kind == "first",
-            ahead.c.last <= campaign.c.canary,
-            ahead.c.state != "done",
-        ),
-    )
-
-
 def due_chunks(connection: Connection, transport: str, now: float) -> list[int]:
     """The chunks that anybody may claim, by number.
 
@@ -140,7 +154,7 @@ def due_chunks(connection: Connection, transport: str, now: float) -> list[int]:
         now: As `claimable`.
     """
     query = claimable(now).where(campaign.c.transport == transport)
-    return list(connection.execute(query.with_only_columns(chunk.c.id)).scalars())
+    return list(connection.execute(query).scalars())
 
 
 def seconds_until_due(store: Store, campaign_id: int) -> float | None:
@@ -150,13 +164,14 @@ def seconds_until_due(store: Store, campaign_id: int) -> float | None:
     """
     with store.read() as connection:
         now = store.now(connection)
+        leased = chunk.c.state == ChunkState.LEASED
         due: float | None = connection.execute(
-            select(func.min(case((chunk.c.state == "leased", now + LOOK_S), else_=_due_at(now))))
+            select(func.min(case((leased, now + LOOK_S), else_=_due_at(now))))
             .join(campaign, campaign.c.id == chunk.c.campaign_id)
             .where(
                 chunk.c.campaign_id == campaign_id,
-                chunk.c.state != "done",
-                campaign.c.state == "sending",
+                chunk.c.state != ChunkState.DONE,
+                campaign.c.state == CampaignState.SENDING,
             )
         ).scalar()
         return None if due is None else max(0.0, due - now)
@@ -164,5 +179,5 @@ def seconds_until_due(store: Store, campaign_id: int) -> float | None:
 
 def is_done(connection: Connection, campaign_id: int) -> bool:
     """Whether every delivery of a planned campaign is final: no chunk is left."""
-    left = exists().where(chunk.c.campaign_id == campaign_id, chunk.c.state != "done")
+    left = exists().where(chunk.c.campaign_id == campaign_id, chunk.c.state != ChunkState.DONE)
     return not connection.execute(select(left)).scalar_one()

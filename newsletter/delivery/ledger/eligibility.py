@@ -1,53 +1,69 @@
-"""Who in a chunk may still be mailed, asked anew just before each offer."""
+"""Which deliveries of a chunk may still be mailed, asked again just before each offer."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
-    Row,
     Select,
     Text,
     bindparam,
-    case,
     exists,
     func,
     select,
 )
 
-from newsletter.audience.model import SubscriptionState
-from newsletter.audience.tables import subscriber, subscription, suppression
+from newsletter.audience.mailability import skip_reason
+from newsletter.audience.tables import subscriber, subscription
+from newsletter.delivery.ledger.attempts import OVER_RATE
+from newsletter.delivery.ledger.chunks import LeasedChunk
 from newsletter.delivery.ledger.rate import Throttle
+from newsletter.delivery.ledger.states import ChunkKind
 from newsletter.delivery.ledger.tables import attempt, chunk_member, delivery
 from newsletter.delivery.model import Delivery, Outcome, Result
 
-LIMITED = "limited"
-"""Kind of a chunk whose members were passed over: their domain's rate was used up."""
-OVER_RATE = "over the rate of "
-"""What stands before the domain in the ``reply`` of an attempt that was passed over."""
-_CELLS = (
-    *("campaign_id", "position", "subscriber_uid", "email", "variant"),
-    *("first_name", "last_name", "attributes"),
-)
-_POSITION = _CELLS.index("position")
+
+class Candidate(NamedTuple):
+    """A delivery above a chunk's watermark: its place in the chunk, and why it may not be mailed.
+
+    ``reason`` is empty where nothing speaks against it.
+    """
+
+    member: int
+    reason: str
+    email_key: str
+    campaign_id: int
+    position: int
+    subscriber_uid: int
+    email: str
+    variant: int
+    first_name: str
+    last_name: str
+    attributes: Mapping[str, Any]
+
+    def delivery(self) -> Delivery:
+        """What a message is composed from."""
+        values = {name: str(value) for name, value in self.attributes.items() if value is not None}
+        values["first_name"], values["last_name"] = self.first_name, self.last_name
+        return Delivery(
+            self.campaign_id, self.position, self.subscriber_uid, self.email, self.variant, values
+        )
 
 
 @dataclass(slots=True)
 class Choice:
-    """What becomes of the deliveries that an offer looks at.
+    """What is decided about the deliveries that an offer looks at.
 
     ``ready`` may go out; ``skips`` may not, each with the reason; ``over`` is passed over for now.
-    ``member`` is the last that was decided upon, and ``wait`` how many seconds the next has to
-    wait, which was not.
+    ``member`` is the last that was decided on, and ``wait`` how many seconds the next has to wait.
     """
 
     ready: list[Delivery] = field(default_factory=list)
@@ -57,56 +73,58 @@ class Choice:
     wait: float = 0.0
 
 
-def choose(rows: Iterable[Sequence[Any]], throttle: Throttle | None, *, kind: str) -> Choice:
-    """Decide upon rows of `eligible`, in order.
+def choose(
+    candidates: Iterable[Candidate], throttle: Throttle | None, *, kind: ChunkKind
+) -> Choice:
+    """Decide about each, in order.
 
     Args:
         throttle: Reserves what is ready; nothing is limited without one.
-        kind: The chunk's. One that is `LIMITED` has nothing but such members: it stops at the
+        kind: The chunk's. One that is ``LIMITED`` has nothing but such members: it stops at the
             first that has to wait, where others pass it over.
     """
     choice = Choice()
-    for member, reason, email_key, *cells in rows:
-        if reason:
-            choice.skips.append((cells[_POSITION], reason))
-        elif throttle is None or throttle.admits(domain := email_key.rpartition("@")[2]):
-            choice.ready.append(_delivery(*cells))
-        elif kind == LIMITED:
+    for each in candidates:
+        if each.reason:
+            # Before the rate: nobody who is not mailed uses it up.
+            choice.skips.append((each.position, each.reason))
+        elif throttle is None or throttle.admits(domain := each.email_key.rpartition("@")[2]):
+            choice.ready.append(each.delivery())
+        elif kind is ChunkKind.LIMITED:
             choice.wait = throttle.wait_for(domain)
             break
         else:
             reply = f"{OVER_RATE}{domain}"
-            choice.over.append(Outcome(cells[_POSITION], Result.RETURNED, reply=reply))
-        choice.member = member
+            choice.over.append(Outcome(each.position, Result.RETURNED, reply=reply))
+        choice.member = each.member
     return choice
 
 
-def eligible(connection: Connection, row: Row[Any], room: int) -> Sequence[Sequence[Any]]:
-    """The deliveries above a chunk's watermark, in order, as `choose` takes them.
-
-    Each begins with its place in the chunk, the reason not to mail it, and its address key.
+def find_candidates(connection: Connection, chunk: LeasedChunk, room: int) -> list[Candidate]:
+    """The deliveries above a chunk's watermark, in order.
 
     Args:
-        row: The chunk, with the ``list_id`` that its campaign is for.
         room: How many at most.
     """
     given = {
-        "of_campaign": row.campaign_id,
-        "of_list": row.list_id,
-        "of_chunk": row.id,
-        "offered": row.offered,
-        "last": row.last,
+        "of_campaign": chunk.campaign_id,
+        "of_list": chunk.list_id,
+        "of_chunk": chunk.id,
+        "offered": chunk.offered,
+        "last": chunk.last,
         "room": room,
         "now": time.time(),
     }
+    first = chunk.kind is ChunkKind.FIRST
     if connection.dialect.name != "sqlite":
-        return connection.execute(_query(first=row.kind == "first"), given).all()
-    rows: str = connection.execute(_as_json(first=row.kind == "first"), given).scalar_one()
-    return sorted(json.loads(rows), key=itemgetter(0))
+        rows = connection.execute(_query(first=first), given)
+        return [Candidate._make(row) for row in rows]
+    as_json = connection.execute(_as_json(first=first), given).scalar_one()
+    return sorted(map(Candidate._make, json.loads(as_json)))
 
 
 @cache
-def _as_json(*, first: bool) -> Select[Any]:
+def _as_json(*, first: bool) -> Select[str]:
     """All rows as one value: SQLite gives them singly, each by way of Python's lock."""
     rows = _query(first=first).subquery()
     cells = [func.json(cell) if cell.name == "attributes" else cell for cell in rows.c]
@@ -115,17 +133,20 @@ def _as_json(*, first: bool) -> Select[Any]:
 
 @cache
 def _query(*, first: bool) -> Select[Any]:
+    """The columns of `Candidate`, in its order."""
     source: Any = delivery
     member: ColumnElement[int] = delivery.c.position
     if not first:
         source = chunk_member.join(delivery, delivery.c.position == chunk_member.c.position)
         member = chunk_member.c.index
+    reason = skip_reason(delivery.c.address_hash, bindparam("now", type_=Double))
     query = (
         select(
             member.label("member"),
-            _reason().label("reason"),
-            *(delivery.c[name] for name in ("email_key", *_CELLS)),
+            reason.label("reason"),
+            *(delivery.c[name] for name in Candidate._fields[2:]),
         )
+        # Outer joins: a subscriber or subscription that is gone is a reason, and must be told.
         .select_from(
             source.outerjoin(subscriber, subscriber.c.uid == delivery.c.subscriber_uid).outerjoin(
                 subscription,
@@ -144,51 +165,10 @@ def _query(*, first: bool) -> Select[Any]:
     )
     if first:
         return query
-    return query.where(chunk_member.c.chunk_id == bindparam("of_chunk"), ~_accepted())
-
-
-def _reason() -> Any:
-    suppressed = (
-        select(func.min(suppression.c.reason))
-        .where(suppression.c.address_hash == delivery.c.address_hash)
-        .scalar_subquery()
-    )
-    state = subscription.c.state
-    return func.coalesce(
-        suppressed,
-        case(
-            (subscriber.c.id.is_(None), "erased"),
-            (
-                (state == SubscriptionState.ACTIVE)
-                & (subscriber.c.paused_until > bindparam("now", type_=Double)),
-                "paused",
-            ),
-            (state == SubscriptionState.ACTIVE, ""),
-            (state == SubscriptionState.PENDING, "unconfirmed"),
-            else_="unsubscribed",
-        ),
-    )
-
-
-def _accepted() -> Any:
-    """A late reply may have closed a delivery after it was put back into the queue."""
-    return exists().where(
+    # A late reply may have closed a delivery after it was put back into the queue.
+    accepted = exists().where(
         attempt.c.campaign_id == delivery.c.campaign_id,
         attempt.c.position == delivery.c.position,
         attempt.c.result == Result.ACCEPTED,
     )
-
-
-def _delivery(  # noqa: PLR0913, PLR0917 - the cells of a row
-    campaign_id: int,
-    position: int,
-    uid: int,
-    email: str,
-    variant: int,
-    first_name: str,
-    last_name: str,
-    known: Mapping[str, Any],
-) -> Delivery:
-    values = {name: str(value) for name, value in known.items() if value is not None}
-    values["first_name"], values["last_name"] = first_name, last_name
-    return Delivery(campaign_id, position, uid, email, variant, values)
+    return query.where(chunk_member.c.chunk_id == bindparam("of_chunk"), ~accepted)

@@ -1,9 +1,9 @@
-"""The ledger: claim, offer, settle, finish. Correctness lives here, in no engine.
+"""Leases: claim a chunk, reserve batches of it, record outcomes, finish.
 
 A chunk is worked on under a lease with a fence number: whoever takes it over raises the number,
 and the former owner can offer nothing more. Every delivery is offered at most once per chunk, the
 watermark over it is committed before its first byte goes out, and it comes into another chunk only
-when it is known not to have been taken.
+when it is known not to have been taken. All of that holds whatever hands the chunks out.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
 from newsletter.audience.tables import mailing_list
 from newsletter.delivery.ledger.attempts import Place, append, append_late, append_skips, requeue
-from newsletter.delivery.ledger.chunks import claimable
-from newsletter.delivery.ledger.eligibility import choose, eligible
-from newsletter.delivery.ledger.outcomes import all_answered, in_doubt
+from newsletter.delivery.ledger.chunks import LeasedChunk, claimable
+from newsletter.delivery.ledger.eligibility import choose, find_candidates
+from newsletter.delivery.ledger.outcomes import all_answered, unanswered
 from newsletter.delivery.ledger.rate import NO_RATES, Rates, Throttle
 from newsletter.delivery.ledger.retry import DEFAULT_POLICY, RetryPolicy
+from newsletter.delivery.ledger.states import CampaignState, ChunkKind, ChunkState, move_chunk
 from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.delivery.model import Delivery, Origin, Outcome, Result
 from newsletter.store.engine import Store
 
 LEASE_S = 120.0
 """Longer than the slowest batch takes between two heartbeats."""
+_NO_LEASE: dict[str, str | float] = {"owner": "", "lease_until": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Lease:
 
     campaign_id: int
     chunk_id: int
-    kind: str
+    kind: ChunkKind
     fence: int
     journal: str
     created_at: float
@@ -74,25 +75,21 @@ class ReservedBatch:
     halted: bool = False
 
 
-def _no_journal(_lease: Lease) -> None:
-    """For who sends nothing."""
-
-
 def claim(
     store: Store,
     campaign_id: int,
     owner: str,
     *,
     chunk_id: int | None = None,
-    begin: Callable[[Lease], None] = _no_journal,
+    begin: Callable[[Lease], None] | None = None,
 ) -> Lease | None:
-    """Take a chunk that is due: retries before what nobody has seen yet.
+    """Take a chunk that is due: retries before what nobody has been offered yet.
 
     Args:
         owner: Who works on it, for people to read.
         chunk_id: Only this one; the next of the campaign by default.
         begin: Opens the journal, before anybody can see the lease: whoever sees it finds the
-            journal, and can tell whether its owner lives.
+            journal, and can tell whether its owner lives. None for those who send nothing.
 
     Returns:
         None when nothing is due, somebody else has it, or the campaign does not send.
@@ -100,26 +97,35 @@ def claim(
     with store.write() as connection:
         now = store.now(connection)
         query = claimable(now).where(chunk.c.campaign_id == campaign_id)
-        query = query.add_columns(campaign.c.created_at)
+        query = query.add_columns(chunk.c.kind, chunk.c.fence, campaign.c.created_at)
         if chunk_id is not None:
             query = query.where(chunk.c.id == chunk_id)
+        # Others claim at the same moment: each passes over what another has locked.
         row = connection.execute(query.limit(1).with_for_update(skip_locked=True, of=chunk)).first()
         if row is None:
             return None
-        name = secrets.token_hex(16)
-        lease = Lease(campaign_id, row.id, row.kind, row.fence + 1, name, row.created_at)
-        connection.execute(
-            update(chunk)
-            .where(chunk.c.id == row.id)
-            .values(
-                state="leased",
-                owner=owner,
-                journal=lease.journal,
-                fence=lease.fence,
-                lease_until=now + LEASE_S,
-            )
+        lease = Lease(
+            campaign_id,
+            row.id,
+            ChunkKind(row.kind),
+            row.fence + 1,
+            journal=secrets.token_hex(16),
+            created_at=row.created_at,
         )
-        begin(lease)
+        move_chunk(
+            connection,
+            lease.chunk_id,
+            ChunkState.LEASED,
+            {
+                "owner": owner,
+                "journal": lease.journal,
+                "fence": lease.fence,
+                "lease_until": now + LEASE_S,
+            },
+        )
+        if begin is not None:
+            # Within the transaction: should it fail, there is no lease without a journal.
+            begin(lease)
         return lease
 
 
@@ -132,8 +138,8 @@ def reserve_batch(
 ) -> ReservedBatch:
     """Move the watermark over the next deliveries, and store outcomes in the same commit.
 
-    Whoever was suppressed or has unsubscribed by now is skipped with the reason. Once this
-    returns, what it offers may go out; until then nothing of it may.
+    Recipients who may not be mailed any more are skipped with the reason. Once this returns, what
+    it offers may go out; until then nothing of it may.
 
     Args:
         limit: Deliveries at most: what goes out in about a second.
@@ -143,12 +149,13 @@ def reserve_batch(
     with store.write() as connection:
         now = store.now(connection)
         row = _record(connection, lease, outcomes, now)
-        if row is None or row.campaign_state != "sending":
+        if row is None or row.campaign_state is not CampaignState.SENDING:
             return ReservedBatch(halted=True)
         throttle = Throttle(connection, rates, now) if rates else None
         room = throttle.room(limit) if throttle else limit
-        found = eligible(connection, row, room) if room else []
+        found = find_candidates(connection, row, room) if room else []
         choice = choose(found, throttle, kind=row.kind)
+        # Fewer than there is room for: no mailable recipient is left up to the chunk's end.
         exhausted = (len(found) < room and not choice.wait) or choice.member == row.last
         passed = row.last if exhausted else choice.member
         connection.execute(
@@ -189,7 +196,7 @@ def record_outcomes(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> 
         connection.execute(
             update(chunk).where(chunk.c.id == lease.chunk_id).values(lease_until=now + LEASE_S)
         )
-        return bool(row.campaign_state == "sending")
+        return row.campaign_state is CampaignState.SENDING
 
 
 def release(store: Store, lease: Lease, outcomes: Sequence[Outcome], rest: float = 0.0) -> None:
@@ -198,7 +205,11 @@ def release(store: Store, lease: Lease, outcomes: Sequence[Outcome], rest: float
     Args:
         rest: Seconds until it may be claimed again.
     """
-    _end(store, lease, outcomes, "ready", DEFAULT_POLICY, rest)
+    with store.write() as connection:
+        now = store.now(connection)
+        if _end(connection, lease, outcomes, now):
+            values = {"due_at": now + rest} if rest else {}
+            move_chunk(connection, lease.chunk_id, ChunkState.READY, {**_NO_LEASE, **values})
 
 
 def finish(
@@ -208,47 +219,44 @@ def finish(
     *,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> None:
-    """Store outcomes, close an exhausted chunk, and regroup what is to be tried again."""
-    _end(store, lease, outcomes, "done", policy)
-
-
-def _end(
-    store: Store,
-    lease: Lease,
-    outcomes: Sequence[Outcome],
-    state: str,
-    policy: RetryPolicy,
-    rest: float = 0.0,
-) -> None:
+    """Store outcomes, close an exhausted chunk, and requeue what is to be tried again."""
     with store.write() as connection:
         now = store.now(connection)
-        row = _record(connection, lease, outcomes, now)
-        if row is None:
-            return
-        if not all_answered(connection, row):
-            _mark_unanswered(connection, lease, now)
-        connection.execute(
-            update(chunk)
-            .where(chunk.c.id == lease.chunk_id)
-            .values(
-                state=state, owner="", lease_until=0, due_at=now + rest if rest else chunk.c.due_at
-            )
-        )
-        if state == "done":
+        if _end(connection, lease, outcomes, now):
+            move_chunk(connection, lease.chunk_id, ChunkState.DONE, _NO_LEASE)
             requeue(connection, lease.place, now, policy=policy)
 
 
-def _mark_unanswered(connection: Connection, lease: Lease, now: float) -> None:
-    """Nothing that was offered may be left without an attempt: what has no outcome is uncertain."""
-    doubtful = in_doubt(lease.campaign_id, lease.chunk_id).subquery()
-    positions = connection.execute(select(doubtful.c.position)).scalars()
-    silent = [Outcome(position, Result.UNCERTAIN) for position in positions]
-    append(connection, lease.place, silent, now)
+def _end(connection: Connection, lease: Lease, outcomes: Sequence[Outcome], now: float) -> bool:
+    """Store the last outcomes under a lease; False when it is lost."""
+    row = _record(connection, lease, outcomes, now)
+    if row is None:
+        return False
+    # Two counts, in place of a search among the thousands that have their answer.
+    if not all_answered(connection, row):
+        mark_unanswered(connection, lease.place, now)
+    return True
+
+
+def mark_unanswered(
+    connection: Connection,
+    place: Place,
+    now: float,
+    explain: Callable[[int], Outcome] = lambda position: Outcome(position, Result.UNCERTAIN),
+) -> None:
+    """Leave nothing that a chunk offered without an attempt.
+
+    Args:
+        explain: What is known of a position; by default nothing, so that it is uncertain.
+    """
+    silent = unanswered(place.campaign_id, place.chunk_id).subquery()
+    positions = connection.execute(select(silent.c.position)).scalars()
+    append(connection, place, [explain(position) for position in positions], now)
 
 
 def _record(
     connection: Connection, lease: Lease, outcomes: Sequence[Outcome], now: float
-) -> Row[Any] | None:
+) -> LeasedChunk | None:
     """Store outcomes; the chunk's row, or None when the lease is lost."""
     row = connection.execute(
         select(
@@ -261,23 +269,39 @@ def _record(
         )
         .join(campaign, campaign.c.id == chunk.c.campaign_id)
         .where(chunk.c.id == lease.chunk_id)
+        # The chunk alone: to lock the campaign as well would make all workers wait in line.
         .with_for_update(of=chunk)
     ).one()
-    if row.fence == lease.fence and row.state == "leased":
-        append(connection, lease.place, outcomes, now)
-        return row
-    record_late_outcomes(connection, lease.place, row.state, outcomes, now)
-    return None
+    if row.fence != lease.fence or row.state != ChunkState.LEASED:
+        state = ChunkState(row.state)
+        record_late_outcomes(connection, lease.place, state, outcomes, now)
+        return None
+    append(connection, lease.place, outcomes, now)
+    return LeasedChunk(
+        row.id,
+        row.campaign_id,
+        lease.kind,
+        row.first,
+        row.last,
+        row.offered,
+        CampaignState(row.campaign_state),
+        row.list_id,
+    )
 
 
 def record_late_outcomes(
-    connection: Connection, place: Place, state: str, outcomes: Sequence[Outcome], now: float
+    connection: Connection,
+    place: Place,
+    state: ChunkState,
+    outcomes: Sequence[Outcome],
+    now: float,
 ) -> None:
     """Store what came after a lease was lost: it counts for what is still uncertain.
 
     Args:
-        state: The chunk's, whose row is locked. One that is not done regroups when it ends.
+        state: The chunk's, whose row is locked.
     """
     late = append_late(connection, place, outcomes, now)
-    if state == "done" and late:
+    # Whoever has the chunk now requeues these with all others, once it is done.
+    if state is ChunkState.DONE and late:
         requeue(connection, place, now, positions=[outcome.position for outcome in late])

@@ -1,22 +1,32 @@
-"""After a crash: take back the chunks of dead owners, and say of each delivery what is known."""
+"""After a crash: reclaim the chunks of dead owners, and record what is known of each delivery."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from newsletter.delivery.ledger.attempts import Place, append, requeue
 from newsletter.delivery.ledger.journal import Evidence, read_evidence, read_origin
-from newsletter.delivery.ledger.leases import LEASE_S, record_late_outcomes
-from newsletter.delivery.ledger.outcomes import in_doubt
+from newsletter.delivery.ledger.leases import LEASE_S, mark_unanswered, record_late_outcomes
+from newsletter.delivery.ledger.states import ChunkState, move_chunk
 from newsletter.delivery.ledger.tables import attempt, campaign, chunk
 from newsletter.delivery.model import Origin, Outcome, Result
 from newsletter.errors import InputError
 from newsletter.store.engine import Store
+
+
+def has_left_behind(store: Store, journal_dir: Path) -> bool:
+    """Whether any sender, dead or alive, left something that `recover` would look at."""
+    if journal_dir.is_dir() and any(journal_dir.iterdir()):
+        return True
+    with store.read() as connection:
+        leased = connection.execute(
+            select(chunk.c.id).where(chunk.c.state == ChunkState.LEASED).limit(1)
+        )
+        return leased.first() is not None
 
 
 def recover(store: Store, journal_dir: Path) -> None:
@@ -25,42 +35,50 @@ def recover(store: Store, journal_dir: Path) -> None:
     What the journal says was answered gets that outcome, what it proves was never begun goes back
     into the queue, and all else is uncertain: it is not sent again.
 
-    An owner is dead when its journal lies here and nobody holds it, or when its lease ran out. On
+    An owner is dead when its journal is here and nobody holds it, or when its lease ran out. On
     SQLite there is no other machine, and the caller holds the `sending_lock`: there every owner
     that does not hold its journal is dead.
 
-    Then the journals are read of those whose chunks others took back meanwhile: each settles what
+    Then the journals are read of those whose chunks others reclaimed meanwhile: each settles what
     is uncertain because of its owner, and is removed.
     """
     _shorten(store)
     for orphan in _orphans(store, journal_dir):
-        with store.write() as connection:
-            mine = _is_unchanged(connection, orphan.row)
-            if mine:
-                _reclaim(connection, orphan.row, orphan.evidence, store.now(connection))
-        # Whoever else is at it may die before its commit, and then the journal is read again.
-        if mine and not orphan.held:
-            (journal_dir / orphan.row.journal).unlink(missing_ok=True)
+        # Kept until the commit: should this process die before, the next reads it again.
+        if _reclaim(store, orphan) and not orphan.held:
+            (journal_dir / orphan.journal).unlink(missing_ok=True)
     for path, origin in _left_behind(store, journal_dir):
         evidence = read_evidence(path)
         if evidence is not None and _settle_by(store, path.name, origin, evidence):
             path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Orphan:
+class _Orphan(NamedTuple):
     """A chunk whose owner is gone; ``held``: gone but not dead, its journal is in use."""
 
-    row: Row[Any]
+    campaign_id: int
+    chunk_id: int
+    owner: str
+    journal: str
+    fence: int
+    lease_until: float
     evidence: Evidence
     held: bool
+
+    def explain(self, position: int) -> Outcome:
+        """What is known of a delivery; if nothing, which journal may yet say more."""
+        outcome = self.evidence.outcome(position)
+        if outcome.result != Result.UNCERTAIN:
+            return outcome
+        known = f"its sender, {self.owner}, was cut off and left the journal {self.journal}"
+        return outcome._replace(reply=known)
 
 
 def _shorten(store: Store) -> None:
     """End leases on time that were given before the database's clock was set back."""
     with store.read() as connection:
         longest = store.now(connection) + LEASE_S
-        too_long = and_(chunk.c.state == "leased", chunk.c.lease_until > longest)
+        too_long = and_(chunk.c.state == ChunkState.LEASED, chunk.c.lease_until > longest)
         if connection.execute(select(chunk.c.id).where(too_long)).first() is None:
             return
     with store.write() as connection:
@@ -70,7 +88,7 @@ def _shorten(store: Store) -> None:
 def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
     with store.read() as connection:
         now = store.now(connection)
-        leased = connection.execute(select(chunk).where(chunk.c.state == "leased")).all()
+        leased = connection.execute(select(chunk).where(chunk.c.state == ChunkState.LEASED)).all()
     found = []
     for row in leased:
         evidence = read_evidence(journal_dir / row.journal)
@@ -80,25 +98,53 @@ def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
             here = evidence is not None and evidence.complete
             dead = here or row.lease_until < now
         if dead:
-            found.append(_Orphan(row, evidence or Evidence(), held=evidence is None))
+            found.append(
+                _Orphan(
+                    row.campaign_id,
+                    row.id,
+                    row.owner,
+                    row.journal,
+                    row.fence,
+                    row.lease_until,
+                    evidence or Evidence(),
+                    held=evidence is None,
+                )
+            )
     return found
 
 
-def _is_unchanged(connection: Connection, seen: Row[Any]) -> bool:
-    """Lock a chunk, unless it has another owner by now, or its owner shows signs of life."""
-    query = select(chunk.c.id).where(
-        chunk.c.id == seen.id,
-        chunk.c.state == "leased",
-        chunk.c.fence == seen.fence,
-        chunk.c.lease_until == seen.lease_until,
-    )
-    return connection.execute(query.with_for_update(skip_locked=True)).first() is not None
+def _reclaim(store: Store, orphan: _Orphan) -> bool:
+    """Settle what a dead owner had offered, and make its chunk ready; False if it is not its."""
+    with store.write() as connection:
+        # Another process may have reclaimed it since, or its owner may have renewed the lease.
+        mine = connection.execute(
+            select(chunk.c.id)
+            .where(
+                chunk.c.id == orphan.chunk_id,
+                chunk.c.state == ChunkState.LEASED,
+                chunk.c.fence == orphan.fence,
+                chunk.c.lease_until == orphan.lease_until,
+            )
+            .with_for_update(skip_locked=True)
+        ).first()
+        if mine is None:
+            return False
+        place = Place(orphan.campaign_id, orphan.chunk_id)
+        mark_unanswered(connection, place, store.now(connection), orphan.explain)
+        move_chunk(
+            connection,
+            orphan.chunk_id,
+            ChunkState.READY,
+            # The higher fence ends its owner's lease for good, should it wake up.
+            {"owner": "", "fence": orphan.fence + 1, "lease_until": 0.0},
+        )
+        return True
 
 
 def resolve(
     store: Store, campaign_id: int, positions: list[int], result: Result, *, note: str
 ) -> int:
-    """Say what became of uncertain deliveries, by evidence or a person's word.
+    """Settle uncertain deliveries, by evidence or a person's word.
 
     Args:
         result: ACCEPTED, FAILED, or RETURNED to send them again.
@@ -108,7 +154,7 @@ def resolve(
         How many were still uncertain, and so changed.
 
     Raises:
-        InputError: The result is none of these.
+        InputError: The result is another.
     """
     with store.write() as connection:
         return resolve_within(
@@ -139,36 +185,16 @@ def resolve_within(
         .with_for_update()
     ).all()
     members: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for row in rows:
-        members[row.chunk_id, row.state].append(row.position)
+    for position, chunk_id, state in rows:
+        members[chunk_id, state].append(position)
     for (chunk_id, state), found in members.items():
         place = Place(campaign_id, chunk_id)
         known = [Outcome(position, result, reply=note) for position in found]
         append(connection, place, known, now)
-        # A chunk that is not done yet regroups what is returned when it ends.
-        if result == Result.RETURNED and state == "done":
+        # A chunk that is not done yet requeues what is returned when it ends.
+        if result == Result.RETURNED and state == ChunkState.DONE:
             requeue(connection, place, now, positions=found)
     return len(rows)
-
-
-def _reclaim(connection: Connection, orphan: Row[Any], evidence: Evidence, now: float) -> None:
-    doubtful = in_doubt(orphan.campaign_id, orphan.id).subquery()
-    positions = connection.execute(select(doubtful.c.position)).scalars()
-    found = [_explained(evidence.outcome(position), orphan) for position in positions]
-    append(connection, Place(orphan.campaign_id, orphan.id), found, now)
-    connection.execute(
-        update(chunk)
-        .where(chunk.c.id == orphan.id)
-        .values(state="ready", owner="", fence=orphan.fence + 1, lease_until=0)
-    )
-
-
-def _explained(outcome: Outcome, orphan: Row[Any]) -> Outcome:
-    """With the name of the journal, wherever it lies, that may yet say more."""
-    if outcome.result != Result.UNCERTAIN:
-        return outcome
-    known = f"its sender, {orphan.owner}, was cut off and left the journal {orphan.journal}"
-    return outcome._replace(reply=known)
 
 
 def _left_behind(store: Store, journal_dir: Path) -> list[tuple[Path, Origin]]:
@@ -177,21 +203,22 @@ def _left_behind(store: Store, journal_dir: Path) -> list[tuple[Path, Origin]]:
     origins = [(path, origin) for path in paths if (origin := read_origin(path))]
     if not origins:
         return []
+    found = []
     with store.read() as connection:
-        return [each for each in origins if _is_lost(connection, *each)]
-
-
-def _is_lost(connection: Connection, path: Path, origin: Origin) -> bool:
-    row = connection.execute(
-        select(chunk.c.state, chunk.c.journal)
-        .join(campaign, campaign.c.id == chunk.c.campaign_id)
-        .where(
-            chunk.c.id == origin.chunk_id,
-            campaign.c.id == origin.campaign_id,
-            campaign.c.created_at == origin.created_at,
-        )
-    ).first()
-    return row is not None and (row.state != "leased" or row.journal != path.name)
+        for path, origin in origins:
+            row = connection.execute(
+                select(chunk.c.state, chunk.c.journal)
+                .join(campaign, campaign.c.id == chunk.c.campaign_id)
+                .where(
+                    chunk.c.id == origin.chunk_id,
+                    campaign.c.id == origin.campaign_id,
+                    # Numbers alone are the same in another database.
+                    campaign.c.created_at == origin.created_at,
+                )
+            ).first()
+            if row and (row.state != ChunkState.LEASED or row.journal != path.name):
+                found.append((path, origin))
+    return found
 
 
 def _settle_by(store: Store, journal: str, origin: Origin, evidence: Evidence) -> bool:
@@ -201,19 +228,19 @@ def _settle_by(store: Store, journal: str, origin: Origin, evidence: Evidence) -
         Whether the journal has nothing more to say: all that it names is in the ledger.
     """
     place = Place(origin.campaign_id, origin.chunk_id)
-    its = (attempt.c.campaign_id == place.campaign_id, attempt.c.chunk_id == place.chunk_id)
     with store.write() as connection:
-        state = connection.execute(
-            select(chunk.c.state).where(chunk.c.id == place.chunk_id).with_for_update()
-        ).scalar_one()
+        locked = select(chunk.c.state).where(chunk.c.id == place.chunk_id).with_for_update()
+        state = ChunkState(connection.execute(locked).scalar_one())
         uncertain = connection.execute(
             select(attempt.c.position).where(
-                *its, attempt.c.result == Result.UNCERTAIN, attempt.c.reply.endswith(journal)
+                place.attempts,
+                attempt.c.result == Result.UNCERTAIN,
+                attempt.c.reply.endswith(journal),
             )
         ).scalars()
         known = [evidence.outcome(position) for position in uncertain]
         known = [outcome for outcome in known if outcome.result != Result.UNCERTAIN]
         record_late_outcomes(connection, place, state, known, store.now(connection))
         named = evidence.begun | evidence.replies.keys()
-        stored = select(attempt.c.position).where(*its, attempt.c.position.in_(named))
+        stored = select(attempt.c.position).where(place.attempts, attempt.c.position.in_(named))
         return named == set(connection.execute(stored).scalars())

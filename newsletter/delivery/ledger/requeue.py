@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from newsletter.delivery.ledger.attempts import Place, append, requeue
-from newsletter.delivery.ledger.outcomes import latest_attempts
+from newsletter.delivery.ledger.attempts import Place, append, insert_chunk, requeue
+from newsletter.delivery.ledger.outcomes import DeliveryState, known_outcomes
+from newsletter.delivery.ledger.states import ChunkKind, ChunkState, reopen_finished
 from newsletter.delivery.ledger.tables import chunk
 from newsletter.delivery.model import Outcome, Result
 
@@ -16,19 +17,19 @@ def due_now(connection: Connection, campaign_id: int, now: float) -> None:
         update(chunk)
         .where(
             chunk.c.campaign_id == campaign_id,
-            chunk.c.kind == "retry",
-            chunk.c.state == "ready",
+            chunk.c.kind == ChunkKind.RETRY,
+            chunk.c.state == ChunkState.READY,
             chunk.c.due_at > now,
         )
         .values(due_at=now)
     )
 
 
-def put_back(connection: Connection, campaign_id: int, now: float, *, note: str) -> int:
+def requeue_failed(connection: Connection, campaign_id: int, now: float, *, note: str) -> int:
     """Put every failed delivery back into the queue.
 
-    A chunk of its own records it: nobody is offered by it, and its attempts say who was put back
-    and why. Whoever is suppressed by now is skipped when it is their turn.
+    A chunk of its own records it: nobody is offered by it, and its attempts say who was requeued
+    and why. Recipients who may not be mailed any more are skipped when it is their turn.
 
     Args:
         connection: A write transaction.
@@ -38,18 +39,16 @@ def put_back(connection: Connection, campaign_id: int, now: float, *, note: str)
     Returns:
         How many.
     """
-    latest = latest_attempts(connection, campaign_id)
+    known = known_outcomes(connection, campaign_id)
     failed = connection.execute(
-        select(latest.c.position).where(latest.c.result == Result.FAILED)
+        select(known.c.position).where(known.c.state == DeliveryState.FAILED)
     ).scalars()
     returned = [Outcome(position, Result.RETURNED, reply=note) for position in failed]
     if returned:
-        made = connection.execute(
-            insert(chunk).values(
-                campaign_id=campaign_id, kind="returned", first=1, last=0, offered=0, state="done"
-            )
-        )
-        place = Place(campaign_id, made.inserted_primary_key[0])  # type: ignore[index]
+        reopen_finished(connection, campaign_id, now)
+        record = {"first": 1, "last": 0, "offered": 0}
+        kinds = {"kind": ChunkKind.RETURNED, "state": ChunkState.DONE}
+        place = Place(campaign_id, insert_chunk(connection, campaign_id, {**record, **kinds}))
         append(connection, place, returned, now)
         requeue(connection, place, now)
     return len(returned)

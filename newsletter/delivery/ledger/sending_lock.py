@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 
 # Somebody asking whether the lock is free holds it for a moment.
 PATIENCE_S = 1.0
+SENDING = "sending"
 
 
 @contextmanager
-def sending_lock(store: Store) -> Iterator[None]:
+def sending_lock(store: Store, what: str = SENDING) -> Iterator[None]:
     """Hold the right to send from this database; PostgreSQL has leases instead.
+
+    Args:
+        what: Campaigns by default; each kind of mail has a lock of its own.
 
     Raises:
         RefusedError: Another process is sending.
         UnavailableError: The lock file cannot be made.
     """
-    path = lock_path(store.engine)
+    path = lock_path(store.engine, what)
     if path is None:
         yield
         return
@@ -38,7 +42,14 @@ def sending_lock(store: Store) -> Iterator[None]:
     except OSError as error:
         raise UnavailableError(f"cannot lock the database for sending: {error.strerror}") from None
     try:
-        _acquire(descriptor)
+        deadline = time.monotonic() + PATIENCE_S
+        while not try_lock(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise RefusedError(
+                    "another process is sending from this database",
+                    fix="let it finish; `./send.py status` shows how far it is",
+                )
+            time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)
@@ -56,12 +67,12 @@ def is_sending(engine: Engine) -> bool:
         os.close(descriptor)
 
 
-def lock_path(engine: Engine) -> Path | None:
+def lock_path(engine: Engine, what: str = SENDING) -> Path | None:
     """The lock file beside a SQLite database; None for other databases."""
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":
         return None
-    return Path(f"{database}-sending")
+    return Path(f"{database}-{what}")
 
 
 def try_lock(descriptor: int, kind: int) -> bool:
@@ -71,14 +82,3 @@ def try_lock(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _acquire(descriptor: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not try_lock(descriptor, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            raise RefusedError(
-                "another process is sending from this database",
-                fix="let it finish; `send.py status` shows how far it is",
-            )
-        time.sleep(0.05)

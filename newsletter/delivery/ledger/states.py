@@ -1,41 +1,121 @@
-"""The states of a campaign, and the only way to change one.
+"""The states of campaigns and of chunks, and the only functions that change one.
 
 An issue is draft, checked or approved before it has a campaign: that follows from its findings and
-approvals. A campaign row starts as ``approved``: its audience is frozen, and nothing may leave yet.
-``scheduled`` waits for its time; ``finished`` sends again only for whom a person puts back.
+approvals. A campaign row starts as ``approved``: its audience snapshot is taken, and nothing may
+leave yet.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from enum import StrEnum
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
-from newsletter.delivery.ledger.chunks import is_done
-from newsletter.delivery.ledger.tables import attempt, campaign, campaign_event, delivery
+from newsletter.delivery.ledger.tables import campaign, campaign_event, chunk
 from newsletter.errors import InputError, RefusedError
-from newsletter.store.engine import Store, advisory_lock, analyze
+from newsletter.store.engine import advisory_lock
 
 log = logging.getLogger(__name__)
 
-TRANSITIONS: dict[str, frozenset[str]] = {
-    "approved": frozenset({"scheduled", "sending", "cancelled"}),
-    "scheduled": frozenset({"sending", "paused", "cancelled"}),
-    "sending": frozenset({"paused", "finished", "cancelled", "failed"}),
-    "paused": frozenset({"scheduled", "sending", "cancelled"}),
-    "failed": frozenset({"sending", "cancelled"}),
-    "finished": frozenset({"sending"}),
-    "cancelled": frozenset(),
+SYSTEM = "system"
+"""Who did it, where no person did."""
+
+
+class CampaignState(StrEnum):
+    """Where a campaign is between approval and its end."""
+
+    APPROVED = "approved"
+    """Its audience snapshot is taken; nothing leaves before a person confirms it."""
+    SCHEDULED = "scheduled"
+    """It waits for its time."""
+    SENDING = "sending"
+    PAUSED = "paused"
+    FAILED = "failed"
+    FINISHED = "finished"
+    """Every delivery has its outcome. It sends again only to recipients who are requeued."""
+    CANCELLED = "cancelled"
+
+
+class ChunkKind(StrEnum):
+    """Why a chunk was made, which also says what its ``first`` and ``last`` count.
+
+    Those of a ``FIRST`` chunk are positions, all others list their members in `chunk_member`.
+    """
+
+    FIRST = "first"
+    RETRY = "retry"
+    """The recipients were refused for now, and are due again."""
+    RETURNED = "returned"
+    """Nothing was sent to them."""
+    LIMITED = "limited"
+    """Nothing was sent to them because their domain's rate was used up; all are of one domain."""
+
+
+class ChunkState(StrEnum):
+    """Whether a chunk waits for a sender, has one, or has nothing left to offer."""
+
+    READY = "ready"
+    LEASED = "leased"
+    DONE = "done"
+
+
+TRANSITIONS: Mapping[CampaignState, frozenset[CampaignState]] = {
+    CampaignState.APPROVED: frozenset(
+        {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.CANCELLED}
+    ),
+    # From scheduled to scheduled: for another time.
+    CampaignState.SCHEDULED: frozenset(
+        {
+            CampaignState.SCHEDULED,
+            CampaignState.SENDING,
+            CampaignState.PAUSED,
+            CampaignState.CANCELLED,
+        }
+    ),
+    CampaignState.SENDING: frozenset(
+        {
+            CampaignState.PAUSED,
+            CampaignState.FINISHED,
+            CampaignState.CANCELLED,
+            CampaignState.FAILED,
+        }
+    ),
+    CampaignState.PAUSED: frozenset(
+        {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.CANCELLED}
+    ),
+    CampaignState.FAILED: frozenset({CampaignState.SENDING, CampaignState.CANCELLED}),
+    CampaignState.FINISHED: frozenset({CampaignState.SENDING}),
+    CampaignState.CANCELLED: frozenset(),
 }
 
-UNFINISHED = ("scheduled", "sending", "paused", "failed")
-ENDED = ("finished", "cancelled")
-HELD = ("paused", "failed")
-"""What a person must let go on."""
+_CHUNK_BEFORE: Mapping[ChunkState, ChunkState] = {
+    ChunkState.LEASED: ChunkState.READY,
+    ChunkState.READY: ChunkState.LEASED,
+    ChunkState.DONE: ChunkState.LEASED,
+}
+"""The one state from which a chunk gets into each."""
+
+UNFINISHED = (
+    CampaignState.SCHEDULED,
+    CampaignState.SENDING,
+    CampaignState.PAUSED,
+    CampaignState.FAILED,
+)
+ENDED = (CampaignState.FINISHED, CampaignState.CANCELLED)
+HELD = (CampaignState.PAUSED, CampaignState.FAILED)
+"""States that only a person ends, with `resume`."""
+AT_REST = tuple(
+    state
+    for state in CampaignState
+    if state not in {CampaignState.SCHEDULED, CampaignState.SENDING}
+)
+"""States in which nothing leaves before a person says so."""
 
 
 def lock_issue(connection: Connection, slug: str) -> None:
-    """Wait for whoever else decides to whom this issue goes; they wait until this transaction ends.
+    """Wait for others who decide to whom this issue goes; they wait until this transaction ends.
 
     Args:
         connection: A write transaction. What it read before may be out of date.
@@ -43,10 +123,35 @@ def lock_issue(connection: Connection, slug: str) -> None:
     advisory_lock(connection, f"issue {slug}")
 
 
+def lock_state(connection: Connection, campaign_id: int) -> CampaignState:
+    """A campaign's state, which nobody else changes until this transaction ends.
+
+    Args:
+        connection: A write transaction.
+
+    Raises:
+        InputError: There is no such campaign.
+    """
+    # The strongest row lock: a new chunk waits for it, too (its foreign key locks the campaign),
+    # so that no campaign finishes while another transaction requeues somebody in it.
+    state = connection.execute(
+        select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
+    ).scalar()
+    if state is None:
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
+    return CampaignState(state)
+
+
 def transition(
-    connection: Connection, campaign_id: int, to: str, *, by: str, now: float, note: str = ""
+    connection: Connection,
+    campaign_id: int,
+    to: CampaignState,
+    *,
+    by: str,
+    now: float,
+    note: str = "",
 ) -> None:
-    """Change a campaign's state and write down who did it, when and why.
+    """Change a campaign's state and record who did it, when and why.
 
     Args:
         connection: A write transaction.
@@ -56,15 +161,11 @@ def transition(
         InputError: There is no such campaign.
         RefusedError: The transition is not in `TRANSITIONS`.
     """
-    state = connection.execute(
-        select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
-    ).scalar()
-    if state is None:
-        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
-    if to == state:
-        raise RefusedError(f"campaign {campaign_id} is {state} already")
+    state = lock_state(connection, campaign_id)
     if to not in TRANSITIONS[state]:
-        allowed = " or ".join(sorted(TRANSITIONS[state])) or "nothing else any more"
+        if to == state:
+            raise RefusedError(f"campaign {campaign_id} is {state} already")
+        allowed = " or ".join(sorted(TRANSITIONS[state] - {state})) or "nothing else"
         raise RefusedError(f"campaign {campaign_id} is {state}: it can become {allowed}, not {to}")
     finished = now if to in ENDED else None
     connection.execute(
@@ -78,94 +179,104 @@ def transition(
     log.info("campaign moved", extra={"campaign": campaign_id, "before": state, "after": to})
 
 
-def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> str:
-    """Let a campaign that is held go on, at its time if that is still to come.
+def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> CampaignState:
+    """Let a held campaign continue, at its time if that is still to come.
 
     Returns:
-        Its state: ``sending`` or ``scheduled``.
+        Its state: ``SENDING`` or ``SCHEDULED``.
 
     Raises:
         InputError: There is no such campaign.
         RefusedError: It is not held: nobody has confirmed it, say.
     """
-    row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
-    if row is not None and row.state not in HELD:
-        raise RefusedError(f"campaign {campaign_id} is {row.state}: there is nothing to resume")
-    early = row is not None and row.state == "paused" and row.not_before > now
-    to = "scheduled" if early else "sending"
+    state = lock_state(connection, campaign_id)
+    if state not in HELD:
+        raise RefusedError(f"campaign {campaign_id} is {state}: there is nothing to resume")
+    begins_at = connection.execute(
+        select(campaign.c.not_before).where(campaign.c.id == campaign_id)
+    ).scalar_one()
+    early = state is CampaignState.PAUSED and begins_at > now
+    to = CampaignState.SCHEDULED if early else CampaignState.SENDING
     transition(connection, campaign_id, to, by=by, now=now)
     return to
 
 
-def reopen(connection: Connection, campaign_id: int, *, by: str, now: float, note: str) -> str:
-    """Let a campaign send to whom a person puts back into the queue, even if it is finished.
+def reopen(
+    connection: Connection, campaign_id: int, *, by: str, now: float, note: str
+) -> CampaignState:
+    """Let a campaign send to recipients whom a person requeues, even if it is finished.
 
-    Whoever else puts back or begins a campaign of this issue waits until this transaction ends:
-    of two at once each would find the same people left out, and both would have them mailed.
+    Others who requeue recipients of this issue or start a campaign of it wait until this
+    transaction ends: two at once would each find the same people left out, and both would have
+    them mailed.
 
     Returns:
         Its state now.
 
     Raises:
         InputError: There is no such campaign.
-        RefusedError: It is cancelled, nobody has confirmed it, or the issue went on in another
-            campaign, which may have reached who is put back here.
+        RefusedError: It is cancelled, nobody has confirmed it, or the issue continued in another
+            campaign, which may have reached the same recipients.
     """
-    wanted = campaign.c.id == campaign_id
-    slug = connection.execute(select(campaign.c.slug).where(wanted)).scalar()
+    slug = connection.execute(select(campaign.c.slug).where(campaign.c.id == campaign_id)).scalar()
     if slug is None:
-        raise InputError(f"there is no campaign {campaign_id}", fix="see `send.py status`")
+        raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
     lock_issue(connection, slug)
-    state = connection.execute(select(campaign.c.state).where(wanted)).scalar_one()
-    _require_last(connection, campaign_id)
-    if state == "finished":
-        transition(connection, campaign_id, "sending", by=by, now=now, note=note)
-        return "sending"
-    if state not in UNFINISHED:
-        raise RefusedError(f"campaign {campaign_id} is {state}: it mails nobody any more")
-    return str(state)
-
-
-def _require_last(connection: Connection, campaign_id: int) -> None:
-    this, other = campaign.alias("this"), campaign.alias("other")
+    state = lock_state(connection, campaign_id)
     later = connection.execute(
-        select(other.c.id)
-        .join(this, this.c.slug == other.c.slug)
-        .where(
-            this.c.id == campaign_id,
-            other.c.id != campaign_id,
-            other.c.state != "approved",
-            or_(other.c.id > campaign_id, other.c.finished_at.is_(None)),
+        select(campaign.c.id).where(
+            campaign.c.slug == slug,
+            campaign.c.id != campaign_id,
+            campaign.c.state != CampaignState.APPROVED,
+            or_(campaign.c.id > campaign_id, campaign.c.finished_at.is_(None)),
         )
-    ).first()
+    ).scalar()
     if later:
         raise RefusedError(
-            f"this issue went on in campaign {later.id}, which may have reached them",
+            f"this issue continued in campaign {later}, which may have reached them",
             fix="send the issue again to those it left out, with `--again REASON` if need be",
         )
+    if state is CampaignState.FINISHED:
+        transition(connection, campaign_id, CampaignState.SENDING, by=by, now=now, note=note)
+        return CampaignState.SENDING
+    if state not in UNFINISHED:
+        raise RefusedError(f"campaign {campaign_id} is {state}: it mails nobody any more")
+    return state
 
 
-def done(store: Store, campaign_id: int | None = None) -> list[int]:
-    """The campaigns that are sending and have nothing left to send.
+def reopen_finished(connection: Connection, campaign_id: int, now: float) -> None:
+    """Let a finished campaign send again, since uncertain recipients turned out not to have it.
+
+    The news comes late from a sender that was cut off or frozen; without this nobody would look.
 
     Args:
-        campaign_id: Only this one; every campaign by default.
+        connection: A write transaction that has added no chunk to the campaign yet. Two that had,
+            and then both waited for `lock_state`, would wait for each other.
+        now: Unix seconds.
     """
-    with store.read() as connection:
-        sending = select(campaign.c.id).where(campaign.c.state == "sending")
-        if campaign_id is not None:
-            sending = sending.where(campaign.c.id == campaign_id)
-        return [each for each in connection.execute(sending).scalars() if is_done(connection, each)]
+    if lock_state(connection, campaign_id) is CampaignState.FINISHED:
+        note = "uncertain recipients came back into the queue"
+        transition(connection, campaign_id, CampaignState.SENDING, by=SYSTEM, now=now, note=note)
 
 
-def finish(store: Store, campaign_id: int, *, by: str, note: str = "") -> bool:
-    """End a campaign, if it still is `done`; False when it is not."""
-    with store.write() as connection:
-        state = connection.execute(
-            select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
-        ).scalar()
-        if state != "sending" or not is_done(connection, campaign_id):
-            return False
-        transition(connection, campaign_id, "finished", by=by, now=store.now(connection), note=note)
-        analyze(connection, delivery, attempt)
-        return True
+def move_chunk(
+    connection: Connection,
+    chunk_id: int,
+    to: ChunkState,
+    values: Mapping[str, str | float | ColumnElement[float]],
+) -> None:
+    """Change a chunk's state, and other columns of its lease with it.
+
+    Args:
+        connection: A write transaction that has locked the chunk's row, and knows its state.
+
+    Raises:
+        RuntimeError: It is in another state than that from which it gets there.
+    """
+    moved = connection.execute(
+        update(chunk)
+        .where(chunk.c.id == chunk_id, chunk.c.state == _CHUNK_BEFORE[to])
+        .values(state=to, **values)
+    )
+    if moved.rowcount != 1:
+        raise RuntimeError(f"chunk {chunk_id} cannot become {to}: it is not {_CHUNK_BEFORE[to]}")

@@ -1,4 +1,4 @@
-"""Figures of a campaign, added up by the database: flat memory, whatever the size."""
+"""Statistics of a campaign, added up by the database: flat memory, whatever the size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, distinct, func, select
 
-from newsletter.delivery.ledger.outcomes import ENDED, DeliveryOutcome, latest_attempts
+from newsletter.delivery.ledger.outcomes import (
+    TRIED,
+    DeliveryOutcome,
+    DeliveryState,
+    known_outcomes,
+)
 from newsletter.delivery.ledger.tables import attempt, delivery
 from newsletter.delivery.model import Result
 from newsletter.smtp_replies.classify import ReplyClass, classify
@@ -20,7 +25,7 @@ MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class DomainCount:
-    """What became of the deliveries to one recipient domain; ``mailable`` are all not skipped."""
+    """The outcomes at one recipient domain; ``mailable`` are all not skipped in the snapshot."""
 
     domain: str
     mailable: int
@@ -50,18 +55,18 @@ class Refusals:
 
 def domains(connection: Connection, campaign_id: int, limit: int) -> tuple[list[DomainCount], int]:
     """The domains with most deliveries, and how many domains there are."""
-    latest = latest_attempts(connection, campaign_id)
+    known = known_outcomes(connection, campaign_id)
     domain = domain_of(connection)
     mailable = (delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
     columns: list[ColumnElement[Any]] = [
         domain,
         func.count(),
-        *(func.count().filter(latest.c.result == state) for state in ENDED),
+        *(func.count().filter(known.c.state == state) for state in TRIED),
     ]
     rows = connection.execute(
         select(*columns)
         .select_from(delivery)
-        .outerjoin(latest, latest.c.position == delivery.c.position)
+        .outerjoin(known, known.c.position == delivery.c.position)
         .where(*mailable)
         .group_by(domain)
         .order_by(func.count().desc(), domain)
@@ -73,11 +78,11 @@ def domains(connection: Connection, campaign_id: int, limit: int) -> tuple[list[
 
 def accepted_by_minute(connection: Connection, campaign_id: int) -> dict[int, int]:
     """How many were accepted in each minute (Unix seconds at its start); none without any."""
-    latest = latest_attempts(connection, campaign_id)
-    minute = cast(latest.c.at, BigInteger) // MINUTE
+    known = known_outcomes(connection, campaign_id)
+    minute = cast(known.c.at, BigInteger) // MINUTE
     rows = connection.execute(
         select(minute, func.count())
-        .where(latest.c.result == Result.ACCEPTED)
+        .where(known.c.state == DeliveryState.ACCEPTED)
         .group_by(minute)
         .order_by(minute)
     )
@@ -85,10 +90,10 @@ def accepted_by_minute(connection: Connection, campaign_id: int) -> dict[int, in
 
 
 def by_attempts(connection: Connection, campaign_id: int) -> dict[int, int]:
-    """Number of attempts to number of deliveries that took so many; those without any left out."""
+    """How many deliveries took one attempt, two, and so on; those without any are left out."""
     tries = (
         select(func.count().label("tries"))
-        .where(attempt.c.campaign_id == campaign_id, attempt.c.result.in_(ENDED))
+        .where(attempt.c.campaign_id == campaign_id, attempt.c.result.in_(TRIED))
         .group_by(attempt.c.position)
         .subquery()
     )
@@ -108,7 +113,7 @@ def waits(connection: Connection, campaign_id: int, limit: int) -> list[Wait]:
         select(
             attempt.c.position, (func.max(attempt.c.at) - func.min(attempt.c.at)).label("waited")
         )
-        .where(mine, attempt.c.result.in_(ENDED), attempt.c.position.in_(put_off))
+        .where(mine, attempt.c.result.in_(TRIED), attempt.c.position.in_(put_off))
         .group_by(attempt.c.position)
         .subquery()
     )
@@ -127,32 +132,35 @@ def waits(connection: Connection, campaign_id: int, limit: int) -> list[Wait]:
 
 def problems(connection: Connection, campaign_id: int, limit: int) -> Iterator[DeliveryOutcome]:
     """The first deliveries that failed or are uncertain, by position."""
-    latest = latest_attempts(connection, campaign_id)
+    known = known_outcomes(connection, campaign_id)
     rows = connection.execute(
-        select(delivery.c.email, latest)
-        .join(latest, latest.c.position == delivery.c.position)
+        select(delivery.c.email, known)
+        .join(known, known.c.position == delivery.c.position)
         .where(
             delivery.c.campaign_id == campaign_id,
-            latest.c.result.in_((Result.FAILED, Result.UNCERTAIN)),
+            known.c.state.in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN)),
         )
         .order_by(delivery.c.position)
         .limit(limit)
     )
     for row in rows:
+        state = DeliveryState(row.state)
         yield DeliveryOutcome(
-            row.position, row.email, row.result, row.code, row.status, row.reply, row.at
+            row.position, row.email, state, row.code, row.status, row.reply, row.at
         )
 
 
 def refusals(connection: Connection, campaign_id: int) -> Refusals:
     """Read every refusal of a campaign, those that were followed by success included."""
-    rows = connection.execution_options(yield_per=1000).execute(
+    rows = connection.execute(
         select(attempt.c.code, attempt.c.status, attempt.c.reply)
         .where(
             attempt.c.campaign_id == campaign_id,
             attempt.c.result.in_((Result.DEFERRED, Result.FAILED)),
         )
         .order_by(attempt.c.position, attempt.c.chunk_id)
+        # On the statement: on the connection it would make a cursor of every later query, too.
+        .execution_options(yield_per=1000)
     )
     counts: Counter[ReplyClass] = Counter()
     first = ""
@@ -174,6 +182,6 @@ _classify = lru_cache(maxsize=1024)(classify)
 
 
 def domain_of(connection: Connection) -> ColumnElement[str]:
-    """What stands behind the @ of a delivery's address; the key holds one alone."""
+    """What follows the @ of a delivery's address; its key has only one."""
     find = func.instr if connection.dialect.name == "sqlite" else func.strpos
     return func.substr(delivery.c.email_key, find(delivery.c.email_key, "@") + 1)

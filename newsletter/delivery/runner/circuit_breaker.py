@@ -6,17 +6,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import insert, update
-
-from newsletter.delivery.ledger.tables import campaign, campaign_event
+from newsletter.delivery.ledger.states import SYSTEM, CampaignState, lock_state, transition
 from newsletter.delivery.model import Outcome, Result
 from newsletter.smtp_replies.classify import ReplyClass, classify
 from newsletter.store.engine import Store
 
 log = logging.getLogger(__name__)
-
-SYSTEM = "system"
-"""Who did it, where no person did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +19,9 @@ class BreakerRule:
     """When to stop.
 
     ``failures``: share of those that went out which failed for good, or are uncertain: were these
-    not counted, a server that takes mail and answers nothing would leave a whole list in doubt.
+    not counted, a server that takes mail and answers nothing would leave a whole list uncertain.
     0 never stops. ``minimum``: how many must have gone out before a share means anything.
-    ``policy``: replies that refuse the sender and not the reader; 0 never stops.
+    ``policy``: replies that refuse the sender and not the recipient; 0 never stops.
     """
 
     failures: float = 0.0
@@ -56,13 +51,12 @@ class CircuitBreaker:
             elif outcome.result == Result.UNCERTAIN:
                 self._uncertain += 1
             elif outcome.result in {Result.FAILED, Result.DEFERRED}:
-                self._refused(outcome)
-
-    def _refused(self, outcome: Outcome) -> None:
-        self._failed += outcome.result == Result.FAILED
-        if classify(outcome.code, outcome.status, outcome.reply) == ReplyClass.BLOCK:
-            self._policy += 1
-            self._last = f"{outcome.code or ''} {outcome.status}".strip()
+                self._failed += outcome.result == Result.FAILED
+                kind = classify(outcome.code, outcome.status, outcome.reply)
+                if kind is ReplyClass.BLOCK:
+                    self._policy += 1
+                    # Only the codes: what the server says may name the recipient.
+                    self._last = f"{outcome.code or ''} {outcome.status}".strip()
 
     @property
     def verdict(self) -> str:
@@ -88,22 +82,9 @@ def trip(store: Store, campaign_id: int, reason: str) -> bool:
         Whether it was sending.
     """
     with store.write() as connection:
-        paused = connection.execute(
-            update(campaign)
-            .where(campaign.c.id == campaign_id, campaign.c.state == "sending")
-            .values(state="paused")
-        )
-        if not paused.rowcount:
+        if lock_state(connection, campaign_id) is not CampaignState.SENDING:
             return False
-        connection.execute(
-            insert(campaign_event).values(
-                campaign_id=campaign_id,
-                from_state="sending",
-                to_state="paused",
-                by=SYSTEM,
-                note=reason,
-                at=store.now(connection),
-            )
-        )
-        log.warning("campaign held", extra={"campaign": campaign_id})
-        return True
+        now = store.now(connection)
+        transition(connection, campaign_id, CampaignState.PAUSED, by=SYSTEM, now=now, note=reason)
+    log.warning("campaign held", extra={"campaign": campaign_id})
+    return True

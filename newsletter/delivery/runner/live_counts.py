@@ -1,4 +1,4 @@
-"""The tally of a running campaign, kept by adding instead of counting everything again."""
+"""The counts of a running campaign, kept by adding instead of counting everything again."""
 
 from __future__ import annotations
 
@@ -6,48 +6,49 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from newsletter.delivery.ledger.attempts import SKIPPED
-from newsletter.delivery.ledger.outcomes import QUEUED, OutcomeCounts
+from newsletter.delivery.ledger.outcomes import DeliveryState, OutcomeCounts
+from newsletter.delivery.ledger.states import ChunkKind
 from newsletter.delivery.model import Outcome, Result
 
 EVERY_S = 0.5
+_COUNTED = tuple(state for state in DeliveryState if state is not DeliveryState.SKIPPED)
 
 
 class LiveCounts:
-    """Starts from a true tally and follows what happens; drifts only with what others do.
+    """Starts from true counts and follows what happens; drifts only with what others do.
 
     Args:
-        start: The tally to start from.
+        start: The counts to start from.
         progress: Told about twice a second.
     """
 
     def __init__(
         self, start: OutcomeCounts, progress: Callable[[OutcomeCounts], None] | None
     ) -> None:
-        self._states = Counter(
-            {state: getattr(start, state) for state in (*_ENDED, QUEUED)},
-        )
+        self._states: Counter[str] = Counter({state: start.of(state) for state in _COUNTED})
         self._audience = start.audience
         self._skipped = Counter(start.skipped)
         self._progress = progress
         self._told = 0.0
 
-    def count(self, kind: str, outcomes: Iterable[Outcome]) -> None:
+    def count(self, kind: ChunkKind, outcomes: Iterable[Outcome]) -> None:
         """Count outcomes of a chunk of this kind."""
         ended = Counter([outcome.result for outcome in outcomes])
         self._leave(kind, ended.total())
         for result, number in ended.items():
-            self._states[QUEUED if result == Result.RETURNED else result.value] += number
+            state = DeliveryState.QUEUED if result is Result.RETURNED else DeliveryState(result)
+            self._states[state] += number
         self._tell()
 
-    def count_skips(self, kind: str, skips: Iterable[tuple[int, str]]) -> None:
-        """Count who was skipped."""
+    def count_skips(self, kind: ChunkKind, skips: Iterable[tuple[int, str]]) -> None:
+        """Count recipients who were skipped, as (position, reason)."""
         reasons = Counter([reason for _, reason in skips])
         self._leave(kind, reasons.total())
         self._skipped.update(reasons)
 
-    def _leave(self, kind: str, number: int) -> None:
-        self._states[Result.DEFERRED.value if kind == "retry" else QUEUED] -= number
+    def _leave(self, kind: ChunkKind, number: int) -> None:
+        was = DeliveryState.DEFERRED if kind is ChunkKind.RETRY else DeliveryState.QUEUED
+        self._states[was] -= number
 
     def tell(self) -> None:
         """Tell at once: nothing may happen for a while."""
@@ -61,6 +62,3 @@ class LiveCounts:
             self._progress(
                 OutcomeCounts(audience=self._audience, skipped=dict(self._skipped), **self._states)
             )
-
-
-_ENDED = tuple(Result(state).value for state in Result if state not in {Result.RETURNED, SKIPPED})

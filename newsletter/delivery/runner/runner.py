@@ -102,6 +102,7 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
     owner: str,
     journal_dir: Path,
     progress: Callable[[OutcomeCounts], None] | None = None,
+    counted: OutcomeCounts | None = None,
     stop: asyncio.Event | None = None,
     limits: SendLimits = LIMITS,
 ) -> None:
@@ -112,6 +113,7 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
         owner: Who sends, for people to read.
         journal_dir: Where journals of what was begun are kept until they are settled.
         progress: Told the counts about twice a second and at the end.
+        counted: The counts now, if they are known; else they are counted where ``progress`` asks.
         stop: Once set, nothing more is offered, and what was not begun within a second returns.
         limits: How much at once and per second, how patient, and when to hold.
 
@@ -121,8 +123,10 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
     """
     with sending_lock(store):
         recover(store, journal_dir)
-        with store.read() as connection:
-            counts = LiveCounts(count_outcomes(connection, campaign_id), progress)
+        if progress and counted is None:
+            with store.read() as connection:
+                counted = count_outcomes(connection, campaign_id)
+        counts = LiveCounts(counted or OutcomeCounts(), progress)
         stop = stop or asyncio.Event()
         pace = BatchSizer(limits.batch, transport.batch)
         sending = Sending(store, transport, compose, journal_dir, stop, pace, counts, limits)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
@@ -15,6 +17,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Lifespan
 
 from newsletter.audience.keys import Keys
 from newsletter.audience.tokens import TokenSigner
@@ -22,7 +25,8 @@ from newsletter.campaign.media import media_folder, read_media
 from newsletter.errors import UnavailableError
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
-from newsletter.transactional.letters import Letters
+from newsletter.transactional.drain import Drain
+from newsletter.transactional.messages import Messages
 from newsletter.transports.base import Webhook
 from newsletter.transports.registry import TRANSPORTS
 from newsletter.web.http.body import read_body
@@ -59,8 +63,9 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     base = urlsplit(settings.publication.public_url).path.rstrip("/")
     pages = Pages(settings, base=base)
     signer = TokenSigner(keys)
-    letters = Letters(settings, pages.languages)
-    site = PublicContext(settings, store, keys, signer, pages, letters)
+    messages = Messages(settings, pages.languages, signer)
+    drain = Drain(store, keys, settings)
+    site = PublicContext(settings, store, keys, signer, pages, messages, drain)
     metrics = Metrics(store)
     leaving = UnsubscribePages(store, signer, pages, metrics)
     confirming = ConfirmPages(site)
@@ -99,7 +104,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
             UnavailableError: _unavailable(pages),
             500: pages.explain,
         },
-        lifespan=site.retries.lifespan,
+        lifespan=_draining(drain),
     )
     # It would lead to whatever host the request names.
     app.router.redirect_slashes = False
@@ -120,6 +125,20 @@ def _webhooks(store: Store, keys: Keys, settings: Settings) -> Iterator[Route]:
 
         path = f"/webhooks/{kind.name}"
         yield Route(path, receive, methods=["POST"], max_body_size=webhook.max_bytes)
+
+
+def _draining(drain: Drain) -> Lifespan[Starlette]:
+    """Mail that is owed leaves beside the pages, for as long as they are served."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        draining = asyncio.create_task(drain.run(stop))
+        yield
+        stop.set()
+        await draining
+
+    return lifespan
 
 
 def _home(settings: Settings, pages: Pages) -> Handler:

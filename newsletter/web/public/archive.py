@@ -16,14 +16,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.campaign.tables import compiled_issue
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.tables import campaign, campaign_event
-from newsletter.i18n.catalog import long_date
+from newsletter.i18n.dates import long_date
+from newsletter.i18n.languages import direction
 from newsletter.render.codec import deserialize
 from newsletter.render.slots import preview_part
 from newsletter.web.public.context import PublicContext
 
 IN_FEED = 20
-PUBLISHED = ("sending", "paused", "failed", "finished")
+PUBLISHED = (
+    CampaignState.SENDING,
+    CampaignState.PAUSED,
+    CampaignState.FAILED,
+    CampaignState.FINISHED,
+)
 """States of a campaign whose readers may have its link. Cancelling takes an issue back."""
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 """What else is in the path, a database may refuse: NUL, for one."""
@@ -43,6 +50,11 @@ class PastIssue:
     author: str = ""
     published: str = ""
     updated: str = ""
+
+    @property
+    def direction(self) -> str:
+        """Which way it is written, for ``dir``."""
+        return direction(self.lang)
 
     def long_date(self, language: str) -> str:
         """Its date in words."""
@@ -121,7 +133,7 @@ def _began() -> Subquery:
     """When each campaign first sent: it may have been confirmed days before."""
     return (
         select(campaign_event.c.campaign_id, func.min(campaign_event.c.at).label("at"))
-        .where(campaign_event.c.to_state == "sending")
+        .where(campaign_event.c.to_state == CampaignState.SENDING)
         .group_by(campaign_event.c.campaign_id)
         .subquery()
     )

@@ -16,10 +16,11 @@ from starlette.responses import Response
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.consent.action_links import find_link, redeem
 from newsletter.audience.consent.double_opt_in import confirm_join, is_joined
-from newsletter.audience.consent.preferences import active_lists, change_address, gets_mail, reader
+from newsletter.audience.consent.preferences import change_address, gets_mail, reader
+from newsletter.audience.mailability import mailed_lists
 from newsletter.audience.model import ActionLink, LinkAction, SuppressionReason, Token, TokenPurpose
 from newsletter.audience.subscribers import Consent, find
-from newsletter.audience.suppression import reasons
+from newsletter.audience.suppression import keeps_out, reasons
 from newsletter.campaign.subscriber_history import show
 from newsletter.database.erasure import erase
 from newsletter.errors import InputError
@@ -42,14 +43,10 @@ class _Visit:
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """What a press of the button did.
-
-    ``mailed``: they get mail now; ``new``: and did not get all of it before.
-    """
+    """What a press of the button did; ``mailed``: they get mail now."""
 
     uid: int
     mailed: bool
-    new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +125,11 @@ class ConfirmPages:
 
     def _is_blocked(self, connection: Connection, email: str) -> bool:
         """Whether a reason keeps mail from an address that joining does not end."""
-        found = reasons(connection, address_hash(address_key(email), self._site.keys))
-        return bool(found - {SuppressionReason.UNSUBSCRIBED})
+        hashed = address_hash(address_key(email), self._site.keys)
+        return keeps_out(reasons(connection, hashed))
 
     async def _join(self, visit: _Visit) -> Response:
-        joined = await run_in_threadpool(self._confirm, visit.link)
+        joined = await run_in_threadpool(self._confirm, visit.link, visit.lang)
         if joined is None:
             again = await self._visit(visit.request)
             return again if isinstance(again, Response) else self._used(visit)
@@ -140,30 +137,28 @@ class ConfirmPages:
             return self._blocked(visit.lang)
         token = self._site.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, joined.uid, 0))
         answer = self._done(visit, preferences=f"{self._site.base}/p/{token}")
-        if joined.new and self._site.settings.join.welcome:
-            link = visit.link
-            answer.background = BackgroundTask(
-                self._site.welcome, joined.uid, link.email, link.details["lists"], visit.lang
-            )
+        answer.background = BackgroundTask(self._site.drain.wake)
         return answer
 
-    def _confirm(self, link: ActionLink) -> _Joined | None:
-        """Put them on the lists; None when the link was used meanwhile."""
-        before = self._gets(link)
-        confirmed = confirm_join(self._site.store, link.id, self._site.keys)
-        if confirmed is None:
-            return None
-        with self._site.store.read() as connection:
-            mailed = gets_mail(connection, confirmed[1])
-        return _Joined(confirmed[1], mailed, new=mailed and not before)
+    def _confirm(self, link: ActionLink, lang: str) -> _Joined | None:
+        """Put them on the lists and owe them the welcome; None when the link was used meanwhile."""
+        store = self._site.store
+        with store.write() as connection:
+            had_all = self._gets_all(connection, link)
+            uid = confirm_join(connection, link.id, self._site.keys, store.now(connection))
+            if uid is None:
+                return None
+            mailed = gets_mail(connection, uid)
+            if mailed and not had_all and self._site.settings.join.welcome:
+                self._site.owe_welcome(connection, link, uid, lang)
+            return _Joined(uid, mailed)
 
-    def _gets(self, link: ActionLink) -> bool:
+    def _gets_all(self, connection: Connection, link: ActionLink) -> bool:
         """Whether they get all already that they ask for."""
-        with self._site.store.read() as connection:
-            person = find(connection, link.email)
-            if person is None or reasons(connection, person.address_hash):
-                return False
-            return set(link.details["lists"]) <= active_lists(connection, person)
+        person = find(connection, link.email)
+        if person is None:
+            return False
+        return set(link.details["lists"]) <= mailed_lists(connection, person.id)
 
     async def _move(self, visit: _Visit) -> Response:
         fields = await read_form(visit.request)
@@ -174,17 +169,22 @@ class ConfirmPages:
         except InputError:
             message = not_an_address(_)
             return self._page(visit, {"email": message}, 422, email=given)
-        if await self._spend(visit) is None:
+
+        def use() -> bool:
+            store, link = self._site.store, visit.link
+            with store.write() as connection:
+                if redeem(connection, link.id, store.now(connection)) is None:
+                    return False
+                details = {"language": visit.lang}
+                self._site.owe_stranger(
+                    connection, LinkAction.ADDRESS, email, details, uid=link.subscriber_uid
+                )
+                return True
+
+        if not await run_in_threadpool(use):
             return self._used(visit)
         answer = self._done(visit)
-        answer.background = BackgroundTask(
-            self._site.mail_stranger,
-            LinkAction.ADDRESS,
-            email,
-            visit.lang,
-            uid=visit.link.subscriber_uid,
-            details={"language": visit.lang},
-        )
+        answer.background = BackgroundTask(self._site.drain.wake)
         return answer
 
     async def _change_address(self, visit: _Visit) -> Response:

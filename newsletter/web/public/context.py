@@ -2,145 +2,100 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from newsletter.audience.address import address_key
-from newsletter.audience.consent.action_links import find_link, make_link
-from newsletter.audience.consent.double_opt_in import may_be_asked
-from newsletter.audience.consent.preferences import gets_mail
-from newsletter.audience.keys import Keys
-from newsletter.audience.model import ActionLink, LinkAction, LinkToken, Token, TokenPurpose
-from newsletter.audience.tokens import TokenSigner
-from newsletter.errors import InputError, NewsletterError, UnavailableError
-from newsletter.settings.model import Settings
-from newsletter.store.engine import Store
-from newsletter.transactional.letters import Letters
-from newsletter.transactional.retrying import Retries
-from newsletter.web.http.rate_limits import (
-    LETTER_BY_DAY,
-    LETTER_BY_MONTH,
-    give_back,
-    mailbox_of,
-    take,
-)
-from newsletter.web.public.pages import Pages
+from newsletter.errors import InputError, UnavailableError
+from newsletter.queues.outgoing import NewMessage, enqueue
+from newsletter.transactional.drain import LIFETIME_S
+from newsletter.transactional.messages import WELCOME
 
-log = logging.getLogger("newsletter.web")
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
-LINK_LIFETIME_S = 48 * 3600.0
+    from newsletter.audience.keys import Keys
+    from newsletter.audience.model import ActionLink, LinkAction
+    from newsletter.audience.tokens import TokenSigner
+    from newsletter.settings.model import Settings
+    from newsletter.store.engine import Store
+    from newsletter.transactional.drain import Drain
+    from newsletter.transactional.messages import Messages
+    from newsletter.web.public.pages import Pages
 
 
 @dataclass(frozen=True, slots=True)
 class PublicContext:
-    """An open database, the keys, and what answers are made of."""
+    """An open database, the keys, and what answers are made of.
+
+    The ``owe_…`` methods write down mail in the transaction that causes it: whoever is answered
+    after its commit gets it, whatever happens to this process. ``drain`` sends it, and is woken
+    after the answer, so that neither its work nor its failure tells a visitor anything.
+    """
 
     settings: Settings
     store: Store
     keys: Keys
     signer: TokenSigner
     pages: Pages
-    letters: Letters
-    retries: Retries = field(default_factory=Retries)
+    messages: Messages
+    drain: Drain
 
     @property
     def base(self) -> str:
         """What browsers see before every path."""
         return self.pages.base
 
-    async def require_letter(self, action: LinkAction, lang: str) -> None:
-        """Make sure that a letter can be written, before anybody is told that it is on its way.
+    async def require_message(self, action: LinkAction, lang: str) -> None:
+        """Make sure that mail can be written, before anybody is told that it is on its way.
 
         Raises:
             UnavailableError: Its template is wrong.
         """
         try:
-            url = self.settings.publication.public_url
-            await run_in_threadpool(self.letters.write, action, url, lang)
+            await run_in_threadpool(self.messages.composer, action, lang)
         except InputError as error:
-            raise UnavailableError(f"a letter cannot be written: {error}") from None
+            raise UnavailableError(f"a message cannot be written: {error}") from None
 
-    async def mail_stranger(
-        self, action: LinkAction, email: str, lang: str, *, uid: int, details: Mapping[str, Any]
+    def owe_stranger(
+        self,
+        connection: Connection,
+        action: LinkAction,
+        email: str,
+        details: Mapping[str, Any],
+        *,
+        uid: int = 0,
     ) -> None:
-        """Mail a link to an address of which nobody has proved anything yet.
+        """Owe a link to an address of which nobody has proved anything yet.
 
-        It runs after the answer, so that neither its time nor its failure tells a visitor anything
-        about the address. An address that must not be written to, or was just now, gets nothing.
-        """
-
-        def make() -> ActionLink | None:
-            with self.store.write() as connection:
-                now = self.store.now(connection)
-                if not self._may_write(connection, email, now):
-                    return None
-                lifetime = LINK_LIFETIME_S
-                return make_link(
-                    connection, action, email, at=now, lifetime=lifetime, uid=uid, details=details
-                )
-
-        try:
-            link = await run_in_threadpool(make)
-        except NewsletterError as error:
-            log.error("a letter could not be sent: %s", error.message)
-            return
-        if link:
-            await self.send(link, lang, lost=partial(self._forgive, email))
-
-    async def send(
-        self, link: ActionLink, lang: str, *, lost: Callable[[], None] = lambda: None
-    ) -> None:
-        """Mail a link to where it is for; tried again later while it is not taken for now.
+        Whether it may be written to is decided when the queue is drained: here every address costs
+        the same.
 
         Args:
-            lost: Called when it was not sent and will not be tried again.
+            connection: The write transaction of what was asked.
+            details: Go into the link; ``language`` is the mail's too.
+            uid: The subscriber whom the link changes; 0 for nobody yet.
         """
-        token = self.signer.sign_ticket(LinkToken(link.id, int(link.expires_at)))
-        url = f"{self.settings.publication.public_url}/confirm/{token}"
+        at = self.store.now(connection)
+        message = self._message(action, email, details["language"], at + LIFETIME_S, uid)
+        enqueue(connection, replace(message, details=details), at)
 
-        async def attempt() -> None:
-            # Whoever was erased or moved meanwhile has no use for it.
-            if await run_in_threadpool(self._is_good, link):
-                await self.letters.send(link.action, link.email, url, lang)
+    def owe_link(self, connection: Connection, link: ActionLink, lang: str) -> None:
+        """Owe a subscriber a link that they asked for."""
+        uid = link.subscriber_uid
+        message = self._message(link.action, link.email, lang, link.expires_at, uid)
+        enqueue(connection, replace(message, link_id=link.id), link.created_at)
 
-        await self.retries.send(attempt, lost)
+    def owe_welcome(self, connection: Connection, link: ActionLink, uid: int, lang: str) -> None:
+        """Owe who has just joined by a link what they will get, and how to leave."""
+        at = self.store.now(connection)
+        message = self._message(WELCOME, link.email, lang, at + LIFETIME_S, uid)
+        enqueue(connection, replace(message, details={"lists": link.details["lists"]}), at)
 
-    async def welcome(self, uid: int, email: str, lists: Collection[str], lang: str) -> None:
-        """Tell who has just joined what they will get, and how to leave.
-
-        Like all letters it goes after the answer: the reader is on the list, sent or not.
-        """
-        token = self.signer.sign(Token(TokenPurpose.UNSUBSCRIBE, False, uid, 0))
-
-        async def attempt() -> None:
-            # Whoever has left again gets nothing more.
-            if await run_in_threadpool(self._gets_mail, uid):
-                await self.letters.welcome(email, lists, token, lang)
-
-        await self.retries.send(attempt, lambda: None)
-
-    def _is_good(self, link: ActionLink) -> bool:
-        with self.store.read() as connection:
-            return find_link(connection, link.id) is not None
-
-    def _gets_mail(self, uid: int) -> bool:
-        with self.store.read() as connection:
-            return gets_mail(connection, uid)
-
-    def _may_write(self, connection: Connection, email: str, now: float) -> bool:
-        who = mailbox_of(address_key(email))
-        return may_be_asked(connection, email, self.keys) and not any(
-            take(connection, limit, who, self.keys, now)
-            for limit in (LETTER_BY_DAY, LETTER_BY_MONTH)
-        )
-
-    def _forgive(self, email: str) -> None:
-        with self.store.write() as connection:
-            for limit in (LETTER_BY_DAY, LETTER_BY_MONTH):
-                give_back(connection, limit, mailbox_of(address_key(email)), self.keys)
+    def _message(self, kind: str, email: str, lang: str, expires_at: float, uid: int) -> NewMessage:
+        key = address_key(email)
+        transport = self.settings.transport
+        return NewMessage(kind, email, key, lang, transport, expires_at, uid)

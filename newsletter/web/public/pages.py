@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from newsletter.i18n.catalog import Catalogs
+from newsletter.i18n.catalog import catalogs_of
+from newsletter.i18n.languages import direction
+from newsletter.render.foreign import mark_language
 from newsletter.render.theme import theme_css
 from newsletter.settings.model import Settings, Theme
 
@@ -32,6 +35,7 @@ class Pages:
     def __init__(self, settings: Settings, folder: str = "pages", *, base: str = "") -> None:
         self.base = base
         places = dict.fromkeys([settings.templates / folder, settings.templates / "pages"])
+        self._language = settings.publication.language
         self._assets = _read_assets(list(places), settings.theme)
         self._environment = Environment(
             loader=FileSystemLoader(list(places)),
@@ -47,17 +51,28 @@ class Pages:
             joinable=bool(settings.join.topics),
             asset=self._asset,
         )
-        self.languages = Catalogs(settings.templates / "locale", settings.publication.language)
+        self.languages = catalogs_of(settings)
 
     def respond(
         self, name: str, status: int = 200, *, lang: str = "en", **values: Any
     ) -> HTMLResponse:
-        """Render one template as a response, in a language of `LANGUAGES`."""
+        """Render one template as a response, in a language that has a catalog."""
         return HTMLResponse(self.render(name, lang, **values), status)
 
     def render(self, name: str, lang: str, **values: Any) -> str:
-        """Render one template. Templates translate with ``_(text, name=value)``."""
-        words = {"lang": lang, "_": self.languages.markup(lang)}
+        """Render one template.
+
+        Templates translate with ``_(text, name=value)`` and `Translator.ngettext`; ``own`` is for
+        texts of the publication, which are in its language and not in the page's.
+        """
+        translate = self.languages.markup(lang)
+        words = {
+            "lang": lang,
+            "dir": direction(lang),
+            "_": translate,
+            "ngettext": translate.ngettext,
+            "own": partial(mark_language, language=self._language, around=lang),
+        }
         return self._environment.get_template(name).render(words | values)
 
     def language(self, request: Request, known: str = "") -> str:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Row
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -25,15 +24,16 @@ from newsletter.audience.consent.preferences import (
     pause,
     reader,
 )
-from newsletter.audience.model import ActionLink, LinkAction, SuppressionReason, TokenPurpose
+from newsletter.audience.model import LinkAction, SuppressionReason, TokenPurpose
 from newsletter.audience.subscribers import Consent
-from newsletter.audience.suppression import reasons
-from newsletter.i18n.catalog import long_date
+from newsletter.audience.suppression import keeps_out, reasons
+from newsletter.i18n.dates import long_date
 from newsletter.settings.model import Topic
+from newsletter.transactional.drain import LIFETIME_S
+from newsletter.transactional.limits import LINK_BY_READER, take
 from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
-from newsletter.web.http.rate_limits import LINK_BY_READER, take
-from newsletter.web.public.context import LINK_LIFETIME_S, PublicContext
+from newsletter.web.public.context import PublicContext
 
 PAUSE_S = 30 * 86_400.0
 SOURCE = "preferences"
@@ -116,46 +116,38 @@ class PreferencesPages:
             return True
 
     async def _mail(self, request: Request, uid: int, action: LinkAction) -> Response:
-        def make() -> tuple[ActionLink, str] | float | None:
+        def owe() -> float | None:
+            """Give seconds to wait, 0 where the link is on its way, None where nobody has it."""
             store = self._site.store
             with store.write() as connection:
                 person = reader(connection, uid)
                 if person is None:
                     return None
                 now = store.now(connection)
-                who = str(uid)
-                if wait := take(connection, LINK_BY_READER, who, self._site.keys, now):
+                if wait := take(connection, LINK_BY_READER, str(uid), self._site.keys, now):
                     return wait
-                return self._link(connection, person, action, now), person.language
+                link = make_link(
+                    connection,
+                    action,
+                    str(person.email),
+                    at=now,
+                    lifetime=LIFETIME_S,
+                    uid=uid,
+                    details={"language": person.language},
+                )
+                lang = self._site.pages.language(request, person.language)
+                self._site.owe_link(connection, link, lang)
+                return 0.0
 
-        await self._site.require_letter(action, self._site.pages.language(request))
-        made = await run_in_threadpool(make)
-        if made is None:
+        await self._site.require_message(action, self._site.pages.language(request))
+        wait = await run_in_threadpool(owe)
+        if wait is None:
             return await self.show(request)
-        if isinstance(made, float):
-            raise HTTPException(429, headers={"Retry-After": str(int(made) + 1)})
-        link, known = made
+        if wait:
+            raise HTTPException(429, headers={"Retry-After": str(int(wait) + 1)})
         answer = self._back(request, "mailed")
-        lang = self._site.pages.language(request, known)
-        answer.background = BackgroundTask(self._site.send, link, lang)
+        answer.background = BackgroundTask(self._site.drain.wake)
         return answer
-
-    def _link(
-        self,
-        connection: Connection,
-        person: Row[tuple[object, ...]],
-        action: LinkAction,
-        now: float,
-    ) -> ActionLink:
-        return make_link(
-            connection,
-            action,
-            str(person.email),
-            at=now,
-            lifetime=LINK_LIFETIME_S,
-            uid=int(person.uid),
-            details={"language": person.language},
-        )
 
     def _standing(self, uid: int) -> SubscriberView | None:
         with self._site.store.read() as connection:
@@ -168,7 +160,7 @@ class PreferencesPages:
                 language=person.language,
                 active=active_titles(connection, person),
                 left=SuppressionReason.UNSUBSCRIBED in found,
-                blocked=bool(found - {SuppressionReason.UNSUBSCRIBED}),
+                blocked=keeps_out(found),
                 paused_until=person.paused_until if person.paused_until > now else 0.0,
             )
 

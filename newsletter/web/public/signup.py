@@ -17,10 +17,11 @@ from newsletter.audience.address import check_address
 from newsletter.audience.model import LinkAction
 from newsletter.errors import InputError
 from newsletter.i18n.catalog import Translate
+from newsletter.transactional.limits import take
 from newsletter.transactional.texts import not_an_address
 from newsletter.web.http.body import read_form, read_object
 from newsletter.web.http.middleware import from_own_page
-from newsletter.web.http.rate_limits import FORM_BY_NETWORK, network_of, take
+from newsletter.web.http.rate_limits import FORM_BY_NETWORK, network_of
 from newsletter.web.public.context import PublicContext
 
 LONGEST_ADDRESS = 320
@@ -58,9 +59,8 @@ class SignupPages:
         errors = self._errors(wish, self._site.pages.languages.plain(lang))
         if errors:
             return self._form(request, wish, errors, 422)
-        await self._site.require_letter(LinkAction.JOIN, lang)
-        await self._count(request)
-        sent.background = self._invitation(wish, lang, "page")
+        await self._ask(request, wish, lang, "page")
+        sent.background = BackgroundTask(self._site.drain.wake)
         return sent
 
     async def sent(self, request: Request) -> Response:
@@ -93,9 +93,8 @@ class SignupPages:
         headers = self._cors(request)
         if errors:
             return JSONResponse({"errors": errors}, 422, headers)
-        await self._site.require_letter(LinkAction.JOIN, lang)
-        await self._count(request)
-        background = self._invitation(wish, lang, "api")
+        await self._ask(request, wish, lang, "api")
+        background = BackgroundTask(self._site.drain.wake)
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
 
     def _wish(self, email: str, lists: Sequence[object]) -> SignupRequest:
@@ -110,7 +109,7 @@ class SignupPages:
         _ = translate
         errors = {}
         if not wish.email:
-            errors["email"] = _("Please enter your e-mail address.")
+            errors["email"] = _("Please enter your email address.")
         else:
             try:
                 check_address(wish.email)
@@ -138,11 +137,21 @@ class SignupPages:
     def _wording(self, lang: str) -> str:
         _ = self._site.pages.languages.plain(lang)
         return _(
-            "With the button I ask for %(name)s by e-mail. I can leave at any time with one click.",
+            "By pressing the button, I ask to receive %(name)s by email. I can unsubscribe at any "
+            "time with one click.",
             name=self._site.settings.publication.name,
         )
 
-    def _invitation(self, wish: SignupRequest, lang: str, source: str) -> BackgroundTask:
+    async def _ask(self, request: Request, wish: SignupRequest, lang: str, source: str) -> None:
+        """Count the form and owe its confirmation, both or neither, before anybody is answered.
+
+        Raises:
+            HTTPException: 429 for a network that sends too many.
+            UnavailableError: No confirmation could be written.
+        """
+        await self._site.require_message(LinkAction.JOIN, lang)
+        host = network_of(request.client.host if request.client else "")
+        email = check_address(wish.email)
         wording = self._wording(lang)
         details = {
             "lists": list(wish.lists),
@@ -151,19 +160,16 @@ class SignupPages:
             "wording": wording,
             "wording_version": hashlib.sha256(wording.encode()).hexdigest()[:12],
         }
-        email = check_address(wish.email)
-        mail = self._site.mail_stranger
-        return BackgroundTask(mail, LinkAction.JOIN, email, lang, uid=0, details=details)
 
-    async def _count(self, request: Request) -> None:
-        host = network_of(request.client.host if request.client else "")
+        def write_down() -> float:
+            store, keys = self._site.store, self._site.keys
+            with store.write() as connection:
+                wait = take(connection, FORM_BY_NETWORK, host, keys, store.now(connection))
+                if not wait:
+                    self._site.owe_stranger(connection, LinkAction.JOIN, email, details)
+                return wait
 
-        def count() -> float:
-            with self._site.store.write() as connection:
-                now = self._site.store.now(connection)
-                return take(connection, FORM_BY_NETWORK, host, self._site.keys, now)
-
-        if wait := await run_in_threadpool(count):
+        if wait := await run_in_threadpool(write_down):
             raise HTTPException(429, headers={"Retry-After": str(math.ceil(wait))})
 
     def _from_friend(self, request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""Keys, a desk, and CSV files to import; every test runs on both databases."""
+"""Keys, a app, and CSV files to import; every test runs on both databases."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ class Importer:
             + report.already_unsubscribed
             + sum(report.suppressed.values())
             + report.newly_suppressed
+            + report.no_clear_yes
             + report.duplicates
             + report.rejected
         )

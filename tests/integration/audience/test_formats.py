@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url, select
@@ -23,6 +24,7 @@ from tests.integration.audience.imports import Importer
 from tests.unit.audience.test_header import CONSTANT_CONTACT, LISTMONK, SENDGRID, SUBSTACK
 
 CsvFile = Callable[..., Path]
+CITY: dict[str, Any] = {"declared": ["city"]}
 
 
 def row(header: str, **cells: str) -> str:
@@ -47,7 +49,7 @@ def test_our_own_export_is_read_as_what_it_says(
     app: Importer, csv_file: CsvFile, tmp_path: Path
 ) -> None:
     names = ("anna", "ben", "eva", "kim", "left")
-    app.take(csv_file("email,city", *(f"{name}@mail.example,Wien" for name in names)))
+    app.take(csv_file("email,city", *(f"{name}@mail.example,Wien" for name in names)), **CITY)
     with app.store.write() as connection:
         for name, *reasons in (("ben", "bounced", "complained"), ("eva", "manual")):
             hashed = address_hash(f"{name}@mail.example", app.keys)
@@ -60,12 +62,12 @@ def test_our_own_export_is_read_as_what_it_says(
     file = tmp_path / "export.csv"
     with file.open("w", newline="") as out:
         export_csv(app.store, "readers", out)
-    assert app.take(file, skip_invalid=True).unchanged == 4
+    assert app.take(file, skip_invalid=True, **CITY).unchanged == 4
     with closing(open_url(make_url(f"sqlite:///{tmp_path / 'there.db'}"))) as new:
         there = Importer(new, app.keys)
         with pytest.raises(InputError, match="its state is 'unsubscribed': that is no yes"):
-            there.take(file)
-        report = there.take(file, skip_invalid=True)
+            there.take(file, **CITY)
+        report = there.take(file, skip_invalid=True, **CITY)
         assert (report.format, report.added, report.newly_suppressed) == ("export", 1, 3)
         assert there.show("anna@mail.example")["attributes"] == {"city": "Wien"}
         assert states(there, *names) == {
@@ -85,7 +87,9 @@ def test_listmonk(app: Importer, csv_file: CsvFile) -> None:
             f"u1,anna@mail.example,Anna Maria Tester,{attributes},enabled,2020-01-02,2024-01-01",
             "u2,ben@mail.example,Ben,{},blocklisted,2020-01-02,2024-03-01 12:30:00",
             "u3,eva@mail.example,,,disabled,2020-01-02,2024-01-01",
-        )
+        ),
+        uses=["attributes.visits=attribute", "attributes.more=ignore"],
+        **CITY,
     )
     assert (report.format, report.added, report.newly_suppressed) == ("listmonk", 1, 2)
     assert "format listmonk" in report.summary()
@@ -138,7 +142,7 @@ def test_constant_contact(
 
 def test_sendgrid_contacts(app: Importer, csv_file: CsvFile) -> None:
     line = row(SENDGRID, email="anna@mail.example", first_name="Anna", city="Wien", contact_id="c1")
-    assert app.take(csv_file(SENDGRID, line)).format == "sendgrid"
+    assert app.take(csv_file(SENDGRID, line), **CITY).format == "sendgrid"
     assert app.show("anna@mail.example")["attributes"] == {"city": "Wien"}
 
 

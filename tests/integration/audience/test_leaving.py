@@ -298,7 +298,8 @@ def test_an_export_holds_states_reasons_and_no_formulas(
             'a@b.example,=1+1,+49 30,"x,\ny"',
             "b@b.example,-2,@x,'z",
             "c@b.example,,,",
-        )
+        ),
+        uses=["=cmd=attribute", "note=attribute"],
     )
     app.leave("b@b.example")
     suppress_address(app.store, "b@b.example", app.keys, note="office: asked")

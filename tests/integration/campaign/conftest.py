@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.audience.importing.importer import import_csv
 from newsletter.audience.keys import Keys
-from newsletter.campaign import approval, launch, run
+from newsletter.campaign import approval, launch, mailer, run, schedule
 from newsletter.campaign.build import BuiltIssue, build
 from newsletter.campaign.context import AppContext
 from newsletter.campaign.snapshot import AudienceSelection
@@ -62,11 +62,24 @@ class Office:
     def open(
         self, audience: AudienceSelection = READERS, again: str = ""
     ) -> launch.PendingCampaign:
+        approved = self.may_go_to(audience.list_name)
+        return launch.open_campaign(self.app, approved, audience, again_reason=again)
+
+    def may_go_to(self, list_name: str) -> approval.ApprovedIssue:
         compiled = self.approved().compiled
-        return launch.open_campaign(self.app, compiled, audience, again_reason=again, live=True)
+        with self.app.store.read() as connection:
+            return approval.require(connection, self.app.settings, compiled, list_name)
 
     def run(self, opened: launch.PendingCampaign) -> Status:
-        return run.run(self.app, opened, self.transport, proof=False)
+        """What `run.send_live` does once it is confirmed."""
+        launch.begin(self.app, opened)
+        schedule.wait(self.app.store, self.app.settings, opened.status.campaign_id)
+        return self.send(opened)
+
+    def send(self, opened: launch.PendingCampaign) -> Status:
+        number = opened.status.campaign_id
+        outfit = mailer.open_mailer(self.app, opened.compiled, number, transport=self.transport)
+        return run.send(self.app, number, outfit)
 
     def interrupted(self, opened: launch.PendingCampaign, after: int) -> None:
         """Send to some; then the relay goes away, and the others stay queued."""

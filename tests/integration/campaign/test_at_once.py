@@ -123,7 +123,9 @@ def move(office: Office, opened: launch.PendingCampaign, to: str) -> None:
         if to == "sending":
             states.resume(connection, opened.status.campaign_id, by="bob", now=now)
         else:
-            states.transition(connection, opened.status.campaign_id, to, by="bob", now=now)
+            states.transition(
+                connection, opened.status.campaign_id, states.CampaignState(to), by="bob", now=now
+            )
 
 
 def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office) -> None:

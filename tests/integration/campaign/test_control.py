@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from newsletter.audience.tables import subscriber, suppression
-from newsletter.campaign import control, launch, run, schedule
+from newsletter.campaign import control, launch, mailer, run, schedule
 from newsletter.campaign.status import Status, status
 from newsletter.campaign.subscriber_history import show
 from newsletter.delivery.ledger import states
 from newsletter.delivery.ledger.outcomes import delivery_outcomes
+from newsletter.delivery.ledger.recover import resolve
+from newsletter.delivery.ledger.states import CampaignState
 from newsletter.delivery.ledger.tables import attempt, campaign, campaign_event, chunk, delivery
-from newsletter.delivery.ledger.uncertain import settle_by_evidence
 from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.errors import InputError, RefusedError
 from newsletter.transports.memory import MemoryTransport, accept
@@ -41,7 +42,7 @@ def events(office: Office) -> list[tuple[str, str, str, str]]:
 
 def scheduled(office: Office, seconds: float) -> int:
     opened = office.open()
-    run.start(office.app, opened, not_before=now(office) + seconds)
+    launch.begin(office.app, opened, not_before=now(office) + seconds)
     return opened.status.campaign_id
 
 
@@ -65,8 +66,8 @@ def answering(office: Office, **results: Result) -> None:
 
 def run_briefly(office: Office, monkeypatch: pytest.MonkeyPatch) -> Status:
     """Send without waiting for retries."""
-    limits = run.limits_of(office.app.settings)
-    monkeypatch.setattr(run, "limits_of", lambda _: type(limits)(patience=0.0, hold=limits.hold))
+    limits = mailer.limits_of(office.app.settings)
+    monkeypatch.setattr(mailer, "limits_of", lambda _: type(limits)(patience=0.0, hold=limits.hold))
     return office.run(office.open())
 
 
@@ -88,9 +89,9 @@ def test_nothing_is_sent_before_its_time_and_everything_after(office: Office) ->
 def test_the_waiting_command_begins_it_by_itself(office: Office) -> None:
     told: list[float] = []
     opened = office.open()
-    run.start(office.app, opened, not_before=now(office) + 1)
+    launch.begin(office.app, opened, not_before=now(office) + 1)
     schedule.wait(office.app.store, office.app.settings, 1, told.append)
-    result = run.go_on(office.app, opened, office.transport, proof=False)
+    result = office.send(opened)
     assert result.tally.accepted == 5
     assert told
     assert told == sorted(told, reverse=True)
@@ -128,15 +129,15 @@ def test_one_found_much_too_late_waits_for_a_person(office: Office) -> None:
 
 def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Office) -> None:
     number = scheduled(office, 3600)
-    control.halt(office.app, number, "paused")
+    control.halt(office.app, number, CampaignState.PAUSED)
     with office.app.store.write() as connection:
         assert states.resume(connection, number, by="ann", now=now(office)) == "scheduled"
     opened = office.open()
     assert opened.continuing
     later = now(office) + 7200
-    run.start(office.app, opened, not_before=later)
+    launch.begin(office.app, opened, not_before=later)
     assert one(office).not_before == pytest.approx(later)
-    found, on_the_way = control.halt(office.app, number, "cancelled")
+    found, on_the_way = control.halt(office.app, number, CampaignState.CANCELLED)
     assert (found.state, on_the_way) == ("cancelled", 0)
     assert (found.tally.queued, found.tally.skipped) == (0, {"cancelled": 5})
     its_time_was(office, 5)
@@ -146,7 +147,7 @@ def test_a_scheduled_campaign_can_be_cancelled_or_paused_or_put_off(office: Offi
 def test_one_that_is_sending_cannot_be_put_off(office: Office) -> None:
     office.interrupted(office.open(), after=2)
     with pytest.raises(RefusedError, match="is sending"):
-        run.start(office.app, office.open(), not_before=now(office) + 60)
+        launch.begin(office.app, office.open(), not_before=now(office) + 60)
 
 
 def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
@@ -160,9 +161,9 @@ def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
 
     def cancel(_left: float) -> None:
         if one(office).state == "scheduled":
-            control.halt(office.app, 1, "cancelled")
+            control.halt(office.app, 1, CampaignState.CANCELLED)
 
-    run.start(office.app, opened)
+    launch.begin(office.app, opened)
     with pytest.raises(RefusedError, match="is cancelled"):
         schedule.wait(office.app.store, office.app.settings, 1, cancel)
     assert office.mailed == []
@@ -172,7 +173,7 @@ def test_in_the_undo_window_calling_off_costs_nothing(office: Office) -> None:
 
 def test_a_pause_says_how_many_had_gone(office: Office) -> None:
     office.interrupted(office.open(), after=2)
-    found, on_the_way = control.halt(office.app, 1, "paused")
+    found, on_the_way = control.halt(office.app, 1, CampaignState.PAUSED)
     assert (found.tally.accepted, found.tally.queued, on_the_way) == (2, 3, 0)
 
 
@@ -246,13 +247,13 @@ def test_a_cancelled_campaign_mails_nobody_any_more(
 ) -> None:
     answering(office, reader1=Result.FAILED, reader2=Result.DEFERRED)
     run_briefly(office, monkeypatch)
-    control.halt(office.app, 1, "cancelled")
+    control.halt(office.app, 1, CampaignState.CANCELLED)
     with pytest.raises(RefusedError, match="cancelled"):
         control.retry_failed(office.app, 1, "please")
     with pytest.raises(RefusedError, match="cancelled"):
         control.retry(office.app, 1)
     with pytest.raises(RefusedError, match="cancelled already"):
-        control.halt(office.app, 1, "cancelled")
+        control.halt(office.app, 1, CampaignState.CANCELLED)
 
 
 def dead(office: Office, *names: str) -> None:
@@ -291,9 +292,9 @@ def test_who_was_refused_as_dead_before_a_cancel_is_not_mailed_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead(office, "reader2")
-    monkeypatch.setattr(run, "end_done", lambda *_, **__: [])
+    monkeypatch.setattr(run, "complete_finished", lambda *_, **__: [])
     office.run(office.open())
-    control.halt(office.app, 1, "cancelled")
+    control.halt(office.app, 1, CampaignState.CANCELLED)
     assert suppressed(office) == {"reader2@mail.example"}
 
 
@@ -320,7 +321,7 @@ def test_whose_pause_is_over_by_then_is_not_left_out(office: Office) -> None:
             wanted = subscriber.c.email == email
             connection.execute(update(subscriber).where(wanted).values(paused_until=until))
     opened = launch.open_campaign(
-        office.app, office.approved().compiled, READERS, not_before=now(office) + 3600, live=True
+        office.app, office.may_go_to("readers"), READERS, not_before=now(office) + 3600
     )
     assert opened.status.tally.skipped == {"paused": 1}
     launch.discard(office.app.store, opened)
@@ -332,7 +333,7 @@ def test_everybody_in_a_cancelled_campaign_has_a_final_state(
 ) -> None:
     answering(office, reader1=Result.FAILED, reader2=Result.DEFERRED)
     run_briefly(office, monkeypatch)
-    found, _ = control.halt(office.app, 1, "cancelled")
+    found, _ = control.halt(office.app, 1, CampaignState.CANCELLED)
     counts = found.tally
     assert (counts.accepted, counts.failed, counts.deferred, counts.queued) == (3, 1, 0, 0)
     assert counts.skipped == {"cancelled": 1}
@@ -373,16 +374,15 @@ def test_a_person_settles_what_is_uncertain(
     assert control.resolve_uncertain(office.app, 1, "failed", [first], "too late") == [first]
 
 
-def test_evidence_settles_once_and_never_has_anybody_mailed_again(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_evidence_settles_once_and_for_all(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, _ = in_doubt(office, monkeypatch)
     store = office.app.store
-    assert settle_by_evidence(store, 1, first, Result.ACCEPTED, "delivered, says the provider")
-    assert not settle_by_evidence(store, 1, first, Result.FAILED, "a bounce that came later")
-    assert settle_by_evidence(store, 1, second, Result.FAILED, "bounced")
+    said = "delivered, says the provider"
+    assert resolve(store, 1, [first], Result.ACCEPTED, note=said) == 1
+    assert resolve(store, 1, [first], Result.FAILED, note="a bounce that came later") == 0
+    assert resolve(store, 1, [second], Result.FAILED, note="bounced") == 1
     with pytest.raises(InputError):
-        settle_by_evidence(store, 1, second, Result.RETURNED, "no")
+        resolve(store, 1, [second], Result.DEFERRED, note="no")
     found = one(office)
     assert (found.tally.accepted, found.tally.failed, found.tally.uncertain) == (3, 1, 1)
 

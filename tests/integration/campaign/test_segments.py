@@ -119,7 +119,14 @@ def test_what_is_not_there_is_named_with_what_is_near(office: Office) -> None:
     file = office.folder / "cities.csv"
     file.write_text("email,city\na@mail.example,Wien\n", encoding="utf-8")
     office.on_list("sleep", ["a@mail.example"])
-    import_csv(office.app.store, office.app.keys, file, list_name="readers", source="csv")
+    import_csv(
+        office.app.store,
+        office.app.keys,
+        file,
+        list_name="readers",
+        source="csv",
+        declared=["city"],
+    )
     for text, near in (("ctiy = Wien", "did you mean city"), ("list = slep", "did you mean sleep")):
         with office.app.store.read() as connection, pytest.raises(UsageError, match=near):
             validate(connection, text, parse_segment(text), "readers")

@@ -11,7 +11,7 @@ from sqlalchemy import make_url, update
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger.journal import FileJournal
 from newsletter.delivery.ledger.outcomes import OutcomeCounts
-from newsletter.delivery.ledger.requeue import put_back
+from newsletter.delivery.ledger.requeue import requeue_failed
 from newsletter.delivery.ledger.retry import RetryPolicy
 from newsletter.delivery.ledger.tables import attempt
 from newsletter.delivery.model import Compose, Delivery, Journal, Outcome, Result
@@ -329,7 +329,10 @@ def test_who_is_put_back_after_that_has_the_whole_time_once_more(
     three_days_later()
     assert counts(store, campaign_id).failed == 2
     with store.write() as connection:
-        assert put_back(connection, campaign_id, store.now(connection), note="it is up again") == 2
+        assert (
+            requeue_failed(connection, campaign_id, store.now(connection), note="it is up again")
+            == 2
+        )
     run(store, campaign_id, transport, tmp_path)
     assert counts(store, campaign_id).deferred == 2
     three_days_later()

@@ -27,7 +27,7 @@ def quoted(record):
     return " ".join(f'"{record[at : at + 200]}"' for at in range(0, len(record), 200))
 
 
-def test_all_is_well():
+def test_a_correct_setup_is_fine():
     found = findings({f"{KEY_NAME} TXT": quoted(dkim_record(KEYS[0]))}, dkim=signing(KEYS[0]))
     assert {name: found[name].verdict for name in (*DNS_CHECKS, "dkim")} == dict.fromkeys(
         (*DNS_CHECKS, "dkim"), "ok"
@@ -67,7 +67,7 @@ def test_all_is_well():
         ({"mail.clinic.example A": "192.0.2.1"}, "ptr", "problem", "mail.clinic.example. A"),
     ],
 )
-def test_a_record_that_is_wrong_is_named_with_its_fix(changes, check, verdict, says):
+def test_a_wrong_record_is_reported_with_its_fix(changes, check, verdict, says):
     found = findings(changes)[check]
     assert found.verdict == verdict, found
     assert says in f"{found.seen} {found.fix}"
@@ -94,7 +94,7 @@ def test_a_record_that_is_wrong_is_named_with_its_fix(changes, check, verdict, s
         ("v=spf1", "neutral"),
     ],
 )
-def test_a_receivers_verdict_on_our_address(record, result):
+def test_spf_result_for_our_address(record, result):
     changes = {
         SPF: f'"{record}"',
         "near.example A": "192.0.2.99",
@@ -123,7 +123,7 @@ def test_lookups_count_through_includes(length, verdict):
     assert findings(chain(length))["spf"].verdict == verdict
 
 
-def test_records_that_include_each_other_end():
+def test_records_that_include_each_other_are_refused():
     loop = {
         "a.example TXT": '"v=spf1 redirect=b.example"',
         "b.example TXT": '"v=spf1 include:a.example"',
@@ -136,7 +136,7 @@ def test_records_that_include_each_other_end():
 
 
 @pytest.mark.parametrize("key", KEYS, ids=["rsa", "ed25519"])
-def test_our_own_key_is_recognised(key):
+def test_our_own_key_is_recognized(key):
     found = findings({f"{KEY_NAME} TXT": quoted(dkim_record(key))}, dkim=signing(key))["dkim"]
     assert (found.verdict, found.fix) == ("ok", "")
 
@@ -154,7 +154,7 @@ def test_our_own_key_is_recognised(key):
         ("k=rsa; v=DKIM1; p=", "problem", "must come first"),
     ],
 )
-def test_a_key_record_that_will_not_do(record, verdict, says):
+def test_an_unusable_key_record_is_reported(record, verdict, says):
     record = record.format(ours=dkim_record(KEYS[0]), other=dkim_record(KEYS[1]))
     zone = {f"{KEY_NAME} TXT": quoted(record)} if record else {}
     found = findings(zone, dkim=signing(KEYS[0]))["dkim"]
@@ -175,7 +175,7 @@ def test_alignment_needs_spf_or_dkim():
     assert "DKIM clinic.example aligned" in signed.seen
 
 
-def test_a_policy_above_holds_for_the_domains_below():
+def test_a_policy_applies_to_subdomains():
     policy = '"v=DMARC1; p=reject; sp=none; rua=mailto:a@b.example"'
     above = {DMARC: "", "_dmarc.example TXT": policy}
     assert "p=none, from _dmarc.example" in findings(above)["dmarc"].seen
@@ -190,7 +190,7 @@ def test_helo():
     assert (found.verdict, "no address" in found.seen) == ("problem", True)
 
 
-def test_what_depends_on_the_address_is_not_guessed():
+def test_without_an_address_its_checks_are_skipped():
     found = findings(ip="")
     assert {found[name].verdict for name in ("spf-address", "ptr", "helo")} == {"skipped"}
     assert found["spf"].verdict == "ok"
@@ -206,14 +206,14 @@ def test_sendgrid():
     assert missing["spf"].verdict == "skipped"
 
 
-def test_a_cut_off_answer_is_asked_for_again_over_tcp():
+def test_a_truncated_answer_is_asked_for_again_over_tcp():
     with sending(faults={BOUNCES: "truncate"}) as (sender, server):
         assert sender.resolver.txt(BOUNCES)
         assert [over for name, _, over in server.asked if name == BOUNCES] == ["udp", "tcp"]
 
 
 @pytest.mark.parametrize("fault", ["servfail", "silent"])
-def test_what_dns_does_not_say_is_unknown_and_never_fine(fault, monkeypatch):
+def test_a_dns_failure_is_unknown_and_never_fine(fault, monkeypatch):
     monkeypatch.setattr(resolver_module, "TIMEOUT_S", 0.2)
     monkeypatch.setattr(resolver_module, "LIFETIME_S", 0.5)
     names = ["clinic.example", BOUNCES, "_dmarc.clinic.example", "25.2.0.192.in-addr.arpa"]
@@ -221,12 +221,12 @@ def test_what_dns_does_not_say_is_unknown_and_never_fine(fault, monkeypatch):
     assert {found[name].verdict for name in DNS_CHECKS} == {"unknown"}
 
 
-def test_a_failure_deep_inside_a_record_is_unknown_too():
+def test_a_dns_failure_inside_an_include_is_unknown():
     zone = {SPF: '"v=spf1 include:relay.example -all"'}
     assert findings(zone, faults={"relay.example": "servfail"})["spf"].verdict == "unknown"
 
 
-def test_a_nameserver_that_is_not_there_is_unknown(monkeypatch):
+def test_an_unreachable_nameserver_is_unknown(monkeypatch):
     monkeypatch.setattr(resolver_module, "LIFETIME_S", 0.5)
     with sending() as (sender, _):
         pass
@@ -234,7 +234,7 @@ def test_a_nameserver_that_is_not_there_is_unknown(monkeypatch):
         sender.resolver.mx("clinic.example")
 
 
-def test_bounces_without_an_address_of_their_own_carry_no_proof():
+def test_without_a_bounce_address_there_is_a_warning():
     found = findings(bounce_address="")["mx-bounces"]
     assert found.verdict == "warning"
     assert "bounces@bounces.clinic.example" in found.fix

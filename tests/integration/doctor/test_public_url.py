@@ -28,7 +28,7 @@ def findings(port, path=""):
     return {name: found[name] for name in URL_CHECKS}
 
 
-def test_a_server_that_does_all_right(tls, monkeypatch):
+def test_a_correct_server_is_fine(tls, monkeypatch):
     context, pem = tls
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     asked = []
@@ -59,7 +59,9 @@ def test_a_server_that_does_all_right(tls, monkeypatch):
         ("GET", Answer(500), "unsubscribe-page", "500"),
     ],
 )
-def test_an_answer_that_keeps_readers_in(tls, monkeypatch, method, answer, check, says):
+def test_an_answer_that_prevents_unsubscribing_is_a_problem(
+    tls, monkeypatch, method, answer, check, says
+):
     context, pem = tls
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     with web_server(lambda asked, *_: answer if asked == method else Answer(), context) as port:
@@ -68,7 +70,7 @@ def test_an_answer_that_keeps_readers_in(tls, monkeypatch, method, answer, check
     assert says in found[check].seen
 
 
-def test_a_page_that_changes_when_it_is_looked_at(tls, monkeypatch):
+def test_a_page_that_changes_between_two_requests_is_a_problem(tls, monkeypatch):
     context, pem = tls
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     answers = {"GET": iter([Answer(200), Answer(404)]), "POST": iter([Answer(200)])}
@@ -77,7 +79,7 @@ def test_a_page_that_changes_when_it_is_looked_at(tls, monkeypatch):
     assert "answers 200, then 404" in found["unsubscribe-page"].seen
 
 
-def test_a_certificate_that_nobody_trusts(tls):
+def test_an_untrusted_certificate_is_a_problem(tls):
     with web_server(lambda *_: Answer(), tls[0]) as port:
         found = findings(port)
     assert found["certificate"].verdict == "problem"
@@ -85,7 +87,7 @@ def test_a_certificate_that_nobody_trusts(tls):
     assert found["one-click"].verdict == "problem"
 
 
-def test_a_certificate_that_ends_soon(tmp_path, monkeypatch):
+def test_a_certificate_that_expires_soon_is_a_warning(tmp_path, monkeypatch):
     context, pem = certificate(tmp_path, dt.timedelta(days=3, hours=1))
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     with web_server(lambda *_: Answer(), context) as port:
@@ -93,7 +95,7 @@ def test_a_certificate_that_ends_soon(tmp_path, monkeypatch):
     assert (found.verdict, "3 days" in found.seen) == ("warning", True)
 
 
-def test_nobody_answers():
+def test_an_unreachable_server_is_a_problem():
     with web_server(lambda *_: Answer()) as port:
         pass
     found = findings(port)
@@ -110,7 +112,7 @@ def test_nobody_answers():
         (Answer(200), CheckStatus.WARNING),
     ],
 )
-def test_plain_http_leads_to_https(answer, verdict):
+def test_plain_http_redirects_to_https(answer, verdict):
     with web_server(lambda *_: answer) as port:
         assert plain_http("127.0.0.1", port).verdict is verdict
     assert plain_http("127.0.0.1", port).verdict is CheckStatus.OK, "nobody answers any more"
@@ -118,7 +120,7 @@ def test_plain_http_leads_to_https(answer, verdict):
 
 @pytest.mark.parametrize("url", ["http://news.clinic.example", "http://127.0.0.1:8025"])
 @pytest.mark.parametrize("named", [True, False])
-def test_an_address_without_https_is_one_problem_whoever_is_asked(url, named):
+def test_a_url_without_https_is_reported_once(url, named):
     with sending(public_url=url) as (sender, _):
         asked = sender if named else replace(sender, resolver=Resolver())
         found = {name: CHECKS[name](asked) for name in URL_CHECKS[1:]}
@@ -130,7 +132,7 @@ def test_an_address_without_https_is_one_problem_whoever_is_asked(url, named):
     }
 
 
-def test_a_name_for_examples_is_one_unknown():
+def test_a_reserved_name_is_reported_once():
     with sending(public_url="https://news.clinic.example") as (sender, _):
         asked = replace(sender, resolver=Resolver())
         with pytest.raises(UnavailableError, match="a name for examples"):

@@ -1,4 +1,4 @@
-"""A campaign that was sent to a few readers, and what is said of it afterwards."""
+"""A campaign that was sent to a few recipients, and events about it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Sent:
 
 
 def fill(store: Store, people: int = 6, uncertain: Iterable[int] = ()) -> Sent:
-    """A campaign under way whose readers have an attempt each."""
+    """A running campaign with one attempt for each recipient."""
     with store.write() as connection:
         now = store.now(connection)
         connection.execute(
@@ -115,23 +115,23 @@ def fill(store: Store, people: int = 6, uncertain: Iterable[int] = ()) -> Sent:
             )
         )
         for position in range(1, people + 1):
-            person = add(connection, f"reader{position}@mail.example", KEYS, at=now)
-            subscribe(connection, person, "readers", Consent("form", now))
-            connection.execute(insert(delivery).values(_delivery(position, person)))
+            added = add(connection, f"reader{position}@mail.example", KEYS, at=now)
+            subscribe(connection, added, "readers", Consent("form", now))
+            connection.execute(insert(delivery).values(_delivery(position, added)))
             result = "uncertain" if position in set(uncertain) else "accepted"
             tried = {"campaign_id": 1, "position": position, "chunk_id": 1, "result": result}
             connection.execute(insert(attempt).values(**tried, at=now - 1))
     return Sent(store, now)
 
 
-def _delivery(position: int, person: Any) -> dict[str, Any]:
+def _delivery(position: int, added: Any) -> dict[str, Any]:
     return {
         "campaign_id": 1,
         "position": position,
-        "subscriber_uid": person.uid,
-        "email": person.email,
-        "email_key": person.email_key,
-        "address_hash": person.address_hash,
+        "subscriber_uid": added.uid,
+        "email": added.email,
+        "email_key": added.email_key,
+        "address_hash": added.address_hash,
         "first_name": "",
         "last_name": "",
         "attributes": {},

@@ -1,4 +1,4 @@
-"""What follows from events, on both databases."""
+"""The consequences of events, on both databases."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ from tests.integration.feedback.conftest import DAY, HOLD_AFTER, KEYS, Sent
         (EventKind.UNKNOWN, ReplyClass.HARD, set()),
     ],
 )
-def test_each_has_its_consequence_for_that_reader_alone(sent, kind, verdict, reasons):
+def test_each_event_affects_only_its_recipient(sent, kind, verdict, reasons):
     done = sent.apply(sent.event("a", kind, 2, verdict=verdict))
     assert sent.suppressed(2) == reasons
     assert (done.kinds, done.suppressed) == ({kind.value: 1}, len(reasons))
     assert not sent.suppressed(1)
 
 
-def test_who_leaves_by_the_provider_has_left_every_list(sent):
+def test_an_unsubscribe_at_the_provider_ends_every_subscription(sent):
     sent.apply(sent.event("a", EventKind.UNSUBSCRIBED, 2))
     with sent.store.read() as connection:
-        person = find(connection, sent.address(2))
+        leaver = find(connection, sent.address(2))
         states = connection.execute(
-            select(subscription.c.state).where(subscription.c.subscriber_id == person.id)
+            select(subscription.c.state).where(subscription.c.subscriber_id == leaver.id)
         )
         assert states.scalars().all() == ["unsubscribed"]
         last = connection.execute(
             select(consent_event).where(consent_event.c.action == "unsubscribed")
         ).one()
-    assert (last.subscriber_uid, last.source) == (person.uid, "tests")
+    assert (last.subscriber_uid, last.source) == (leaver.uid, "tests")
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_who_leaves_by_the_provider_has_left_every_list(sent):
         {"subscriber_uid": 12345},
     ],
 )
-def test_what_proves_nothing_is_kept_and_changes_nothing(sent, wrong):
+def test_an_unattributed_event_is_recorded_and_changes_nothing(sent, wrong):
     done = sent.apply(sent.event("a", EventKind.BOUNCED, 2, **wrong))
     assert (done.unverified, done.suppressed, dict(done.kinds)) == (1, 0, {})
     assert [row.verified for row in sent.rows()] == [0]
     assert not any(sent.suppressed(position) for position in (1, 2, 3))
 
 
-def test_a_token_names_its_reader_whatever_the_address(sent):
+def test_a_token_attributes_whatever_the_address(sent):
     uid = sent.row(4).subscriber_uid
     facts = {"position": None, "email": "", "subscriber_uid": uid}
     sent.apply(sent.event("a", EventKind.BOUNCED, 4, **facts))
@@ -100,7 +100,7 @@ def test_repeats_are_counted_and_ignored(sent):
     assert again.suppressed == 0
 
 
-def test_no_order_of_arrival_changes_the_end(sent):
+def test_the_order_of_arrival_does_not_matter(sent):
     events = [
         sent.event("a", EventKind.ACCEPTED, 5, verdict=ReplyClass.UNKNOWN),
         sent.event("b", EventKind.BOUNCED, 5),
@@ -114,7 +114,7 @@ def test_no_order_of_arrival_changes_the_end(sent):
     assert sent.result(5) == "accepted"
 
 
-def test_evidence_ends_a_doubt_and_no_certainty(sent):
+def test_an_event_settles_only_uncertain_deliveries(sent):
     done = sent.apply(
         sent.event("a", EventKind.DELIVERED, 5, verdict=ReplyClass.UNKNOWN),
         sent.event("b", EventKind.BOUNCED, 6),
@@ -124,7 +124,7 @@ def test_evidence_ends_a_doubt_and_no_certainty(sent):
     assert [sent.result(position) for position in (1, 5, 6)] == ["accepted"] * 3
 
 
-def test_an_event_may_come_before_the_doubt_that_it_ends(sent):
+def test_an_event_settles_a_delivery_that_becomes_uncertain_later(sent):
     sent.apply(sent.event("a", EventKind.ACCEPTED, 1), sent.event("b", EventKind.DELIVERED, 1))
     with sent.store.write() as connection:
         mine = attempt.c.position.in_((1, 2))
@@ -133,12 +133,12 @@ def test_an_event_may_come_before_the_doubt_that_it_ends(sent):
     assert (sent.result(1), sent.result(2)) == ("accepted", "uncertain")
 
 
-def test_an_unproved_event_ends_no_doubt(sent):
+def test_an_unattributed_event_settles_nothing(sent):
     sent.apply(sent.event("a", EventKind.DELIVERED, 5, email="somebody@mail.example"))
     assert sent.result(5) == "uncertain"
 
 
-def test_a_mailbox_that_stays_full_is_suppressed_at_the_fifth_day(sent):
+def test_a_mailbox_that_stays_full_is_suppressed_on_the_fifth_day(sent):
     for day in range(5):
         assert not sent.suppressed(2)
         at = sent.now - (5 - day) * DAY
@@ -149,21 +149,21 @@ def test_a_mailbox_that_stays_full_is_suppressed_at_the_fifth_day(sent):
     assert sent.suppressed(2) == {"bounced"}
 
 
-def test_what_fades_is_forgotten(sent):
+def test_old_soft_bounces_are_forgotten(sent):
     for year in range(6):
         facts = {"verdict": ReplyClass.SOFT, "at": sent.now - year * 365 * DAY}
         sent.apply(sent.event(f"{year}", EventKind.BOUNCED, 2, **facts))
     assert not sent.suppressed(2)
 
 
-def test_many_refusals_of_us_pause_the_campaign_and_suppress_nobody(sent):
+def test_many_rejections_of_us_pause_the_campaign_and_suppress_nobody(sent):
     policy = {"verdict": ReplyClass.BLOCK}
     for position in range(1, HOLD_AFTER):
         sent.apply(sent.event(f"{position}", EventKind.BOUNCED, position, **policy))
     assert sent.state() == ("sending", [])
     done = sent.apply(sent.event("last", EventKind.BOUNCED, HOLD_AFTER, **policy))
     assert done.held == (1,)
-    assert sent.state() == ("paused", ["3 reports that came back refuse us as a sender"])
+    assert sent.state() == ("paused", ["3 reports that came back reject us as a sender"])
     assert not any(sent.suppressed(position) for position in range(1, HOLD_AFTER + 1))
     with sent.store.write() as connection:
         connection.execute(update(campaign).values(state="sending"))
@@ -171,20 +171,20 @@ def test_many_refusals_of_us_pause_the_campaign_and_suppress_nobody(sent):
     assert (resumed.held, sent.state()[0]) == ((), "sending")
 
 
-def test_killed_in_the_middle_of_a_batch_nothing_is_kept_and_the_repeat_does_all(sent, monkeypatch):
+def test_a_batch_killed_midway_keeps_nothing_and_its_repeat_does_everything(sent, monkeypatch):
     def die(*_arguments):
         raise KeyboardInterrupt
 
     events = [sent.event(f"{n}", EventKind.BOUNCED, n) for n in range(1, 5)]
     with monkeypatch.context() as broken:
-        broken.setattr(applying, "_follow", die)
+        broken.setattr(applying, "suppress_reported", die)
         with pytest.raises(KeyboardInterrupt):
             sent.apply(*events)
     assert (sent.count(), sent.suppressed(1)) == (0, set())
     assert sent.apply(*events).suppressed == 4
 
 
-def test_under_another_suppression_key_nothing_is_taken_in(sent):
+def test_under_another_suppression_key_nothing_is_applied(sent):
     sent.apply(sent.event("a", EventKind.DELIVERED, 1))
     with pytest.raises(RefusedError, match="suppression key"):
         applying.apply(
@@ -196,7 +196,7 @@ def test_under_another_suppression_key_nothing_is_taken_in(sent):
     assert sent.count() == 1
 
 
-def test_the_original_is_kept_until_its_reader_is_erased(sent: Sent):
+def test_the_original_is_kept_until_the_subscriber_is_erased(sent: Sent):
     sent.apply(sent.event("a", EventKind.BOUNCED, 2, payload=b"what came"))
     assert zlib.decompress(sent.rows()[0].payload) == b"what came"
     erase(sent.store, sent.address(2), KEYS, by="tests")

@@ -1,4 +1,4 @@
-"""Mail that came back, from wherever it lies: what proves itself has its consequence."""
+"""Returned mail, from each kind of source: only attributed mail has consequences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OLD = Keys(b"the signing key before, 32 bytes", KEYS.suppression)
 NOW = Keys(KEYS.signing, KEYS.suppression, (OLD.signing,))
 
 
-def notice(
+def bounce(
     to: str = "bounces@news.clinic.example",
     about: str = "reader2@mail.example",
     said: str = "550 5.1.1 unknown user",
@@ -43,7 +43,7 @@ def verp(sent: Sent, position: int, *, proof: bool = False, signer: TokenSigner 
 def message_id(
     sent: Sent, position: int, keys: Keys = KEYS, *, digest: str = DIGEST, **options: object
 ) -> str:
-    """As the composer writes it, live and of campaign 1 by default."""
+    """As the composer writes it: live, and of campaign 1 by default."""
     issue = replace(compiled(), digest=digest)
     compose = composer(issue, **{"campaign_id": 1, "signer": TokenSigner(keys), **options})
     row = sent.row(position)
@@ -55,33 +55,33 @@ def read(sent: Sent, *messages: bytes, keys: Keys = NOW) -> IntakeSummary:
     return MailIntake(sent.store, keys, hold_after=HOLD_AFTER).read(messages)
 
 
-def test_a_token_is_proof_whatever_address_the_notice_names(sent):
-    taken = read(sent, notice(verp(sent, 2), about="forwarded@elsewhere.example"))
-    assert (taken.events, taken.suppressed, taken.unverified) == ({"bounced": 1}, 1, 0)
+def test_a_token_attributes_whatever_address_the_bounce_names(sent):
+    summary = read(sent, bounce(verp(sent, 2), about="forwarded@elsewhere.example"))
+    assert (summary.events, summary.suppressed, summary.unverified) == ({"bounced": 1}, 1, 0)
     assert sent.suppressed(2) == {"bounced"}
 
 
 @pytest.mark.parametrize("keys", [KEYS, OLD], ids=["this key", "a former key"])
-def test_so_is_the_message_id_of_a_delivery_to_that_address(sent, keys):
-    read(sent, notice(message_id=message_id(sent, 2, keys)))
+def test_a_message_id_attributes_to_the_address_of_its_delivery(sent, keys):
+    read(sent, bounce(message_id=message_id(sent, 2, keys)))
     assert sent.suppressed(2) == {"bounced"}
 
 
-def test_everything_else_is_kept_and_changes_nothing(sent):
+def test_everything_else_is_recorded_and_changes_nothing(sent):
     stranger = TokenSigner(Keys(b"x" * 32, KEYS.suppression))
-    taken = read(
+    summary = read(
         sent,
-        notice(),
-        notice(verp(sent, 2, proof=True)),
-        notice(verp(sent, 2, signer=stranger)),
-        notice(message_id=message_id(sent, 3)),
-        notice(message_id="<another.program@clinic.example>"),
+        bounce(),
+        bounce(verp(sent, 2, proof=True)),
+        bounce(verp(sent, 2, signer=stranger)),
+        bounce(message_id=message_id(sent, 3)),
+        bounce(message_id="<another.program@clinic.example>"),
     )
-    assert (taken.messages, taken.unverified, taken.suppressed) == (5, 5, 0)
+    assert (summary.messages, summary.unverified, summary.suppressed) == (5, 5, 0)
     assert not any(sent.suppressed(position) for position in (1, 2, 3))
 
 
-def test_a_complaint_and_a_wish_to_leave(sent):
+def test_a_complaint_and_an_unsubscribe_request(sent):
     arf = (
         "From: fbl@provider.example\nSubject: complaint\nMIME-Version: 1.0\n"
         'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
@@ -89,19 +89,19 @@ def test_a_complaint_and_a_wish_to_leave(sent):
         "User-Agent: x\nOriginal-Rcpt-To: reader1@mail.example\n\n"
         f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {message_id(sent, 1)}\n\nx\n--b--\n"
     )
-    wish = (
+    request = (
         "From: reader4@mail.example\nSubject: unsubscribe\n"
         f"In-Reply-To: {message_id(sent, 4)}\n\nplease\n"
     )
-    taken = read(sent, arf.encode(), wish.encode(), b"Subject: Hello\n\nA letter.\n")
-    assert taken.kinds == {"complaint": 2, "other": 1}
+    summary = read(sent, arf.encode(), request.encode(), b"Subject: Hello\n\nA letter.\n")
+    assert summary.kinds == {"complaint": 2, "other": 1}
     assert (sent.suppressed(1), sent.suppressed(4)) == ({"complained"}, {"unsubscribed"})
 
 
-def test_five_full_days_in_one_mailbox_count_as_five(sent):
+def test_soft_bounces_on_five_days_suppress(sent):
     full = [
         f"Date: {day:02} Jan 2026 10:00:00 +0000\n".encode()
-        + notice(verp(sent, 2), said="452 4.2.2 mailbox full")
+        + bounce(verp(sent, 2), said="452 4.2.2 mailbox full")
         for day in range(1, 6)
     ]
     read(sent, *full[:4])
@@ -110,8 +110,8 @@ def test_five_full_days_in_one_mailbox_count_as_five(sent):
     assert sent.suppressed(2) == {"bounced"}
 
 
-def test_a_run_that_is_broken_off_is_made_whole_by_the_next(sent):
-    mails = [b"X-Number: %d\n" % n + notice(verp(sent, 1 + n % 4)) for n in range(150)]
+def test_after_an_interrupted_run_the_next_does_the_rest(sent):
+    mails = [b"X-Number: %d\n" % n + bounce(verp(sent, 1 + n % 4)) for n in range(150)]
 
     def broken():
         yield from mails[:120]
@@ -120,12 +120,12 @@ def test_a_run_that_is_broken_off_is_made_whole_by_the_next(sent):
     with pytest.raises(KeyboardInterrupt):
         MailIntake(sent.store, KEYS, hold_after=0).read(broken())
     assert sent.count() == 100
-    taken = read(sent, *mails)
-    assert (taken.repeated, sent.count()) == (100, 150)
+    summary = read(sent, *mails)
+    assert (summary.repeated, sent.count()) == (100, 150)
 
 
-def test_a_message_is_the_same_wherever_it_lies(sent, tmp_path: Path):
-    mails = [notice(verp(sent, position)) for position in (1, 2, 3)]
+def test_a_message_is_recognized_from_every_source(sent, tmp_path: Path):
+    mails = [bounce(verp(sent, position)) for position in (1, 2, 3)]
     mails[0] += b"\nFrom here on it is text\n"
     maildir = tmp_path / "Maildir"
     for folder in ("new", "cur", "tmp"):

@@ -1,4 +1,4 @@
-"""SendGrid's signed events over HTTP: what is accepted, and what is refused."""
+"""SendGrid's signed events over HTTP: which are applied, and which are refused."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def told(name: str, of: int, kind: str = "delivered", **fields: Any) -> dict[str
 
 
 def body_of(*events: Any) -> bytes:
-    """The format that SendGrid sends: one event per line, CRLF at the end."""
+    """As SendGrid writes it: one event per line, CRLF at the end."""
     return b"[" + b",\r\n".join(json.dumps(each).encode() for each in events) + b"]\r\n"
 
 
@@ -96,7 +96,7 @@ def test_a_batch_is_committed_before_it_is_answered(sent, post):
     assert sent.result(5) == "accepted"
 
 
-def test_a_replay_is_accepted_and_changes_nothing(sent, post):
+def test_a_replay_is_answered_and_changes_nothing(sent, post):
     body = body_of(told("a", 2, "spamreport"))
     headers = signed(body)
     assert [post(body, headers).status_code for _ in range(3)] == [204] * 3
@@ -117,25 +117,25 @@ def test_a_replay_is_accepted_and_changes_nothing(sent, post):
         lambda body: signed(body) | {"X-Twilio-Email-Event-Webhook-Signature": "AAAA"},
     ],
 )
-def test_invalid_signatures_are_refused(sent, post, spoil):
+def test_a_request_without_a_valid_signature_is_refused(sent, post, spoil):
     body = body_of(told("a", 2, "spamreport"))
     assert post(body, spoil(body)).status_code == 403
     assert (sent.count(), sent.suppressed(2)) == (0, set())
 
 
-def test_events_delayed_by_a_day_are_accepted(sent, post):
+def test_events_that_were_retried_for_a_day_are_accepted(sent, post):
     body = body_of(told("a", 2, "spamreport"))
     assert post(body, signed(body, time.time() - 24.5 * 3600)).status_code == 204
     assert sent.suppressed(2) == {"complained"}
 
 
 @pytest.mark.parametrize("body", [b"{}", b"nonsense", b"[" * 100_000, b"7", b"\xff[]"])
-def test_bodies_that_are_not_a_list_are_refused(sent, post, body):
+def test_a_body_that_is_not_a_list_is_refused(sent, post, body):
     assert post(body).status_code in {400, 403}
     assert sent.count() == 0
 
 
-def test_other_mail_of_the_account_and_unknown_events_are_kept(sent, post):
+def test_events_about_other_mail_and_unknown_events_are_recorded(sent, post):
     foreign = told("a", 1, "bounce")
     del foreign["campaign"], foreign["sg_message_id"]
     odd = {"event": ["bounce"], "category": ["x", "y"], "timestamp": "soon", "position": {}}
@@ -152,7 +152,7 @@ def test_other_mail_of_the_account_and_unknown_events_are_kept(sent, post):
 
 
 def letter(name: str, kind: str, **fields: Any) -> dict[str, Any]:
-    """An event about a confirmation, with the IDs that letters have."""
+    """About a confirmation mail, which belongs to no campaign."""
     told_of = {"email": "stranger@mail.example", "campaign": "0", "position": "1790000000123"}
     return told(name, 1, kind, **(told_of | fields))
 
@@ -171,7 +171,7 @@ def reasons_of(sent: Sent, email: str) -> set[str]:
         (letter("a", "dropped", reason="Spam Reporting Address"), "complained"),
     ],
 )
-def test_complaints_and_hard_bounces_about_a_letter_suppress(sent, post, event, reason):
+def test_a_complaint_or_a_dead_address_of_a_letter_suppresses(sent, post, event, reason):
     assert post(body_of(event)).status_code == 204
     assert reasons_of(sent, "stranger@mail.example") == {reason}
     (row,) = sent.rows()
@@ -193,14 +193,14 @@ def test_complaints_and_hard_bounces_about_a_letter_suppress(sent, post, event, 
         letter("a", "something new"),
     ],
 )
-def test_other_events_about_a_letter_are_counted_and_identify_nobody(sent, post, event):
+def test_other_events_about_a_letter_are_counted_and_name_nobody(sent, post, event):
     assert post(body_of(event)).status_code == 204
     assert reasons_of(sent, "stranger@mail.example") == set()
     (row,) = sent.rows()
     assert (row.verified, row.payload, row.address_hash) == (1, b"", None)
 
 
-def test_an_invalid_address_in_a_letters_event_does_no_harm(sent, post):
+def test_a_letter_whose_address_cannot_be_read_does_no_harm(sent, post):
     odd = [letter("a", "spamreport", email={}), letter("b", "spamreport", email="nobody")]
     assert post(body_of(*odd)).status_code == 204
     assert [row.address_hash for row in sent.rows()] == [None, None]
@@ -212,7 +212,7 @@ def test_opens_and_clicks_are_not_kept(sent, post):
     assert sent.count() == 0
 
 
-def test_thousands_of_events_fit_and_other_routes_accept_less(sent, post):
+def test_only_the_webhook_accepts_large_bodies(sent, post):
     body = body_of(*(told(f"{n}", 1 + n % 4) for n in range(4000)))
     assert len(body) > 768 * 1024
     assert post(body).status_code == 204
@@ -221,7 +221,7 @@ def test_thousands_of_events_fit_and_other_routes_accept_less(sent, post):
     assert post(b" " * (webhook.MAX_BYTES + 1)).status_code == 413
 
 
-def test_sendgrid_retries_while_the_database_is_unavailable(sent, post, monkeypatch):
+def test_while_the_database_is_down_sendgrid_is_told_to_try_again(sent, post, monkeypatch):
     def away(*_arguments, **_options):
         raise UnavailableError("the database cannot be used")
 
@@ -233,13 +233,13 @@ def test_sendgrid_retries_while_the_database_is_unavailable(sent, post, monkeypa
     assert sent.suppressed(2) == {"complained"}
 
 
-def test_without_a_key_the_route_does_not_exist(sent):
+def test_without_a_key_there_is_no_such_route(sent):
     body = body_of(told("a", 2, "spamreport"))
     answer = ask(app_of(sent.store, ""), "POST", PATH, content=body, headers=signed(body))
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("key", ["nonsense", "AAAA", PUBLIC[:-8]])
-def test_an_invalid_key_is_refused_at_startup(sent, key):
+def test_an_invalid_key_is_reported_at_the_start(sent, key):
     with pytest.raises(InputError, match="webhook_key"):
         app_of(sent.store, key)

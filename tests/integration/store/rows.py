@@ -48,7 +48,7 @@ def fill(store: Store) -> None:
     """Write rows into every table, parents first."""
     with store.write() as connection:
         for table in metadata.sorted_tables:
-            connection.execute(insert(table), [_row(table, index) for index in range(ROWS)])
+            connection.execute(insert(table), [row_of(table, index) for index in range(ROWS)])
         connection.execute(update(campaign).values(state="paused"))
 
 
@@ -65,7 +65,7 @@ def counts(store: Store) -> dict[str, int]:
     return {name: len(rows) for name, rows in contents(store).items()}
 
 
-def _row(table: Table, index: int) -> dict[str, Any]:
+def row_of(table: Table, index: int) -> dict[str, Any]:
     return {column.name: _value(column, index) for column in table.columns}
 
 

@@ -17,6 +17,7 @@ from newsletter.database.backup import backup, restore
 from newsletter.database.open import open_url
 from newsletter.delivery.ledger.tables import campaign, campaign_event, chunk
 from newsletter.errors import InputError, RefusedError
+from newsletter.queues.tables import outgoing_message
 from newsletter.store.engine import Store
 from tests.integration.store.rows import contents, counts, fill
 
@@ -115,6 +116,23 @@ def test_a_campaign_that_was_sending_comes_back_paused_and_says_so(
     with store.read() as connection:
         states = connection.execute(select(campaign.c.state)).scalars().all()
     assert "sending" in states
+
+
+def test_mail_that_was_waiting_comes_back_and_is_nobody_s_yet(
+    store: Store, sqlite: Store, tmp_path: Path
+) -> None:
+    fill(store)
+    with store.write() as connection:
+        connection.execute(update(outgoing_message).values(state="waiting"))
+        first = outgoing_message.c.id == 1
+        leased = {"state": "sending", "lease_until": store.now(connection) + 60}
+        connection.execute(update(outgoing_message).where(first).values(**leased))
+    backup(store, tmp_path / "backup.db")
+    restore(tmp_path / "backup.db", sqlite, tmp_path)
+    c = outgoing_message.c
+    with sqlite.read() as connection:
+        assert set(connection.execute(select(c.state)).scalars()) == {"waiting"}
+        assert connection.execute(select(c.lease_until).where(first)).scalar_one() == 0.0
 
 
 def test_what_is_not_empty_is_not_restored_into(sqlite: Store, tmp_path: Path) -> None:

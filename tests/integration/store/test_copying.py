@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, insert, make_url, select, update
 
 from newsletter.audience.tables import mailing_list, subscriber
-from newsletter.database.copy import AT_REST, copy
+from newsletter.database.copy import copy
 from newsletter.database.open import open_url
-from newsletter.delivery.ledger.states import TRANSITIONS
+from newsletter.delivery.ledger.states import AT_REST, TRANSITIONS
 from newsletter.delivery.ledger.tables import campaign, chunk
 from newsletter.errors import InputError, RefusedError
+from newsletter.queues.tables import outgoing_message
 from newsletter.store.engine import Store
 from tests.integration.store.rows import contents, counts, fill
 
@@ -117,6 +118,21 @@ def test_a_sending_campaign_is_refused_but_for_a_copy_kept_aside(
         copy(sqlite, server)
     assert set(counts(server).values()) == {0}
     copy(sqlite, server, aside=True)
+    assert contents(server) == contents(sqlite)
+
+
+def test_a_confirmation_that_is_being_sent_is_waited_for(sqlite: Store, server: Store) -> None:
+    fill(sqlite)
+    first = outgoing_message.c.id == 1
+    with sqlite.write() as connection:
+        soon = sqlite.now(connection) + 60
+        leased = {"state": "sending", "lease_until": soon}
+        connection.execute(update(outgoing_message).where(first).values(**leased))
+    with pytest.raises(RefusedError, match=r"a confirmation or welcome is being sent.*`serve`"):
+        copy(sqlite, server)
+    with sqlite.write() as connection:
+        connection.execute(update(outgoing_message).where(first).values(lease_until=soon - 120))
+    copy(sqlite, server)
     assert contents(server) == contents(sqlite)
 
 

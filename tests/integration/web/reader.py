@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from typing import Any, Self
 
 import httpx
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from newsletter.settings.model import Join, Settings, Smtp, Topic
+from newsletter.transactional.drain import Drain
 from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.smtp_server import Server
@@ -46,32 +48,43 @@ class Reader:
         self.server = server or Server()
         self._changes = changes
         self._runner = asyncio.Runner()
+        self._serving: AbstractAsyncContextManager[Any] | None = None
 
     def __enter__(self) -> Self:
         self._runner.run(self.server.__aenter__())
         self.app = self.application(self.clinic)
+        self.drain = Drain(self.clinic.store, KEYS, self.settings(self.clinic))
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.stop()
         self._runner.run(self.server.__aexit__())
         self._runner.close()
 
-    def application(self, clinic: Clinic) -> ASGIApp:
-        """The public pages, their mail going to the server."""
+    def settings(self, clinic: Clinic) -> Settings:
+        """Mail goes to the server."""
         smtp = Smtp(host="127.0.0.1", port=self.server.port, security="none")
-        settings = joinable(clinic.settings, transport="smtp", smtp=smtp, **self._changes)
-        return public_app(clinic.store, KEYS, settings)
+        return joinable(clinic.settings, **({"transport": "smtp", "smtp": smtp} | self._changes))
+
+    def application(self, clinic: Clinic) -> Starlette:
+        """The public pages."""
+        return public_app(clinic.store, KEYS, self.settings(clinic))
 
     def ask(
         self, method: str, path: str, *, ip: str = "192.0.2.1", **options: Any
     ) -> httpx.Response:
-        """One request; what runs after the answer has run when this returns."""
+        """One request. What it caused to be mailed, and is due, has left when this returns; once
+        the pages are served (`start`), it leaves meanwhile.
+        """
 
         async def request() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, client=(ip, 1234))
             base = "https://news.clinic.example"
             async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-                return await client.request(method, path, **options)
+                answer = await client.request(method, path, **options)
+            if not self._serving:
+                await self.drain.once()
+            return answer
 
         return self._runner.run(request())
 
@@ -101,14 +114,16 @@ class Reader:
 
         self._runner.run(look())
 
+    def start(self) -> None:
+        """Serve the pages as their server does: the queue is drained while this reader waits."""
+        self._serving = self.app.router.lifespan_context(self.app)
+        self._runner.run(self._serving.__aenter__())
+
     def stop(self) -> None:
         """End the pages as their server does when it is told to."""
-
-        async def end() -> None:
-            async with self.app.router.lifespan_context(self.app):
-                pass
-
-        self._runner.run(end())
+        if self._serving:
+            self._runner.run(self._serving.__aexit__(None, None, None))
+        self._serving = None
 
     @property
     def mail(self) -> list[EmailMessage]:

@@ -1,13 +1,16 @@
 """Joining by double opt-in, over a real SMTP server."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from newsletter.audience.address import address_hash
+from newsletter.audience.consent.double_opt_in import confirm_join
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import find
 from newsletter.audience.suppression import reasons, suppress
@@ -40,7 +43,7 @@ def lists(clinic: Clinic, email: str) -> dict[str, str]:
 def test_from_the_form_to_the_list(clinic: Clinic, reader: Reader) -> None:
     answer = reader.join(NEW, "sleep", "pain")
     assert (answer.status_code, answer.headers["location"]) == (303, "/join/sent")
-    assert "Please look into your mail" in reader.get("/join/sent").text
+    assert "Check your email" in reader.get("/join/sent").text
     assert person(clinic, NEW) is None
     assert "Put me on the list" in reader.get(reader.link).text
     assert person(clinic, NEW) is None
@@ -113,7 +116,7 @@ def test_who_complained_after_the_letter_is_told_that_no_mail_comes(
     before = clinic.standing()
     for answer in (reader.get(reader.link), reader.press(reader.link), reader.press(reader.link)):
         assert answer.status_code == 409
-        assert "We do not write to your address" in answer.text
+        assert "We don’t send email to your address" in answer.text
         assert "office@clinic.example" in answer.text
         assert "You are on the list" not in answer.text
         assert "/p/" not in answer.text
@@ -127,16 +130,14 @@ def test_who_complains_while_the_button_is_pressed_is_not_told_that_mail_comes(
     from newsletter.web.public.app import confirm
 
     reader.join(NEW)
-    confirm = confirm.confirm_join
 
-    def complained(*args: object) -> object:
-        with clinic.store.write() as connection:
-            hashed = address_hash(NEW, KEYS)
-            suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
-        return confirm(*args)
+    def complained(connection: Connection, *args: Any) -> object:
+        hashed = address_hash(NEW, KEYS)
+        suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
+        return confirm_join(connection, *args)
 
     monkeypatch.setattr(confirm, "confirm_join", complained)
-    assert "We do not write to your address" in reader.press(reader.link).text
+    assert "We don’t send email to your address" in reader.press(reader.link).text
     assert len(reader.mail) == 1
 
 
@@ -148,7 +149,7 @@ def test_a_complaint_after_joining_is_what_a_second_press_tells(
     with clinic.store.write() as connection:
         hashed = address_hash(NEW, KEYS)
         suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
-    assert "We do not write to your address" in reader.press(reader.link).text
+    assert "We don’t send email to your address" in reader.press(reader.link).text
 
 
 def test_a_reason_that_came_later_stays(clinic: Clinic, reader: Reader) -> None:
@@ -236,7 +237,7 @@ def test_a_network_is_slowed_down_by_all_processes_together(clinic: Clinic, read
     slowed = reader.join("last@reader.example")
     assert slowed.status_code == 429
     assert 0 < int(slowed.headers["retry-after"]) <= 120
-    assert "Please wait a little" in slowed.text
+    assert "Please wait a moment" in slowed.text
     assert reader.join("last@reader.example", ip="198.51.100.1").status_code == 303
     assert reader.join("v6@reader.example", ip="2001:db8::1").status_code == 303
     assert len(reader.mail) == 12
@@ -259,7 +260,7 @@ def test_a_robot_that_fills_every_field_gets_nothing(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("email", "topics", "says"),
     [
-        ("", ["pain"], "Please enter your e-mail address."),
+        ("", ["pain"], "Please enter your email address."),
         ("maria", ["pain"], "This is no e-mail address"),
         ("a@b.example\r\nBcc: x@y.example", ["pain"], "This is no e-mail address"),
         ("a@b.example%0aBcc:x@y.example", ["pain"], "This is no e-mail address"),
@@ -315,11 +316,10 @@ def test_of_two_presses_at_once_neither_is_told_that_it_did_not_work(
     from newsletter.web.public.app import confirm
 
     reader.join(NEW)
-    confirm = confirm.confirm_join
 
-    def late(*args: object) -> object:
-        confirm(*args)
-        return confirm(*args)
+    def late(*args: Any) -> object:
+        confirm_join(*args)
+        return confirm_join(*args)
 
     monkeypatch.setattr(confirm, "confirm_join", late)
     assert "You are on the list" in reader.press(reader.link).text
@@ -337,13 +337,14 @@ def test_a_link_works_once(clinic: Clinic, reader: Reader) -> None:
 
 
 def test_a_link_runs_out(clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    from newsletter.web.public.app import context
+    from newsletter.web.public import confirm
 
-    monkeypatch.setattr(context, "LINK_LIFETIME_S", -1.0)
     reader.join(NEW)
+    two_days_on = time.time() + 48 * 3600 + 1
+    monkeypatch.setattr(confirm.time, "time", lambda: two_days_on)
     for answer in (reader.get(reader.link), reader.press(reader.link)):
         assert answer.status_code == 410
-        assert "just ask again" in answer.text
+        assert "ask for a new one" in answer.text
         assert 'class="button" href="/join"' in answer.text
     assert person(clinic, NEW) is None
 
@@ -366,9 +367,9 @@ def test_a_link_that_is_forgotten_shows_the_way_on_for_whatever_it_was(
     with clinic.store.write() as connection:
         connection.execute(delete(mailed_link))
     page = reader.get(reader.link).text
-    assert 'Did you want to join? Then <a href="/join">ask again</a>' in page
-    assert "open any of our mails" in page
-    assert "If you pressed its button before" in page
+    assert 'Did you want to join? <a href="/join">Ask for a new link</a>' in page
+    assert "open any of our emails" in page
+    assert "If you already pressed its button" in page
     assert 'class="button"' not in page
 
 
@@ -490,7 +491,7 @@ def test_a_reader_who_reads_spanish_gets_everything_in_spanish(
 ) -> None:
     spanish = {"Accept-Language": "es-MX,en;q=0.5"}
     form = reader.get("/join", headers=spanish).text
-    assert '<html lang="es">' in form
+    assert '<html lang="es" ' in form
     assert "Sueño" in form
     reader.join(NEW, headers=spanish)
     assert str(reader.mail[0]["Subject"]).startswith("Confirme su suscripción")

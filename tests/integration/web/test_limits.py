@@ -9,7 +9,8 @@ from newsletter.audience.consent.action_links import make_link, redeem
 from newsletter.audience.model import LinkAction
 from newsletter.delivery.ledger.tables import rate
 from newsletter.store.engine import Store
-from newsletter.web.http.rate_limits import Limit, give_back, mailbox_of, network_of, take
+from newsletter.transactional.limits import Limit, give_back, mailbox_of, take
+from newsletter.web.http.rate_limits import network_of
 from tests.integration.web.conftest import KEYS
 
 LIMIT = Limit("test", 3, 60.0)

@@ -20,6 +20,7 @@ from newsletter.audience.tables import (
 )
 from newsletter.campaign.subscriber_history import show
 from newsletter.errors import UnavailableError
+from newsletter.transactional.limits import CONFIRMATION_BY_DAY, give_back
 from tests.integration.web.conftest import KEYS, Clinic
 from tests.integration.web.reader import Reader
 
@@ -76,7 +77,7 @@ def test_who_ticks_nothing_is_told_that_nothing_comes(clinic: Clinic, reader: Re
     some = reader.press(path, {"do": "topics", "topic": "sleep"})
     assert "Saved.</p>" in reader.get(some.headers["location"]).text
     none = reader.press(path, {"do": "topics"})
-    assert "Saved. You are on no list now." in reader.get(none.headers["location"]).text
+    assert "Saved. You are no longer on any list." in reader.get(none.headers["location"]).text
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_a_list_that_the_page_did_not_show_is_not_left_by_saving_it(
 def test_a_pause_holds_mail_back_and_ends(clinic: Clinic, reader: Reader) -> None:
     path = f"/p/{clinic.token()}"
     reader.press(path, {"do": "pause"})
-    assert "You get no mail from us until" in reader.get(path).text
+    assert "You won’t get any email from us until" in reader.get(path).text
     with clinic.store.read() as connection:
         until = connection.execute(select(subscriber.c.paused_until)).scalar_one()
     assert until - time.time() == pytest.approx(30 * 86_400, abs=600)
@@ -153,7 +154,7 @@ def test_who_unsubscribed_is_not_brought_back_by_the_link(clinic: Clinic, reader
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("complained", "was called unwanted"), ("unsubscribed", "You are unsubscribed")],
+    [("complained", "marked as spam"), ("unsubscribed", "You are unsubscribed")],
 )
 def test_an_undo_that_brings_nobody_back_does_not_say_that_it_did(
     clinic: Clinic, reader: Reader, reason: str, words: str
@@ -207,8 +208,8 @@ def test_a_link_that_is_over_leads_back_to_the_preferences_and_not_to_joining(
         ticket = LinkToken(ticket.link_id, 1)
     page = reader.get(f"/confirm/{clinic.signer.sign_ticket(ticket)}")
     assert page.status_code == 410
-    assert "open any of our mails" in page.text
-    assert ("If you pressed its button before" in page.text) is (how == "used")
+    assert "open any of our emails" in page.text
+    assert ("If you already pressed its button" in page.text) is (how == "used")
     assert 'href="/join"' not in page.text.partition("<main")[2].partition("</main")[0]
 
 
@@ -283,10 +284,8 @@ def test_an_address_that_is_taken_stays_with_its_reader(clinic: Clinic, reader: 
     reader.join(NEW)
     reader.press(reader.link)
     reader.press(f"/p/{clinic.token()}", {"do": "move"})
-    from newsletter.web.http import rate_limits
-
     with clinic.store.write() as connection:
-        rate_limits.give_back(connection, rate_limits.LETTER_BY_DAY, NEW, KEYS)
+        give_back(connection, CONFIRMATION_BY_DAY, NEW, KEYS)
     reader.press(reader.link, {"email": NEW})
     assert reader.press(reader.link).status_code == 409
     assert known(clinic)["lists"] == {"pain": "active", "sleep": "active"}

@@ -18,11 +18,11 @@ from tests.integration.web.conftest import KEYS, LEFT, PROJECT, Clinic
 PROGRAM = """
 import sys
 from pathlib import Path
-from newsletter.audience import Keys
+from newsletter.audience.keys import Keys
+from newsletter.database.open import open_store
 from newsletter.settings.load import load_settings
-from newsletter.store import open_store
-from newsletter.web.public import public_app
-from newsletter.web.server import serve
+from newsletter.web.http.server import serve
+from newsletter.web.public.app import public_app
 settings = load_settings(Path("newsletter.toml"))
 serve(public_app(open_store(settings), Keys(b"s" * 32, b"u" * 32), settings))
 """

@@ -122,7 +122,7 @@ def test_the_pages_speak_the_readers_language_before_the_browsers(
         connection.execute(update(subscriber).values(language=language))
     headers = {**OWN_PAGE, "Accept-Language": "en"}
     page = ask(app, method, f"/u/{clinic.token()}{end}", headers=headers)
-    assert '<html lang="es">' in page.text
+    assert '<html lang="es" ' in page.text
 
 
 def test_a_forged_link_gets_one_neutral_answer(clinic: Clinic, app: Starlette) -> None:

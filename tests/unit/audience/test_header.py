@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.audience.importing.csv_columns import map_columns, normalise
+from newsletter.audience.importing.column_uses import normalise
+from newsletter.audience.importing.csv_columns import map_columns
 from newsletter.audience.model import SuppressionReason
 from newsletter.errors import InputError, UsageError
 
@@ -37,24 +38,27 @@ def test_columns_are_known_in_other_languages(header: str, fields: tuple[int, ..
     found = map_columns(header.split(";"), HERE, 1)
     assert (found.first_name, found.last_name, found.email, found.language) == fields
     assert not found.attributes
+    assert not found.unknown
 
 
 @pytest.mark.parametrize("name", ["joined_at", "Signup date", "created_at", "Date joined"])
 def test_the_time_of_joining_goes_by_several_names(name: str) -> None:
-    found = map_columns(["email", name, "city"], HERE, 1)
+    found = map_columns(["email", name, "city"], HERE, 1, declared=["city"])
     assert found.joined == 1
     assert found.attributes == (("city", 2),)
+    assert not found.unknown
 
 
 def test_what_became_of_each_column_is_said() -> None:
     header = ["E-Mail", "Stadt ", "Joined", "", "Surname"]
-    assert str(map_columns(header, HERE, 1).as_read(header)) == (
+    assert str(map_columns(header, HERE, 1, declared=["stadt"]).as_read(header)) == (
         "email ← E-Mail; first_name ← (none); last_name ← Surname; language ← (none); "
         "time_zone ← (none); attributes: stadt; kept with the consent: joined"
     )
+    uses = ["clinic=attribute", "notes = consent", "tags=opt-out"]
     header = MAILCHIMP.format("LAST_CHANGED").split(",")
-    told = str(map_columns(header, HERE, 1).as_read(header))
-    assert "attributes: clinic, tags" in told
+    told = str(map_columns(header, HERE, 1, uses=uses).as_read(header))
+    assert "attributes: clinic; consent: NOTES; opt-out: TAGS;" in told
     assert "not taken over: MEMBER_RATING, OPTIN_IP" in told
     assert "TIMEZONE" not in told.partition("not taken over")[2]
 
@@ -63,17 +67,19 @@ def test_names_are_normalised() -> None:
     assert normalise(" Größe (cm) ") == "grösse_cm"
 
 
-def test_other_columns_become_attributes() -> None:
-    columns = map_columns(["First Name", "email", "Last visit", ""], HERE, 1)
+def test_what_is_declared_becomes_an_attribute_and_the_rest_is_unknown() -> None:
+    header = ["First Name", "email", "Last visit", "Note", "joined", "created"]
+    columns = map_columns(header, HERE, 1, declared=["last_visit", "first_name"])
     assert (columns.first_name, columns.email, columns.last_name) == (0, 1, -1)
     assert columns.attributes == (("last_visit", 2),)
+    assert columns.unknown == (3,)
 
 
 def test_mailchimp_subscribed() -> None:
     header = MAILCHIMP.format("LAST_CHANGED").split(",")
     columns = map_columns(header, HERE, 1)
     assert (columns.format.name, columns.format.everyone) == ("mailchimp", None)
-    assert [name for name, _ in columns.attributes] == ["clinic", "tags"]
+    assert [header[index] for index in columns.unknown] == ["Clinic"]
     assert [header[i] for _, i in columns.evidence] == ["OPTIN_TIME", "CONFIRM_TIME"]
     assert header[columns.time_zone] == "TIMEZONE"
 
@@ -102,9 +108,10 @@ def test_two_columns_of_one_name_are_refused(header: list[str]) -> None:
 
 
 def test_a_mended_rejects_file_is_read_like_its_source() -> None:
-    columns = map_columns(["line", "reason", "email", "visit"], HERE, 1)
+    columns = map_columns(["line", "reason", "email", "visit"], HERE, 1, declared=["visit"])
     assert columns.email == 2
     assert columns.attributes == (("visit", 3),)
+    assert not columns.unknown
 
 
 LISTMONK = "uuid,email,name,attributes,status,created_at,updated_at"
@@ -160,3 +167,34 @@ def test_what_may_be_a_list_of_people_who_left_is_asked_about(header: str, name:
 def test_a_format_that_the_header_is_not_of_is_refused() -> None:
     with pytest.raises(InputError, match="not the columns of listmonk's subscribers"):
         map_columns(["email", "name"], HERE, 1, "listmonk")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        LISTMONK,
+        SUBSTACK,
+        SUBSTACK_NEWER,
+        CONSTANT_CONTACT,
+        SENDGRID,
+        MAILCHIMP.format("LAST_CHANGED").replace("Clinic,", "Address,Phone Number,Birthday,"),
+    ],
+)
+def test_nothing_need_be_said_of_what_a_service_always_exports(header: str) -> None:
+    assert not map_columns(header.split(","), HERE, 1).unknown
+    more = [*header.split(","), "Wants no mail", ""]
+    assert map_columns(more, HERE, 1).unknown == (len(more) - 2, len(more) - 1)
+
+
+def test_what_a_service_exports_can_be_kept_all_the_same() -> None:
+    header = SENDGRID.split(",")
+    columns = map_columns(header, HERE, 1, declared=["city"], uses=["Country=attribute"])
+    assert dict(columns.attributes) == {
+        "city": header.index("CITY"),
+        "country": header.index("COUNTRY"),
+    }
+
+
+def test_a_column_of_reasons_to_leave_is_no_longer_known_by_itself() -> None:
+    for name in ("status", "unsubscribed_at", "suppressed"):
+        assert map_columns(["email", name], HERE, 1).unknown == (1,)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.campaign.schedule import parse_when
-from newsletter.cli.schedule import duration
+from newsletter.cli.send_view import duration
 from newsletter.errors import InputError
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC).timestamp()

@@ -113,6 +113,7 @@ class Project:
     def lay(self, sample: Sample) -> None:
         """Write the sample's files."""
         shutil.copytree(TEMPLATES / "email", self.root / "templates/email")
+        shutil.copytree(TEMPLATES / "locale", self.root / "templates/locale")
         (self.root / "issues").mkdir()
         for name, text in sample.templates.items():
             (self.root / "templates/email" / name).write_text(text)

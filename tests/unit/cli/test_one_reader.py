@@ -17,6 +17,7 @@ KNOWN: dict[str, Any] = {
     "created_at": "2026-01-02T03:04:05Z",
     "paused_until": None,
     "lists": {"pain": "active", "sleep": "unsubscribed"},
+    "not_mailed": {"sleep": "unsubscribed"},
     "consent": [
         {"at": "2026-01-02T03:04:05Z", "action": "imported", "list_name": "pain", "source": "csv"},
         {"at": "2026-03-01T00:00:00Z", "action": "paused", "list_name": "", "source": "page"},
@@ -53,7 +54,13 @@ def test_everything_is_said_in_order() -> None:
     [
         ({"suppressed": ["bounced", "manual"]}, ", suppressed: bounced, manual"),
         ({"lists": {"sleep": "unsubscribed"}}, ": active on no list"),
-        ({"paused_until": "2999-01-01T00:00:00Z"}, " until 2999-01-01 00:00 UTC: paused"),
+        (
+            {
+                "paused_until": "2999-01-01T00:00:00Z",
+                "not_mailed": {"pain": "paused", "sleep": "unsubscribed"},
+            },
+            " until 2999-01-01 00:00 UTC: paused",
+        ),
         ({"known": False}, ": no reader here has this address"),
     ],
 )

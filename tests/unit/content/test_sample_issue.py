@@ -130,11 +130,12 @@ def test_the_picture_is_sharp_small_and_described(issue: Issue) -> None:
 
 def test_checks_find_nothing_with_the_sample_subscribers(issue: Issue) -> None:
     settings = load_settings(ROOT / "newsletter.toml")
-    columns = csv_columns(ROOT / "subscribers.example.csv")
+    columns = csv_columns(ROOT / "subscribers.example.csv", settings.merge_fields)
     compiled = compile_issue(issue, settings)
     assert run_checks(issue, compiled, settings, columns=columns) == []
 
 
 @pytest.mark.parametrize("statement", DISCLAIMER)
 def test_the_disclaimer_contains_every_statement(issue: Issue, statement: str) -> None:
-    assert statement in load_settings(ROOT / "newsletter.toml").disclaimers[issue.meta.disclaimer]
+    disclaimers = load_settings(ROOT / "newsletter.toml").disclaimers
+    assert statement in disclaimers[issue.meta.disclaimer][""]

@@ -71,18 +71,18 @@ from newsletter.smtp_replies.classify import ReplyClass, classify, enhanced_stat
         (None, "", "unknown"),
     ],
 )
-def test_what_is_said(code, text, expected):
+def test_each_reply_is_classified(code, text, expected):
     assert classify(code, "", text) == expected
     assert classify(code, enhanced_status(text), text) == expected
 
 
 @given(st.integers(400, 499), st.text())
-def test_nothing_temporary_ever_kills_an_address(code, text):
+def test_a_4xx_reply_is_never_hard(code, text):
     assert classify(code, "", "4.0.0 " + text) is not ReplyClass.HARD
 
 
 @given(st.one_of(st.none(), st.integers(0, 999)), st.text(max_size=12), st.text())
-def test_anything_gets_a_class(code, status, text):
+def test_any_reply_gets_a_class(code, status, text):
     assert classify(code, status, text) in ReplyClass
 
 
@@ -91,5 +91,5 @@ def test_anything_gets_a_class(code, status, text):
     [("5.1.1 no", "5.1.1"), ("4.7.28", "4.7.28"), ("5.4.310 x", "5.4.310"), ("127.0.0.1 x", ""),
      ("5.1.1.1 x", ""), ("no 5.1.1", ""), ("3.1.1 x", ""), ("", "")],
 )  # fmt: skip
-def test_the_enhanced_status_code(text, status):
+def test_the_enhanced_status_code_is_found(text, status):
     assert enhanced_status(text) == status

@@ -81,7 +81,7 @@ def test_spf_mistakes(wrong):
     ("text", "yes"),
     [("v=spf1", True), ("V=SPF1 -all", True), ("v=spf10 -all", False), (" v=spf1", False)],
 )
-def test_what_is_an_spf_record(text, yes):
+def test_spf_records_are_recognized(text, yes):
     assert is_spf(text) is yes
 
 
@@ -106,7 +106,7 @@ def test_macros(text, made):
 
 
 @pytest.mark.parametrize("text", ["%", "%{x}", "%{d0}", "%{c}", "a%b", "%{d"])
-def test_macros_that_are_none(text):
+def test_invalid_macros_are_refused(text):
     with pytest.raises(InputError):
         expand(text, sender="a@b.example", domain="b.example", ip="192.0.2.1")
 
@@ -121,7 +121,7 @@ def test_macros_that_are_none(text):
         ("p=none; v=DMARC1", False),
     ],
 )
-def test_what_is_a_dmarc_record(text, yes):
+def test_dmarc_records_are_recognized(text, yes):
     assert is_dmarc(text) is yes
 
 

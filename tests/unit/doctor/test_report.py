@@ -27,24 +27,24 @@ def test_a_table_with_the_next_step_below():
     ("verdict", "fine"),
     [("ok", True), ("warning", True), ("skipped", True), ("problem", False), ("unknown", False)],
 )
-def test_what_cannot_be_known_is_not_fine(verdict, fine):
+def test_unknown_is_not_fine(verdict, fine):
     found = {"spf": CheckResult(CheckStatus(verdict), "")}
     assert is_fine(found) is fine
     assert findings_object(found)["fine"] is fine
 
 
 @pytest.mark.parametrize("wrong", ["dns.clinic.example", "127.0.0.1:x", "127.0.0.1:99999", "[::1"])
-def test_a_nameserver_that_is_none(wrong):
+def test_an_invalid_nameserver_is_refused(wrong):
     with pytest.raises(UsageError, match="nameserver"):
         Resolver(wrong)
 
 
 @pytest.mark.parametrize("right", ["9.9.9.9", "127.0.0.1:5353", "::1", "[::1]:5353"])
-def test_a_nameserver(right):
+def test_a_nameserver_is_accepted(right):
     Resolver(right).require_checkable("clinic.example")
 
 
-def test_the_worlds_dns_is_not_asked_about_names_for_examples(monkeypatch):
+def test_public_dns_is_not_asked_about_reserved_names(monkeypatch):
     resolver = Resolver("127.0.0.1")
     monkeypatch.setattr(resolver, "_system", True)
     with pytest.raises(UnavailableError, match="RFC 2606"):

@@ -80,6 +80,6 @@ def said(zone, case):
 
 
 @pytest.mark.parametrize(("zone", "case", "name"), list(cases()))
-def test_a_case_of_the_suite(zone, case, name):
+def test_each_case_of_the_suite(zone, case, name):
     wanted = case["result"] if isinstance(case["result"], list) else [case["result"]]
     assert (said(zone, case) in wanted) is (name not in OTHERWISE)

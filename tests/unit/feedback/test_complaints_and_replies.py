@@ -1,4 +1,4 @@
-"""Complaints, wishes to leave, and answers that no person wrote."""
+"""Complaints, unsubscribe requests and automatic replies."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def feedback(kind: str) -> bytes:
         ("something-new", "unknown"),
     ],
 )
-def test_only_a_readers_wish_suppresses(kind, verdict):
+def test_only_complaints_and_opt_outs_suppress(kind, verdict):
     report = classify(feedback(kind))
     assert report.kind is FeedbackKind.COMPLAINT
     assert report.feedback_type == kind.lower()
@@ -44,7 +44,7 @@ def test_a_redacted_complaint_still_counts():
     assert (report.kind, report.recipients) == (FeedbackKind.COMPLAINT, ())
 
 
-def test_a_complaint_without_the_format_names_its_reader():
+def test_a_complaint_in_another_format_names_its_recipient():
     raw = (
         b"From: staff@provider.example\nSubject: complaint about message from 192.0.2.1\n"
         b"Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: message/rfc822\n\n"
@@ -72,7 +72,7 @@ def letter(*headers: str) -> bytes:
         "Subject: Abwesenheitsnotiz: Spring news",
     ],
 )
-def test_responders_are_known(header):
+def test_autoresponders_are_recognized(header):
     assert classify(letter(header)).kind is FeedbackKind.AUTO_REPLY
 
 
@@ -81,12 +81,12 @@ def test_responders_are_known(header):
     ["Subject: Spring news", "Auto-Submitted: no", "Auto-Submitted: auto-generated",
      "Precedence: bulk", "Subject: Re: Automatic doors"],
 )  # fmt: skip
-def test_letters_are_none(header):
+def test_letters_are_not_automatic_replies(header):
     assert classify(letter(header)).kind is FeedbackKind.OTHER
 
 
 @pytest.mark.parametrize("subject", ["unsubscribe", "UNSUBSCRIBE ", "Unsubscribe"])
-def test_who_asks_to_leave_by_mail_is_heard(subject):
+def test_an_unsubscribe_request_by_mail_is_recognized(subject):
     report = classify(letter(f"Subject: {subject}"))
     assert (report.kind, report.feedback_type) == (FeedbackKind.COMPLAINT, "opt-out")
     assert [r.address for r in report.recipients] == ["anna@reader.example"]

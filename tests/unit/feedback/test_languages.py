@@ -1,4 +1,4 @@
-"""Notices in the languages of the servers that write them."""
+"""Bounces in the languages of the servers that write them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from newsletter.feedback.classify import classify
 from newsletter.feedback.model import FeedbackKind
 
-NOTICES = {
+BOUNCES = {
     "de": ("Nachricht konnte nicht zugestellt werden", "Unbekannter Empfänger"),
     "fr": ("Message non délivré", "Cet utilisateur n'existe pas"),
     "es": ("El mensaje no se pudo entregar", "El usuario no existe"),
@@ -22,8 +22,8 @@ NOTICES = {
 }
 
 
-@pytest.mark.parametrize(("subject", "words"), NOTICES.values(), ids=NOTICES.keys())
-def test_a_dead_address_in_any_of_them(subject, words):
+@pytest.mark.parametrize(("subject", "words"), BOUNCES.values(), ids=BOUNCES.keys())
+def test_a_dead_address_is_recognized_in_each_language(subject, words):
     raw = (
         f"From: postmaster@mta.example\nSubject: {subject}\n"
         "Content-Type: text/plain; charset=utf-8\n\n"
@@ -36,8 +36,8 @@ def test_a_dead_address_in_any_of_them(subject, words):
     ]
 
 
-@pytest.mark.parametrize("subject", [subject for subject, _ in NOTICES.values()])
-def test_a_reader_who_writes_under_such_a_subject_is_none(subject):
+@pytest.mark.parametrize("subject", [subject for subject, _ in BOUNCES.values()])
+def test_a_letter_under_such_a_subject_is_not_a_bounce(subject):
     raw = (
         f"From: Anna <anna@reader.example>\nSubject: {subject}\n"
         "Content-Type: text/plain; charset=utf-8\n\n"
@@ -48,7 +48,7 @@ def test_a_reader_who_writes_under_such_a_subject_is_none(subject):
 
 @pytest.mark.parametrize("charset", ["", "; charset=us-ascii", "; charset=iso-2022-jp"])
 @pytest.mark.parametrize("encoding", ["7bit", "base64"])
-def test_japanese_is_read_whatever_it_is_declared_as(charset, encoding):
+def test_japanese_is_read_whatever_its_declared_charset(charset, encoding):
     body = "次の宛先は不明です。\nanna@reader.example\n".encode("iso-2022-jp")
     head = (
         f"From: MAILER-DAEMON@mta.example\nContent-Type: text/plain{charset}\n"

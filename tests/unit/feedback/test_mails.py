@@ -26,7 +26,7 @@ def test_golden_classification_for_people():
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 @pytest.mark.parametrize("end", [b"\r\n", b"\r"], ids=["crlf", "cr"])
-def test_line_ends_make_no_difference(file, end):
+def test_line_endings_make_no_difference(file, end):
     raw = file.read_bytes()
     assert classify(raw.replace(b"\n", end)) == classify(raw)
 
@@ -40,7 +40,7 @@ def test_an_mbox_line_makes_no_difference(file):
 @pytest.mark.parametrize(
     "name", ["vacation", "read-receipt", "letter", "letter-about-a-bounce", "success-report"]
 )
-def test_what_is_no_bounce_is_not_taken_for_one(name):
+def test_other_mail_is_not_taken_for_a_bounce(name):
     report = classify((MAILS / f"{name}.eml").read_bytes())
     assert report.kind in {FeedbackKind.AUTO_REPLY, FeedbackKind.OTHER, FeedbackKind.DELIVERED}
     assert all(recipient.verdict == "unknown" for recipient in report.recipients)
@@ -55,7 +55,7 @@ def test_what_is_no_bounce_is_not_taken_for_one(name):
         ("gmail-delay", ""),
     ],
 )
-def test_the_message_it_is_about_is_known_from_its_own_header(name, message_id):
+def test_the_original_message_id_comes_from_the_returned_header(name, message_id):
     assert classify((MAILS / f"{name}.eml").read_bytes()).message_id == message_id
 
 
@@ -63,7 +63,7 @@ def test_the_message_it_is_about_is_known_from_its_own_header(name, message_id):
     "header",
     ["In-Reply-To: <d9.s2@news.clinic.example>", "References: <d9.s2@news.clinic.example>"],
 )
-def test_a_notice_without_the_message_names_it_in_its_header(header):
+def test_a_bounce_without_the_message_names_it_in_its_own_header(header):
     raw = (MAILS / "gmail-delay.eml").read_bytes()
     assert classify(header.encode() + b"\n" + raw).message_id == "<d9.s2@news.clinic.example>"
 
@@ -75,7 +75,7 @@ def test_a_report_may_name_the_message_in_its_fields():
     assert classify(named).message_id == "<d9.s2@news.clinic.example>"
 
 
-def test_an_address_is_named_once_and_dead_outweighs_the_rest():
+def test_an_address_is_reported_once_and_hard_outweighs_the_rest():
     raw = (
         b"From: MAILER-DAEMON@mta.example\nContent-Type: message/delivery-status\n\n"
         b"Final-Recipient: rfc822; Anna@reader.example\nAction: failed\nStatus: 4.4.7\n\n"

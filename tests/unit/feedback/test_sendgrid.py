@@ -1,4 +1,4 @@
-"""SendGrid's events as ours, and arbitrary JSON as events."""
+"""SendGrid's events as ours, whatever the JSON holds."""
 
 import json
 
@@ -74,12 +74,12 @@ def read(**fields):
         ({"event": "account_status_change"}, EventKind.UNKNOWN, ReplyClass.UNKNOWN),
     ],
 )
-def test_events_are_classified(fields, kind, verdict):
+def test_each_event_is_understood(fields, kind, verdict):
     event = read(**fields)
     assert (event.kind, event.verdict) == (kind, verdict)
 
 
-def test_a_repeat_has_the_same_name_with_and_without_an_id():
+def test_a_repeat_has_the_same_provider_id_with_and_without_an_event_id():
     assert read(event="bounce").provider_id == "sendgrid:a"
     assert read(sg_event_id="").provider_id == read(sg_event_id="").provider_id
     assert read(sg_event_id="\0", x=1).provider_id != read(sg_event_id="\0", x=2).provider_id
@@ -108,7 +108,7 @@ def test_any_json_becomes_events_that_can_be_stored(told):
 
 
 @given(st.text(max_size=50))
-def test_other_text_is_refused_or_a_list(text):
+def test_any_text_is_a_list_or_refused(text):
     try:
         read_events(text, NOW)
     except InputError:

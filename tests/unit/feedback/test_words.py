@@ -1,7 +1,8 @@
 """The words of servers, by what they mean. Said at RCPT, so that only the words decide.
 
-``words/dead.txt``: the reader is gone. ``words/full.txt``: their mailbox takes nothing just now.
-``words/alive.txt``: it is about us, a machine on the way, or says nothing about the reader.
+``words/dead.txt``: the address is dead. ``words/full.txt``: its mailbox is full.
+``words/alive.txt``: it is about us or a server on the way, or says
+nothing about the recipient.
 """
 
 from pathlib import Path
@@ -22,20 +23,20 @@ def verdict(words: str) -> str:
 
 
 @pytest.mark.parametrize("words", DEAD)
-def test_the_reader_is_gone(words):
+def test_the_address_is_dead(words):
     assert verdict(words) == "hard"
 
 
 @pytest.mark.parametrize("words", FULL)
-def test_the_mailbox_takes_nothing_just_now(words):
+def test_the_mailbox_is_full(words):
     assert verdict(words) == "temporary"
 
 
 @pytest.mark.parametrize("words", ALIVE)
-def test_nobody_is_gone(words):
+def test_the_address_is_not_called_dead(words):
     assert verdict(words) != "hard"
 
 
 @pytest.mark.parametrize("words", [*DEAD, *FULL, *ALIVE])
-def test_before_the_recipient_was_named_nobody_is_gone(words):
+def test_before_rcpt_no_address_is_called_dead(words):
     assert judge(find_reply(f"{words} (in reply to MAIL FROM command)")) != "hard"

@@ -41,6 +41,7 @@ Compile = Callable[..., CompiledIssue]
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     shutil.copytree(PROJECT / "templates" / "email", tmp_path / "templates" / "email")
+    shutil.copytree(PROJECT / "templates" / "locale", tmp_path / "templates" / "locale")
     shutil.copytree(HERE / "pictures", tmp_path / "pictures")
     (tmp_path / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
     return tmp_path

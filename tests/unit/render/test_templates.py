@@ -24,7 +24,7 @@ def refuse(build: Compile) -> InputError:
 def test_an_undefined_variable(root: Path, build: Compile) -> None:
     edit(root, "footer.mjml", "{{ publication.postal_address }}", "{{ publication.addres }}")
     error = refuse(build)
-    assert (error.file, error.line) == (Path("templates/email/footer.mjml"), 13)
+    assert (error.file, error.line) == (Path("templates/email/footer.mjml"), 14)
     assert "addres" in error.message
 
 
@@ -39,7 +39,7 @@ def test_an_unknown_tag_in_a_partial(root: Path, build: Compile) -> None:
     edit(root, "action.mjml", "<mj-text", "<mj-textt")
     edit(root, "action.mjml", "</mj-text>", "</mj-textt>")
     error = refuse(build)
-    assert (error.file, error.line) == (Path("templates/email/action.mjml"), 5)
+    assert (error.file, error.line) == (Path("templates/email/action.mjml"), 9)
     assert "did you mean mj-text?" in error.fix
 
 
@@ -79,9 +79,9 @@ def test_a_path_out_of_the_templates(root: Path, build: Compile, path: str) -> N
 
 
 def test_a_sandbox_holds_templates(root: Path, build: Compile) -> None:
-    edit(root, "footer.mjml", "{{ publication.name }}", "{{ ''.__class__.__mro__ }}")
+    edit(root, "footer.mjml", "{{ publication.postal_address }}", "{{ ''.__class__.__mro__ }}")
     error = refuse(build)
-    assert (error.file, error.line) == (Path("templates/email/footer.mjml"), 4)
+    assert (error.file, error.line) == (Path("templates/email/footer.mjml"), 14)
 
 
 def test_an_edited_template_counts_at_once(root: Path, build: Compile) -> None:

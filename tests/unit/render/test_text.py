@@ -1,6 +1,7 @@
 """The text part: wrapped, cited, and whole."""
 
 import re
+from gettext import NullTranslations
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from newsletter.content.blocks import group
 from newsletter.content.markdown import parse
 from newsletter.content.model import AudienceBlock
+from newsletter.i18n.catalog import Translator
 from newsletter.render.slots import preview_part
 from newsletter.render.text_blocks import write_text_blocks
 from newsletter.render.wrap import WIDTH, underline, wrap
@@ -94,7 +96,9 @@ def test_each_element(build: Compile, body: str, expected: str) -> None:
 def test_a_box_marks_each_of_its_lines_and_nothing_after_it(title: str, words: str) -> None:
     tokens = parse(f"::: note {title}\n{words}\n\n- {words}\n:::\n\n{words}\n")
     text = write_text_blocks(
-        [block for block in group(tokens) if not isinstance(block, AudienceBlock)], {}
+        [block for block in group(tokens) if not isinstance(block, AudienceBlock)],
+        {},
+        Translator("en", NullTranslations()),
     )
     box, _, rest = text.partition("\n\n")
     assert all(line == "|" or line.startswith("| ") for line in box.split("\n"))
@@ -129,8 +133,3 @@ def test_minutes_are_counted_in_words_not_in_marks(build: Compile) -> None:
     words = "word " * 219
     assert "1 minute to read" in text_of(build, f"::: note\n- {words}\n:::\n")
     assert "2 minutes to read" in text_of(build, f"::: note\n- {words} and more\n:::\n")
-
-
-def test_dates_follow_the_language(build: Compile) -> None:
-    assert "March 1, 2026" in text_of(build, "a\n", "lang: en-GB\n")
-    assert "2026-03-01" in text_of(build, "a\n", "lang: de\n")

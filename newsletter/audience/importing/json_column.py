@@ -1,0 +1,86 @@
+"""A column of JSON objects, as listmonk exports: each name in them counts as a column."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from newsletter.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsletter.audience.importing.csv_reader import CsvFile
+
+MOST_KEYS = 200
+"""How many different names there may be in one file."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+
+
+def read_object(cell: str) -> dict[str, str]:
+    """A JSON object as names with the text of each value; a list or an object stays JSON.
+
+    Raises:
+        InputError: It is no JSON object.
+    """
+    try:
+        found = json.loads(cell or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError("its attributes are no JSON object")
+    return {_clean(name): _clean(_text(value)) for name, value in found.items()}
+
+
+def find_keys(file: CsvFile, index: int) -> tuple[str, ...]:
+    """Every name in a file's JSON column, in order; what is no JSON has none.
+
+    Raises:
+        InputError: There are too many of them.
+    """
+    found: dict[str, None] = {}
+    for line, cells, problem in file.rows():
+        if problem or len(cells) <= index:
+            continue
+        try:
+            found |= dict.fromkeys(read_object(cells[index]))
+        except InputError:
+            continue
+        if len(found) > MOST_KEYS:
+            name = file.header[index].strip()
+            raise InputError(
+                f"the column {name} holds more than {MOST_KEYS} different names",
+                file=file.path,
+                line=line,
+                fix=f"leave all of it out: --column {name}=ignore",
+            )
+    return tuple(found)
+
+
+def unfold(cells: Sequence[str], width: int, index: int, keys: Sequence[str]) -> list[str]:
+    """A row with the values in its JSON column behind it, as `Columns` counts them.
+
+    Args:
+        cells: The row; cells past ``width`` are left out, missing ones are blank.
+        width: How many columns the file has.
+        index: The JSON column.
+        keys: The names whose values are wanted.
+
+    Raises:
+        InputError: The cell is no JSON object.
+    """
+    own = [*cells[:width], *[""] * (width - len(cells))]
+    found = read_object(own[index])
+    return [*own, "", *(found.get(key, "") for key in keys)]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    plain = isinstance(value, str | int | float)
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub(" ", text).strip()

@@ -1,0 +1,17 @@
+"""Numbers as their readers write them."""
+
+from __future__ import annotations
+
+from babel.numbers import format_decimal
+
+from newsletter.i18n.languages import locale_of
+
+
+def whole_number(number: int, language: str) -> str:
+    """A whole number, its thousands apart: "12,345", "12.345".
+
+    Args:
+        number: The number.
+        language: The language of the words around it, one that has a catalog.
+    """
+    return str(format_decimal(number, locale=locale_of(language) or "en"))

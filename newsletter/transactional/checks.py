@@ -1,0 +1,60 @@
+"""What the rules say of the messages, before anybody asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email import message_from_bytes
+
+from newsletter.audience.model import LinkAction, Token
+from newsletter.check.model import Finding
+from newsletter.check.transactional import check_message
+from newsletter.delivery.compose.transactional import CREATED_AT
+from newsletter.delivery.model import Delivery
+from newsletter.i18n.catalog import catalogs_of
+from newsletter.render.slots import PREVIEW_TOKEN
+from newsletter.settings.model import Settings
+from newsletter.transactional.messages import LINK_TOKEN, WELCOME, Messages
+
+
+def check_messages(settings: Settings) -> list[Finding]:
+    """What the rules for mail that people ask for say of each in each language, each finding once.
+
+    Raises:
+        InputError: A template is wrong.
+    """
+    return list(dict.fromkeys(_findings(settings)))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    catalogs = catalogs_of(settings)
+    messages = Messages(settings, catalogs, PreviewSigner())
+    lists = [topic.list for topic in settings.join.topics]
+    values = {LINK_TOKEN: PREVIEW_TOKEN, CREATED_AT: "0"}
+    sample = Delivery(0, 1, 0, settings.publication.from_address, 0, values)
+    for kind in (*LinkAction, WELCOME):
+        for lang in catalogs.languages:
+            compiled = messages.compile(kind, lang, lists)
+            # The headers are read from the finished message: what is not sent proves nothing.
+            finished = messages.composer_of(compiled)(sample)
+            yield from check_message(
+                compiled,
+                settings,
+                headers=dict(message_from_bytes(finished.data).items()),
+                can_leave=kind == WELCOME,
+            )
+
+
+class PreviewSigner:
+    """Checks need no keys: it signs with what a rule reads where a token stands."""
+
+    def sign(self, _token: Token) -> str:
+        """Nobody can use it."""
+        return PREVIEW_TOKEN
+
+    def sign_local(self, _token: Token) -> str:
+        """Nobody can use it."""
+        return PREVIEW_TOKEN
+
+    def sign_delivery(self, _token: Token, _position: int) -> bytes:
+        """Nobody can use it."""
+        return b""

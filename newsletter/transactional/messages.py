@@ -1,0 +1,105 @@
+"""Mail that a person has just asked for: a link with one button, or the welcome to the list.
+
+It holds nothing that anybody typed but the address it goes to, so that a form cannot be used to
+send somebody else's words.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import Final
+
+from newsletter.audience.model import LinkAction
+from newsletter.delivery.compose.composer import Signer
+from newsletter.delivery.compose.transactional import TransactionalComposer
+from newsletter.i18n.catalog import Catalogs
+from newsletter.render.model import UNSUBSCRIBE_TOKEN, CompiledIssue
+from newsletter.render.transactional import compile_message, placeholder
+from newsletter.settings.model import Settings
+from newsletter.transactional.texts import link_words, welcome_words
+
+WELCOME: Final = "welcome"
+"""The kind of message that greets who has joined. Every other kind is a `LinkAction`."""
+LINK_TOKEN = "link_token"  # noqa: S105
+"""The slot of a link's token."""
+KEPT = 64
+"""Messages whose encoded form is kept: kinds by languages, and welcomes by what was joined."""
+
+_TOKEN = placeholder(0)
+_Key = tuple[str, str, tuple[str, ...], int]
+
+
+class Messages:
+    """Writes them: each kind once for each language, until a template changes.
+
+    Args:
+        settings: The publication and its templates.
+        languages: The catalogs.
+        signer: Signs the unsubscribe links of welcomes.
+    """
+
+    def __init__(self, settings: Settings, languages: Catalogs, signer: Signer) -> None:
+        self._settings = settings
+        self._languages = languages
+        self._signer = signer
+        self._kept: OrderedDict[_Key, TransactionalComposer] = OrderedDict()
+
+    def composer(self, kind: str, lang: str, lists: Collection[str] = ()) -> TransactionalComposer:
+        """What composes a message of this kind.
+
+        Args:
+            kind: `WELCOME` or a `LinkAction`.
+            lang: A language of the catalogs.
+            lists: For a welcome: what they joined.
+
+        Raises:
+            InputError: A template is wrong.
+            ValueError: There is no such kind.
+        """
+        key = (kind, lang, tuple(sorted(lists)), self._templates_changed())
+        found = self._kept.pop(key, None) or self.composer_of(self.compile(kind, lang, lists))
+        self._kept[key] = found
+        # Another thread may have taken the last one away meanwhile.
+        while len(self._kept) > KEPT:
+            self._kept.pop(next(iter(self._kept)), None)
+        return found
+
+    def composer_of(self, compiled: CompiledIssue) -> TransactionalComposer:
+        """What composes a message that `compile` gave."""
+        return TransactionalComposer(
+            compiled,
+            signer=self._signer,
+            bounce_address=self._settings.bounce_address,
+            can_leave=compiled.slug == WELCOME,
+        )
+
+    def compile(self, kind: str, lang: str, lists: Collection[str] = ()) -> CompiledIssue:
+        """The message with its tokens still open. Args and raises: as `composer`."""
+        if kind == WELCOME:
+            return self._welcome(lists, lang)
+        publication = self._settings.publication
+        words = link_words(LinkAction(kind), self._languages.plain(lang), publication.name)
+        values = {**words, "url": f"{publication.public_url}/confirm/{_TOKEN}"}
+        return compile_message(self._settings, "link", lang, values, {_TOKEN: LINK_TOKEN})
+
+    def _welcome(self, lists: Collection[str], lang: str) -> CompiledIssue:
+        publication = self._settings.publication
+        base = publication.public_url
+        topics = [topic for topic in self._settings.join.topics if topic.list in lists]
+        titles = [topic.titles.get(lang, topic.title) for topic in topics]
+        values = {
+            **welcome_words(self._languages.plain(lang), publication.name),
+            "topics": titles or [publication.name],
+            "archive": f"{base}/archive" if self._settings.archive == "public" else "",
+            "preferences": f"{base}/p/{_TOKEN}",
+            "unsubscribe": f"{base}/u/{_TOKEN}",
+        }
+        return compile_message(self._settings, WELCOME, lang, values, {_TOKEN: UNSUBSCRIBE_TOKEN})
+
+    def _templates_changed(self) -> int:
+        """What differs once a template was changed: people edit them while pages are served."""
+        folder = self._settings.templates / "email"
+        return hash(
+            tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()))
+        )
