@@ -1,7 +1,7 @@
-"""One error tree, divided by the caller's next move.
+"""The errors a user can act on, one class per next step.
 
-A message says what is wrong and where; ``fix`` says what to do next. The command line prints
-both and never a traceback.
+The message says what is wrong and where; ``fix`` says what to do. The command line prints both,
+and never a traceback.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ class NewsletterError(Exception):
 
     Args:
         message: What is wrong, in one sentence.
-        file: The file it is about, if any.
+        file: The file that is wrong, if any.
         line: The line in that file, counted from 1.
-        fix: The next step.
+        fix: What to do next.
     """
 
     exit_code = 1
@@ -36,13 +36,14 @@ class NewsletterError(Exception):
         self.fix = fix
 
     def __str__(self) -> str:
+        # Written as compilers do, so that editors and terminals turn the place into a link.
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         fix = f"  ({self.fix})" if self.fix else ""
         return f"{place}: {self.message}{fix}" if place else f"{self.message}{fix}"
 
 
 class InputError(NewsletterError):
-    """The input is wrong: mend it and run again."""
+    """The input is wrong: fix it and run again."""
 
 
 class UsageError(NewsletterError):
@@ -52,12 +53,12 @@ class UsageError(NewsletterError):
 
 
 class RefusedError(NewsletterError):
-    """A rule forbids this; running it again changes nothing."""
+    """A rule forbids this: running it again changes nothing."""
 
 
 class UnavailableError(NewsletterError):
-    """Something needed is out of reach just now: try again later."""
+    """Something needed is not available right now: try again later."""
 
 
 class GoneError(UnavailableError):
-    """What was opened is not there any more: only starting again may help, not waiting."""
+    """What was opened is no longer there: only starting again may help, not waiting."""

@@ -1,4 +1,4 @@
-"""Whether something is this machine itself: the one place that decides it."""
+"""Decides whether a host is this machine itself, for everything that treats loopback specially."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
+        # No other name is looked up: what it resolves to now may be another machine later.
         return name == "localhost" or name.endswith(".localhost")
 
 

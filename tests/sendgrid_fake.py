@@ -1,8 +1,8 @@
-"""A local stand-in for SendGrid's v3 Mail Send: its published limits, its answers, scripted faults.
+"""A local fake of SendGrid's v3 Mail Send: its published limits, its responses, scripted faults.
 
 Rules: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors, .../limitations, and
-the API's description (`twilio/sendgrid-oai`). Like the real one it replaces substitution tags by
-plain search in subject and content, values included, up to four times over.
+the API's description (`twilio/sendgrid-oai`). Like the real API it replaces substitution tags by a
+plain search in subject and content, values included, up to four times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Error = dict[str, str | None]
 
 @dataclass(frozen=True)
 class Sent:
-    """One message that was taken: as its reader would get it."""
+    """One accepted message, as its recipient would get it."""
 
     to: str
     subject: str
@@ -46,7 +46,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the next request instead of a regular answer.
+    """What happens to the next request instead of a regular response.
 
     ``kind``: *answer* gives ``status``, ``errors`` and ``headers``; *late* answers once the server
     is ``released`` and *hang* never; *drop* closes the connection, *cut* breaks off in the middle
@@ -63,17 +63,17 @@ class Fault:
 
 
 def refusal(status: int, message: str, field: str | None = None, **headers: str) -> Fault:
-    """A complete error answer as SendGrid words it."""
+    """A complete error response in SendGrid's format."""
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Fault(status=status, errors=({"message": message, "field": field},), headers=named)
 
 
 @dataclass
 class FakeSendGrid:
-    """What the server knows, and what it was told to do.
+    """What the server received, and how it is told to respond.
 
-    ``faults`` are used up one for each request. ``calls`` counts readers per request, ``asked_at``
-    says when it came (Unix seconds).
+    ``faults`` are used one per request. ``calls`` counts recipients per request, ``asked_at``
+    says when each came (Unix seconds).
     """
 
     url: str = ""
@@ -87,11 +87,11 @@ class FakeSendGrid:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def copies(self, address: str) -> int:
-        """How many messages an address was sent."""
+        """How many messages were sent to an address."""
         return sum(one.to == address for one in self.sent)
 
     def take(self, call: dict[str, Any]) -> int:
-        """Send (or in sandbox mode check) a valid call; gives the HTTP status."""
+        """Send a valid call, or validate it in sandbox mode; returns the HTTP status."""
         if call.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
             self.checked += len(call["personalizations"])
             return 200
@@ -100,7 +100,7 @@ class FakeSendGrid:
 
 
 def render(call: dict[str, Any], personal: dict[str, Any]) -> Sent:
-    """The message of one reader."""
+    """The message of one recipient."""
     values = personal.get("substitutions", {})
     content = {part["type"]: substitute(part["value"], values) for part in call["content"]}
     return Sent(
@@ -115,7 +115,7 @@ def render(call: dict[str, Any], personal: dict[str, Any]) -> Sent:
 
 
 def substitute(text: str, values: dict[str, str]) -> str:
-    """Replace tags; a value that holds a tag has it replaced in turn, up to four deep."""
+    """Replace tags; tags inside values are replaced in turn, up to four levels deep."""
     for _ in range(4):
         before = text
         for tag, value in values.items():
@@ -126,7 +126,7 @@ def substitute(text: str, values: dict[str, str]) -> str:
 
 
 def faults_of(call: Any) -> list[Error]:
-    """What the documented rules say against a request; nothing means it is accepted."""
+    """The documented rules that a request breaks; none if it is accepted."""
     if not isinstance(call, dict):
         return [{"message": "Bad Request", "field": None}]
     found = list(_message_faults(call))

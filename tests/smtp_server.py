@@ -1,4 +1,4 @@
-"""A real SMTP server that can be told to misbehave, and remembers all that reached it."""
+"""A real SMTP server that can be told to misbehave, and remembers everything it received."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*(<[^>]+>)")
 
 @dataclass
 class Fault:
-    """Misbehaviour at one step, whenever it is due.
+    """Misbehavior at one step, whenever it is due.
 
     ``at`` is connect, ehlo, starttls, auth, mail, rcpt, data, body, dot, rset or quit. ``reply``
-    is said in place of the usual answer; a 421 closes the connection. ``drop`` closes it without
-    a word: "before" the step is carried out, or "after" it was (a dot: the message is kept).
+    is sent instead of the usual reply; a 421 closes the connection. ``drop`` closes it without
+    a reply: "before" the step is carried out, or "after" it was (a dot: the message is kept).
     """
 
     at: str
@@ -43,7 +43,7 @@ class Fault:
     seen: int = 0
 
     def due(self, at: str, recipient: str) -> bool:
-        """Whether to strike now."""
+        """Whether the fault is due now."""
         if at != self.at or self.to not in recipient:
             return False
         self.seen += 1
@@ -55,7 +55,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Received:
-    """One message as it was taken."""
+    """One accepted message."""
 
     mail_from: str
     rcpt_to: list[str]
@@ -88,7 +88,7 @@ class Server:
     messages_per_connection: int = sys.maxsize
     trickle: bool = False
     careless: bool = False
-    """Answers 354 though no recipient was taken, and takes the empty message that follows."""
+    """Answers 354 without an accepted recipient, and accepts the empty message that follows."""
 
     port: int = 0
     connections: int = 0
@@ -124,7 +124,7 @@ class Server:
 
     @property
     def copies(self) -> Counter[str]:
-        """How often each Message-ID was taken."""
+        """How often each Message-ID was accepted."""
         return Counter(message.message_id for message in self.received)
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -142,7 +142,7 @@ class Server:
 
 
 class Visit:
-    """One connection, carried out step by step."""
+    """One connection, step by step."""
 
     def __init__(
         self,
@@ -279,7 +279,7 @@ class Visit:
         return next((f for f in self.server.faults if f.due(at, self.asked)), None)
 
     async def answer(self, at: str, usual: str) -> bool:
-        """Say the usual, or what the script has for this step; False if it was refused."""
+        """Send the usual reply, or the scripted one; returns False if the step was refused."""
         fault = self.fault(at)
         if fault and fault.drop == "before":
             raise DroppedError
@@ -320,7 +320,7 @@ class Visit:
 def certificate(
     folder: Path, lasts: dt.timedelta = dt.timedelta(hours=1)
 ) -> tuple[ssl.SSLContext, Path]:
-    """Make a self-signed certificate for 127.0.0.1: the server's context, and the PEM to trust."""
+    """Make a self-signed certificate for 127.0.0.1: the server's context and the PEM to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = dt.datetime.now(dt.UTC)

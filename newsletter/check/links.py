@@ -226,7 +226,7 @@ def _is_here(parts: SplitResult) -> bool:
 def _merged(case: LintContext) -> Iterator[tuple[str, int]]:
     """Each merge field in a URL with its lines."""
     for name in sorted(_names_in_urls(case)):
-        uses = [use.line for use in case.issue.merges if use.name == name]
+        uses = [use.line for use in case.issue.merge_fields if use.name == name]
         in_urls = [line for line in uses if _stands_in_url(case, name, line)]
         yield from ((name, line) for line in dict.fromkeys(in_urls or uses[:1] or [1]))
 

@@ -14,7 +14,7 @@ from newsletter.content.suggest import did_you_mean
 def undeclared(case: LintContext) -> Iterator[Problem]:
     """A field that the settings do not know."""
     declared = case.settings.merge_fields
-    for use in case.issue.merges:
+    for use in case.issue.merge_fields:
         if use.name not in declared:
             known = ", ".join(sorted(declared)) or "none yet"
             near = did_you_mean(use.name, declared, otherwise="")
@@ -31,7 +31,7 @@ def unknown_column(case: LintContext) -> Iterator[Problem]:
     """A field whose column this audience does not have."""
     if case.columns is None:
         return
-    for use in case.issue.merges:
+    for use in case.issue.merge_fields:
         if use.name in case.settings.merge_fields and use.name not in case.columns:
             columns = f"its columns are: {', '.join(sorted(case.columns)) or 'none'}"
             yield Problem(
@@ -44,7 +44,7 @@ def unknown_column(case: LintContext) -> Iterator[Problem]:
 @rule("merge-fields/no-default", Severity.WARNING)
 def no_default(case: LintContext) -> Iterator[Problem]:
     """A field that leaves a hole ("Hello ,") where a subscriber has no value."""
-    for use in case.issue.merges:
+    for use in case.issue.merge_fields:
         if not (use.default or "").strip():
             yield Problem(
                 use.line,

@@ -32,7 +32,7 @@ def reply(case: LintContext) -> Iterator[Problem]:
 def shouting(case: LintContext) -> Iterator[Problem]:
     """A subject in capitals, or with several exclamation marks."""
     subject = case.issue.meta.subject
-    for merge in case.issue.merges:
+    for merge in case.issue.merge_fields:
         subject = subject.replace(merge.placeholder, "")
     line, fix = case.meta_line("subject"), "write it as you would say it"
     if subject.isupper() and sum(map(str.isalpha, subject)) >= 8:

@@ -1,1 +1,1 @@
-"""Articles: a Markdown file into an Issue."""
+"""Articles: reads a Markdown file into an Issue."""

@@ -1,4 +1,4 @@
-"""Markdown tokens, grouped into the blocks that an issue is made of."""
+"""Groups Markdown tokens into the blocks of an issue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from markdown_it.token import Token
 
-from newsletter.content.markdown import place
 from newsletter.content.model import (
     AudienceBlock,
     Bar,
@@ -19,6 +18,7 @@ from newsletter.content.model import (
     Prose,
     Study,
 )
+from newsletter.content.tokens import place
 from newsletter.errors import InputError
 
 _TOPIC = re.compile(r"topic=([a-z0-9]+(?:-[a-z0-9]+)*)")
@@ -35,23 +35,30 @@ def group(tokens: Sequence[Token]) -> tuple[Block | AudienceBlock, ...]:
     """Group top-level tokens into blocks, in order.
 
     Raises:
-        InputError: A box holds something other than it should.
+        InputError: A ``:::`` block has the wrong content.
     """
     found: list[Block | AudienceBlock] = []
     prose: list[Token] = []
-    for element in _elements(tokens):
+    element: list[Token] = []
+    depth = 0
+    for token in tokens:
+        element.append(token)
+        depth += token.nesting
+        if depth:
+            continue
         kind = element[0].type
         if kind in ("table_open", "container_open"):
             found += _prose(prose)
             prose = []
-            found.append(_table(element) if kind == "table_open" else _box(element))
+            found.append(_table(element) if kind == "table_open" else _container(element))
         else:
             prose += element
+        element = []
     return (*found, *_prose(prose))
 
 
 def inlines(blocks: Iterable[Block | AudienceBlock]) -> Iterator[Token]:
-    """Give every inline token of these blocks, in reading order."""
+    """Yield every inline token of these blocks, in reading order."""
     for block in blocks:
         match block:
             case Prose(tokens=tokens):
@@ -76,17 +83,6 @@ def inlines(blocks: Iterable[Block | AudienceBlock]) -> Iterator[Token]:
                 yield from inlines(inner)
 
 
-def _elements(tokens: Iterable[Token]) -> Iterator[list[Token]]:
-    element: list[Token] = []
-    depth = 0
-    for token in tokens:
-        element.append(token)
-        depth += token.nesting
-        if depth == 0:
-            yield element
-            element = []
-
-
 def _prose(tokens: list[Token]) -> tuple[Prose, ...]:
     return (Prose(tuple(tokens), place(tokens[0])),) if tokens else ()
 
@@ -97,6 +93,7 @@ def _table(element: list[Token]) -> DataTable:
     cells: list[Token] = []
     for token in element:
         if token.type == "th_open":
+            # markdown-it tells the alignment as CSS only.
             align.append(str(token.attrs.get("style", "")).removeprefix("text-align:"))
         elif token.type == "inline":
             cells.append(token)
@@ -106,18 +103,45 @@ def _table(element: list[Token]) -> DataTable:
     return DataTable(rows[0], tuple(rows[1:]), place(element[0]), tuple(align))
 
 
-def _box(element: list[Token]) -> Block | AudienceBlock:
+def _container(element: list[Token]) -> Block | AudienceBlock:
     opening, title, *inside, _ = element
     line = place(opening)
     if not inside:
         raise InputError(f"::: {opening.info} is empty", line=line, fix="fill it or remove it")
     match opening.info:
         case "audience":
-            return _audience(opening, inside)
+            topic = _TOPIC.fullmatch(opening.meta["title"])
+            # 80 as in `Slug`: the topic is the name of a list.
+            if not topic or len(topic[1]) > 80:
+                raise InputError(
+                    "::: audience names no topic",
+                    line=line,
+                    fix="write ::: audience topic=NAME, in lowercase letters, digits and hyphens",
+                )
+            blocks = tuple(b for b in group(inside) if not isinstance(b, AudienceBlock))
+            return AudienceBlock(topic[1], blocks, line)
         case "note":
             return Note(title, tuple(inside), line)
         case "bars":
-            return Bars(title, tuple(_bar(item) for item in _items(inside, "bars")), line)
+            bars: list[Bar] = []
+            for item in _items(inside, "bars"):
+                value = item.meta["head"]
+                share = _PERCENT.fullmatch(value)
+                if not share:
+                    raise InputError(
+                        "a row of ::: bars has no percentage before the |",
+                        line=place(item),
+                        fix="write - 67 % | words",
+                    )
+                percent = float(share[2].replace(",", "."))
+                if percent > 100 or share[1] in ("-", "−"):
+                    raise InputError(
+                        f"{value} is not a share of a whole",
+                        line=place(item),
+                        fix="use 0 % to 100 %",
+                    )
+                bars.append(Bar(percent, value, item, place(item)))
+            return Bars(title, tuple(bars), line)
         case "study":
             items = _items(inside, "study")
             return Study(title, tuple((item.meta["head"], item) for item in items), line)
@@ -125,21 +149,7 @@ def _box(element: list[Token]) -> Block | AudienceBlock:
             return Glance(title, tuple(_items(inside, "glance")), line)
 
 
-def _audience(opening: Token, inside: list[Token]) -> AudienceBlock:
-    title = opening.meta["title"]
-    found = _TOPIC.fullmatch(title)
-    if not found or len(found[1]) > 80:
-        raise InputError(
-            "::: audience names no topic",
-            line=place(opening),
-            fix="write ::: audience topic=NAME, in small letters, digits and hyphens",
-        )
-    blocks = tuple(b for b in group(inside) if not isinstance(b, AudienceBlock))
-    return AudienceBlock(found[1], blocks, place(opening))
-
-
 def _items(inside: list[Token], kind: str) -> list[Token]:
-    fix = f"write lines like {_ROWS[kind]}"
     items: list[Token] = []
     expected, depth = 0, 0
     for token in inside:
@@ -150,25 +160,11 @@ def _items(inside: list[Token], kind: str) -> list[Token]:
             expected += token.nesting == 1
         nested = depth > 1 or len(items) > expected
         empty = token.type == "list_item_close" and len(items) < expected
+        # The mail draws one row per item: anything else would be left out of it.
         if token.type not in _LIST or nested or empty:
             raise InputError(
-                f"::: {kind} holds one plain list and nothing else", line=place(token), fix=fix
+                f"::: {kind} must contain one plain list and nothing else",
+                line=place(token),
+                fix=f"write lines like {_ROWS[kind]}",
             )
     return items
-
-
-def _bar(item: Token) -> Bar:
-    value = item.meta["head"]
-    found = _PERCENT.fullmatch(value)
-    if not found:
-        raise InputError(
-            "a row of ::: bars has no percentage before the |",
-            line=place(item),
-            fix="write - 67 % | words",
-        )
-    percent = float(found[2].replace(",", "."))
-    if percent > 100 or found[1] in ("-", "−"):
-        raise InputError(
-            f"{value} is no share of a whole", line=place(item), fix="give 0 % to 100 %"
-        )
-    return Bar(percent, value, item, place(item))

@@ -1,4 +1,4 @@
-"""Who is cited where, and so which number each reference has."""
+"""Finds where references are cited, and numbers them accordingly."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import replace
 from markdown_it.token import Token
 
 from newsletter.content.blocks import inlines
-from newsletter.content.markdown import place, plain
 from newsletter.content.model import AudienceBlock, Block, Citation, ImageUse, Reference
+from newsletter.content.tokens import place, plain
 
 _UNKNOWN = re.compile(r"\[\^([^\]\n]*)\]")
 
 
 def spell_out_undefined(tokens: Iterable[Token], keys: Collection[str]) -> None:
     """Turn citations without an entry back into text, as they were written."""
+    # `number` then finds them as text, and the checks report them with their line.
     for token in tokens:
         for child in token.children or ():
             if child.type == "footnote_ref" and child.meta["label"] not in keys:
@@ -30,13 +31,20 @@ def number(
     """Number references by first citation in reading order.
 
     Returns:
-        The references, cited ones first by number, the others as they came in the file; and the
-        citations in reading order.
+        The references, cited ones first by number, the others in file order; and the citations in
+        reading order.
     """
     known = {reference.key: reference for reference in references}
+    cited: list[tuple[str, int]] = []
+    for inline in inlines(blocks):
+        for child in inline.children or ():
+            if child.type == "footnote_ref":
+                cited.append((child.meta["label"], place(child)))
+            elif child.type == "text":
+                cited += [(key, place(child)) for key in _UNKNOWN.findall(child.content)]
     numbers: dict[str, int] = {}
     citations: list[Citation] = []
-    for key, line in _cited(blocks):
+    for key, line in cited:
         if key in known:
             numbers.setdefault(key, len(numbers) + 1)
         citations.append(Citation(key, numbers.get(key), line))
@@ -46,17 +54,8 @@ def number(
 
 
 def images(blocks: tuple[Block | AudienceBlock, ...]) -> Iterator[ImageUse]:
-    """Give every picture in these blocks, in reading order."""
+    """Yield every image in these blocks, in reading order."""
     for inline in inlines(blocks):
         for child in inline.children or ():
             if child.type == "image":
                 yield ImageUse(str(child.attrs["src"]), plain(child.children), place(child))
-
-
-def _cited(blocks: tuple[Block | AudienceBlock, ...]) -> Iterator[tuple[str, int]]:
-    for inline in inlines(blocks):
-        for child in inline.children or ():
-            if child.type == "footnote_ref":
-                yield child.meta["label"], place(child)
-            elif child.type == "text":
-                yield from ((key, place(child)) for key in _UNKNOWN.findall(child.content))

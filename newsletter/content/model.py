@@ -1,4 +1,4 @@
-"""What an article is, once read: the values that `content` owns."""
+"""The parts of an article, as read: front matter, blocks, references, merge fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date as Date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from markdown_it.token import Token
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -29,14 +29,14 @@ class Hero(_Frozen):
 
 
 class CallToAction(_Frozen):
-    """The one button: ``label`` starts with a verb."""
+    """The single button; ``label`` should start with a verb."""
 
     label: Line
     url: str
 
 
 class FrontMatter(_Frozen):
-    """The YAML head of an article. Unknown keys are errors."""
+    """The YAML front matter of an article. Unknown keys are errors."""
 
     subject: Line
     preheader: Line
@@ -55,15 +55,15 @@ class FrontMatter(_Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _written_as_its_language(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Without ``dir``, Arabic and Hebrew go from right to left."""
+    def _direction_of_language(cls, values: dict[str, object]) -> dict[str, object]:
+        # Writers of Arabic or Hebrew need not know of ``dir``.
         lang = values.get("lang")
         return {"dir": direction(lang), **values} if isinstance(lang, str) else values
 
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A run of ordinary Markdown block tokens: paragraphs, headings, lists, quotes, images."""
+    """Consecutive ordinary Markdown block tokens: paragraphs, headings, lists, quotes, images."""
 
     tokens: tuple[Token, ...]
     line: int
@@ -84,7 +84,7 @@ class DataTable:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: ``percent`` of 0 to 100, ``value`` as written ("67 %"), ``label`` inline."""
+    """One bar: ``percent`` from 0 to 100, ``value`` as written ("67 %"), ``label`` inline."""
 
     percent: float
     value: str
@@ -94,7 +94,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """``::: bars TITLE``: shares of one whole, which the title names."""
+    """``::: bars TITLE``: shares of one whole, named by the title."""
 
     title: Token
     bars: tuple[Bar, ...]
@@ -103,7 +103,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """``::: study TITLE``: rows of (label, inline text): who, how many, found, strength."""
+    """``::: study TITLE``: rows of (label, inline text) that describe one study."""
 
     title: Token
     rows: tuple[tuple[str, Token], ...]
@@ -112,7 +112,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """``::: glance TITLE``: the few facts to take away, inline each."""
+    """``::: glance TITLE``: the key facts, one inline token each."""
 
     title: Token
     facts: tuple[Token, ...]
@@ -121,7 +121,7 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """``::: note TITLE``: a notice box around ordinary Markdown."""
+    """``::: note TITLE``: a highlighted box of ordinary Markdown."""
 
     title: Token
     tokens: tuple[Token, ...]
@@ -133,7 +133,7 @@ Block = Prose | DataTable | Bars | Study | Glance | Note
 
 @dataclass(frozen=True, slots=True)
 class AudienceBlock:
-    """``::: audience topic=NAME``: blocks for readers of one topic only."""
+    """``::: audience topic=NAME``: blocks shown only to subscribers of one topic."""
 
     topic: str
     blocks: tuple[Block, ...]
@@ -144,11 +144,11 @@ class AudienceBlock:
 class Reference:
     """One entry of the reference list.
 
-    ``entry`` is its inline token; DOI, PMID, PMCID and bare URLs in it are links already (their
-    ``link_open`` has ``info == "auto"``); ``text`` is the same without markup. ``number`` counts
-    from 1 by first citation; None when it is never cited. ``doi``, ``pmid`` and ``pmcid`` hold the
-    first identifier of their kind, empty if there is none or it is malformed; ``urls`` the web
-    addresses as the author wrote them.
+    ``entry`` is its inline token, in which DOIs, PMIDs, PMCIDs and bare URLs are already links
+    (their ``link_open`` has ``info == "auto"``); ``text`` is the same without markup. ``number``
+    counts from 1 in order of first citation, and is None if the reference is never cited. ``doi``,
+    ``pmid`` and ``pmcid`` hold the first valid identifier of each kind, or an empty string;
+    ``urls`` holds the web addresses as the author wrote them.
     """
 
     key: str
@@ -164,7 +164,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """One ``[^key]`` in the article; ``number`` is None where no entry has that key."""
+    """One ``[^key]`` in the article; ``number`` is None if no entry has that key."""
 
     key: str
     number: int | None
@@ -173,7 +173,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class MergeUse:
-    """One ``{{ name | default("…") }}``, standing in the source as ``placeholder``."""
+    """One ``{{ name | default("…") }}``; tokens hold ``placeholder`` in its place."""
 
     placeholder: str
     name: str
@@ -191,24 +191,24 @@ class ImageUse:
 
 
 PLACEHOLDERS = 36 * 36
-"""How many placeholders one prefix can number."""
+"""How many placeholders one prefix allows: two characters of `BASE36`."""
 
-_BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One article, read.
+    """One article, as read.
 
-    Merge fields stand in tokens, subject and preheader as placeholders of plain capitals and
-    digits, ``prefix`` + two of [0-9A-Z] + ``X``; ``merges`` says what each is. ``prefix`` derives
-    from the source, so that the same source always compiles to the same bytes. Merge fields take
-    the numbers from 0 up; whoever needs placeholders for other things takes them from
-    ``PLACEHOLDERS - 1`` down.
+    Tokens, subject and preheader hold a placeholder for each merge field: plain capitals and
+    digits (``prefix``, two characters of `BASE36`, ``X``) that survive Markdown, MJML and CSS
+    inlining unchanged. ``merge_fields`` says what each one is. ``prefix`` is derived from the
+    source, so the same source always compiles to the same bytes. Merge fields are numbered from 0
+    up; placeholders for anything else are taken from ``PLACEHOLDERS - 1`` down.
 
-    ``references`` has the cited ones by number, then the others as they stand in the file.
-    ``duplicate_keys`` names each key that several entries have, with the lines of all of them; the
-    first entry is the one in ``references``. Tokens are shared between variants: read them only.
+    ``references`` lists the cited ones by number, then the others in file order.
+    ``duplicate_keys`` maps each key used by several entries to the lines of all of them; only the
+    first such entry is in ``references``. Variants share their tokens: treat them as read-only.
     """
 
     path: Path
@@ -218,19 +218,19 @@ class Issue:
     blocks: tuple[Block | AudienceBlock, ...]
     references: tuple[Reference, ...]
     citations: tuple[Citation, ...]
-    merges: tuple[MergeUse, ...]
+    merge_fields: tuple[MergeUse, ...]
     prefix: str
     images: tuple[ImageUse, ...] = ()
     duplicate_keys: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
-        """Where relative image paths start."""
+        """The folder that relative image paths start from."""
         return self.path.parent
 
     @property
     def cited(self) -> tuple[Reference, ...]:
-        """The references that are cited, in order of their numbers."""
+        """The cited references, in order of their numbers."""
         return tuple(r for r in self.references if r.number is not None)
 
     @property
@@ -239,7 +239,7 @@ class Issue:
         return {r.key: r.number for r in self.references if r.number is not None}
 
     def placeholder(self, index: int) -> str:
-        """The placeholder with this number.
+        """Return the placeholder with this number.
 
         Raises:
             ValueError: ``index`` is not within 0 to ``PLACEHOLDERS - 1``.
@@ -248,12 +248,12 @@ class Issue:
 
 
 def placeholder(prefix: str, index: int) -> str:
-    """Name one placeholder: ``prefix``, two of [0-9A-Z], ``X``.
+    """Build a placeholder: ``prefix``, two characters of `BASE36`, ``X``.
 
     Raises:
         ValueError: ``index`` is not within 0 to ``PLACEHOLDERS - 1``.
     """
     if not 0 <= index < PLACEHOLDERS:
         raise ValueError(f"no placeholder has the number {index}")
-    high, low = divmod(index, len(_BASE36))
-    return f"{prefix}{_BASE36[high]}{_BASE36[low]}X"
+    high, low = divmod(index, len(BASE36))
+    return f"{prefix}{BASE36[high]}{BASE36[low]}X"

@@ -1,4 +1,4 @@
-"""The entries of the reference list: taken out of the article, their identifiers made links."""
+"""Takes reference entries out of the article and turns their identifiers into links."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from urllib.parse import quote, unquote
 
 from markdown_it.token import Token
 
-from newsletter.content.markdown import place, plain
 from newsletter.content.model import Reference
+from newsletter.content.tokens import place, plain
 from newsletter.errors import InputError
 
-# A DOI may hold balanced <…> (old SICI ones): https://www.doi.org/doi-handbook/HTML/index.html
+# A DOI may contain balanced <…> (old SICI ones): https://www.doi.org/doi-handbook/HTML/index.html
 _LOCATOR = re.compile(
+    # URLs first: identifiers inside one are part of its address.
     r"(?P<url>https?://\w[^\s<>\"]*)"
     r"|(?<![\w./])(?P<doi>10\.[0-9]{4,9}/(?:[^\s<>\"]|<[^\s<>]*>)+)"
     r"|\bPMID:?\s*(?P<pmid>[1-9][0-9]{0,7})(?![0-9])"
@@ -36,7 +37,7 @@ _PARAGRAPH = ("paragraph_open", "inline", "paragraph_close")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceEntry:
-    """One ``[^key]: …`` as it stands in the file."""
+    """One ``[^key]: …`` as written in the file."""
 
     key: str
     inline: Token
@@ -47,131 +48,118 @@ def take_entries(tokens: list[Token]) -> tuple[list[Token], list[ReferenceEntry]
     """Separate the article from its reference entries.
 
     Raises:
-        InputError: An entry holds something other than paragraphs, or cites.
+        InputError: An entry contains something other than paragraphs, or a citation.
     """
     rest: list[Token] = []
     entries: list[ReferenceEntry] = []
-    inside: list[Token] = []
     opening: Token | None = None
+    paragraphs: list[Token] = []
     for token in tokens:
-        if token.type == "footnote_reference_close" and opening is not None:
-            entries.append(_entry(opening, inside))
-            opening, inside = None, []
-        elif opening is not None:
-            inside.append(_ordinary(token))
-        elif token.type == "footnote_reference_open":
-            opening = token
-        else:
-            rest.append(token)
+        if opening is None:
+            if token.type == "footnote_reference_open":
+                opening, paragraphs = token, []
+            else:
+                rest.append(token)
+        elif token.type == "footnote_reference_close":
+            # The list prints an entry on lines of its own, not as paragraphs.
+            inline = _token("inline", "", 0, opening)
+            inline.content = "\n".join(paragraph.content for paragraph in paragraphs)
+            children: list[Token] = []
+            for paragraph in paragraphs:
+                if children:
+                    children.append(_token("hardbreak", "br", 0, paragraph))
+                children += paragraph.children or ()
+            inline.children = children
+            entries.append(ReferenceEntry(opening.meta["label"], inline, place(opening)))
+            opening = None
+        elif token.type not in _PARAGRAPH:
+            # "[^a]: 2. Smith" would be a list, and its number would be lost.
+            raise InputError(
+                "a reference entry contains something other than text",
+                line=place(token),
+                fix="write it as one paragraph, without a list number in front",
+            )
+        elif token.type == "inline":
+            for child in token.children or ():
+                if child.type == "footnote_ref":
+                    raise InputError(
+                        "a reference entry contains a citation",
+                        line=place(child),
+                        fix="cite it in the article instead",
+                    )
+            paragraphs.append(token)
     return rest, entries
 
 
 def references(entries: list[ReferenceEntry]) -> tuple[Reference, ...]:
-    """Make references of entries, not yet numbered; of several with one key, the first."""
+    """Build references from entries, not numbered yet; for a repeated key, from the first entry."""
     first: dict[str, Reference] = {}
     for entry in entries:
-        if entry.key not in first:
-            first[entry.key] = _reference(entry)
+        if entry.key in first:
+            continue
+        text = plain(entry.inline.children)
+        entry.inline.children = list(_linked(entry.inline.children or []))
+        found: dict[str, str] = {}
+        urls: list[str] = []
+        for token in entry.inline.children:
+            if token.type != "link_open":
+                continue
+            href = str(token.attrs["href"])
+            if token.markup != "identifier":
+                urls.append(href)
+            # An identifier counts however it was written: bare, as a URL or as a Markdown link.
+            for kind, pattern in _ADDRESS.items():
+                if address := pattern.fullmatch(href):
+                    found.setdefault(kind, unquote(address[1]))
+        first[entry.key] = Reference(
+            key=entry.key,
+            number=None,
+            entry=entry.inline,
+            text=text,
+            doi=found.get("doi", ""),
+            pmid=found.get("pmid", ""),
+            pmcid=found.get("pmcid", ""),
+            urls=tuple(urls),
+            line=entry.line,
+        )
     return tuple(first.values())
 
 
 def duplicates(entries: list[ReferenceEntry]) -> dict[str, tuple[int, ...]]:
-    """Name the keys that several entries have, with the lines of all of them."""
+    """Map each key that several entries have to the lines of all of them."""
     lines: dict[str, list[int]] = {}
     for entry in entries:
         lines.setdefault(entry.key, []).append(entry.line)
     return {key: tuple(places) for key, places in lines.items() if len(places) > 1}
 
 
-def _ordinary(token: Token) -> Token:
-    if token.type not in _PARAGRAPH:
-        raise InputError(
-            "a reference entry holds something other than text",
-            line=place(token),
-            fix="write it as one paragraph, without a list number before it",
-        )
-    for child in token.children or ():
-        if child.type == "footnote_ref":
-            raise InputError(
-                "a reference entry cites another", line=place(child), fix="cite it in the article"
-            )
-    return token
-
-
-def _entry(opening: Token, inside: list[Token]) -> ReferenceEntry:
-    children: list[Token] = []
-    for token in inside:
-        if token.type == "inline":
-            if children:
-                children.append(_token("hardbreak", "br", 0, token))
-            children += token.children or ()
-    inline = _token("inline", "", 0, opening)
-    inline.content = "\n".join(t.content for t in inside if t.type == "inline")
-    inline.children = children
-    return ReferenceEntry(opening.meta["label"], inline, place(opening))
-
-
-def _reference(entry: ReferenceEntry) -> Reference:
-    text = plain(entry.inline.children)
-    entry.inline.children = list(_linked(entry.inline.children or []))
-    found: dict[str, str] = {}
-    urls: list[str] = []
-    for token in entry.inline.children:
-        if token.type == "link_open":
-            href = str(token.attrs["href"])
-            if token.markup != "identifier":
-                urls.append(href)
-            for kind, identifier in _identifiers(href):
-                found.setdefault(kind, identifier)
-    return Reference(
-        key=entry.key,
-        number=None,
-        entry=entry.inline,
-        text=text,
-        doi=found.get("doi", ""),
-        pmid=found.get("pmid", ""),
-        pmcid=found.get("pmcid", ""),
-        urls=tuple(urls),
-        line=entry.line,
-    )
-
-
-def _identifiers(href: str) -> Iterator[tuple[str, str]]:
-    for kind, pattern in _ADDRESS.items():
-        if found := pattern.fullmatch(href):
-            yield kind, unquote(found[1])
-
-
 def _linked(tokens: list[Token]) -> Iterator[Token]:
     depth = 0
     for token in tokens:
         depth += {"link_open": 1, "link_close": -1}.get(token.type, 0)
-        if token.type == "text" and not depth:
-            yield from _link_text(token)
-        else:
+        # A link cannot contain another one.
+        if token.type != "text" or depth:
             yield token
-
-
-def _link_text(token: Token) -> Iterator[Token]:
-    text, end = token.content, 0
-    for found in _LOCATOR.finditer(text):
-        kind = str(found.lastgroup)
-        start, stop = found.span(kind)
-        if kind == "pmcid":
-            start -= 3 * (text[start - 3 : start].upper() == "PMC")
-        shown = _trim(text[start:stop])
-        if kind == "doi" and shown.endswith("/"):
             continue
-        if start > end:
-            yield _text(text[end:start], token)
-        opening = _token("link_open", "a", 1, token)
-        opening.attrs = {"href": _href(kind, shown)}
-        opening.markup = "linkify" if kind == "url" else "identifier"
-        opening.info = "auto"
-        yield from (opening, _text(shown, token), _token("link_close", "a", -1, token))
-        end = start + len(shown)
-    if end < len(text):
-        yield _text(text[end:], token)
+        text, end = token.content, 0
+        for found in _LOCATOR.finditer(text):
+            kind = str(found.lastgroup)
+            start, stop = found.span(kind)
+            if kind == "pmcid":
+                start -= 3 * (text[start - 3 : start].upper() == "PMC")
+            shown = _trim(text[start:stop])
+            if kind == "doi" and shown.endswith("/"):
+                continue
+            if start > end:
+                yield _text(text[end:start], token)
+            opening = _token("link_open", "a", 1, token)
+            opening.attrs = {"href": _href(kind, shown)}
+            opening.markup = "linkify" if kind == "url" else "identifier"
+            opening.info = "auto"
+            yield from (opening, _text(shown, token), _token("link_close", "a", -1, token))
+            end = start + len(shown)
+        if end < len(text):
+            yield _text(text[end:], token)
 
 
 def _href(kind: str, shown: str) -> str:
@@ -183,11 +171,13 @@ def _href(kind: str, shown: str) -> str:
         case "pmcid":
             return f"https://pmc.ncbi.nlm.nih.gov/articles/PMC{shown.upper().removeprefix('PMC')}/"
         case _:
+            # "%" is safe here: a web address is already percent-encoded where it has to be.
             return quote(shown, safe="/:;()!$&*+,=@?#%~[]'")
 
 
 def _trim(text: str) -> str:
-    """Leave sentence punctuation and brackets that were not opened within out of an address."""
+    # An address may contain any of these, but at its end they belong to the sentence around it:
+    # "(doi:10.1000/x)." A bracket stays if it was opened inside, as in "S2352-3026(17)30182-5".
     while text:
         last = text[-1]
         opener = _PAIRS.get(last)

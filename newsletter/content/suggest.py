@@ -1,4 +1,4 @@
-"""What somebody may have meant by a word that nobody knows."""
+"""Suggests the word that a misspelled one probably meant."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 80
-"""Characters that are compared: it takes time that grows with the square of the length."""
+"""Characters compared: difflib's time grows with the square of the length."""
 
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str, before: str = "") -> str:
-    """The next step of whoever wrote a word that is not known.
+    """Return the next step for an unknown word.
 
     Args:
-        word: What was written; capitals do not matter.
-        known: What could have been meant.
-        otherwise: The next step if none of them is near.
-        before: Stands before the word that is near.
+        word: The word as written; case does not matter.
+        known: The words that are allowed.
+        otherwise: The next step if no known word is similar.
+        before: Printed in front of the suggested word.
     """
     names = {name.casefold(): name for name in known}
-    near = get_close_matches(word[:LONGEST].casefold(), names, n=1)
-    return f"did you mean {before}{names[near[0]]}?" if near else otherwise
+    similar = get_close_matches(word[:LONGEST].casefold(), names, n=1)
+    return f"did you mean {before}{names[similar[0]]}?" if similar else otherwise

@@ -1,1 +1,1 @@
-"""Who hands chunks to workers: Procrastinate, or a local loop."""
+"""Hands chunks to workers: through Procrastinate, or a local loop."""

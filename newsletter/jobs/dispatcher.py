@@ -1,4 +1,4 @@
-"""The seam between a worker and whatever hands out its chunks."""
+"""The interface between a worker and whatever hands it chunks."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 Work = Callable[[int], Awaitable[None]]
-"""Runs the chunk of this number, if the ledger grants it. It handles its own errors."""
+"""Runs the chunk with this number if the ledger grants it; handles its own errors."""
 
 
 class Dispatcher(Protocol):
-    """Hands chunks to workers."""
+    """Hands chunks to workers.
+
+    It may hand out a chunk twice, or forget one: the ledger decides who may run it, and enqueues
+    again what is still due.
+    """
 
     def enqueue(self, connection: Connection, chunk_ids: Iterable[int]) -> None:
-        """Have chunks run soon, by whichever worker is free.
-
-        What waits already is not added again.
+        """Have any free worker run these chunks soon. Chunks already waiting are not added again.
 
         Args:
-            connection: A write transaction: if it is rolled back, nothing is enqueued.
+            connection: A write transaction. If it is rolled back, nothing is enqueued.
 
         Raises:
-            UnavailableError: The engine's tables are not there.
+            UnavailableError: The queue's tables do not exist.
         """
         ...
 
     async def run(self, work: Work, *, concurrency: int, stop: asyncio.Event) -> None:
-        """Run chunks until ``stop`` is set; what runs by then is finished.
+        """Run chunks until ``stop`` is set, then finish those that are running.
 
-        When the engine is out of reach it is tried again, for as long as it takes.
+        If the queue is unavailable, keep trying.
 
         Args:
-            concurrency: Chunks at once, at most.
+            concurrency: How many chunks may run at once.
         """
         ...

@@ -1,13 +1,14 @@
-"""Procrastinate's tables, in a schema of their own that may be dropped at any time."""
+"""Procrastinate's tables, in a schema of their own that can be dropped at any time."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import cast
 
 from procrastinate.schema import SchemaManager
+from psycopg import Connection as PsycopgConnection
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -18,56 +19,47 @@ SCHEMA = "newsletter_engine"
 
 
 def prepare_tables(store: Store) -> None:
-    """Make the tables, or make them anew when the installed library comes with others.
-
-    They hold nothing that the ledger does not know, so there is nothing to migrate.
+    """Create the tables, or recreate them if the installed library defines others.
 
     Raises:
-        RefusedError: The database's user may not make a schema.
+        RefusedError: The database user may not create a schema.
         UnavailableError: The database cannot be reached.
     """
     definition = SchemaManager.get_schema()
     version = hashlib.sha256(definition.encode()).hexdigest()[:16]
     with store.write() as connection:
+        # Several workers start at once, and each finds that there are no tables.
         advisory_lock(connection, SCHEMA)
-        if _version(connection) == version:
+        comment = text("SELECT obj_description(to_regnamespace(:name)::oid, 'pg_namespace')")
+        if connection.execute(comment, {"name": SCHEMA}).scalar() == version:
             return
+        # Not migrated: they hold nothing that the ledger could not enqueue again.
         connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
-        _create(connection)
-        with engine_schema(connection):
+        try:
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+        except ProgrammingError as error:
+            raise RefusedError(
+                f"the workers' queue cannot be created: {str(error.orig).strip()}",
+                fix="as the database's owner, run: GRANT CREATE ON DATABASE … TO the user in"
+                " database_url",
+            ) from None
+        with queue_schema(connection):
+            # Through the driver: it is a script of many statements, with colons and % of its own.
             driver(connection).execute(definition)
         connection.execute(text(f"COMMENT ON SCHEMA {SCHEMA} IS '{version}'"))
 
 
-def _version(connection: Connection) -> str | None:
-    query = text("SELECT obj_description(to_regnamespace(:name)::oid, 'pg_namespace')")
-    found: str | None = connection.execute(query, {"name": SCHEMA}).scalar()
-    return found
-
-
-def _create(connection: Connection) -> None:
-    try:
-        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
-    except ProgrammingError as error:
-        raise RefusedError(
-            f"the workers' queue cannot be made: {str(error.orig).strip()}",
-            fix="as the database's owner: GRANT CREATE ON DATABASE … TO the user of database_url",
-        ) from None
-
-
 @contextmanager
-def engine_schema(connection: Connection) -> Iterator[None]:
-    """Let the library find its tables within somebody's transaction, then find ours again."""
+def queue_schema(connection: Connection) -> Iterator[None]:
+    """Let the library find its tables within the caller's transaction."""
+    # Its queries name no schema. Local to the transaction (true), so that a rollback restores it.
+    query = text("SELECT set_config('search_path', :path, true)")
     before = connection.execute(text("SELECT current_setting('search_path')")).scalar_one()
-    _search(connection, f"{SCHEMA}, {before}")
+    connection.execute(query, {"path": f"{SCHEMA}, {before}"})
     yield
-    _search(connection, before)
+    connection.execute(query, {"path": before})
 
 
-def _search(connection: Connection, path: str) -> None:
-    connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": path})
-
-
-def driver(connection: Connection) -> Any:
-    """The psycopg connection beneath one of SQLAlchemy's."""
-    return connection.connection.driver_connection
+def driver(connection: Connection) -> PsycopgConnection:
+    """Return the psycopg connection beneath SQLAlchemy's."""
+    return cast("PsycopgConnection", connection.connection.driver_connection)

@@ -1,4 +1,4 @@
-"""Which dispatcher a worker gets, and the tables it needs."""
+"""Chooses the dispatcher for a worker, and prepares its tables."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from newsletter.store.engine import Store
 
 
 def open_dispatcher(store: Store, transport: str) -> Dispatcher:
-    """Procrastinate on PostgreSQL where it is installed, else a loop in this process.
+    """Return Procrastinate on PostgreSQL if it is installed, else a loop in this process.
 
     Workers of both kinds can serve one database side by side.
 
     Args:
-        transport: Workers take chunks only of campaigns that go by their transport.
+        transport: Workers take only chunks of campaigns that use their transport.
     """
+    # Imported here: neither Procrastinate nor psycopg need be installed.
     if store.is_sqlite or find_spec("procrastinate") is None:
         from newsletter.jobs.local_loop import LocalDispatcher
 
@@ -26,10 +27,12 @@ def open_dispatcher(store: Store, transport: str) -> Dispatcher:
 
 
 def prepare(store: Store) -> None:
-    """Make the engine's tables, or make them anew when it comes with others. Nothing on SQLite.
+    """Create the queue's tables, or recreate them for another release of Procrastinate.
+
+    Does nothing on SQLite.
 
     Raises:
-        RefusedError: The database's user may not make a schema.
+        RefusedError: The database user may not create a schema.
         UnavailableError: The database cannot be reached.
     """
     if not store.is_sqlite and find_spec("procrastinate") is not None:

@@ -117,7 +117,8 @@ def _subsets(topics: tuple[str, ...]) -> Iterator[frozenset[str]]:
 
 def _marks(issue: Issue) -> Placeholders:
     known = {
-        use.placeholder: Placeholder(use.name, use.default or "", use.line) for use in issue.merges
+        use.placeholder: Placeholder(use.name, use.default or "", use.line)
+        for use in issue.merge_fields
     }
     token = Placeholder(UNSUBSCRIBE_TOKEN, "", None, SlotKind.TOKEN)
     return Placeholders(issue.prefix, issue.path, {**known, issue.placeholder(UNSUBSCRIBE): token})

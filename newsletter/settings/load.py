@@ -1,11 +1,10 @@
-"""Reads the settings, and refuses what is wrong in words that name the place and the next step."""
+"""Reads the settings, and refuses wrong ones with an error that names the place and the fix."""
 
 from __future__ import annotations
 
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,18 @@ def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
         config: The publication's TOML file; its folder becomes `Settings.root`.
 
     Raises:
-        InputError: The file is missing, is no TOML, holds a secret, or a setting is wrong.
-        UsageError: A variable in the environment looks like a setting and is none.
+        InputError: The file is missing, is not TOML, contains a secret, or a setting is wrong.
+        UsageError: An environment variable has the prefix of a setting but is not one.
     """
-    text = _read(config)
-    data = _parse(text, config)
-    _refuse_secrets(data, text, config)
-    _refuse_unknown_variables(os.environ)
+    text, data = _read(config)
+    # pydantic-settings ignores unknown variables: a misspelled one would silently change nothing.
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and not is_variable(name):
+            meant = similar_variable(name)
+            raise UsageError(
+                f"{name} is set in the environment, but there is no such setting",
+                fix=f"did you mean {meant}?" if meant else "unset it; docs/operating.md lists them",
+            )
     if "root" in data:
         raise unknown(("root",), text, config)
     try:
@@ -40,68 +44,43 @@ def load_settings(config: Path = Path("newsletter.toml")) -> Settings:
         names = [name.upper() for name in os.environ]
         raise explain(error, text, config, names) from None
     except SettingsError as error:
-        raise _no_json(error) from None
+        # Its text names the field. The cause, left out, would show the value: maybe a secret.
+        field = re.search(r'field "(\w+)"', str(error))
+        raise InputError(
+            f"{variable([field[1]]) if field else error} in the environment cannot be read",
+            fix="write lists and tables as JSON there",
+        ) from None
 
 
-def _read(config: Path) -> str:
+def _read(config: Path) -> tuple[str, dict[str, Any]]:
+    """Read a file without secrets: its text and its content."""
     try:
-        return config.read_text(encoding="utf-8")
+        text = config.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
     except FileNotFoundError:
         raise InputError(
             "no such settings file", file=config, fix="run in the project folder or use --config"
         ) from None
     except UnicodeDecodeError as error:
         raise InputError(f"not valid TOML: {error}", file=config) from None
-
-
-def _parse(text: str, config: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         what, _, place = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", place)
         raise InputError(
             f"not valid TOML: {what}", file=config, line=int(line[1]) if line else None
         ) from None
-
-
-def _refuse_secrets(data: Mapping[str, Any], text: str, config: Path) -> None:
-    for path in _paths(data):
-        name = ".".join(path).lower()
-        if name in SECRETS:
-            raise InputError(
-                f"{name} is a secret, and secrets do not stand in the settings file",
-                file=config,
-                line=line_of(path, text),
-                fix=f"take it out, change it, and set {variable(name.split('.'))} in the "
-                "environment instead",
-            )
-
-
-def _paths(data: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The settings of a file down to the second level: no secret lies deeper."""
-    for name, value in data.items():
-        yield (name,)
-        if isinstance(value, dict):
-            yield from ((name, inner) for inner in value)
-
-
-def _refuse_unknown_variables(names: Iterable[str]) -> None:
-    """A misspelled variable would change nothing, and nobody would notice."""
-    for name in sorted(names):
-        if name.upper().startswith(PREFIX) and not is_variable(name):
-            meant = similar_variable(name)
-            raise UsageError(
-                f"{name} is set in the environment, and there is no such setting",
-                fix=f"did you mean {meant}?" if meant else "unset it; docs/operating.md lists them",
-            )
-
-
-def _no_json(error: SettingsError) -> InputError:
-    # It names the setting and never its value, which may be a secret.
-    field = re.search(r'field "(\w+)"', str(error))
-    name = variable([field[1]]) if field else str(error)
-    return InputError(
-        f"{name} in the environment cannot be read",
-        fix="lists and tables are written as JSON there",
-    )
+    for table, value in data.items():
+        # Two levels are enough: no secret is nested deeper.
+        inner = [(table, name) for name in value] if isinstance(value, dict) else []
+        for path in [(table,), *inner]:
+            name = ".".join(path).lower()
+            if name in SECRETS:
+                # A file gets copied, committed and backed up: the secret in it is one no more.
+                raise InputError(
+                    f"{name} is a secret, and the settings file must not contain secrets",
+                    file=config,
+                    line=line_of(path, text),
+                    fix=f"remove it, replace it with a new one, and set "
+                    f"{variable(name.split('.'))} in the environment instead",
+                )
+    return text, data

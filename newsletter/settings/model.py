@@ -16,6 +16,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -27,7 +28,7 @@ from pydantic_settings import (
 from newsletter.loopback import is_loopback_url
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
+Color = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 _TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 Language = Annotated[str, StringConstraints(pattern=f"^{_TAG}$")]
 """A language tag (RFC 5646): ``en``, ``es-MX``."""
@@ -38,14 +39,14 @@ class _Section(BaseModel):
 
 
 class Phone(_Section):
-    """A number a reader can tap: ``label`` is shown, ``number`` is dialled (RFC 3966)."""
+    """A number readers can tap: ``label`` is shown, ``number`` is dialed (RFC 3966)."""
 
     label: str
     number: Annotated[str, StringConstraints(pattern=r"^\+[0-9]{6,15}$")]
 
 
 class Publication(_Section):
-    """Who is writing, and where readers can find them."""
+    """Who publishes the newsletter, and where readers can find them."""
 
     name: str
     from_name: str
@@ -54,64 +55,65 @@ class Publication(_Section):
     list_id: str
     """RFC 2919 list identifier without angle brackets: ``news.clinic.example``."""
     public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
-    """Where readers reach this program's pages, without a trailing slash."""
+    """The public address of this program's pages, without a trailing slash."""
     postal_address: str
     join_url: str = ""
-    """Where a person who was forwarded the mail can join; empty means our own page, if it is on."""
+    """Where someone who was forwarded the mail can join. Empty: our own page, if there is one."""
     language: Language = "en"
-    """Of the name, the address and the disclaimers; and of pages, where a reader's own language is
-    none that we have."""
+    """The language of name, address and disclaimers, and of pages for readers whose own language
+    is not available."""
     phones: tuple[Phone, ...] = ()
     default_disclaimer: str = ""
 
 
 class Palette(_Section):
-    """Colours of one scheme, as ``#RRGGBB``."""
+    """The colors of one scheme, as ``#RRGGBB``."""
 
-    page: Colour
-    card: Colour
-    ink: Colour
-    secondary: Colour
-    accent: Colour
-    warm: Colour
-    notice: Colour
+    page: Color
+    card: Color
+    ink: Color
+    secondary: Color
+    accent: Color
+    warm: Color
+    notice: Color
 
 
 class LightPalette(Palette):
-    """Colours of the light scheme; set only those that are to be others."""
+    """The colors of the light scheme; each has its own default."""
 
-    page: Colour = "#F6F3EC"
-    card: Colour = "#FFFFFF"
-    ink: Colour = "#1B2A2F"
-    secondary: Colour = "#4A5B60"
-    accent: Colour = "#0B6B6B"
-    warm: Colour = "#A8431F"
-    notice: Colour = "#FBEFE7"
+    page: Color = "#F6F3EC"
+    card: Color = "#FFFFFF"
+    ink: Color = "#1B2A2F"
+    secondary: Color = "#4A5B60"
+    accent: Color = "#0B6B6B"
+    warm: Color = "#A8431F"
+    notice: Color = "#FBEFE7"
 
 
 class DarkPalette(Palette):
-    """Colours of the dark scheme; set only those that are to be others."""
+    """The colors of the dark scheme; each has its own default."""
 
-    page: Colour = "#12191B"
-    card: Colour = "#1A2427"
-    ink: Colour = "#E8EFEF"
-    secondary: Colour = "#A9B8BB"
-    accent: Colour = "#6FD0CB"
-    warm: Colour = "#F2A882"
-    notice: Colour = "#2B2320"
+    page: Color = "#12191B"
+    card: Color = "#1A2427"
+    ink: Color = "#E8EFEF"
+    secondary: Color = "#A9B8BB"
+    accent: Color = "#6FD0CB"
+    warm: Color = "#F2A882"
+    notice: Color = "#2B2320"
 
 
 class Theme(_Section):
-    """Colours of mail and pages, light and dark."""
+    """The colors of mail and pages, light and dark."""
 
     light: LightPalette = LightPalette()
     dark: DarkPalette = DarkPalette()
 
 
 class Smtp(_Section):
-    """The relay that the `smtp` transport hands mail to (RFC 5321, RFC 6409)."""
+    """The relay that the `smtp` transport sends through (RFC 5321, RFC 6409)."""
 
     host: str = "127.0.0.1"
+    # Submission (RFC 6409): many networks block port 25.
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     """``none`` is accepted for loopback hosts only."""
@@ -121,62 +123,67 @@ class Smtp(_Section):
     messages_per_connection: Annotated[int, Field(ge=1)] = 1000
     timeout: Annotated[float, Field(gt=0)] = 60.0
     """Seconds to wait for one reply."""
+    # RFC 5321 section 4.5.3.2.6: giving up earlier makes a message `uncertain` that the server
+    # may yet accept, after its spam filter.
     final_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds to wait for the reply to a whole message (RFC 5321 section 4.5.3.2.6: 10 minutes)."""
+    """Seconds to wait for the reply to a complete message."""
     ca_file: str = ""
-    """A PEM file to trust besides the system's authorities."""
+    """A PEM file of authorities to trust in addition to the system's."""
 
 
 class Dkim(_Section):
-    """Who signs the mail that goes over SMTP (RFC 6376). Without a domain it is not signed here."""
+    """The DKIM signature of mail over SMTP (RFC 6376). Without a domain it is not signed here."""
 
     domain: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?$")] = ""
     selector: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*$")] = ""
-    """The public key stands in DNS at ``{selector}._domainkey.{domain}``."""
+    """The public key is in DNS at ``{selector}._domainkey.{domain}``."""
     key_file: str = ""
-    """A private key in PEM, RSA or Ed25519, from the project's folder."""
+    """A PEM file with an RSA or Ed25519 private key, relative to the project folder."""
     key: SecretStr = SecretStr("")
-    """The same, in place of a file. Environment only."""
+    """The PEM itself, instead of a file. Environment only."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        # Half a configuration would send unsigned mail that DMARC then has rejected.
         keys = bool(self.key_file) + bool(self.key.get_secret_value())
         if self.domain and not (self.selector and keys == 1):
-            raise ValueError("with a domain go a selector, and either key_file or key")
+            raise ValueError("a domain needs a selector, and either key_file or key")
         return self
 
 
-def _encrypted(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_url(url)):
-        raise ValueError("must start with https:// (http:// on this machine only)")
-    if not parts.hostname or parts.path or parts.query or parts.username:
-        raise ValueError("must be scheme and host alone, without a trailing slash")
-    return url
-
-
 class Sendgrid(_Section):
-    """The account that the `sendgrid` transport hands mail to (its v3 Mail Send API)."""
+    """The account that the `sendgrid` transport sends through (v3 Mail Send API)."""
 
-    host: Annotated[str, AfterValidator(_encrypted)] = "https://api.sendgrid.com"
-    """EU regional subusers have ``https://api.eu.sendgrid.com``."""
+    host: str = "https://api.sendgrid.com"
+    """EU regional subusers use ``https://api.eu.sendgrid.com``."""
     batch: Annotated[int, Field(ge=1, le=1000)] = 1000
-    """Readers in one call; SendGrid takes 1,000 at most."""
+    """Recipients per call; SendGrid accepts 1,000 at most."""
     concurrency: Annotated[int, Field(ge=1, le=50)] = 4
-    """Calls at once."""
+    """Concurrent calls."""
     timeout: Annotated[float, Field(gt=0)] = 60.0
-    """Seconds to wait for an answer."""
+    """Seconds to wait for a response. A call without one leaves its recipients `uncertain`."""
     sandbox: bool = False
-    """SendGrid checks every call, and sends nothing."""
+    """SendGrid validates every call, and sends nothing."""
     webhook_key: str = ""
-    """The public key that verifies its signed Event Webhook; empty: there is no such route."""
+    """The public key that verifies the signed Event Webhook. Empty: the route does not exist."""
+
+    @field_validator("host")
+    @classmethod
+    def _encrypted(cls, url: str) -> str:
+        # Every call carries the API key and the addresses of readers.
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_url(url)):
+            raise ValueError("must start with https:// (http:// on this machine only)")
+        if not parts.hostname or parts.path or parts.query or parts.username:
+            raise ValueError("must be scheme and host only, without a trailing slash")
+        return url
 
 
 Folder = Annotated[str, StringConstraints(pattern=r"^[ !#-\[\]-~]+$", max_length=200)]
 
 
 class Imap(_Section):
-    """The mailbox that bounces and answers arrive in (RFC 9051, RFC 3501)."""
+    """The mailbox that receives bounces and replies (RFC 9051, RFC 3501)."""
 
     host: str = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 993
@@ -185,25 +192,26 @@ class Imap(_Section):
     username: str = ""
     password: SecretStr = SecretStr("")
     folder: Folder = "INBOX"
-    """Folder names are written as the server lists them (modified UTF-7 where not ASCII)."""
+    """Folder names are spelled as the server lists them (modified UTF-7 if not ASCII)."""
     processed: Folder = "Processed"
-    """Where mail goes that proved to answer ours, and what no person needs to see."""
+    """Where to move mail that verifiably answers ours, and mail that nobody needs to see."""
     unverified: Folder = "Unverified"
-    """Where mail goes that a person should look at: letters, and what proves nothing."""
+    """Where to move mail that someone should look at: letters, and whatever proves nothing."""
     timeout: Annotated[float, Field(gt=0)] = 60.0
     """Seconds to wait for the server."""
     ca_file: str = ""
-    """A PEM file to trust besides the system's authorities."""
+    """A PEM file of authorities to trust in addition to the system's."""
 
     @model_validator(mode="after")
     def _moves(self) -> Self:
+        # Mail left in the folder would be read again and again.
         if self.folder in (self.processed, self.unverified):
-            raise ValueError("what was read needs another folder than the one that is read")
+            raise ValueError("processed and unverified must be other folders than folder")
         return self
 
 
 class Topic(_Section):
-    """A list that anybody may join: ``title`` is shown, ``titles`` in other languages."""
+    """A list that anyone may join: ``title`` is shown, ``titles`` in other languages."""
 
     list: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     title: str
@@ -211,73 +219,77 @@ class Topic(_Section):
 
 
 def _origin(url: str) -> str:
+    # Compared with the Origin header, which has no path and no slash at its end.
     parts = urlsplit(url)
     if f"{parts.scheme}://{parts.netloc}" != url or not parts.hostname:
-        raise ValueError("must be scheme and host alone, as browsers send it: https://host")
+        raise ValueError("must be scheme and host only, as browsers send it: https://host")
     return url
 
 
 class Join(_Section):
-    """The page on which readers join by themselves."""
+    """The sign-up page."""
 
     topics: tuple[Topic, ...] = ()
-    """What can be joined; none: there is no such page."""
+    """The lists to choose from. Without any there is no sign-up page."""
     allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
-    """Other web sites whose pages may hold the form (RFC 6454 origins)."""
+    """Other web sites whose pages may contain the form (RFC 6454 origins)."""
     welcome: bool = True
-    """Whether who has just joined gets a letter that says what they will get, and how to leave."""
+    """Whether new subscribers get a mail that says what to expect and how to unsubscribe."""
 
 
-AtLeastSlowest = Annotated[float, Field(ge=0.02)]
-
-
-def _as_in_addresses(rates: dict[str, float]) -> dict[str, float]:
-    """Domains as addresses are kept: small letters, ASCII. Of two for one the slower counts."""
-    found: dict[str, float] = {}
-    for written, rate in rates.items():
-        domain = written.strip().removeprefix("@").lower()
-        if not domain.isascii():
-            import idna
-
-            try:
-                domain = idna.encode(domain, uts46=True).decode("ascii")
-            except idna.IDNAError:
-                raise ValueError(f"{written!r} is no domain") from None
-        found[domain] = min(rate, found.get(domain, rate))
-    return found
+DomainRate = Annotated[float, Field(ge=0.02)]
+"""Messages per second: at least one in 50 seconds, so that a campaign still ends."""
 
 
 class Limits(_Section):
     """How fast mail may go out, over all workers together."""
 
     per_second: Annotated[float, Field(ge=0)] = 0.0
-    """Messages per second over the transport; 0: as fast as it goes."""
-    per_domain: Annotated[dict[str, AtLeastSlowest], AfterValidator(_as_in_addresses)] = {}
+    """Messages per second over the transport. 0: no limit."""
+    per_domain: dict[str, DomainRate] = {}
     """Messages per second to one recipient domain."""
+
+    @field_validator("per_domain")
+    @classmethod
+    def _spelled_as_in_addresses(cls, rates: dict[str, float]) -> dict[str, float]:
+        # Stored addresses have lowercase ASCII domains: any other spelling would never match.
+        found: dict[str, float] = {}
+        for written, rate in rates.items():
+            domain = written.strip().removeprefix("@").lower()
+            if not domain.isascii():
+                import idna
+
+                try:
+                    domain = idna.encode(domain, uts46=True).decode("ascii")
+                except idna.IDNAError:
+                    raise ValueError(f"{written!r} is not a domain") from None
+            # If two spellings are the same domain, the lower rate counts.
+            found[domain] = min(rate, found.get(domain, rate))
+        return found
 
 
 class Canary(_Section):
-    """The first few of a large audience, who have their outcome before anybody else is mailed."""
+    """The first recipients of a large audience: the rest are mailed once these have an outcome."""
 
     size: Annotated[int, Field(ge=0)] = 50
-    """How many; 0: nobody goes first."""
+    """How many. 0: no canary."""
     above: Annotated[int, Field(ge=0)] = 1000
-    """Only in audiences of more than this."""
+    """Only for audiences larger than this."""
 
 
 class Hold(_Section):
-    """When a campaign pauses by itself; each counts within one chunk."""
+    """When a campaign pauses automatically; each is counted within one chunk."""
 
     failures: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of what went out that failed or is uncertain; 0: never."""
+    """Share of attempted deliveries that failed or are uncertain. 0: never."""
     minimum: Annotated[int, Field(ge=1)] = 40
-    """How many must have gone out before the share means anything."""
+    """Attempted deliveries before the share counts: of three, one is no sign of anything."""
     policy: Annotated[int, Field(ge=0)] = 10
-    """Replies that refuse the sender, not the reader; 0: never."""
+    """Replies that reject the sender rather than the recipient. 0: never."""
 
 
 def _by_language(written: object) -> object:
-    """A text that names no language is in the publication's own."""
+    # A text without a language is in the publication's own.
     if isinstance(written, str):
         return {"": written}
     if isinstance(written, dict):
@@ -289,11 +301,11 @@ Disclaimer = Annotated[
     dict[Annotated[str, StringConstraints(pattern=f"^({_TAG})?$")], str],
     BeforeValidator(_by_language),
 ]
-"""A disclaimer's text by language; that of the publication is called ""."""
+"""A disclaimer's text by language; "" is the publication's own."""
 
 
 class MergeField(_Section):
-    """A field an article may use, filled from the reader's column or attribute of that name."""
+    """A field that articles may use, filled from the subscriber's attribute of that name."""
 
     sample: str = ""
     """Shown in previews and test mails."""
@@ -315,51 +327,51 @@ class Settings(BaseSettings):
     merge_fields: dict[str, MergeField] = {}
     join: Join = Join()
     archive: Literal["off", "unlisted", "public"] = "off"
-    """Whether sent issues stand on the web: not, for who has the address, or for search engines."""
+    """Whether sent issues are on the web: no, only with the address, or open to search engines."""
     transport: TransportName = "file"
     smtp: Smtp = Smtp()
     dkim: Dkim = Dkim()
     sendgrid: Sendgrid = Sendgrid()
     sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias="SENDGRID_API_KEY")
-    """Environment only, under the name that SendGrid's own documents use."""
+    """Environment only, under the name that SendGrid's own documentation uses."""
     bounce_address: str = ""
-    """Envelope sender for bounces, e.g. ``bounces@news.clinic.example``; each message adds its own
-    ``+token`` to the local part (VERP). Empty: the From address receives bounces."""
+    """Envelope sender, e.g. ``bounces@news.clinic.example``; each message adds its own ``+token``
+    to the local part (VERP). Empty: bounces go to the From address."""
     imap: Imap = Imap()
     approvals: Annotated[int, Field(ge=1, le=2)] = 1
     limits: Limits = Limits()
     canary: Canary = Canary()
     hold: Hold = Hold()
     undo_window: Annotated[float, Field(ge=0)] = 0.0
-    """Seconds after the confirmation in which nothing goes out and calling off costs nothing."""
+    """Seconds after confirmation in which nothing is sent yet, and `cancel` costs nothing."""
     schedule_grace: Annotated[float, Field(gt=0)] = 3600.0
-    """Seconds that a scheduled campaign may be late; after that it waits for a person."""
+    """Seconds that a scheduled campaign may start late; after that someone has to resume it."""
     database_url: str = "sqlite:///var/newsletter.db"
     var_dir: Path = Path("var")
     log_file: str = ""
-    """Where JSON lines of what happens go, from the project's folder; empty: standard error."""
+    """The log, as JSON lines, relative to the project folder. Empty: standard error."""
     log_level: Literal["", "info", "warning", "error"] = ""
-    """The least that is logged; empty: ``info`` in a file, ``warning`` on standard error."""
+    """The lowest level logged. Empty: ``info`` in a file, ``warning`` on standard error."""
     metrics: bool = False
-    """Whether `/metrics` answers others than this machine."""
+    """Whether `/metrics` answers requests from other machines."""
     secret_key: SecretStr = SecretStr("")
     """Signs links. Environment only."""
     old_secret_keys: tuple[SecretStr, ...] = ()
-    """Former signing keys: still verified, never signed with. Environment only."""
+    """Former signing keys, used to verify only. Environment only."""
     suppression_key: SecretStr = SecretStr("")
-    """Hashes suppressed addresses. Environment only; never changed."""
+    """Hashes suppressed addresses. Environment only; must never change."""
     _notes: tuple[str, ...] = PrivateAttr(())
     root: Path = Path()
-    """The project's folder: where `newsletter.toml` lies. Set by `load_settings`."""
+    """The project folder, which contains `newsletter.toml`. Set by `load_settings`."""
 
     @property
     def var(self) -> Path:
-        """Where the database, keys, outbox and journals live."""
+        """The folder of the database, keys, written messages and journals."""
         return self.root / self.var_dir
 
     @property
     def join_url(self) -> str:
-        """Where a person can join; empty where they cannot."""
+        """Where someone can join; empty if nobody can."""
         own = f"{self.publication.public_url}/join" if self.join.topics else ""
         return self.publication.join_url or own
 
@@ -371,16 +383,16 @@ class Settings(BaseSettings):
     @model_validator(mode="wrap")
     @classmethod
     def _accept_former_names(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Take what release 0.1 called otherwise, and leave a note for whoever runs the command."""
+        """Accept names from release 0.1, and leave a note for the operator."""
         if not (isinstance(given, dict) and given.get("transport") == "outbox"):
             return handler(given)
         settings = handler({**given, "transport": "file"})
-        settings._notes = ('the transport "outbox" is called "file" now: change newsletter.toml',)
+        settings._notes = ('the transport "outbox" is now called "file": change newsletter.toml',)
         return settings
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What should be changed in the settings, though it works."""
+        """Settings that still work but should be changed."""
         return self._notes
 
     @classmethod

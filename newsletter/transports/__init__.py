@@ -1,1 +1,1 @@
-"""Carriers of messages. To add one: docs/adding-a-transport.md."""
+"""Transports carry messages. To add one, see docs/adding-a-transport.md."""

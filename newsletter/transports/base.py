@@ -1,7 +1,7 @@
-"""What the rest of the program asks of a transport before it sends anything.
+"""How a transport describes itself to the rest of the program.
 
-The carrying itself is `newsletter.delivery.model.Transport`; this is what a transport says of
-itself. To add one: docs/adding-a-transport.md.
+The sending itself is `newsletter.delivery.model.Transport`. To add a transport, see
+docs/adding-a-transport.md.
 """
 
 from __future__ import annotations
@@ -24,53 +24,54 @@ if TYPE_CHECKING:
 
 
 class WebhookReply(NamedTuple):
-    """What a webhook replies with: an HTTP status and, where it refuses, the reason."""
+    """A webhook's reply: an HTTP status and, for a refusal, the reason."""
 
     status: int
     reason: str = ""
 
 
 class Webhook(Protocol):
-    """Takes in a provider's events, posted to ``/webhooks/NAME``."""
+    """Receives a provider's events, posted to ``/webhooks/NAME``."""
 
     max_bytes: int
-    """The largest body that is read."""
+    """The largest body accepted."""
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
         """Verify, apply and commit; called in a thread.
 
         Args:
-            headers: Names match in any case.
+            headers: A mapping that ignores the case of names.
+            body: The raw request body, as signed.
         """
         ...
 
 
 def no_webhook(_store: Store, _keys: Keys, _settings: Settings) -> None:
-    """For transports that report nothing over the web."""
+    """For transports without a webhook."""
 
 
 def no_checks() -> Mapping[str, Check]:
-    """For transports that publish nothing of their own in DNS."""
+    """For transports without DNS records of their own."""
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class TransportKind:
-    """One transport, as `newsletter.toml` names it.
+    """One transport, under its name in `newsletter.toml`.
 
-    Its functions import what they need: naming all transports loads none of them.
+    Its functions import what they need, so that listing all transports loads none of them.
 
     Args:
-        name: The value of the setting ``transport``; campaigns are stored with it.
-        open: Makes the carrier, ready to send. The path is the folder for what it writes.
-            Raises InputError where its settings are wrong.
-        describe: Where mail goes, for the person who is about to confirm it: "over …".
-        reaches_people: Whether mail gets to anybody. False where it is only kept.
-        reaches_outside: Whether mail leaves this machine.
-        provider: The service that chooses envelope sender, signature and sending address;
-            empty where mail goes out as we compose it.
-        doctor_checks: Checks for `doctor`, by name; each skips where another transport is set.
-        webhook: Takes in its events; None where the settings hold no key to verify them.
+        name: The value of the setting ``transport``, also stored with each campaign.
+        open: Returns the transport, ready to send. The path is the folder for files it writes.
+            Raises InputError if its settings are wrong.
+        describe: Where mail goes, for the person about to confirm a send: "over …".
+        reaches_people: Whether mail reaches anyone; False if it is only kept or validated.
+        reaches_outside: Whether anything leaves this machine.
+        provider: The service that sets envelope sender, signature and sending address; empty if
+            mail goes out as we compose it.
+        doctor_checks: Checks for `doctor`, by name; each skips if another transport is set.
+        webhook: Opens the webhook for its events; None if the settings have no key to verify them.
     """
 
     name: str

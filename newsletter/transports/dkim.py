@@ -1,8 +1,7 @@
 """DKIM signatures (RFC 6376; Ed25519 by RFC 8463), relaxed/relaxed.
 
-The body of every message here is its own relaxed canonical form (see `quoted_printable`), so that
-its hash is one pass over the octets as they are. To look for blanks that are not there would take
-longer than to hash and to sign with Ed25519.
+Every body here already is in relaxed canonical form (see `quoted_printable`), so it is hashed in
+one pass as it is. Canonicalizing it would take longer than hashing it and signing with Ed25519.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from newsletter.delivery.model import Compose, Delivery, Journal, Message, Outcome, Transport
@@ -28,40 +26,51 @@ SIGNED = (
     *(b"mime-version", b"content-type"),
     *(b"list-unsubscribe", b"list-unsubscribe-post", b"list-id", b"feedback-id"),
 )
-"""Fields that are signed where present. RFC 8058 section 4 wants both of List-Unsubscribe."""
+"""Fields signed if present. RFC 8058 section 4 requires both List-Unsubscribe fields."""
 _FIELD = re.compile(rb"([!-9;-~]+):((?:[^\r]|\r\n[ \t])*)\r\n")
 _BLANKS = re.compile(rb"[ \t\r\n]+")
 _FOLD = 72
+"""Characters of the signature per line."""
 
 Sign = Callable[[bytes], bytes]
 
 
 class DkimSigner:
-    """Puts a signature on top of a message.
+    """Adds a signature to a message.
 
     Args:
-        domain: Who signs (``d=``), in ASCII.
-        selector: Where in DNS the public key stands (``s=``).
-        key: A private key: RSA of 2,048 bits or more, or Ed25519.
+        domain: The signing domain (``d=``), in ASCII.
+        selector: The name of the public key in DNS (``s=``).
+        key: A private key: RSA with at least 2,048 bits, or Ed25519.
 
     Raises:
-        InputError: It is another kind of key, or a short one.
+        InputError: The key is of another kind, or too short.
     """
 
     def __init__(self, domain: str, selector: str, key: object) -> None:
-        algorithm, self._sign = _method(require_signing_key(key))
+        private = require_signing_key(key)
+        self._sign: Sign
+        if isinstance(private, Ed25519PrivateKey):
+            algorithm = "ed25519-sha256"
+            # RFC 8463 section 3: Ed25519 signs the hash, not the text.
+            self._sign = lambda data: private.sign(hashlib.sha256(data).digest())
+        else:
+            algorithm = "rsa-sha256"
+            padding, digest = PKCS1v15(), SHA256()
+            self._sign = lambda data: private.sign(data, padding, digest)
         self._domain = f"a={algorithm}; c=relaxed/relaxed; d={domain}; s={selector}".encode("ascii")
 
     def __call__(self, data: bytes) -> bytes:
-        """Sign a message whose body `quoted_printable` encoded; no empty line may end it."""
+        """Sign a message with a body from `quoted_printable` and no empty lines at its end."""
         head, _, body = data.partition(b"\r\n\r\n")
-        fields = dict(_canonical(head + b"\r\n"))
+        fields = {name.lower(): _relaxed(value) for name, value in _FIELD.findall(head + b"\r\n")}
         names = [name for name in SIGNED if name in fields]
-        # From is named once more than it occurs: no second one can be added (section 8.15).
+        # Section 8.15: naming From once more than it occurs keeps anyone from adding a second one.
         listed = b":".join([*names, b"from"])
         value = b"v=1; %b; t=%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (
             self._domain,
             int(time.time()),
+            # All names on one line would exceed the 78 characters of RFC 5322.
             listed.replace(b"list-unsubscribe:", b"\r\n list-unsubscribe:", 1),
             base64.b64encode(hashlib.sha256(body).digest()),
         )
@@ -73,19 +82,20 @@ class DkimSigner:
 
 
 def load_signer(settings: Dkim, root: Path) -> DkimSigner:
-    """The signer that the settings describe; they must name a domain.
+    """Return the signer for settings that name a domain.
 
     Args:
-        root: Where a relative ``key_file`` starts.
+        settings: The section ``dkim``.
+        root: The folder that a relative ``key_file`` starts from.
 
     Raises:
-        InputError: The key cannot be read, can be read by others, or is not one to sign with.
+        InputError: The key cannot be read, can be read by other users, or cannot sign.
     """
     return DkimSigner(settings.domain, settings.selector, load_key(settings, root))
 
 
 class SigningTransport:
-    """Signs what another transport carries; implements `newsletter.delivery.model.Transport`."""
+    """Signs the mail of another transport; implements `newsletter.delivery.model.Transport`."""
 
     def __init__(self, transport: Transport, sign: Sign) -> None:
         self.batch = transport.batch
@@ -95,7 +105,11 @@ class SigningTransport:
     async def deliver(
         self, batch: Sequence[Delivery], compose: Compose, journal: Journal
     ) -> list[Outcome]:
-        """Deliver a batch, signed. Raises: as the transport inside."""
+        """Deliver a batch, signed.
+
+        Raises:
+            Exception: Whatever the inner transport raises.
+        """
 
         def signed(delivery: Delivery) -> Message:
             message = compose(delivery)
@@ -104,25 +118,14 @@ class SigningTransport:
         return await self._transport.deliver(batch, signed, journal)
 
     def recall(self) -> None:
-        """Have the transport inside give back what is not begun."""
+        """Have the inner transport return what it has not begun."""
         self._transport.recall()
 
     async def close(self) -> None:
-        """Close the transport inside."""
+        """Close the inner transport."""
         await self._transport.close()
 
 
-def _method(key: Ed25519PrivateKey | RSAPrivateKey) -> tuple[str, Sign]:
-    if isinstance(key, Ed25519PrivateKey):
-        return "ed25519-sha256", lambda data: key.sign(hashlib.sha256(data).digest())
-    padding, algorithm = PKCS1v15(), SHA256()
-    return "rsa-sha256", lambda data: key.sign(data, padding, algorithm)
-
-
-def _canonical(head: bytes) -> list[tuple[bytes, bytes]]:
-    return [(name.lower(), _relaxed(value)) for name, value in _FIELD.findall(head)]
-
-
 def _relaxed(value: bytes) -> bytes:
-    """Section 3.4.2: unfolded, each run of blanks one space, none at either end."""
+    # Section 3.4.2: unfolded, each run of blanks one space, none at either end.
     return _BLANKS.sub(b" ", value).strip(b" ")

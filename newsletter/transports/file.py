@@ -1,4 +1,4 @@
-"""The `file` transport: a folder of ``.eml`` files to look at. Nothing leaves the machine."""
+"""The `file` transport: a folder of ``.eml`` files to look at. Nothing leaves this machine."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from newsletter.transports.base import TransportKind
 SHOWN = 1000
 """Messages that `index.html` lists; `index.json` lists all."""
 _HEAD = 8192
+"""Bytes that are read of each message for the index: more than its header takes."""
 
 
 class FileTransport:
-    """Writes each message to ``0001.eml``, numbered by position; the same one again replaces it.
+    """Writes each message to ``0001.eml``, numbered by position, replacing an earlier one.
 
-    `close` writes ``index.html`` and ``index.json``: who gets what, under which subject.
+    `close` writes ``index.html`` and ``index.json`` with the address and subject of each message.
 
     Args:
-        folder: Where to; made when it is missing.
-        fresh: Take away what an earlier run left in the folder.
+        folder: Where to write; created if missing.
+        fresh: Delete the messages that an earlier run left in the folder.
 
     Raises:
         UnavailableError: The folder cannot be written to.
@@ -36,6 +37,7 @@ class FileTransport:
     def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self._folder = folder
         try:
+            # 0700: messages contain addresses and working unsubscribe links.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in _messages(folder) if fresh else ():
                 path.unlink()
@@ -45,57 +47,68 @@ class FileTransport:
     async def deliver(
         self, batch: Sequence[Delivery], compose: Compose, journal: Journal
     ) -> list[Outcome]:
-        """Write a batch.
+        """Write a batch. Messages that no longer fit on the disk are returned.
 
         Raises:
-            UnavailableError: Not one could be written (disk full, say). Where some could, the
-                others are returned.
+            UnavailableError: Not a single one could be written, for instance because the disk is
+                full.
         """
-        return await asyncio.to_thread(self._write_all, batch, compose, journal)
+
+        def write_all() -> list[Outcome]:
+            outcomes: list[Outcome] = []
+            for index, delivery in enumerate(batch):
+                position = delivery.position
+                try:
+                    message = compose(delivery)
+                    path = self._folder / f"{position:04}.eml"
+                    draft = self._draft(path, message.data)
+                    journal.begun(position)
+                    self._publish(draft, path)
+                    outcome = Outcome(position, Result.ACCEPTED, reply=f"written to {path.name}")
+                    journal.replied(outcome)
+                    outcomes.append(outcome)
+                except WithheldError:
+                    outcomes.append(Outcome(position, Result.RETURNED))
+                except InputError as error:
+                    outcomes.append(Outcome(position, Result.FAILED, reply=str(error)))
+                except UnavailableError:
+                    # By contract an error means that nothing of the batch went out.
+                    if not outcomes:
+                        raise
+                    rest = batch[index:]
+                    return [*outcomes, *(Outcome(each.position, Result.RETURNED) for each in rest)]
+            return outcomes
+
+        return await asyncio.to_thread(write_all)
 
     def recall(self) -> None:
-        """Nothing waits here: each message is written at once."""
+        """Do nothing: no message waits."""
 
     async def close(self) -> None:
         """Write the index.
 
         Raises:
-            UnavailableError: There is no room for it.
+            UnavailableError: It cannot be written.
         """
-        await asyncio.to_thread(self._write_index)
 
-    def _write_all(
-        self, batch: Sequence[Delivery], compose: Compose, journal: Journal
-    ) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for index, delivery in enumerate(batch):
-            try:
-                outcomes.append(self._write(delivery, compose, journal))
-            except UnavailableError:
-                if not outcomes:
-                    raise
-                rest = batch[index:]
-                return [*outcomes, *(Outcome(each.position, Result.RETURNED) for each in rest)]
-        return outcomes
+        def write_index() -> None:
+            # From the files, not from memory: the folder may hold those of an earlier, stopped run.
+            entries: list[dict[str, str]] = []
+            for path in sorted(_messages(self._folder), key=lambda path: int(path.stem)):
+                with path.open("rb") as file:
+                    head = file.read(_HEAD).partition(b"\r\n\r\n")[0]
+                fields = message_from_bytes(head, policy=policy.default)
+                to, subject = str(fields["To"]), str(fields["Subject"])
+                entries.append({"file": path.name, "to": to, "subject": subject})
+            listing = json.dumps({"messages": entries}, indent=1, ensure_ascii=False) + "\n"
+            for name, text in (("index.html", _page(entries)), ("index.json", listing)):
+                path = self._folder / name
+                self._publish(self._draft(path, text.encode()), path)
 
-    def _write(self, delivery: Delivery, compose: Compose, journal: Journal) -> Outcome:
-        position = delivery.position
-        try:
-            message = compose(delivery)
-        except WithheldError:
-            return Outcome(position, Result.RETURNED)
-        except InputError as error:
-            return Outcome(position, Result.FAILED, reply=str(error))
-        path = self._folder / f"{position:04}.eml"
-        draft = self._draft(path, message.data)
-        journal.begun(position)
-        _replace(draft, path)
-        outcome = Outcome(position, Result.ACCEPTED, reply=f"written to {path.name}")
-        journal.replied(outcome)
-        return outcome
+        await asyncio.to_thread(write_index)
 
     def _draft(self, path: Path, data: bytes) -> Path:
-        """The file under another name: half-written ones are never taken for messages."""
+        # Under another name first, so that a half-written file is never taken for a message.
         draft = path.with_suffix(".part")
         try:
             draft.write_bytes(data)
@@ -104,42 +117,24 @@ class FileTransport:
             raise _unwritable(self._folder, error) from None
         return draft
 
-    def _write_index(self) -> None:
-        entries = _entries(self._folder)
-        page = self._draft(self._folder / "index.html", _page(entries).encode())
-        _replace(page, self._folder / "index.html")
-        listing = json.dumps({"messages": entries}, indent=1, ensure_ascii=False) + "\n"
-        data = self._draft(self._folder / "index.json", listing.encode())
-        _replace(data, self._folder / "index.json")
-
-
-def _replace(draft: Path, path: Path) -> None:
-    try:
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise _unwritable(path.parent, error) from None
+    def _publish(self, draft: Path, path: Path) -> None:
+        try:
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise _unwritable(self._folder, error) from None
 
 
 def _unwritable(folder: Path, error: OSError) -> UnavailableError:
     return UnavailableError(
         f"cannot write to the folder {folder}: {error.strerror}",
-        fix="make room on the disk, or choose another folder",
+        fix="free some disk space, or choose another folder",
     )
 
 
 def _messages(folder: Path) -> Iterator[Path]:
+    # Only names as we give them: the folder may be one where people keep other mail.
     return (path for path in folder.glob("*.eml") if path.stem.isdigit())
-
-
-def _entries(folder: Path) -> list[dict[str, str]]:
-    return [_entry(path) for path in sorted(_messages(folder), key=lambda path: int(path.stem))]
-
-
-def _entry(path: Path) -> dict[str, str]:
-    with path.open("rb") as file:
-        head = message_from_bytes(file.read(_HEAD).partition(b"\r\n\r\n")[0], policy=policy.default)
-    return {"file": path.name, "to": str(head["To"]), "subject": str(head["Subject"])}
 
 
 _STYLE = """
@@ -162,7 +157,7 @@ def _page(entries: Sequence[dict[str, str]]) -> str:
     )
     more = len(entries) - SHOWN
     note = f"<p>and {more:,} more: see <a href='index.json'>index.json</a></p>" if more > 0 else ""
-    title = f"Outbox: {len(entries):,} {'message' if len(entries) == 1 else 'messages'}"
+    title = f"{len(entries):,} {'message' if len(entries) == 1 else 'messages'}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -1,4 +1,4 @@
-"""The `memory` transport: keeps what it is given, and answers as a test scripts it."""
+"""The `memory` transport: keeps messages, and answers as a test scripts it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from newsletter.settings.model import Settings
 from newsletter.transports.base import TransportKind
 
 Script = Callable[[Delivery, int], Outcome]
-"""Answers a delivery; the number counts its tries from 1. It may raise."""
+"""Returns the outcome of a delivery, or raises; the number counts its attempts from 1."""
 
 
 def accept(delivery: Delivery, _tries: int) -> Outcome:
-    """Accept everything."""
+    """Accept every delivery."""
     return Outcome(delivery.position, Result.ACCEPTED, 250, "2.0.0", "kept in memory")
 
 
 class MemoryTransport:
-    """Records every message; ``sent`` holds those that were accepted or are uncertain, in order.
+    """Records messages; ``sent`` holds those accepted or uncertain, in order.
 
     Args:
-        script: What is answered.
+        script: Decides the outcomes.
     """
 
     batch = 0
@@ -47,38 +47,39 @@ class MemoryTransport:
     async def deliver(
         self, batch: Sequence[Delivery], compose: Compose, journal: Journal
     ) -> list[Outcome]:
-        """Answer a batch by the script.
+        """Answer a batch according to the script.
 
         Raises:
-            UnavailableError: The script says so.
+            UnavailableError: The script raised it.
         """
-        outcomes = []
+        outcomes: list[Outcome] = []
         for delivery in batch:
+            # Let others run between messages, as a network would.
             await asyncio.sleep(0)
-            outcomes.append(self._one(delivery, compose, journal))
+            position = delivery.position
+            tries = self.tries[position] = self.tries.get(position, 0) + 1
+            outcome = self._script(delivery, tries)
+            outcomes.append(outcome)
+            if outcome.result == Result.RETURNED:
+                continue
+            try:
+                message = compose(delivery)
+            except WithheldError:
+                outcomes[-1] = Outcome(position, Result.RETURNED)
+                continue
+            except InputError as error:
+                outcomes[-1] = Outcome(position, Result.FAILED, reply=str(error))
+                continue
+            journal.begun(position)
+            if outcome.result in {Result.ACCEPTED, Result.UNCERTAIN}:
+                self.sent.append((position, message))
+            # Uncertain means that no reply came, so none is written down.
+            if outcome.result != Result.UNCERTAIN:
+                journal.replied(outcome)
         return outcomes
 
-    def _one(self, delivery: Delivery, compose: Compose, journal: Journal) -> Outcome:
-        position = delivery.position
-        tries = self.tries[position] = self.tries.get(position, 0) + 1
-        outcome = self._script(delivery, tries)
-        if outcome.result == Result.RETURNED:
-            return outcome
-        try:
-            message = compose(delivery)
-        except WithheldError:
-            return Outcome(position, Result.RETURNED)
-        except InputError as error:
-            return Outcome(position, Result.FAILED, reply=str(error))
-        journal.begun(position)
-        if outcome.result in {Result.ACCEPTED, Result.UNCERTAIN}:
-            self.sent.append((position, message))
-        if outcome.result != Result.UNCERTAIN:
-            journal.replied(outcome)
-        return outcome
-
     def recall(self) -> None:
-        """Nothing waits here: each message has its answer at once."""
+        """Do nothing: no message waits."""
 
     async def close(self) -> None:
         """Remember that it was closed."""
@@ -86,8 +87,9 @@ class MemoryTransport:
 
 
 def _refuse(_settings: Settings, _folder: Path) -> Transport:
+    # Its messages end with the process, and the campaign would say that everyone got theirs.
     raise RefusedError(
-        "the transport memory is for tests: nothing could be looked at afterwards",
+        "the transport memory is for tests only: it keeps nothing to look at",
         fix='set transport = "file" in newsletter.toml',
     )
 
@@ -95,7 +97,7 @@ def _refuse(_settings: Settings, _folder: Path) -> Transport:
 MEMORY = TransportKind(
     name="memory",
     open=_refuse,
-    describe=lambda _: "nowhere: it is kept in memory",
+    describe=lambda _: "to memory: nothing leaves this machine",
     reaches_people=lambda _: False,
     reaches_outside=lambda _: False,
 )

@@ -1,4 +1,4 @@
-"""Every transport, by its name, and the one that the settings choose."""
+"""All transports by name, and the one chosen in the settings."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ TRANSPORTS = {kind.name: kind for kind in (FILE, MEMORY, SMTP, SENDGRID)}
 
 
 def transport_kind(settings: Settings) -> TransportKind:
-    """What the settings send with."""
+    """Return the transport chosen in the settings."""
     return TRANSPORTS[settings.transport]
 
 
 def open_transport(settings: Settings, folder: Path) -> Transport:
-    """The transport that the settings choose, ready to send.
+    """Open the transport chosen in the settings, ready to send.
 
     Args:
-        folder: Where a transport that writes files writes them.
+        folder: Where a transport writes its files, if it writes any.
 
     Raises:
         InputError: Its settings are wrong.
-        RefusedError: Nothing can be sent with it from here.
+        RefusedError: It must not be used here.
     """
     return transport_kind(settings).open(settings, folder)

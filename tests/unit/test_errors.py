@@ -8,10 +8,10 @@ def test_an_error_reads_like_a_compiler() -> None:
     assert str(error) == "issues/x.md:3: unknown key `subjekt`  (write `subject`)"
 
 
-def test_parts_that_are_unknown_are_left_out() -> None:
+def test_unknown_parts_are_left_out() -> None:
     assert str(RefusedError("no")) == "no"
     assert str(RefusedError("no", file="x.md")) == "x.md: no"
 
 
-def test_exit_codes_follow_the_callers_next_move() -> None:
+def test_exit_codes_follow_the_next_step() -> None:
     assert (NewsletterError.exit_code, UsageError.exit_code) == (1, 2)

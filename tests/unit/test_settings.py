@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from newsletter.errors import InputError
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Settings
+from newsletter.settings.names import SECRETS
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = """
@@ -61,7 +62,7 @@ def test_the_environment_wins_over_the_file(
         (MINIMAL + '[smtp]\npassword = "x"\n', "secret"),
     ],
 )
-def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_file_is_named_with_the_cause(tmp_path: Path, text: str, says: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InputError) as caught:
         load_settings(path)
@@ -102,7 +103,7 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
             MINIMAL + 'phones = [\n{ label = "x", number = "12" } ]\n',
             ":9: publication.phones, entry 1: number must be a number in international form",
         ),
-        (MINIMAL + '[disclaimers]\n"Two Words" = "x"\n', "must be small letters, digits and"),
+        (MINIMAL + '[disclaimers]\n"Two Words" = "x"\n', "must be lowercase letters, digits and"),
         (MINIMAL + '[disclaimers]\na = """\nport = 1\n"""\n[smtp]\nport = "x"\n', ":14: smtp.port"),
         (
             MINIMAL + "[disclaimers]\na = 3\n",
@@ -124,7 +125,7 @@ def test_a_wrong_file_is_named_with_its_cause(tmp_path: Path, text: str, says: s
         ('SENDGRID_API_KEY = "x"\n' + MINIMAL, "set SENDGRID_API_KEY in the environment"),
     ],
 )
-def test_a_wrong_setting_is_said_in_words_with_its_line(
+def test_an_invalid_setting_is_explained_with_its_line(
     tmp_path: Path, text: str, says: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -147,11 +148,11 @@ def test_a_disclaimer_is_a_text_or_one_for_each_language(tmp_path: Path) -> None
     assert found == {"a": {"": "A"}, "b": {"en": "B", "es-MX": "Be"}}
 
 
-def test_the_rate_of_a_domain_holds_however_it_is_written(tmp_path: Path) -> None:
+def test_a_domain_rate_applies_to_every_spelling(tmp_path: Path) -> None:
     rates = '{ "Mail.Example" = 2, "mail.example" = 1, "@Bücher.example" = 3 }'
     settings = load_settings(write(tmp_path, f"{MINIMAL}[limits]\nper_domain = {rates}\n"))
     assert settings.limits.per_domain == {"mail.example": 1, "xn--bcher-kva.example": 3}
-    with pytest.raises(InputError, match="is no domain"):
+    with pytest.raises(InputError, match="is not a domain"):
         load_settings(write(tmp_path, f'{MINIMAL}[limits]\nper_domain = {{ "ü..x" = 1 }}\n'))
 
 
@@ -160,11 +161,23 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
         load_settings(tmp_path / "newsletter.toml")
 
 
-def test_secrets_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSLETTER_SECRET_KEY", "very-secret-value")
     monkeypatch.setenv("NEWSLETTER_SMTP__PASSWORD", "very-secret-value")
     settings = load_settings(write(tmp_path, MINIMAL))
     assert "very-secret-value" not in repr(settings)
+
+
+def test_secrets_are_recognized_by_their_type() -> None:
+    assert sorted(SECRETS) == [
+        "dkim.key",
+        "imap.password",
+        "old_secret_keys",
+        "secret_key",
+        "sendgrid_api_key",
+        "smtp.password",
+        "suppression_key",
+    ]
 
 
 def names(model: type[BaseModel], prefix: str = "") -> set[str]:
@@ -193,5 +206,5 @@ def test_the_former_name_of_the_file_transport_still_works(tmp_path: Path) -> No
     settings = load_settings(path)
     assert settings.transport == "file"
     assert settings.notes == (
-        'the transport "outbox" is called "file" now: change newsletter.toml',
+        'the transport "outbox" is now called "file": change newsletter.toml',
     )

@@ -1,4 +1,4 @@
-"""What a person sets wrong in the environment is met with a sentence; a secret is not repeated."""
+"""Mistakes in the environment are explained in a sentence that repeats no secret."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parents[2] / "newsletter.toml"
 
 
 @pytest.mark.parametrize("value", ["key-one,key-two", "[", "{]"])
-def test_a_list_that_is_no_json(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_list_that_is_not_json(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("NEWSLETTER_OLD_SECRET_KEYS", value)
     with pytest.raises(InputError, match=r"NEWSLETTER_OLD_SECRET_KEYS.*JSON") as raised:
         load_settings(EXAMPLE)
@@ -37,7 +37,7 @@ def test_the_public_url_may_end_with_a_slash(monkeypatch: pytest.MonkeyPatch) ->
         ("NEWSLETTER_ROOT", "there is no such setting"),
     ],
 )
-def test_a_variable_that_nothing_reads_is_refused(
+def test_unknown_variables_are_refused(
     monkeypatch: pytest.MonkeyPatch, variable: str, says: str
 ) -> None:
     monkeypatch.setenv(variable, "hunter2")
@@ -48,7 +48,7 @@ def test_a_variable_that_nothing_reads_is_refused(
     assert "hunter2" not in str(raised.value)
 
 
-def test_variables_that_something_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_variables_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSLETTER_USER", "Ada")
     monkeypatch.setenv("NEWSLETTER_DISCLAIMERS__SHORT", "Words.")
     monkeypatch.setenv("NEWSLETTER_DISCLAIMERS__LONG__ES", "Palabras.")
@@ -69,7 +69,7 @@ def test_variables_that_something_reads(monkeypatch: pytest.MonkeyPatch) -> None
         ("NEWSLETTER_TRANSPORT", "pigeon", "must be file, smtp or sendgrid, in the environment"),
     ],
 )
-def test_a_wrong_value_in_the_environment_is_not_blamed_on_the_file(
+def test_an_invalid_variable_is_not_blamed_on_the_file(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
 ) -> None:
     monkeypatch.setenv(variable, value)

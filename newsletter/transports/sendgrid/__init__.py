@@ -1,1 +1,1 @@
-"""Everything SendGrid: sending, events, the webhook, domain checks."""
+"""Everything about SendGrid: sending, events, the webhook, domain checks."""

@@ -1,4 +1,4 @@
-"""SendGrid's domain authentication: CNAME records that let it sign and bounce in our name."""
+"""Checks SendGrid's domain authentication: CNAMEs that let it sign and handle bounces for us."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from newsletter.dns_checks.model import CheckResult, CheckStatus, SenderProfile
 from newsletter.errors import InputError
 
 SELECTORS = ("s1", "s2")
-"""Those that SendGrid's automated security takes, unless an account chose others."""
+"""The selectors of SendGrid's automated security, unless an account chose others."""
 _HOST = ".sendgrid.net"
 
 
 def check_authentication(sender: SenderProfile) -> CheckResult:
-    """The From domain's DKIM selectors are aliases of SendGrid's and lead to good keys."""
+    """Check that the From domain's DKIM selectors are aliases of SendGrid's, with valid keys."""
     if sender.provider != "SendGrid":
-        return CheckResult(CheckStatus.SKIPPED, "mail does not go over SendGrid")
+        return CheckResult(CheckStatus.SKIPPED, "mail does not go through SendGrid")
     names = [f"{selector}._domainkey.{sender.from_domain}" for selector in SELECTORS]
     targets = [sender.resolver.cname(name) for name in names]
     missing = [
         name for name, at in zip(names, targets, strict=True) if not f".{at}".endswith(_HOST)
     ]
     if missing:
-        seen = f"no alias of SendGrid's at {' and '.join(missing)}"
+        seen = f"no SendGrid alias at {' and '.join(missing)}"
         fix = f"authenticate {sender.from_domain} in SendGrid and publish the CNAMEs it shows"
-        return CheckResult(CheckStatus.WARNING, seen, f"{fix} (selectors of your own: look there)")
+        # Only a warning: with selectors of the account's own, the records are somewhere else.
+        return CheckResult(CheckStatus.WARNING, seen, f"{fix} (check yours if you chose selectors)")
     try:
         found = [judge_key(look_up(sender.resolver, name), name) for name in names]
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What an answer of SendGrid means for the readers of a call.
+"""Interprets SendGrid's responses: what each means for the recipients of its call.
 
 Sources: https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/responses
 (status codes), .../mail-send/errors (the `errors` array) and .../rate-limits.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from newsletter.delivery.model import Outcome, Result
 from newsletter.errors import UnavailableError
@@ -19,7 +19,7 @@ from newsletter.transports.sendgrid.payload import Call
 MAX_REPLY = 500
 """Characters of a reply that are kept (see `Outcome`)."""
 
-ACCEPTED, CHECKED, BAD_REQUEST, TOO_LARGE = 202, 200, 400, 413
+ACCEPTED, VALIDATED, BAD_REQUEST, TOO_LARGE = 202, 200, 400, 413
 TOO_MANY = 429
 NOT_TAKEN = frozenset([TOO_MANY, 500, 503])
 """SendGrid's own "not now". Other 5xx come from a gateway, which cannot know what was taken."""
@@ -30,89 +30,83 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 
 @dataclass(slots=True)
-class ResponseClass:
-    """Who is settled, whom to try again at once in smaller calls, and whether all must stop."""
+class CallResult:
+    """What follows from a call.
+
+    ``outcomes`` of the recipients that are done; calls to make ``again`` at once for the others;
+    and why everything must ``stop``, if it must.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
     again: list[Call] = field(default_factory=list)
     stop: UnavailableError | None = None
 
 
-def judge(call: Call, answer: ApiResponse, *, sandbox: bool) -> ResponseClass:
-    """Say what follows from an answer."""
-    status = answer.status
-    if status == ACCEPTED or (status == CHECKED and sandbox):
-        return ResponseClass(call.outcomes(Result.ACCEPTED, status, _receipt(answer)))
-    if status == BAD_REQUEST:
-        return _bad_request(call, answer)
+def interpret(call: Call, response: ApiResponse, *, sandbox: bool) -> CallResult:
+    """Say what follows from a response."""
+    status = response.status
+    # Outside the sandbox a 200 comes from something other than SendGrid, a proxy for instance.
+    if status == ACCEPTED or (status == VALIDATED and sandbox):
+        receipt = f"X-Message-Id: {response.headers.get('X-Message-Id', 'none')}"[:MAX_REPLY]
+        reply = "sandbox: not sent" if status == VALIDATED else receipt
+        return CallResult(call.outcomes(Result.ACCEPTED, status, reply))
+    if status == TOO_LARGE and len(call.recipients) > 1:
+        return CallResult(again=call.halves())
     if status == TOO_LARGE:
-        return _too_large(call)
+        reply = "SendGrid: the message is too large"
+        return CallResult(call.outcomes(Result.FAILED, status, reply))
     if status in NOT_TAKEN:
-        return ResponseClass(call.outcomes(Result.DEFERRED, status, _said(answer)))
+        return CallResult(call.outcomes(Result.DEFERRED, status, _reason(response)))
     if 300 <= status < 500:
-        return _refused(call, answer)
-    return uncertain(call, f"HTTP {status}: {_said(answer)}"[:MAX_REPLY], status)
+        return _refused(call, response)
+    return uncertain(call, f"HTTP {status}: {_reason(response)}"[:MAX_REPLY], status)
 
 
-def uncertain(call: Call, why: str, status: int | None = None) -> ResponseClass:
-    """Nobody knows whether the call was acted upon."""
-    return ResponseClass(call.outcomes(Result.UNCERTAIN, status, why[:MAX_REPLY]))
+def uncertain(call: Call, why: str, status: int | None = None) -> CallResult:
+    """Nobody knows whether SendGrid acted on the call."""
+    return CallResult(call.outcomes(Result.UNCERTAIN, status, why[:MAX_REPLY]))
 
 
-def give_back(call: Call, why: UnavailableError) -> ResponseClass:
-    """Nobody of the call was mailed, and nobody can be just now."""
-    return ResponseClass(call.outcomes(Result.RETURNED, None, why.message[:MAX_REPLY]), stop=why)
+def give_back(call: Call, why: UnavailableError) -> CallResult:
+    """No recipient of the call was mailed, and none can be right now."""
+    return CallResult(call.outcomes(Result.RETURNED, None, why.message[:MAX_REPLY]), stop=why)
 
 
-def _receipt(answer: ApiResponse) -> str:
-    if answer.status == CHECKED:
-        return "sandbox: not sent"
-    return f"X-Message-Id: {answer.headers.get('X-Message-Id', 'none')}"[:MAX_REPLY]
-
-
-def _bad_request(call: Call, answer: ApiResponse) -> ResponseClass:
-    """Fail those that the errors name; the call as a whole was refused, so the rest goes again."""
+def _refused(call: Call, response: ApiResponse) -> CallResult:
+    # A 400 refuses the whole call, even if it names single recipients: those fail, and the rest
+    # goes out in a new call.
     reasons: dict[int, str] = {}
-    for error in _errors(answer):
+    for error in _errors(response) if response.status == BAD_REQUEST else ():
         named = _NAMED.match(str(error.get("field")))
         if named and int(named[1]) < len(call.recipients):
             reasons.setdefault(int(named[1]), str(error.get("message"))[:MAX_REPLY])
-    if not reasons:
-        return _refused(call, answer)
-    failed = [
-        Outcome(call.recipients[index].position, Result.FAILED, answer.status, reply=reason)
-        for index, reason in reasons.items()
-    ]
-    rest = [one for index, one in enumerate(call.recipients) if index not in reasons]
-    return ResponseClass(failed, [call.only(rest)] if rest else [])
-
-
-def _too_large(call: Call) -> ResponseClass:
-    if len(call.recipients) > 1:
-        return ResponseClass(again=call.halves())
-    reply = "SendGrid: the message is too large"
-    return ResponseClass(call.outcomes(Result.FAILED, TOO_LARGE, reply))
-
-
-def _refused(call: Call, answer: ApiResponse) -> ResponseClass:
-    """The request itself is wrong, whoever it is for: nothing more may go out like it."""
-    what = f"SendGrid refuses ({answer.status}): {_ADDRESS.sub('[address]', _said(answer))}"
-    if answer.status in KEY_REFUSED:
+    if reasons:
+        failed = [
+            Outcome(call.recipients[index].position, Result.FAILED, response.status, reply=reason)
+            for index, reason in reasons.items()
+        ]
+        rest = [one for index, one in enumerate(call.recipients) if index not in reasons]
+        return CallResult(failed, [call.only(rest)] if rest else [])
+    # Otherwise the request itself is wrong, whoever it is for, and so would be the next one. The
+    # error is shown and logged: no address may be in it.
+    reason = _ADDRESS.sub("[address]", _reason(response))
+    if response.status in KEY_REFUSED:
         fix = "check SENDGRID_API_KEY, its Mail Send permission, and that the sender is verified"
     else:
         fix = "check the sender's address and sendgrid.host, then run again"
-    return give_back(call, UnavailableError(what, fix=fix))
+    refusal = f"SendGrid refused the request ({response.status}): {reason}"
+    return give_back(call, UnavailableError(refusal, fix=fix))
 
 
-def _said(answer: ApiResponse) -> str:
-    said = "; ".join(str(error.get("message")) for error in _errors(answer))
-    return (said or f"HTTP {answer.status} without a reason")[:MAX_REPLY]
+def _reason(response: ApiResponse) -> str:
+    messages = "; ".join(str(error.get("message")) for error in _errors(response))
+    return (messages or f"HTTP {response.status} without a reason")[:MAX_REPLY]
 
 
-def _errors(answer: ApiResponse) -> list[dict[str, Any]]:
-    """The `errors` array; empty where the body is none of SendGrid's."""
+def _errors(response: ApiResponse) -> list[Mapping[str, object]]:
+    """The `errors` array; empty if the body is not one of SendGrid's."""
     try:
-        errors = json.loads(answer.text)["errors"]
+        errors = json.loads(response.text)["errors"]
         return [error for error in errors if isinstance(error, dict)]
     except (ValueError, KeyError, TypeError):
         return []

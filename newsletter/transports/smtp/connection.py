@@ -1,8 +1,8 @@
 """One SMTP connection at work, pipelined (RFC 2920).
 
 The envelope of the next message leaves in the same write as the end of the one before, and its
-body waits for 354. So at any moment at most one message waits for its final reply and one
-envelope lies behind it, and what a reply answers is known from its place in line.
+body waits for 354. So at most one message waits for its final reply, at most one envelope is
+behind it, and the order of the replies tells what each one answers.
 """
 
 from __future__ import annotations
@@ -22,34 +22,38 @@ from newsletter.transports.smtp.protocol import Capabilities, Reply, ReplyParser
 
 END = b".\r\n"
 ONE_WRITE = 192 * 1024
-"""Octets of a message that are written together with its end. The end of a larger one is held
-back until the kernel has the rest, so that a loss before that is known to be no delivery (under
-TLS it is held back only until the TLS layer has the rest, and such a loss stays uncertain)."""
+"""Largest message, in octets, that is written together with its end. The end of a larger one is
+held back until the kernel has the rest, so that a loss before that is known to be no delivery.
+(Under TLS it is held back only until the TLS layer has the rest: such a loss stays uncertain.)"""
 IDLE = 30.0
-"""Seconds without work until a connection says goodbye."""
+"""Seconds without work after which a connection says goodbye."""
 GOODBYE = 5.0
-"""Seconds to wait for the answer to QUIT."""
+"""Seconds to wait for the reply to QUIT."""
 
 log = logging.getLogger(__name__)
 
 
 class Feed(Protocol):
-    """Where a connection gets its work, and gives back what it could not do."""
+    """Gives a connection its work, and takes back what it could not do."""
 
     def take(self, server: Capabilities) -> PendingMessage | None:
-        """Give the next message, composed, or None."""
+        """Return the next message, composed, or None."""
         ...
 
-    def rest(self, sender: SmtpConnection) -> None:
+    def rest(self, connection: SmtpConnection) -> None:
         """Note that this connection waits for work."""
         ...
 
-    def lost(self, job: PendingMessage, reply: Reply | None, why: str, *, first: bool) -> None:
-        """Take back a message of which no body was sent; ``first`` on its connection or not."""
+    def lost(self, pending: PendingMessage, reply: Reply | None, why: str, *, first: bool) -> None:
+        """Take back a message of which no body was sent.
+
+        Args:
+            first: Whether the connection was lost on its first message.
+        """
         ...
 
     def progress(self) -> None:
-        """Note that the server does its work."""
+        """Note that the server is working."""
         ...
 
     def halt(self, error: Exception) -> None:
@@ -58,7 +62,7 @@ class Feed(Protocol):
 
 
 class SmtpConnection(asyncio.Protocol):
-    """Sends what its feed gives, until told to finish, its share is done, or the line is lost.
+    """Sends messages from its feed until told to finish, its share is done, or the server is lost.
 
     ``ended`` is done once the connection is closed; ``failure`` then says what went wrong.
     """
@@ -75,24 +79,26 @@ class SmtpConnection(asyncio.Protocol):
         self._final_timeout = settings.final_timeout
         self._left = settings.messages_per_connection
         self._parser = ReplyParser()
+        # Servers reply in the order of the commands: the next reply is for the first entry.
         self._expected: deque[tuple[Callable[[PendingMessage, Reply], None], PendingMessage]] = (
             deque()
         )
-        self._ready: PendingMessage | None = None
+        self._announced: PendingMessage | None = None
         self._body: PendingMessage | None = None
         self._tail = b""
         self._more_replies = False
         self._checked = False
         self._paused = False
         self._quitting = False
-        self._over = False
-        self._patience = self._timeout
+        self._lost = False
+        self._allowed = self._timeout
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Take over the connection and begin."""
         self._transport.set_protocol(self)
+        # At 0 the event loop tells when the kernel has taken all, which large messages wait for.
         self._transport.set_write_buffer_limits(high=0)
         if self._transport.is_closing():
             self.failure = "the server closed the connection"
@@ -101,174 +107,181 @@ class SmtpConnection(asyncio.Protocol):
             self.work()
 
     def work(self) -> None:
-        """Begin the next message; without one, say goodbye or rest."""
-        if self._over:
+        """Begin the next message; if there is none, say goodbye or rest."""
+        if self._lost:
             return
-        self._await(self._timeout)
-        job = self._next()
-        if job:
-            self._write(self._announce(job))
+        self._set_deadline(self._timeout)
+        pending = self._next()
+        if pending:
+            self._write(self._announce(pending))
         elif self._left <= 0:
             self._quit()
         else:
-            self._await(IDLE)
+            self._set_deadline(IDLE)
             self._feed.rest(self)
 
     def finish(self) -> None:
         """Send what is announced, begin nothing more, and say goodbye."""
         self._left = 0
         self.hurry()
-        under_way = self._ready or self._body or self._expected
-        if not (under_way or self._quitting or self._over):
+        under_way = self._announced or self._body or self._expected
+        if not (under_way or self._quitting or self._lost):
             self._quit()
 
     def hurry(self) -> None:
-        """Wait for no verdict longer than for any other reply: somebody wants to stop."""
+        """Wait for the reply to a message no longer than for others: someone wants to stop."""
         self._final_timeout = min(self._final_timeout, self._timeout)
         if self._deadline > self._loop.time() + self._timeout:
-            self._await(self._timeout)
+            self._set_deadline(self._timeout)
 
     def _next(self) -> PendingMessage | None:
-        job = self._feed.take(self._server) if self._left > 0 else None
-        self._left -= bool(job)
-        return job
+        pending = self._feed.take(self._server) if self._left > 0 else None
+        self._left -= bool(pending)
+        return pending
 
-    def _announce(self, job: PendingMessage) -> bytes:
-        self._ready = job
-        self._expected.append((self._on_mail, job))
+    def _announce(self, pending: PendingMessage) -> bytes:
+        """Expect the replies to a message's envelope, and return the commands to write."""
+        self._announced = pending
+        self._expected.append((self._on_mail, pending))
         if not self._server.pipelining:
-            return job.envelope.mail
-        self._expected.append((self._on_rcpt, job))
-        self._expected.append((self._on_data, job))
-        return b"".join(job.envelope)
+            return pending.envelope.mail
+        self._expected.append((self._on_rcpt, pending))
+        self._expected.append((self._on_data, pending))
+        return b"".join(pending.envelope)
 
-    def _on_mail(self, job: PendingMessage, reply: Reply) -> None:
+    def _on_mail(self, pending: PendingMessage, reply: Reply) -> None:
         if not reply.good:
-            job.refusal = reply
+            pending.refusal = reply
         if not self._server.pipelining:
-            self._step(job, self._on_rcpt, job.envelope.rcpt)
+            self._step(pending, self._on_rcpt, pending.envelope.rcpt)
 
-    def _on_rcpt(self, job: PendingMessage, reply: Reply) -> None:
+    def _on_rcpt(self, pending: PendingMessage, reply: Reply) -> None:
         if not reply.good:
-            job.refusal = job.refusal or reply
+            pending.refusal = pending.refusal or reply
         if not self._server.pipelining:
-            self._step(job, self._on_data, job.envelope.data)
+            self._step(pending, self._on_data, pending.envelope.data)
 
     def _step(
-        self, job: PendingMessage, handler: Callable[[PendingMessage, Reply], None], command: bytes
+        self,
+        pending: PendingMessage,
+        handler: Callable[[PendingMessage, Reply], None],
+        command: bytes,
     ) -> None:
-        if job.refusal:
-            self._refused(job, job.refusal)
+        if pending.refusal:
+            self._refused(pending, pending.refusal)
         else:
-            self._expected.append((handler, job))
+            self._expected.append((handler, pending))
             self._write(command)
 
-    def _on_data(self, job: PendingMessage, reply: Reply) -> None:
+    def _on_data(self, pending: PendingMessage, reply: Reply) -> None:
         if reply.code == 354 and self._more_replies:
-            self.lose("the server answers before it is asked")
-        elif reply.code == 354 and job.refusal:
-            self._expected.append((self._on_empty, job))
+            # What follows would be taken for the reply to the body that it cannot know yet.
+            self.lose("the server sent a reply before it was asked")
+        elif reply.code == 354 and pending.refusal:
+            # RFC 2920 section 3.1: a server may accept DATA though it refused the recipient. A
+            # single dot then ends the message, and must not deliver anything.
+            self._expected.append((self._on_empty, pending))
             self._write(END)
         elif reply.code == 354:
-            self._send(job)
+            self._send(pending)
         elif reply.code >= 400:
-            self._refused(job, job.refusal or reply)
+            self._refused(pending, pending.refusal or reply)
         else:
-            self.lose(f"DATA was answered with {reply.code}")
+            self.lose(f"the server sent an unexpected {reply.code} to DATA")
 
-    def _on_empty(self, job: PendingMessage, reply: Reply) -> None:
-        refusal = job.refusal or reply
+    def _on_empty(self, pending: PendingMessage, reply: Reply) -> None:
+        refusal = pending.refusal or reply
         if reply.good:
-            log.error("message without recipients taken", extra={"code": refusal.code})
-        self._refused(job, refusal)
+            log.error("message without recipients accepted", extra={"code": refusal.code})
+        self._refused(pending, refusal)
 
-    def _refused(self, job: PendingMessage, reply: Reply) -> None:
-        """Settle a message of which no body was sent, and clear the server's table for the next."""
-        self._ready = None
-        self._record(job, reply)
-        self._expected.append((self._on_reset, job))
+    def _refused(self, pending: PendingMessage, reply: Reply) -> None:
+        """Settle a message of which no body was sent, and go on with the next."""
+        self._announced = None
+        self._record(pending, reply)
+        # The server may have kept the sender, and would refuse the next MAIL as a nested one.
+        self._expected.append((self._on_reset, pending))
         following = self._next() if self._server.pipelining else None
         self._write(b"RSET\r\n" + (self._announce(following) if following else b""))
 
-    def _on_reset(self, job: PendingMessage, reply: Reply) -> None:
+    def _on_reset(self, pending: PendingMessage, reply: Reply) -> None:
         if not reply.good:
-            self.lose(f"RSET was answered with {reply.code}")
-        elif not self._ready:
+            self.lose(f"the server sent an unexpected {reply.code} to RSET")
+        elif not self._announced:
             self.work()
 
-    def _send(self, job: PendingMessage) -> None:
+    def _send(self, pending: PendingMessage) -> None:
         """Write a body, and with it the announcement of the next message."""
-        if not self._may_begin(job):
+        if self._transport.is_closing():
+            self.lose("the connection was closed")
             return
-        self._ready, self._body = None, job
-        self._expected.append((self._on_dot, job))
+        if pending.batch.abandoned:
+            self._announced = None
+            self.lose("the sending was canceled")
+            return
+        # Only the first message of each connection: all are composed alike, and to scan every one
+        # would take longer than to send it.
+        fault = "" if self._checked else fault_in(pending.data)
+        self._checked = True
+        if fault:
+            self._announced = None
+            self._stop(pending, RefusedError(f"a composed message is unfit to be sent: {fault}"))
+            return
+        self._announced, self._body = None, pending
+        self._expected.append((self._on_dot, pending))
         following = self._next() if self._server.pipelining else None
         tail = END + self._announce(following) if following else END
         try:
-            job.batch.journal.begun(job.delivery.position)
+            # Directly before the write: without this line the body is known not to be sent.
+            pending.batch.journal.begun(pending.delivery.position)
         except Exception as error:
             self._body = None
-            self._stop(job, error)
+            self._stop(pending, error)
             return
-        if len(job.data) <= ONE_WRITE:
-            self._transport.writelines((job.data, tail))
-            self._await(self._final_timeout)
+        if len(pending.data) <= ONE_WRITE:
+            # Together: a second write would cost another system call per message.
+            self._transport.writelines((pending.data, tail))
+            self._set_deadline(self._final_timeout)
             return
         self._tail = tail
-        self._write(job.data)
+        self._write(pending.data)
         if not self._paused:
             self.resume_writing()
 
-    def _may_begin(self, job: PendingMessage) -> bool:
-        if self._transport.is_closing():
-            self.lose("the connection was closed")
-            return False
-        if job.batch.abandoned:
-            self._ready = None
-            self.lose("the sending was called off")
-            return False
-        fault = "" if self._checked else fault_in(job.data)
-        self._checked = True
-        if fault:
-            self._ready = None
-            self._stop(job, RefusedError(f"a composed message is unfit to be sent: {fault}"))
-        return not fault
-
-    def _stop(self, job: PendingMessage, error: Exception) -> None:
-        job.settle(Result.RETURNED, note=str(error))
+    def _stop(self, pending: PendingMessage, error: Exception) -> None:
+        pending.settle(Result.RETURNED, note=str(error))
         self._feed.halt(error)
         self.lose(str(error))
 
-    def _on_dot(self, job: PendingMessage, reply: Reply) -> None:
+    def _on_dot(self, pending: PendingMessage, reply: Reply) -> None:
         if self._tail:
-            self._early(job, reply)
+            # The message has not ended yet. A refusal can be believed; an acceptance cannot, and
+            # the body that went out makes the message uncertain.
+            if reply.code >= 400:
+                self._body = None
+                self._record(pending, reply)
+            else:
+                self._tail = b""
+            self.lose(f"the server replied {reply.code} before the end of a message")
             return
         self._body = None
-        self._record(job, reply)
+        self._record(pending, reply)
         if reply.code == 421:
             self.lose(reply.text, reply)
-        elif not self._ready:
+        elif not self._announced:
             self.work()
 
-    def _early(self, job: PendingMessage, reply: Reply) -> None:
-        """A verdict on a message that has not ended; only a refusal can be believed."""
-        if reply.code >= 400:
-            self._body = None
-            self._record(job, reply)
-        else:
-            self._tail = b""
-        self.lose(f"the end of a message was answered with {reply.code} too early")
-
-    def _record(self, job: PendingMessage, reply: Reply) -> None:
+    def _record(self, pending: PendingMessage, reply: Reply) -> None:
         result = Result.ACCEPTED if reply.good else Result.DEFERRED
         if reply.code >= 500:
             result = Result.FAILED
+        # 421 only says that the server closes the connection (RFC 5321 section 3.8).
         if reply.code != 421:
             self.progressed = True
             self._feed.progress()
-        outcome = job.settle(result, reply)
+        outcome = pending.settle(result, reply)
         try:
-            job.batch.journal.replied(outcome)
+            pending.batch.journal.replied(outcome)
         except Exception as error:
             self._feed.halt(error)
 
@@ -276,64 +289,63 @@ class SmtpConnection(asyncio.Protocol):
         """Read replies (called by the event loop)."""
         replies = self._parser.feed(data)
         if replies:
-            self._await(self._timeout)
+            self._set_deadline(self._timeout)
         waiting = len(replies)
         for reply in replies:
             waiting -= 1
             self._more_replies = waiting > 0 or self._parser.midway
-            if self._over:
+            if self._lost:
                 return
-            self._reply(reply)
+            if not self._expected:
+                self.lose(f"{reply.code} {reply.text}", None if self._quitting else reply)
+                return
+            handler, pending = self._expected.popleft()
+            if reply.code == 421 and handler != self._on_dot:
+                self.lose(reply.text, reply)
+            elif 300 <= reply.code < 400 and handler != self._on_data:
+                self.lose(f"the server sent an unexpected {reply.code}")
+            else:
+                handler(pending, reply)
         if self._parser.error:
             self.lose(self._parser.error)
 
-    def _reply(self, reply: Reply) -> None:
-        if not self._expected:
-            self.lose(f"{reply.code} {reply.text}", None if self._quitting else reply)
-            return
-        handler, job = self._expected.popleft()
-        if reply.code == 421 and handler != self._on_dot:
-            self.lose(reply.text, reply)
-        elif 300 <= reply.code < 400 and handler != self._on_data:
-            self.lose(f"the server said {reply.code} out of turn")
-        else:
-            handler(job, reply)
-
     def _write(self, data: bytes) -> None:
-        """Write, unless the loop has closed the line and is about to say so."""
+        # After a failed write the loop calls `connection_lost` only later; a write in between
+        # would be logged as an error.
         if not self._transport.is_closing():
             self._transport.write(data)
 
     def _quit(self) -> None:
         self._quitting = True
-        self._await(GOODBYE)
+        self._set_deadline(GOODBYE)
         self._write(b"QUIT\r\n")
 
     def lose(self, why: str, reply: Reply | None = None) -> None:
-        """Close, and say of everything under way what can be known of it."""
-        if self._over:
+        """Close the connection, and settle what was under way as far as it can be known."""
+        if self._lost:
             return
-        self._over = True
-        body, ready = self._body, self._ready
-        if body or ready or reply or self._parser.error:
+        self._lost = True
+        body, announced = self._body, self._announced
+        if body or announced or reply or self._parser.error:
             self.failure = why
             self.failure_code = reply.code if reply else None
-        self._body = self._ready = None
-        self._await(GOODBYE)
+        self._body = self._announced = None
+        self._set_deadline(GOODBYE)
         self._transport.abort()
+        # While the tail is held back, the server cannot have got the whole message.
         if body:
             body.settle(Result.DEFERRED if self._tail else Result.UNCERTAIN, note=why)
-        if ready and ready.refusal:
-            self._record(ready, ready.refusal)
-        elif ready:
-            self._feed.lost(ready, reply, why, first=not self.progressed)
+        if announced and announced.refusal:
+            self._record(announced, announced.refusal)
+        elif announced:
+            self._feed.lost(announced, reply, why, first=not self.progressed)
 
     def eof_received(self) -> None:
-        """Nothing more will be answered (called by the event loop)."""
+        """Treat the end of the replies as a loss (called by the event loop)."""
         self.lose("the server closed the connection")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called by the event loop."""
+        """Settle everything and finish (called by the event loop)."""
         self.lose(f"the connection was lost: {exc}" if exc else "the connection was closed")
         if self._timer:
             self._timer.cancel()
@@ -341,20 +353,22 @@ class SmtpConnection(asyncio.Protocol):
             self.ended.set_result(None)
 
     def pause_writing(self) -> None:
-        """The kernel takes no more for now (called by the event loop)."""
+        """Note that the kernel accepts no more for now (called by the event loop)."""
         self._paused = True
 
     def resume_writing(self) -> None:
-        """The kernel has all that was written (called by the event loop)."""
+        """Write the end that was held back: the kernel has the rest (called by the event loop)."""
         self._paused = False
-        if self._tail and not self._over:
+        if self._tail and not self._lost:
             tail, self._tail = self._tail, b""
-            self._await(self._final_timeout)
+            self._set_deadline(self._final_timeout)
             self._write(tail)
 
-    def _await(self, seconds: float) -> None:
-        self._patience = seconds
+    def _set_deadline(self, seconds: float) -> None:
+        self._allowed = seconds
         self._deadline = self._loop.time() + seconds
+        # A timer that fires too early is set again then, which is cheaper than to replace it with
+        # every reply.
         if self._timer is None or self._timer.when() > self._deadline:
             if self._timer:
                 self._timer.cancel()
@@ -364,10 +378,10 @@ class SmtpConnection(asyncio.Protocol):
         self._timer = None
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._expire)
-        elif self._quitting or self._over:
+        elif self._quitting or self._lost:
             self._transport.abort()
         elif self._expected:
-            self.lose(f"no reply within {self._patience:g} s")
+            self.lose(f"no reply within {self._allowed:g} s")
         else:
             self._left = 0
             self._quit()

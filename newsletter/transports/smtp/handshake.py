@@ -1,4 +1,4 @@
-"""Opening an SMTP session: connect, TLS, EHLO, log in."""
+"""Opens an SMTP session: connect, TLS, EHLO, log in."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from newsletter.settings.model import Smtp
 from newsletter.transports.smtp.protocol import Capabilities, Reply, ReplyParser
 
 SEND_BUFFER = 256 * 1024
-"""Octets the kernel takes at once, so that a whole message leaves in one call."""
+"""Octets the kernel buffers, so that a whole message leaves in one call."""
 
 
 class NoSessionError(Exception):
-    """No session came about.
+    """A session could not be opened.
 
-    ``lasting``: trying again changes nothing until a person has done what ``fix`` says.
+    Args:
+        cause: What went wrong.
+        fix: What to do about it.
+        lasting: Trying again changes nothing until someone has done that.
     """
 
     def __init__(self, cause: str, fix: str = "", *, lasting: bool = False) -> None:
@@ -32,24 +35,24 @@ class NoSessionError(Exception):
 
 
 class SmtpSession(NamedTuple):
-    """An open, greeted and logged-in connection, nothing under way on it."""
+    """An open, greeted and logged-in connection with nothing under way."""
 
     transport: asyncio.Transport
     server: Capabilities
 
 
 def tls_context(settings: Smtp) -> ssl.SSLContext | None:
-    """Make what TLS needs, or None where the settings want none.
+    """Return the TLS context, or None if the settings turn TLS off.
 
     Raises:
-        RefusedError: Mail would leave this machine in the clear.
-        InputError: ``ca_file`` is no readable PEM file.
+        RefusedError: Mail would leave this machine unencrypted.
+        InputError: ``ca_file`` is not a readable PEM file.
     """
     if settings.security == "none":
         if is_loopback(settings.host):
             return None
         raise RefusedError(
-            f"mail to {settings.host} would go over the network in the clear",
+            f"mail to {settings.host} would cross the network unencrypted",
             fix='set smtp.security to "starttls" or "tls"',
         )
     context = ssl.create_default_context()
@@ -58,17 +61,17 @@ def tls_context(settings: Smtp) -> ssl.SSLContext | None:
             context.load_verify_locations(cafile=Path(settings.ca_file))
         except OSError as error:
             raise InputError(
-                f"smtp.ca_file is no readable PEM file: {error.strerror or error}",
+                f"smtp.ca_file is not a readable PEM file: {error.strerror or error}",
                 file=settings.ca_file,
             ) from None
     return context
 
 
 async def open_session(settings: Smtp, tls: ssl.SSLContext | None) -> SmtpSession:
-    """Connect, and go through RFC 5321 section 3.1, RFC 3207 and RFC 4954.
+    """Connect, greet (RFC 5321 section 3.1), start TLS (RFC 3207) and log in (RFC 4954).
 
     Raises:
-        NoSessionError: The server is absent, untrusted, or refuses us.
+        NoSessionError: The server cannot be reached, is not trusted, or refuses us.
     """
     dialogue = _Dialogue()
     try:
@@ -87,6 +90,7 @@ async def open_session(settings: Smtp, tls: ssl.SSLContext | None) -> SmtpSessio
     try:
         return await opening.run(tls)
     except BaseException:
+        # Not the transport from above: TLS may have replaced it.
         opening.transport.abort()
         raise
 
@@ -105,18 +109,43 @@ class _Opening:
         if tls and self._settings.security == "starttls":
             if "STARTTLS" not in server:
                 raise NoSessionError(
-                    "the server offers no STARTTLS",
-                    'smtp.security is "tls" where TLS starts at once, "none" on this machine only',
+                    "the server does not offer STARTTLS",
+                    'set smtp.security to "tls" if the port expects TLS at once; "none" is for'
+                    " this machine only",
                     lasting=True,
                 )
             self._require(await self._ask(b"STARTTLS\r\n"), "STARTTLS")
             await self._encrypt(tls)
+            # RFC 3207 section 4.2: what the server offered unencrypted may have been forged.
             server = await self._greet()
-        if self._settings.username:
-            await self._log_in(server)
+        user = self._settings.username
+        if not user:
+            return SmtpSession(self.transport, server)
+        password = self._settings.password.get_secret_value()
+        if "PLAIN" in server.logins:
+            reply = await self._ask(b"AUTH PLAIN %b\r\n" % _base64(f"\0{user}\0{password}"))
+        elif "LOGIN" in server.logins:
+            # Obsolete, but all that some relays of hosting providers offer.
+            reply = await self._ask(b"AUTH LOGIN\r\n")
+            for answer in (user, password):
+                if reply.code == 334:
+                    reply = await self._ask(_base64(answer) + b"\r\n")
+        else:
+            raise NoSessionError(
+                "the server offers neither AUTH PLAIN nor AUTH LOGIN",
+                "check smtp.port, or leave smtp.username empty",
+                lasting=True,
+            )
+        if not reply.good:
+            raise NoSessionError(
+                f"login refused: {_shown(reply)}",
+                "check smtp.username and NEWSLETTER_SMTP__PASSWORD",
+                lasting=reply.code >= 500,
+            )
         return SmtpSession(self.transport, server)
 
     async def _greet(self) -> Capabilities:
+        # An address literal (RFC 5321 section 4.1.3): this machine may have no name in DNS.
         sockname = self.transport.get_extra_info("sockname")
         own = f"IPv6:{sockname[0]}" if len(sockname) == 4 else sockname[0]
         reply = await self._ask(f"EHLO [{own}]\r\n".encode())
@@ -131,6 +160,7 @@ class _Opening:
                     self.transport,
                     self._dialogue,
                     context,
+                    # A certificate has the bare address, without the brackets of a URL.
                     server_hostname=self._settings.host.strip("[]"),
                 )
         except ssl.SSLCertVerificationError as error:
@@ -147,28 +177,6 @@ class _Opening:
             ) from None
         self.transport = cast("asyncio.Transport", secured)
 
-    async def _log_in(self, server: Capabilities) -> None:
-        user, password = self._settings.username, self._settings.password.get_secret_value()
-        if "PLAIN" in server.logins:
-            reply = await self._ask(b"AUTH PLAIN %b\r\n" % _base64(f"\0{user}\0{password}"))
-        elif "LOGIN" in server.logins:
-            reply = await self._ask(b"AUTH LOGIN\r\n")
-            for answer in (user, password):
-                if reply.code == 334:
-                    reply = await self._ask(_base64(answer) + b"\r\n")
-        else:
-            raise NoSessionError(
-                "the server offers no login by AUTH PLAIN or LOGIN",
-                "check smtp.port, or leave smtp.username empty",
-                lasting=True,
-            )
-        if not reply.good:
-            raise NoSessionError(
-                f"login refused: {_said(reply)}",
-                "check smtp.username and NEWSLETTER_SMTP__PASSWORD",
-                lasting=reply.code >= 500,
-            )
-
     async def _ask(self, command: bytes) -> Reply:
         try:
             async with asyncio.timeout(self._settings.timeout):
@@ -179,11 +187,11 @@ class _Opening:
     @staticmethod
     def _require(reply: Reply, step: str) -> None:
         if not reply.good:
-            raise NoSessionError(f"{step}: {_said(reply)}", lasting=reply.code >= 500)
+            raise NoSessionError(f"{step}: {_shown(reply)}", lasting=reply.code >= 500)
 
 
 class _Dialogue(asyncio.Protocol):
-    """One question, one answer; anything unasked-for ends it."""
+    """Asks one thing at a time; a reply that was not asked for ends it."""
 
     def __init__(self) -> None:
         self._parser = ReplyParser()
@@ -217,18 +225,17 @@ class _Dialogue(asyncio.Protocol):
         return self._replies.pop(0)
 
     def forbid_leftovers(self) -> None:
-        """Refuse what came before it was asked for.
-
-        Most of all before TLS begins: it could have been injected by anyone on the way and would
-        be read as if it had come through TLS (RFC 3207 section 6, CVE-2011-0411).
-        """
+        """Refuse replies that came before they were asked for."""
+        # Above all before TLS begins: anyone on the way could have injected them, and they would
+        # be read as if they came through TLS (RFC 3207 section 6, CVE-2011-0411).
         if self._replies or self._parser.midway:
-            raise NoSessionError("the server answers before it is asked")
+            raise NoSessionError("the server sent a reply before it was asked")
 
 
 def _base64(text: str) -> bytes:
     return base64.b64encode(text.encode())
 
 
-def _said(reply: Reply) -> str:
+def _shown(reply: Reply) -> str:
+    # Part of an error for people: some servers explain over many lines.
     return f"{reply.code} {reply.text[:200]}".replace("\n", " ")

@@ -1,7 +1,7 @@
-"""A mailbox on this machine: takes mail over SMTP and keeps each message as a file.
+"""A mailbox on this machine: receives mail over SMTP and keeps each message as a file.
 
-It lets the whole way of a message be walked without a mail server. It listens on loopback only,
-knows no users, and refuses nothing but what is not SMTP.
+`demo` and tests use it to send for real without a mail server. It listens on loopback only, has no
+users, and refuses nothing but invalid SMTP.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ CAPABILITIES = ("PIPELINING", f"SIZE {MAX_MESSAGE}", "8BITMIME", "SMTPUTF8")
 class LocalMailbox:
     """A minimal RFC 5321 server on 127.0.0.1.
 
-    Messages are numbered files, `000001.eml`, each headed by `Return-Path` and `Delivered-To`
-    (RFC 5321 section 4.4): the envelope it came in. A file appears whole or not at all.
+    Messages are numbered files, `000001.eml`, each starting with its envelope: `Return-Path` and
+    `Delivered-To` (RFC 5321 section 4.4). A file appears complete or not at all.
 
     Args:
-        folder: Where the messages are kept; made if missing, never emptied.
+        folder: Where messages are kept; created if missing, never emptied.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,22 +34,33 @@ class LocalMailbox:
         self._visits: set[asyncio.Task[None]] = set()
 
     async def start(self, port: int = 0) -> int:
-        """Listen, and give the port: any free one unless told.
+        """Listen, on any free port by default, and return the port.
 
         Raises:
-            OSError: The port is taken, or the folder cannot be made.
+            OSError: The port is taken, or the folder cannot be created.
         """
+
+        async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            if task:
+                self._visits.add(task)
+                task.add_done_callback(self._visits.discard)
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await _SmtpVisit(self, reader, writer).run()
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = [int(path.stem) for path in self.folder.glob("*.eml") if path.stem.isdecimal()]
         self._numbers = itertools.count(max(kept, default=0) + 1)
-        self._server = await asyncio.start_server(
-            self._visit, "127.0.0.1", port, limit=64 * MAX_LINE
-        )
+        # The limit is of what is buffered; `_line` judges the length of lines.
+        self._server = await asyncio.start_server(visit, "127.0.0.1", port, limit=64 * MAX_LINE)
         address: tuple[str, int] = self._server.sockets[0].getsockname()
         return address[1]
 
     async def close(self) -> None:
-        """Stop listening, and end what is under way."""
+        """Stop listening, and end the connections."""
         if self._server:
             self._server.close()
             await self._server.wait_closed()
@@ -58,28 +69,17 @@ class LocalMailbox:
         await asyncio.gather(*self._visits, return_exceptions=True)
 
     def keep(self, mail_from: str, rcpt_to: list[str], data: bytes) -> Path:
-        """Store one message and give its file."""
+        """Store one message and return its file."""
         path = self.folder / f"{next(self._numbers):06d}.eml"
-        heads = [f"Return-Path: <{mail_from}>", *(f"Delivered-To: {one}" for one in rcpt_to)]
+        heads = [f"Return-Path: <{mail_from}>", *(f"Delivered-To: {each}" for each in rcpt_to)]
         part = path.with_suffix(".part")
         part.write_bytes("".join(f"{head}\r\n" for head in heads).encode() + data)
         part.rename(path)
         return path
 
-    async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task:
-            self._visits.add(task)
-            task.add_done_callback(self._visits.discard)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await _SmtpVisit(self, reader, writer).run()
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
 
 class _SmtpVisit:
-    """One connection: a command, an answer, until QUIT."""
+    """One connection: a command and a reply, until QUIT."""
 
     def __init__(
         self, mailbox: LocalMailbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -99,71 +99,61 @@ class _SmtpVisit:
                 self._say("500 5.5.2 lines end in CRLF and are no longer than 1000 octets")
                 return
             command, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
-            match command.upper():
-                case "EHLO" | "HELO" as hello:
-                    self._greet(hello)
-                case "MAIL":
-                    self._mail(rest)
-                case "RCPT":
-                    self._rcpt(rest)
-                case "DATA":
-                    if not await self._data():
-                        return
-                case "RSET" | "NOOP" as aside:
-                    self._forget() if aside == "RSET" else None
-                    self._say("250 2.0.0 done")
-                case "QUIT":
-                    self._say("221 2.0.0 goodbye")
-                    await self._writer.drain()
+            if command.upper() == "QUIT":
+                self._say("221 2.0.0 goodbye")
+                await self._writer.drain()
+                return
+            if command.upper() != "DATA":
+                self._say(self._reply(command.upper(), rest))
+                continue
+            if self._mail_from is None or not self._rcpt_to:
+                self._say("503 5.5.1 MAIL and RCPT first")
+                continue
+            self._say("354 end with a dot on a line of its own")
+            await self._writer.drain()
+            lines: list[bytes] = []
+            size = 0
+            while (line := await self._line()) != b".\r\n":
+                size += len(line or b"")
+                # The rest of it would be read as commands, so the connection ends here.
+                if line is None or size > MAX_MESSAGE:
+                    self._say(
+                        "554 5.6.0 the message is too long, or a line of it, or has a bare LF"
+                    )
                     return
-                case _:
-                    self._say("502 5.5.1 unknown command")
+                # RFC 5321 section 4.5.2: the client doubled a leading dot.
+                lines.append(line[1:] if line.startswith(b".") else line)
+            path = self._mailbox.keep(self._mail_from, self._rcpt_to, b"".join(lines))
+            self._forget()
+            self._say(f"250 2.0.0 kept as {path.name}")
 
-    def _greet(self, hello: str) -> None:
-        self._forget()
-        lines = ["localhost", *(CAPABILITIES if hello == "EHLO" else ())]
-        for line in lines[:-1]:
-            self._say(f"250-{line}")
-        self._say(f"250 {lines[-1]}")
-
-    def _mail(self, rest: str) -> None:
-        if self._mail_from is not None:
-            self._say("503 5.5.1 a message is under way")
-        elif (path := _path(rest, "FROM")) is None:
-            self._say("501 5.5.4 MAIL FROM:<address>")
-        else:
-            self._mail_from = path
-            self._say("250 2.1.0 ok")
-
-    def _rcpt(self, rest: str) -> None:
-        path = _path(rest, "TO")
-        if self._mail_from is None:
-            self._say("503 5.5.1 MAIL first")
-        elif not path:
-            self._say("501 5.5.4 RCPT TO:<address>")
-        else:
-            self._rcpt_to.append(path)
-            self._say("250 2.1.5 ok")
-
-    async def _data(self) -> bool:
-        """Take in a message; False ends the connection."""
-        if self._mail_from is None or not self._rcpt_to:
-            self._say("503 5.5.1 MAIL and RCPT first")
-            return True
-        self._say("354 end with a dot on a line of its own")
-        await self._writer.drain()
-        lines: list[bytes] = []
-        size = 0
-        while (line := await self._line()) != b".\r\n":
-            size += len(line or b"")
-            if line is None or size > MAX_MESSAGE:
-                self._say("554 5.6.0 the message is too long, or a line of it, or has a bare LF")
-                return False
-            lines.append(line[1:] if line.startswith(b".") else line)
-        path = self._mailbox.keep(self._mail_from, self._rcpt_to, b"".join(lines))
-        self._forget()
-        self._say(f"250 2.0.0 kept as {path.name}")
-        return True
+    def _reply(self, command: str, rest: str) -> str:
+        match command:
+            case "EHLO" | "HELO":
+                self._forget()
+                lines = ["localhost", *(CAPABILITIES if command == "EHLO" else ())]
+                reply = "\r\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"])
+            case "MAIL" if self._mail_from is not None:
+                reply = "503 5.5.1 a message is under way"
+            case "MAIL":
+                self._mail_from = _path(rest, "FROM")
+                # Not falsy: bounces have an empty path.
+                invalid = self._mail_from is None
+                reply = "501 5.5.4 MAIL FROM:<address>" if invalid else "250 2.1.0 ok"
+            case "RCPT" if self._mail_from is None:
+                reply = "503 5.5.1 MAIL first"
+            case "RCPT":
+                path = _path(rest, "TO")
+                self._rcpt_to += [path] if path else []
+                reply = "250 2.1.5 ok" if path else "501 5.5.4 RCPT TO:<address>"
+            case "RSET":
+                self._forget()
+                reply = "250 2.0.0 done"
+            case "NOOP":
+                reply = "250 2.0.0 done"
+            case _:
+                reply = "502 5.5.1 unknown command"
+        return reply
 
     async def _line(self) -> bytes | None:
         """Read one line with its CRLF; None if it is too long or has a bare CR or LF."""
@@ -178,12 +168,12 @@ class _SmtpVisit:
         self._mail_from = None
         self._rcpt_to = []
 
-    def _say(self, line: str) -> None:
-        self._writer.write(f"{line}\r\n".encode())
+    def _say(self, reply: str) -> None:
+        self._writer.write(f"{reply}\r\n".encode())
 
 
 def _path(rest: str, keyword: str) -> str | None:
-    """Take the address out of `FROM:<address> SIZE=1`; None if there is none."""
+    """The address in `FROM:<address> SIZE=1`; None if there is none."""
     word, _, path = rest.partition(":")
     path = path.strip()
     if word.strip().upper() != keyword or not path.startswith("<") or ">" not in path:

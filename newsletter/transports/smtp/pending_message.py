@@ -1,4 +1,4 @@
-"""What is handed over to be sent: a batch, and each message of it on its way."""
+"""A batch on its way through the transport, and each of its messages."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ MAX_REPLY = 500
 
 
 class PendingMessage:
-    """One delivery on its way."""
+    """One delivery on its way. `SmtpTransport.take` adds envelope and data."""
 
+    # There is one for every recipient of a batch: slots keep them small.
     __slots__ = ("batch", "data", "delivery", "envelope", "losses", "refusal")
 
     def __init__(self, delivery: Delivery, batch: PendingBatch) -> None:
@@ -26,7 +27,7 @@ class PendingMessage:
         self.envelope: Envelope
 
     def settle(self, result: Result, reply: Reply | None = None, note: str = "") -> Outcome:
-        """Record how this ended: the reply that decided it, or a note in place of one."""
+        """Record the outcome, with the reply that decided it, or else a note."""
         outcome = Outcome(
             self.delivery.position,
             result,
@@ -34,39 +35,40 @@ class PendingMessage:
             reply.status if reply else "",
             (reply.text if reply else note)[:MAX_REPLY],
         )
+        # The batch lives on until its last message is settled; the bodies need not.
         self.data = b""
         self.batch.add(outcome)
         return outcome
 
 
 class PendingBatch:
-    """Gathers exactly one outcome per delivery."""
+    """Collects exactly one outcome per delivery."""
 
     def __init__(self, deliveries: Sequence[Delivery], compose: Compose, journal: Journal) -> None:
         self._expected = len(deliveries)
         self.compose = compose
         self.journal = journal
         self.error: Exception | None = None
-        """Why the rest was given up."""
+        """Why the remaining deliveries were returned."""
         self._outcomes: list[Outcome] = []
         self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def abandoned(self) -> bool:
-        """Whether nobody waits for the outcomes any more."""
+        """Whether the caller no longer waits for the outcomes."""
         return self._finished.cancelled()
 
     def add(self, outcome: Outcome) -> None:
-        """Take in one outcome."""
+        """Record one outcome."""
         self._outcomes.append(outcome)
         if len(self._outcomes) == self._expected and not self._finished.done():
             self._finished.set_result(None)
 
     async def outcomes(self) -> list[Outcome]:
-        """Wait for all of them.
+        """Wait for all outcomes.
 
         Raises:
-            Exception: What the batch was given up for, where nothing of it went out.
+            Exception: Why the batch was given up, if nothing of it went out.
         """
         await self._finished
         if self.error and all(one.result is Result.RETURNED for one in self._outcomes):

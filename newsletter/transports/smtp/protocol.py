@@ -1,7 +1,4 @@
-"""What goes over an SMTP connection: replies read, envelopes written.
-
-Nothing here opens a socket.
-"""
+"""Reads SMTP replies and writes envelopes, without opening a socket."""
 
 from __future__ import annotations
 
@@ -17,9 +14,9 @@ from newsletter.smtp_replies.classify import enhanced_status
 MAX_LINE = 1024
 """Octets of a reply line without CRLF; RFC 5321 section 4.5.3.1.5 allows 510."""
 MAX_LINES = 128
-"""Lines of one reply; the longest in use, that to EHLO, has about twenty."""
+"""Most lines of one reply; the longest in practice, to EHLO, has about twenty."""
 USUAL = 32
-"""Reply lines a parser knows by heart: a server says the same few over and over."""
+"""Most reply lines a parser remembers: a server sends the same few over and over."""
 MAX_DATA_LINE = 998
 """Octets of a line of a message without CRLF (RFC 5321 section 4.5.3.1.6)."""
 
@@ -46,10 +43,9 @@ class Reply(NamedTuple):
 
 
 class ReplyParser:
-    """Reads replies out of bytes as they come, however they are cut.
+    """Reads replies from bytes, however they are split.
 
-    ``error`` says why the other side is no SMTP server; nothing is read after that. Lines end
-    in CRLF only: a client that also takes a bare LF can be told of replies never given.
+    ``error`` says why the other side is not an SMTP server; nothing is read after that.
     """
 
     def __init__(self) -> None:
@@ -65,10 +61,12 @@ class ReplyParser:
         return bool(self._rest or self._texts)
 
     def feed(self, data: bytes) -> list[Reply]:
-        """Take in bytes and give the replies that are whole now."""
+        """Add bytes, and return the replies that are complete now."""
         replies: list[Reply] = []
         if self.error:
             return replies
+        # By CRLF only: a client that also takes a bare LF can be made to see replies that the
+        # server never sent.
         lines = (self._rest + data).split(b"\r\n")
         self._rest = lines.pop()
         for line in lines:
@@ -105,16 +103,17 @@ class ReplyParser:
 
 
 class Capabilities:
-    """What the server announced in its reply to EHLO (RFC 5321 section 4.1.1.1)."""
+    """The extensions in a server's reply to EHLO (RFC 5321 section 4.1.1.1)."""
 
     def __init__(self, ehlo: Reply) -> None:
         words = [line.upper().split() for line in ehlo.text.split("\n")[1:]]
         self._extensions: Mapping[str, list[str]] = {line[0]: line[1:] for line in words if line}
         self.pipelining = "PIPELINING" in self
         self.smtputf8 = "SMTPUTF8" in self
+        # A malformed size counts as none: the server itself refuses what is too large.
         size = self._extensions.get("SIZE", [])
         self.size = int(size[0]) if size and size[0].isascii() and size[0].isdecimal() else 0
-        """The largest message in octets; 0 is no known limit (RFC 1870)."""
+        """The largest message in octets; 0 if there is no fixed limit (RFC 1870)."""
         self.logins = frozenset(self._extensions.get("AUTH", ()))
 
     def __contains__(self, extension: str) -> bool:
@@ -122,7 +121,7 @@ class Capabilities:
 
 
 class CannotCarryError(Exception):
-    """This one message cannot go over this connection; ``reply`` is what a server would say."""
+    """This connection cannot carry the message; ``reply`` is what a server would say."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -141,23 +140,24 @@ def envelope(message: Message, server: Capabilities) -> Envelope:
     """Write the commands that announce a message.
 
     Raises:
-        CannotCarryError: An address is none, needs SMTPUTF8 (RFC 6531) that the server lacks, or
-            the message is larger than the server takes (RFC 1870).
+        CannotCarryError: An address is invalid or needs SMTPUTF8 (RFC 6531), which the server
+            lacks, or the message is larger than the server accepts (RFC 1870).
     """
     size = len(message.data)
     if server.size and size > server.size:
-        raise CannotCarryError(552, f"5.3.4 {size} octets: the server takes {server.size}")
+        raise CannotCarryError(552, f"5.3.4 {size} octets: the server accepts {server.size}")
     sender = _path(message.mail_from, server) if message.mail_from else b""
-    reader = _path(message.rcpt_to, server)
+    recipient = _path(message.rcpt_to, server)
     options = b""
     if "SIZE" in server:
         options += b" SIZE=%d" % size
-    if not (sender.isascii() and reader.isascii()):
+    if not (sender.isascii() and recipient.isascii()):
         options += b" SMTPUTF8"
-    return Envelope(b"MAIL FROM:<%b>%b\r\n" % (sender, options), b"RCPT TO:<%b>\r\n" % reader)
+    return Envelope(b"MAIL FROM:<%b>%b\r\n" % (sender, options), b"RCPT TO:<%b>\r\n" % recipient)
 
 
 def _path(address: str, server: Capabilities) -> bytes:
+    # Above all without ">" or CRLF, which would end the command and begin another one.
     if not _PATH.fullmatch(address):
         raise CannotCarryError(553, "5.1.3 not a mail address")
     if address.isascii():
@@ -175,16 +175,14 @@ def _path(address: str, server: Capabilities) -> bytes:
 
 
 def fault_in(data: bytes) -> str:
-    """Say why a message must not go out as it is, or give an empty string.
-
-    A bare CR or LF, or a line that begins with a dot, would let text pass for the end of the
-    message (RFC 5321 sections 2.3.8 and 4.5.2).
-    """
+    """Return why a message must not be sent as it is, or an empty string."""
     if not data.endswith(b"\r\n"):
         return "it does not end in CRLF"
     if not data.isascii() or b"\0" in data:
         return "it is not 7 bit text"
     lines = data.split(b"\r\n")
+    # RFC 5321 sections 2.3.8 and 4.5.2: a server may take a bare CR or LF for a line's end, and a
+    # dot at the start of a line for the message's.
     if any(b"\r" in line or b"\n" in line for line in lines):
         return "it has a bare CR or LF"
     if any(line.startswith(b".") for line in lines):

@@ -1,4 +1,4 @@
-"""The `smtp` transport, as the registry lists it."""
+"""The `smtp` transport's entry in the registry."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def _open(settings: Settings, _folder: Path) -> Transport:
     from newsletter.transports.smtp.transport import SmtpTransport
 
     transport = SmtpTransport(settings.smtp)
+    # Most relays sign by themselves.
     if not settings.dkim.domain:
         return transport
     from newsletter.transports.dkim import SigningTransport, load_signer

@@ -334,6 +334,6 @@ def test_folder_names_that_no_server_lists_are_refused(sent, postbox, name):
 
 
 def test_mail_is_never_moved_into_the_folder_that_is_read(sent, postbox):
-    with pytest.raises(ValueError, match="another folder"):
+    with pytest.raises(ValueError, match="other folders"):
         postbox.settings(processed="INBOX")
     assert issubclass(UnavailableError, NewsletterError)

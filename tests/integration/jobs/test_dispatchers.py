@@ -1,4 +1,4 @@
-"""What an engine must do, and what it may forget, on a real PostgreSQL server."""
+"""What a dispatcher must do, and what it may forget, on a real PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.errors import UnavailableError
 from newsletter.jobs.dispatcher import Dispatcher, Work
 from newsletter.jobs.local_loop import LocalDispatcher
 from newsletter.jobs.procrastinate_queue import JobDispatcher
-from newsletter.jobs.procrastinate_tables import engine_schema
+from newsletter.jobs.procrastinate_tables import queue_schema
 from newsletter.jobs.setup import open_dispatcher, prepare
 from newsletter.store.engine import Store, connect
 from tests.postgres import PostgresServer, postgres_server
@@ -41,7 +41,7 @@ def waiting(store: Store) -> int:
 
 
 async def sweep_on(store: Store, dispatcher: Dispatcher, chunk_id: int) -> None:
-    """Enqueue it over and over, as a worker does."""
+    """Enqueue a chunk over and over, as a worker does."""
     while True:
         await asyncio.sleep(0.2)
         await asyncio.to_thread(enqueue, store, dispatcher, chunk_id)
@@ -54,7 +54,7 @@ async def until_seen(
     concurrency: int = 1,
     after: Callable[[int], None] = lambda _: None,
 ) -> list[int]:
-    """Run until so many chunks were handed out."""
+    """Run until ``wanted`` chunks were handed out."""
     stop = asyncio.Event()
     seen: list[int] = []
 
@@ -81,7 +81,7 @@ def test_each_chunk_is_handed_out_once(store: Store, make: Make) -> None:
 
 @POSTGRES
 @pytest.mark.parametrize("make", [jobs, local])
-def test_what_is_enqueued_while_it_runs_is_handed_out_too(store: Store, make: Make) -> None:
+def test_chunks_enqueued_while_it_runs_are_handed_out_too(store: Store, make: Make) -> None:
     prepare(store)
     dispatcher = make(store)
     enqueue(store, dispatcher, 1)
@@ -124,7 +124,7 @@ def test_several_workers_share_the_chunks(store: Store, store_url: str) -> None:
 
 
 @POSTGRES
-def test_nothing_is_enqueued_by_a_transaction_that_is_rolled_back(store: Store) -> None:
+def test_a_rolled_back_transaction_enqueues_nothing(store: Store) -> None:
     prepare(store)
     dispatcher = jobs(store)
     with store.write() as connection:
@@ -134,7 +134,7 @@ def test_nothing_is_enqueued_by_a_transaction_that_is_rolled_back(store: Store) 
 
 
 @POSTGRES
-def test_enqueuing_leaves_the_transaction_as_it_was(store: Store) -> None:
+def test_enqueuing_leaves_the_transaction_unchanged(store: Store) -> None:
     prepare(store)
     dispatcher = jobs(store)
     with store.write() as connection:
@@ -147,7 +147,7 @@ def test_enqueuing_leaves_the_transaction_as_it_was(store: Store) -> None:
 
 
 @POSTGRES
-def test_workers_take_chunks_of_their_own_transport_only(store: Store) -> None:
+def test_workers_take_only_chunks_of_their_transport(store: Store) -> None:
     prepare(store)
     enqueue(store, JobDispatcher(store, "sendgrid"), 7)
     enqueue(store, jobs(store), 8)
@@ -164,7 +164,7 @@ def test_workers_take_chunks_of_their_own_transport_only(store: Store) -> None:
         " CASCADE",
     ],
 )
-def test_a_worker_outlives_the_loss_of_all_that_the_engine_knows(store: Store, wipe: str) -> None:
+def test_a_worker_survives_the_loss_of_the_whole_queue(store: Store, wipe: str) -> None:
     prepare(store)
     dispatcher = jobs(store)
     enqueue(store, dispatcher, 1)
@@ -185,13 +185,13 @@ def test_a_worker_outlives_the_loss_of_all_that_the_engine_knows(store: Store, w
 
 
 @POSTGRES
-def test_without_its_tables_it_says_so(store: Store) -> None:
+def test_missing_tables_are_an_error(store: Store) -> None:
     with pytest.raises(UnavailableError, match="queue"):
         enqueue(store, jobs(store), 1)
 
 
 @POSTGRES
-def test_tables_of_another_version_are_made_anew(store: Store) -> None:
+def test_tables_of_another_version_are_recreated(store: Store) -> None:
     prepare(store)
     enqueue(store, jobs(store), 1)
     prepare(store)
@@ -203,10 +203,10 @@ def test_tables_of_another_version_are_made_anew(store: Store) -> None:
 
 
 @POSTGRES
-def test_jobs_of_dead_workers_are_forgotten(store: Store) -> None:
+def test_jobs_of_dead_workers_are_dropped(store: Store) -> None:
     prepare(store)
     enqueue(store, jobs(store), 1, 2)
-    with store.write() as connection, engine_schema(connection):
+    with store.write() as connection, queue_schema(connection):
         connection.execute(
             text(
                 "UPDATE newsletter_engine.procrastinate_jobs SET status = 'doing'"
@@ -217,7 +217,7 @@ def test_jobs_of_dead_workers_are_forgotten(store: Store) -> None:
     assert waiting(store) == 0
 
 
-def test_it_is_there_again_when_the_server_is() -> None:
+def test_it_recovers_when_the_server_does() -> None:
     with postgres_server(fsync=True) as server:
         store = connect(make_url(server.url(server.fresh_database())))
         prepare(store)
@@ -242,7 +242,7 @@ def _restart(server: PostgresServer) -> None:
     server.start()
 
 
-def test_the_kind_of_database_decides(store: Store) -> None:
+def test_the_database_decides_which_dispatcher_is_used(store: Store) -> None:
     kind = LocalDispatcher if store.is_sqlite else JobDispatcher
     assert isinstance(open_dispatcher(store, "smtp"), kind)
     if store.is_sqlite:

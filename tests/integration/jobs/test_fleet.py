@@ -1,4 +1,4 @@
-"""Several `send.py worker` processes on PostgreSQL, and what may happen to them."""
+"""Several `send.py worker` processes on PostgreSQL, and what can happen to them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.fleet import CONNECTIONS, Fleet, fleet, kill_at_random
 from tests.postgres import PostgresServer, postgres_server
 from tests.receiver import Receiver, receiving
 
-PEOPLE = 900
+RECIPIENTS = 900
 CHUNK = 100
 SLOW_S = 0.01
-"""A message takes the receiver so long: enough to be disturbed meanwhile."""
+"""Seconds the receiver takes per message: long enough to be disturbed meanwhile."""
 IN_A_TRANSACTION = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND state = 'idle in transaction'"
 )
-"""Whoever is frozen there keeps its locks, and the test would wait for it."""
+"""A worker frozen in a transaction keeps its locks, and the test would wait for them."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def begun(
     nobody = Receiver(1, Path())
     folder = tmp_path_factory.mktemp("begun")
     with fleet(folder, postgres_session.url(name), nobody) as made:
-        made.begin(PEOPLE, chunk_size=CHUNK)
+        made.begin(RECIPIENTS, chunk_size=CHUNK)
     return name
 
 
@@ -53,12 +53,12 @@ def ships(
 ) -> Iterator[Fleet]:
     name = postgres_session.fresh_database(begun)
     with fleet(tmp_path, postgres_session.url(name), receiver) as made:
-        made.people = PEOPLE
+        made.people = RECIPIENTS
         yield made
     postgres_session.drop(name)
 
 
-def test_everybody_gets_it_once_from_three_workers(ships: Fleet) -> None:
+def test_three_workers_mail_everyone_once(ships: Fleet) -> None:
     for name in "abc":
         ships.start(name)
     ships.until_finished()
@@ -67,7 +67,7 @@ def test_everybody_gets_it_once_from_three_workers(ships: Fleet) -> None:
     assert ships.logs().count("is finished") == 1
 
 
-def test_killed_workers_lose_nobody_and_double_nobody(ships: Fleet) -> None:
+def test_killed_workers_skip_nobody_and_mail_nobody_twice(ships: Fleet) -> None:
     for name in "abc":
         ships.start(name)
     kills = kill_at_random(ships, 4, seed=1)
@@ -77,15 +77,15 @@ def test_killed_workers_lose_nobody_and_double_nobody(ships: Fleet) -> None:
     ships.check(kills=kills)
 
 
-def _sending_much(ships: Fleet) -> bool:
-    """Whether there is much that was offered and has no outcome."""
+def _many_are_under_way(ships: Fleet) -> bool:
+    """Whether many deliveries were offered and have no outcome yet."""
     with ships.store() as store, store.read() as connection:
         return under_way(connection, 1) > CHUNK // 2
 
 
 def test_the_journal_of_a_killed_worker_counts_after_its_lease_was_lost(ships: Fleet) -> None:
     ships.start("a")
-    ships.until(lambda: _sending_much(ships))
+    ships.until(lambda: _many_are_under_way(ships))
     ships.kill("a")
     with ships.store() as store, store.write() as connection:
         connection.execute(update(chunk).where(chunk.c.state == "leased").values(lease_until=0))
@@ -102,8 +102,8 @@ def test_the_journal_of_a_killed_worker_counts_after_its_lease_was_lost(ships: F
     assert list(journals.iterdir()) == []
 
 
-def _froze(ships: Fleet, worker: subprocess.Popen[bytes]) -> bool:
-    """Freeze a worker; let it go on again unless that was while it had more on its way."""
+def _froze_while_sending(ships: Fleet, worker: subprocess.Popen[bytes]) -> bool:
+    """Freeze a worker; let it continue unless it had deliveries under way."""
     worker.send_signal(signal.SIGSTOP)
     time.sleep(0.3)
     begun = chunk.c.offered - chunk.c.first + 1
@@ -116,25 +116,25 @@ def _froze(ships: Fleet, worker: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def test_a_frozen_worker_sends_what_it_offered_and_nothing_more(ships: Fleet) -> None:
+def test_a_froze_while_sendingn_worker_sends_what_it_offered_and_nothing_more(ships: Fleet) -> None:
     frozen = ships.start("a")
-    ships.until(lambda: _froze(ships, frozen))
+    ships.until(lambda: _froze_while_sending(ships, frozen))
     with ships.store() as store, store.write() as connection:
         connection.execute(update(chunk).where(chunk.c.state == "leased").values(lease_until=0))
     ships.start("b")
     ships.until_finished()
     before = len(ships.receiver.recipients)
-    assert before < PEOPLE
+    assert before < RECIPIENTS
     half = ships.status().tally
-    assert half.uncertain == PEOPLE - half.accepted > 0
+    assert half.uncertain == RECIPIENTS - half.accepted > 0
     frozen.send_signal(signal.SIGCONT)
-    ships.until(lambda: ships.status().tally.accepted == PEOPLE)
+    ships.until(lambda: ships.status().tally.accepted == RECIPIENTS)
     ships.stop()
     ships.check()
-    assert len(ships.receiver.recipients) == PEOPLE
+    assert len(ships.receiver.recipients) == RECIPIENTS
 
 
-def test_all_that_the_engine_knows_may_be_lost(ships: Fleet) -> None:
+def test_the_whole_queue_may_be_lost(ships: Fleet) -> None:
     ships.start("a")
     ships.start("b")
     ships.until_received(200)
@@ -149,7 +149,7 @@ def test_the_database_may_break_down(tmp_path: Path, receiver: Receiver) -> None
     with postgres_server(fsync=True) as server:
         url = server.url(server.fresh_database())
         with fleet(tmp_path, url, receiver) as ships:
-            ships.begin(PEOPLE, chunk_size=CHUNK)
+            ships.begin(RECIPIENTS, chunk_size=CHUNK)
             ships.start("a")
             ships.start("b")
             ships.until_received(200)
@@ -160,20 +160,20 @@ def test_the_database_may_break_down(tmp_path: Path, receiver: Receiver) -> None
             ships.check()
 
 
-def test_a_worker_that_is_told_to_end_leaves_nothing_uncertain(ships: Fleet) -> None:
+def test_a_stopped_worker_leaves_nothing_uncertain(ships: Fleet) -> None:
     ships.start("a")
     ships.until_received(100)
     ships.stop()
     half = ships.status().tally
     assert half.uncertain == 0
-    assert 100 <= half.accepted == len(ships.receiver.recipients) < PEOPLE
-    assert half.accepted + half.queued == PEOPLE
+    assert 100 <= half.accepted == len(ships.receiver.recipients) < RECIPIENTS
+    assert half.accepted + half.queued == RECIPIENTS
     ships.run("worker", "--once")
     ships.check()
     assert ships.status().state == "finished"
 
 
-def test_a_send_in_the_foreground_ends_when_the_others_have_sent_the_rest(ships: Fleet) -> None:
+def test_a_foreground_send_ends_when_workers_have_sent_the_rest(ships: Fleet) -> None:
     ships.start("a")
     ships.until_received(50)
     said = ships.run("send", "issues/neck-muscles-and-migraine.md", "--list", "many", "--live")
@@ -198,7 +198,7 @@ def test_a_worker_with_other_keys_refuses(ships: Fleet) -> None:
     assert "signed with another key" in said
 
 
-def test_a_worker_that_cannot_send_keeps_nothing_from_the_others(ships: Fleet) -> None:
+def test_a_worker_that_cannot_send_leaves_its_chunks_to_others(ships: Fleet) -> None:
     unreadable = {"DOMAIN": "clinic.example", "SELECTOR": "s", "KEY_FILE": "not-there.pem"}
     dkim = {f"NEWSLETTER_DKIM__{name}": value for name, value in unreadable.items()}
     assert "DKIM key" in ships.run("worker", "--once", exit_code=1, **dkim)
@@ -217,11 +217,11 @@ def test_a_worker_in_a_sandbox_counts_nobody_as_mailed(ships: Fleet) -> None:
         "SENDGRID_API_KEY": "SG.none",
     }
     assert "nobody would get it" in ships.run("worker", "--once", exit_code=1, **sandbox)
-    assert ships.status().tally.queued == PEOPLE
+    assert ships.status().tally.queued == RECIPIENTS
 
 
-def test_a_worker_leaves_what_goes_another_way_to_others(ships: Fleet) -> None:
+def test_a_worker_leaves_other_transports_to_others(ships: Fleet) -> None:
     ships.run("worker", "--once", NEWSLETTER_TRANSPORT="file")
-    assert ships.status().tally.queued == PEOPLE
+    assert ships.status().tally.queued == RECIPIENTS
     ships.run("worker", "--once")
     ships.check()

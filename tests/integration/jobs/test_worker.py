@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 KEYS = Keys(b"s" * 32, b"t" * 32)
 
 
-def test_it_gives_up_so_that_its_supervisor_knows(tmp_path: Path) -> None:
+def test_it_gives_up_so_that_its_supervisor_notices(tmp_path: Path) -> None:
     settings = load_settings(ROOT / "newsletter.toml").model_copy(update={"root": tmp_path})
     told: list[str] = []
     with postgres_server() as server:

@@ -17,7 +17,7 @@ def server() -> Iterator[FakeSendGrid]:
 
 @pytest.fixture
 def bench(server: FakeSendGrid) -> MakeBench:
-    """Makes a bench for the server; options are settings."""
+    """Returns a function that makes a bench for the server; its options are settings."""
 
     def make(**options: object) -> Bench:
         given = {"host": server.url, "timeout": 10.0, "concurrency": 2, **options}

@@ -1,4 +1,4 @@
-"""Sending to the stand-in, and comparing what was said of it with what it has."""
+"""Sends to the fake, and compares the outcomes with what it received."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMPOSER = composer(compiled())
 
 @dataclass
 class Log:
-    """A journal in memory. ``full_at`` raises at that many lines, as a full disk does."""
+    """A journal in memory that raises at ``full_at`` lines, as on a full disk."""
 
     full_at: int = 0
     begun_at: list[int] = field(default_factory=list)
@@ -29,17 +29,17 @@ class Log:
 
     def begun(self, position: int) -> None:
         self._space()
-        if self._given_back(position):
+        if self._was_returned(position):
             self.begun_at.remove(position)
         self.begun_at.append(position)
 
     def replied(self, outcome: Outcome) -> None:
         self._space()
-        self._given_back(outcome.position)
+        self._was_returned(outcome.position)
         self.replies.append(outcome)
 
-    def _given_back(self, position: int) -> bool:
-        """Whether a call for it was answered: nothing but "not taken" may have been said."""
+    def _was_returned(self, position: int) -> bool:
+        """Whether an earlier call was answered; the answer must have been "not taken"."""
         earlier = [one for one in self.replies if one.position == position]
         assert {one.result for one in earlier} <= {Result.RETURNED}
         self.replies = [one for one in self.replies if one.position != position]
@@ -52,7 +52,7 @@ class Log:
 
 @dataclass
 class Bench:
-    """Sends over one transport and checks the promises."""
+    """Sends over one transport and checks its promises."""
 
     server: FakeSendGrid
     settings: Sendgrid
@@ -63,7 +63,7 @@ class Bench:
         return SendgridTransport(self.settings, SecretStr(self.key), backoff=0.002)
 
     def send(self, batch: Sequence[Delivery], compose: Composer = COMPOSER) -> dict[int, Outcome]:
-        """Deliver one batch; the outcomes by position."""
+        """Deliver one batch and return the outcomes by position."""
 
         async def main() -> list[Outcome]:
             transport = self.transport()
@@ -75,7 +75,7 @@ class Bench:
         return self.promises(batch, asyncio.run(main()))
 
     def promises(self, batch: Sequence[Delivery], outcomes: list[Outcome]) -> dict[int, Outcome]:
-        """Nobody twice, nobody lost, uncertain only where a call was under way."""
+        """Check: nobody twice, nobody lost, uncertain only if a call was under way."""
         assert sorted(one.position for one in outcomes) == sorted(one.position for one in batch)
         assert len(self.log.begun_at) == len(set(self.log.begun_at))
         copies = Counter(one.custom_args["position"] for one in self.server.sent)

@@ -1,4 +1,4 @@
-"""A whole campaign while SendGrid has a bad day: counts add up, nobody is mailed twice."""
+"""A campaign while SendGrid fails in every way: counts add up, nobody is mailed twice."""
 
 import asyncio
 from collections import Counter
@@ -58,7 +58,7 @@ def test_a_bad_day(bench: MakeBench, server: FakeSendGrid, store: Store, tmp_pat
     assert not server.faults
 
 
-def test_a_key_that_expires_is_replaced_and_the_campaign_goes_on(
+def test_a_campaign_continues_after_an_expired_key_is_replaced(
     bench: MakeBench, server: FakeSendGrid, store: Store, tmp_path: Path
 ) -> None:
     campaign_id = freeze(store, 200)
@@ -75,18 +75,18 @@ def test_a_key_that_expires_is_replaced_and_the_campaign_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "people", "calls"), [(1, 2300, [300, 1000, 1000]), (4, 9000, [1000] * 9)]
+    ("concurrency", "recipients", "calls"), [(1, 2300, [300, 1000, 1000]), (4, 9000, [1000] * 9)]
 )
-def test_every_call_is_as_full_as_it_may_be(
+def test_every_call_is_as_full_as_possible(
     bench: MakeBench,
     server: FakeSendGrid,
     store: Store,
     tmp_path: Path,
     concurrency: int,
-    people: int,
+    recipients: int,
     calls: list[int],
 ) -> None:
-    campaign_id = freeze(store, people, chunk=5000)
+    campaign_id = freeze(store, recipients, chunk=5000)
     send(bench(concurrency=concurrency), store, campaign_id, tmp_path)
     assert sorted(server.calls) == calls
-    assert counts(store, campaign_id).accepted == people
+    assert counts(store, campaign_id).accepted == recipients

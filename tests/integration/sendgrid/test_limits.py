@@ -1,4 +1,4 @@
-"""SendGrid's published limits hold, whatever the list looks like."""
+"""Calls stay within SendGrid's published limits, whatever the list looks like."""
 
 import re
 from dataclasses import replace
@@ -18,13 +18,17 @@ def of_values(position: int, value: str) -> Delivery:
     return replace(reader(position), values={slot.name: value for slot in TEN})
 
 
-def test_a_batch_goes_out_in_calls_of_the_set_size(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_a_batch_goes_out_in_calls_of_the_configured_size(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
     outcomes = bench(batch=100).send(readers(250))
     assert results(outcomes) == {"accepted": 250}
     assert sorted(server.calls) == [50, 100, 100]
 
 
-def test_a_thousand_go_in_one_call_by_default(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_a_call_has_a_thousand_recipients_by_default(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
     assert results(bench().send(readers(1001))) == {"accepted": 1001}
     assert sorted(server.calls) == [1, 1000]
 
@@ -40,15 +44,13 @@ def test_each_variant_has_calls_of_its_own(bench: MakeBench, server: FakeSendGri
         assert (one.text == "The other text\n") == (int(one.custom_args["position"]) % 2 == 1)
 
 
-def test_an_address_that_comes_twice_is_in_two_calls(
-    bench: MakeBench, server: FakeSendGrid
-) -> None:
+def test_a_repeated_address_is_in_two_calls(bench: MakeBench, server: FakeSendGrid) -> None:
     batch = [*readers(2), replace(reader(3), email="READER1@mail.example")]
     assert results(bench().send(batch)) == {"accepted": 3}
     assert sorted(server.calls) == [1, 2]
 
 
-def test_more_than_ten_thousand_bytes_of_values_fail_alone(
+def test_a_recipient_with_too_many_bytes_of_values_fails_alone(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     batch = [of_values(1, "x" * 900), of_values(2, "é" * 900), of_values(3, "x" * 900)]
@@ -61,9 +63,9 @@ def test_more_than_ten_thousand_bytes_of_values_fail_alone(
 def test_the_limit_counts_bytes_not_characters(bench: MakeBench, server: FakeSendGrid) -> None:
     compose = composer(LONG)
     without = compose.personal(of_values(1, "")).substitutions
-    room = 10_000 - sum(len(key) + len(value) for key, value in without.items())
-    fits = bench().send([of_values(1, "é" * (room // 20))], compose)
-    over = bench().send([of_values(2, "é" * (room // 20 + 1))], compose)
+    left = 10_000 - sum(len(key) + len(value) for key, value in without.items())
+    fits = bench().send([of_values(1, "é" * (left // 20))], compose)
+    over = bench().send([of_values(2, "é" * (left // 20 + 1))], compose)
     assert (results(fits), results(over)) == ({"accepted": 1}, {"failed": 1})
 
 
@@ -76,7 +78,7 @@ def test_a_call_stays_under_thirty_megabytes(bench: MakeBench, server: FakeSendG
     assert max(len(body) for body in server.bodies) < MAX_BODY
 
 
-def test_nobody_gets_another_ones_way_out(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_nobody_gets_someone_elses_unsubscribe_link(bench: MakeBench, server: FakeSendGrid) -> None:
     bench(batch=7).send(readers(30))
     links = [re.findall(r"/u/([^\"\s>]+)", one.html + one.text) for one in server.sent]
     assert all(len(set(each)) == 1 for each in links)

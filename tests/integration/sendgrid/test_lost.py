@@ -1,4 +1,4 @@
-"""Calls without a whole answer: what may have been taken is uncertain, and never sent again."""
+"""Calls without a complete response: what may have been accepted is uncertain, never repeated."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ from tests.unit.delivery.issues import compiled, composer
 
 @pytest.mark.parametrize("taken", [False, True])
 @pytest.mark.parametrize("kind", ["hang", "drop", "cut"])
-def test_a_call_without_a_whole_answer_is_uncertain(
+def test_a_call_without_a_complete_response_is_uncertain(
     bench: MakeBench, server: FakeSendGrid, kind: str, taken: bool
 ) -> None:
     server.faults.append(Fault(kind, taken=taken))  # type: ignore[arg-type]
@@ -32,15 +32,13 @@ def test_a_call_without_a_whole_answer_is_uncertain(
     assert not on.log.replies
 
 
-def test_other_calls_of_the_batch_are_not_drawn_in(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_other_calls_of_the_batch_are_not_affected(bench: MakeBench, server: FakeSendGrid) -> None:
     server.faults.append(Fault("drop", taken=True))
     outcomes = bench(batch=10, concurrency=1).send(readers(30))
     assert results(outcomes) == {"accepted": 20, "uncertain": 10}
 
 
-def test_nobody_at_the_address_gives_everything_back(
-    bench: MakeBench, server: FakeSendGrid
-) -> None:
+def test_a_closed_port_returns_everything(bench: MakeBench, server: FakeSendGrid) -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         on = bench(host=f"http://127.0.0.1:{unheard.getsockname()[1]}", batch=2)
@@ -51,9 +49,7 @@ def test_nobody_at_the_address_gives_everything_back(
     assert {one.position for one in on.log.replies} == set(on.log.begun_at)
 
 
-def test_no_encryption_at_the_other_end_gives_everything_back(
-    bench: MakeBench, server: FakeSendGrid
-) -> None:
+def test_a_server_without_tls_returns_everything(bench: MakeBench, server: FakeSendGrid) -> None:
     on = bench()
     on.settings = Sendgrid(host=server.url.replace("http:", "https:"))
     with pytest.raises(UnavailableError, match="out of reach"):
@@ -61,7 +57,7 @@ def test_no_encryption_at_the_other_end_gives_everything_back(
     assert not server.sent
 
 
-def test_a_connection_lost_while_the_request_goes_out_is_tried_again(
+def test_a_connection_lost_during_the_request_is_retried(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     server.faults += [Fault("early"), Fault("early")]
@@ -79,7 +75,7 @@ def test_a_full_disk_stops_before_the_call(bench: MakeBench, server: FakeSendGri
     assert all(int(one.custom_args["position"]) in on.log.begun_at for one in server.sent)
 
 
-def test_called_off_it_waits_for_what_is_under_way(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_when_canceled_it_waits_for_calls_under_way(bench: MakeBench, server: FakeSendGrid) -> None:
     server.faults.append(Fault("late", taken=True))
     on = bench(batch=5, concurrency=1)
 
@@ -101,7 +97,7 @@ def test_called_off_it_waits_for_what_is_under_way(bench: MakeBench, server: Fak
     assert len(on.log.replies) == len(server.sent) == 5
 
 
-def test_called_off_while_told_to_wait_it_sends_nothing(
+def test_when_canceled_during_a_wait_it_sends_nothing(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     headers = (("X-RateLimit-Reset", "9999999999"),)
@@ -126,7 +122,7 @@ def test_called_off_while_told_to_wait_it_sends_nothing(
 
 
 def recalled_after(on: Bench, count: int) -> dict[int, Outcome]:
-    """The outcomes of so many readers, recalled once the first call was asked for."""
+    """The outcomes of ``count`` deliveries, recalled once the first call was made."""
 
     async def main() -> list[Outcome]:
         transport = on.transport()
@@ -143,7 +139,7 @@ def recalled_after(on: Bench, count: int) -> dict[int, Outcome]:
     return on.promises(readers(count), asyncio.run(main()))
 
 
-def test_recalled_while_told_to_wait_it_mails_nobody(
+def test_when_recalled_during_a_wait_it_mails_nobody(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     reset = str(int(time.time()) + 30)
@@ -153,7 +149,7 @@ def test_recalled_while_told_to_wait_it_mails_nobody(
     assert (len(server.asked_at), server.sent) == (1, [])
 
 
-def test_recalled_it_waits_for_the_call_under_way_and_makes_no_other(
+def test_when_recalled_it_waits_for_the_call_under_way_and_makes_no_other(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     server.faults.append(Fault("late", taken=True))
@@ -162,7 +158,7 @@ def test_recalled_it_waits_for_the_call_under_way_and_makes_no_other(
     assert len(server.sent) == 5
 
 
-def test_closed_it_takes_nothing_more(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_once_closed_it_accepts_no_batch(bench: MakeBench, server: FakeSendGrid) -> None:
     async def main() -> None:
         transport = bench().transport()
         await transport.close()
@@ -173,7 +169,7 @@ def test_closed_it_takes_nothing_more(bench: MakeBench, server: FakeSendGrid) ->
     assert not server.asked_at
 
 
-def test_a_journal_cut_off_while_a_refused_call_waits_proves_that_nobody_was_mailed(
+def test_a_journal_that_ends_while_a_refused_call_waits_proves_that_nobody_was_mailed(
     bench: MakeBench, server: FakeSendGrid, tmp_path: Path
 ) -> None:
     reset = str(time.time() + 30)
@@ -197,7 +193,7 @@ def test_a_journal_cut_off_while_a_refused_call_waits_proves_that_nobody_was_mai
     assert not server.sent
 
 
-def test_a_call_made_again_and_cut_off_is_uncertain(tmp_path: Path) -> None:
+def test_a_journal_that_ends_during_a_repeated_call_leaves_it_uncertain(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path / "journal", Origin(7, 1.0, 1))
     journal.begun(1)
     journal.replied(Outcome(1, Result.RETURNED))

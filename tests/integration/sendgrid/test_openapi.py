@@ -1,8 +1,8 @@
-"""What is posted is valid by SendGrid's own OpenAPI description, which knows nothing of our fake.
+"""Requests are valid by SendGrid's own OpenAPI description, which knows nothing of our fake.
 
-The description leaves every object open. The real one refuses properties it does not know, so
-here whatever has named properties is closed. What it says in prose only (values that must be
-strings, 10,000 bytes, headers that are reserved) is the fake's to enforce.
+The description leaves every object open. The real API refuses properties it does not know, so
+here every object with named properties is closed. Rules that it gives in prose (values that must be
+strings, 10,000 bytes, reserved headers) are enforced by the fake.
 """
 
 import json
@@ -32,7 +32,7 @@ GONE = object()
 
 
 def closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, with nothing but its named properties allowed."""
+    """The schema, with only its named properties allowed."""
     result = dict(schema)
     if "properties" in schema:
         result["properties"] = {name: closed(one) for name, one in schema["properties"].items()}
@@ -70,7 +70,7 @@ def with_variants() -> CompiledIssue:
 
 
 def changed(body: Any, place: tuple[str | int, ...], value: object) -> Any:
-    """The body with one value put in, or taken out."""
+    """The body with one value set or removed."""
     result = deepcopy(body)
     at = result
     for step in place[:-1]:
@@ -105,7 +105,7 @@ SHAPES: dict[str, tuple[CompiledIssue, list[Delivery], int]] = {
 
 @pytest.mark.parametrize("sandbox", [False, True], ids=["live", "sandbox"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_body_is_as_sendgrid_describes_it(
+def test_every_body_is_valid(
     bench: MakeBench, server: FakeSendGrid, shape: str, sandbox: bool
 ) -> None:
     issue, batch, calls = SHAPES[shape]
@@ -144,7 +144,7 @@ def test_every_body_is_as_sendgrid_describes_it(
         (("tracking_settings", "click_tracking", "on"), False, "'on' was unexpected"),
     ],
 )
-def test_one_wrong_thing_in_a_body_is_found(
+def test_a_single_fault_in_a_body_is_found(
     bench: MakeBench, server: FakeSendGrid, place: tuple[str | int, ...], value: object, said: str
 ) -> None:
     bench().send(readers(1))
@@ -159,8 +159,8 @@ def test_sendgrids_own_example_is_valid() -> None:
     assert faults(REQUEST["schema"]["example"]) == []
 
 
-def test_the_description_says_nothing_that_json_schema_reads_otherwise() -> None:
-    """OpenAPI 3.0 has words of its own (``nullable``, for one), which draft 4 would pass over."""
+def test_the_description_means_the_same_in_json_schema() -> None:
+    """OpenAPI 3.0 has keywords of its own, such as ``nullable``, which draft 4 ignores."""
     used = {word for schema in (REQUEST["schema"], *NAMED.values()) for word in keywords(schema)}
     assert used <= IN_BOTH | SAYS_NOTHING
     assert SOURCE["openapi"] == "3.0.0"

@@ -1,4 +1,4 @@
-"""What the provider makes of keys and values is what direct rendering makes of the slots."""
+"""The provider's substitution gives the same mail as rendering the slots directly."""
 
 import json
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ COMPOSER = composer(ISSUE)
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_readers_get_what_direct_rendering_gives(
+def test_recipients_get_what_direct_rendering_gives(
     bench: MakeBench, server: FakeSendGrid, names: Sequence[str], site: str
 ) -> None:
     server.sent.clear()
@@ -70,9 +70,7 @@ def test_readers_get_what_direct_rendering_gives(
         assert got.headers["List-Unsubscribe"] == f"<https://clinic.example/u/{token}>"
 
 
-def test_nothing_of_slots_is_left_in_what_readers_get(
-    bench: MakeBench, server: FakeSendGrid
-) -> None:
+def test_no_key_is_left_in_the_mail(bench: MakeBench, server: FakeSendGrid) -> None:
     bench().send(readers(3), COMPOSER)
     for one in server.sent:
         keys = one.call["personalizations"][0]["substitutions"]
@@ -86,14 +84,14 @@ def test_keys_cannot_be_guessed_from_the_article() -> None:
     assert not mine.keys() & others.keys()
 
 
-def test_the_prefix_of_test_mails_stands_before_the_subject(
+def test_the_prefix_of_test_mails_precedes_the_subject(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     bench().send(readers(1), composer(compiled(), subject_prefix="[TEST] "))
     assert server.sent[0].subject == "[TEST] For Maria: migraine – the neck"
 
 
-def test_headers_give_a_way_out_and_nothing_follows_readers(
+def test_headers_allow_unsubscribing_and_nothing_is_tracked(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     bench().send(readers(2))
@@ -108,7 +106,7 @@ def test_headers_give_a_way_out_and_nothing_follows_readers(
     assert one.call["reply_to"] == {"email": "office@clinic.example"}
 
 
-def test_fields_that_sendgrid_keeps_name_nobody(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_fields_that_sendgrid_keeps_identify_nobody(bench: MakeBench, server: FakeSendGrid) -> None:
     bench().send(readers(2))
     assert [one.custom_args for one in server.sent] == [
         {"campaign": "7", "position": "1"},
@@ -118,7 +116,7 @@ def test_fields_that_sendgrid_keeps_name_nobody(bench: MakeBench, server: FakeSe
 
 
 @pytest.mark.parametrize("address", ["josé@mail.example", "two\r\n@mail.example", "a b@x.example"])
-def test_an_address_it_cannot_carry_fails_alone(
+def test_an_unsupported_address_fails_alone(
     bench: MakeBench, server: FakeSendGrid, address: str
 ) -> None:
     batch = [*readers(1), Delivery(7, 2, 2, address, 0, {}), *readers(1, first=3)]
@@ -127,8 +125,6 @@ def test_an_address_it_cannot_carry_fails_alone(
     assert outcomes[2].reply
 
 
-def test_a_domain_of_other_letters_goes_out_in_ascii(
-    bench: MakeBench, server: FakeSendGrid
-) -> None:
+def test_a_non_ascii_domain_is_sent_as_ascii(bench: MakeBench, server: FakeSendGrid) -> None:
     bench().send([Delivery(7, 1, 1, "ana@bücher.example", 0, {})])
     assert server.sent[0].to == "ana@xn--bcher-kva.example"

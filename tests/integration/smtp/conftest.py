@@ -1,4 +1,4 @@
-"""Every promise is kept on both event loops: they buffer writes in different ways."""
+"""Runs every test on both event loops, which buffer writes differently."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Sending to a real server, and comparing what was said of it with what it has."""
+"""Sends to a real server, and compares the outcomes with what it received."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BODY = LINE * 200
 
 @dataclass
 class Log:
-    """A journal in memory. ``full_at`` raises at that many lines, as a full disk does."""
+    """A journal in memory that raises at ``full_at`` lines, as on a full disk."""
 
     full_at: int = 0
     begun_at: list[int] = field(default_factory=list)
@@ -54,7 +54,7 @@ def deliveries(count: int, first: int = 1) -> list[Delivery]:
 
 @dataclass
 class Bench:
-    """Sends over one transport and checks the promises."""
+    """Sends over one transport and checks its promises."""
 
     server: Server
     log: Log
@@ -73,7 +73,7 @@ class Bench:
         return self.promises(batch, outcomes)
 
     def promises(self, batch: Sequence[Delivery], outcomes: list[Outcome]) -> dict[int, Outcome]:
-        """Nobody twice, nobody lost, uncertain only where a whole body went out."""
+        """Check: nobody twice, nobody lost, uncertain only if a whole body was sent."""
         assert sorted(one.position for one in outcomes) == [one.position for one in batch]
         assert not self.server.violations
         copies = Counter({int(k[1:].partition("@")[0]): v for k, v in self.server.copies.items()})
@@ -92,7 +92,7 @@ class Bench:
 
 
 def bench(server: Server, log: Log | None = None, **settings: object) -> Bench:
-    """Make a bench for a server that is listening."""
+    """Return a bench for a listening server."""
     given = {"host": "127.0.0.1", "port": server.port, "security": "none", "timeout": 5.0}
     given["final_timeout"] = settings.get("timeout", given["timeout"])
     return Bench(server, log or Log(), Smtp(**{**given, "connections": 2, **settings}))

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, and wherever: nobody twice, nobody lost, and the truth about each."""
+"""Faults at every step: nobody twice, nobody lost, and a true outcome for each."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ def send(count, *faults, log=None, settings=None, **server):
     ("reply", "expected"),
     [("450 4.2.1 later", Result.DEFERRED), ("550 5.1.1 no such user", Result.FAILED)],
 )
-def test_a_refusal_at_any_position_is_that_recipients_alone(pipelining, at, reply, expected):
+def test_a_refusal_at_any_step_affects_its_recipient_only(pipelining, at, reply, expected):
     fault = Fault(at, reply, every=5)
     test, outcomes = send(23, fault, pipelining=pipelining)
     refused = [one for one in outcomes.values() if one.result is expected]
@@ -49,7 +49,7 @@ def test_one_of_ten_recipients_refused(pipelining):
 @MODES
 @pytest.mark.parametrize("at", ["mail", "rcpt", "data"])
 @pytest.mark.parametrize("how", ["421", "before", "after"])
-def test_a_connection_lost_before_a_body_costs_nobody_anything(pipelining, at, how):
+def test_a_connection_lost_before_a_body_affects_nobody(pipelining, at, how):
     fault = Fault(at, "421 4.3.2 closing" if how == "421" else "", drop="" if how == "421" else how)
     fault.every, fault.times = 7, 4
     test, outcomes = send(30, fault, pipelining=pipelining)
@@ -73,7 +73,7 @@ def test_a_connection_lost_after_the_dot_is_uncertain(pipelining, kept):
 
 
 @MODES
-def test_421_to_the_dot_is_a_refusal_for_now(pipelining):
+def test_a_421_to_the_dot_defers(pipelining):
     _, outcomes = send(30, Fault("dot", "421 4.3.2 closing", every=9), pipelining=pipelining)
     assert results(outcomes) == {"accepted": 27, "deferred": 3}
 
@@ -81,17 +81,17 @@ def test_421_to_the_dot_is_a_refusal_for_now(pipelining):
 @MODES
 @pytest.mark.parametrize("octets", [1, 5000, len(BODY)])
 def test_a_connection_lost_within_a_body_is_uncertain(pipelining, octets):
-    """The whole message had been handed over: this side cannot know where it was cut."""
+    """The kernel had the whole message, so this side cannot know where it was cut off."""
     fault = Fault("body", after_bytes=octets, every=6)
     _, outcomes = send(20, fault, pipelining=pipelining)
     assert results(outcomes) == {"accepted": 17, "uncertain": 3}
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["clear", "tls"])
-def test_what_the_kernel_did_not_take_was_not_delivered(encrypted, tmp_path):
-    """Of a large message the end is held back until the rest has left.
+def test_what_the_kernel_did_not_accept_was_not_delivered(encrypted, tmp_path):
+    """The end of a large message is held back until the kernel has the rest.
 
-    Under TLS that cannot be seen, since its layer takes everything at once.
+    Under TLS that cannot be observed, since its layer accepts everything at once.
     """
     big = b"X" * 78 + b"\r\n"
 
@@ -131,7 +131,7 @@ def test_354_after_a_refused_recipient_sends_no_body(pipelining, caplog):
 
 
 @MODES
-def test_a_server_that_takes_few_messages_per_connection(pipelining):
+def test_a_server_that_accepts_few_messages_per_connection(pipelining):
     test, outcomes = send(30, pipelining=pipelining, messages_per_connection=4)
     assert results(outcomes) == {"accepted": 30}
     assert test.server.connections >= 8
@@ -145,8 +145,8 @@ def test_our_own_share_of_messages_per_connection_ends_in_quit():
 
 
 @pytest.mark.parametrize("at", ["connect", "ehlo", "mail", "rcpt"])
-def test_a_server_that_is_never_well_is_given_up_in_bounded_time(at):
-    """Some recipients may be deferred meanwhile; nobody else is touched."""
+def test_a_server_that_keeps_failing_is_given_up_in_bounded_time(at):
+    """Some recipients may be deferred meanwhile; nobody else is affected."""
 
     async def run():
         async with Server(faults=[Fault(at, "421 4.3.2 not now")]) as server:
@@ -182,14 +182,14 @@ def test_a_server_that_stops_answering(pipelining, at):
 
 
 @MODES
-def test_a_server_may_think_about_a_whole_message(pipelining):
+def test_a_server_may_take_its_time_for_a_complete_message(pipelining):
     fault = Fault("dot", delay=1.0, times=1)
-    patience = {"timeout": 0.3, "final_timeout": 30.0}
-    _, outcomes = send(6, fault, pipelining=pipelining, settings=patience)
+    timeouts = {"timeout": 0.3, "final_timeout": 30.0}
+    _, outcomes = send(6, fault, pipelining=pipelining, settings=timeouts)
     assert results(outcomes) == {"accepted": 6}
 
 
-def test_who_wants_to_stop_does_not_wait_for_a_server_that_thinks():
+def test_a_stop_does_not_wait_for_a_slow_server():
     async def run():
         async with Server(faults=[Fault("dot", delay=60.0)]) as server:
             test = bench(server, timeout=0.3, final_timeout=60.0, connections=1)
@@ -208,7 +208,7 @@ def test_who_wants_to_stop_does_not_wait_for_a_server_that_thinks():
 
 
 @MODES
-def test_replies_that_come_byte_by_byte(pipelining):
+def test_replies_that_arrive_byte_by_byte(pipelining):
     _, outcomes = send(8, pipelining=pipelining, trickle=True)
     assert results(outcomes) == {"accepted": 8}
 
@@ -219,7 +219,9 @@ def test_replies_that_come_byte_by_byte(pipelining):
     "garbage",
     ["hello", "250 ok\n250 bare", "999 no", "250" + "x" * 5000, "250-a\r\n251 b", "334 more"],
 )
-def test_garbage_closes_the_connection_and_settles_by_position(pipelining, at, garbage):
+def test_garbage_closes_the_connection_and_outcomes_follow_the_order_of_commands(
+    pipelining, at, garbage
+):
     refusal = Fault("rcpt", "550 5.1.1 no such user", to="reader3@")
     fault = Fault(at, garbage, times=1)
     _, outcomes = send(8, refusal, fault, pipelining=pipelining)
@@ -228,7 +230,7 @@ def test_garbage_closes_the_connection_and_settles_by_position(pipelining, at, g
     assert results(outcomes)["returned"] == 0
 
 
-def test_a_go_ahead_with_more_behind_it_gets_no_body():
+def test_a_354_with_more_behind_it_gets_no_body():
     fault = Fault("data", "354 go ahead\r\n250 2.0.0 queued already", times=1)
     _, outcomes = send(5, fault)
     assert results(outcomes) == {"accepted": 5}
@@ -241,7 +243,7 @@ def test_a_reply_of_endless_lines_is_cut_off():
 
 
 @pytest.mark.parametrize("lines", [1, 2, 7, 12])
-def test_a_full_disk_under_the_journal_stops_the_sending(lines):
+def test_a_full_disk_stops_the_sending(lines):
     async def run():
         async with Server() as server:
             test = bench(server, Log(full_at=lines))
@@ -262,14 +264,14 @@ def test_a_full_disk_under_the_journal_stops_the_sending(lines):
 
 
 class BesideOthers(Fault):
-    """Strikes every connection but the first."""
+    """Affects every connection but the first."""
 
     def due(self, at, recipient):
         return super().due(at, recipient) and self.seen > 1
 
 
 @MODES
-def test_a_server_that_takes_one_connection_gets_one(pipelining):
+def test_a_server_that_allows_one_connection_gets_one(pipelining):
     fault = BesideOthers("connect", "421 4.7.0 too many connections from you")
     test, outcomes = send(60, fault, pipelining=pipelining, settings={"connections": 4})
     assert results(outcomes) == {"accepted": 60}

@@ -1,4 +1,4 @@
-"""Handing batches over: overlapping, called off, closed midway, or unfit to be sent."""
+"""Delivering batches: overlapping, canceled, closed midway, or unfit to be sent."""
 
 import asyncio
 from itertools import chain
@@ -61,7 +61,7 @@ def test_an_empty_batch_needs_no_server():
     scene(play)
 
 
-def test_a_resting_connection_that_the_server_closed_costs_nothing():
+def test_a_resting_connection_that_the_server_closed_affects_nobody():
     async def play(transport, server, test):
         await transport.deliver(deliveries(3), compose, test.log)
         for task in server._tasks:
@@ -88,7 +88,7 @@ def test_a_connection_without_work_says_goodbye(monkeypatch):
     scene(play)
 
 
-def test_calling_off_begins_nothing_more_and_the_journal_tells_what_was_sent():
+def test_when_canceled_it_begins_nothing_more_and_the_journal_has_what_was_sent():
     async def play(transport, server, test):
         sending = asyncio.create_task(transport.deliver(deliveries(500), compose, test.log))
         while len(test.log.replies) < 10:
@@ -107,7 +107,7 @@ def test_calling_off_begins_nothing_more_and_the_journal_tells_what_was_sent():
     scene(play)
 
 
-def test_closing_midway_finishes_what_is_announced_and_returns_the_rest():
+def test_closing_midway_finishes_announced_messages_and_returns_the_rest():
     async def play(transport, server, test):
         batch = deliveries(500)
         sending = asyncio.create_task(transport.deliver(batch, compose, test.log))
@@ -124,7 +124,7 @@ def test_closing_midway_finishes_what_is_announced_and_returns_the_rest():
     scene(play)
 
 
-def test_closing_while_the_server_is_slow_waits_for_its_verdict():
+def test_closing_waits_for_the_reply_of_a_slow_server():
     async def play(transport, server, test):
         batch = deliveries(3)
         sending = asyncio.create_task(transport.deliver(batch, compose, test.log))
@@ -166,7 +166,7 @@ def test_a_message_that_cannot_be_composed_fails_alone():
     scene(play)
 
 
-def test_a_fault_in_composing_stops_everything_and_is_raised():
+def test_a_bug_in_composing_stops_everything_and_is_raised():
     def composing(delivery):
         if delivery.position >= 9:
             raise ZeroDivisionError
@@ -187,7 +187,7 @@ def test_a_fault_in_composing_stops_everything_and_is_raised():
     [b"no line end", b"bare\nfeed\r\n", b"bare\rreturn\r\n", b"a\r\n.\r\nMAIL FROM:<>\r\n",
      b".first\r\n", "ü\r\n".encode(), b"x" * 999 + b"\r\n", b"\0\r\n", b""],
 )  # fmt: skip
-def test_a_message_unfit_for_the_wire_is_never_begun(data):
+def test_a_malformed_message_is_never_begun(data):
     def composing(delivery):
         return compose(delivery)._replace(data=data)
 
@@ -200,7 +200,7 @@ def test_a_message_unfit_for_the_wire_is_never_begun(data):
     scene(play)
 
 
-def test_the_null_sender_is_carried():
+def test_the_null_sender():
     def composing(delivery):
         message = compose(delivery)
         return Message("", message.rcpt_to, message.data)
@@ -226,7 +226,7 @@ def test_what_arrives_is_what_was_composed(pipelining):
     scene(play, pipelining=pipelining)
 
 
-def test_a_server_that_is_not_ours():
+def test_an_independent_server():
     class Keep:
         def __init__(self):
             self.envelopes = []

@@ -1,4 +1,4 @@
-"""The mailbox on this machine, met by our own transport, by smtplib, and by nonsense."""
+"""The local mailbox, with our own transport, smtplib, and invalid commands."""
 
 import asyncio
 import smtplib
@@ -44,7 +44,7 @@ def test_each_message_becomes_a_file_with_its_envelope(tmp_path):
     assert {path.read_bytes() for path in files} == expected
 
 
-def test_a_full_folder_is_continued(tmp_path):
+def test_numbering_continues_after_existing_messages(tmp_path):
     async def play(port):
         transport = SmtpTransport(Smtp(port=port, security="none"))
         await transport.deliver(deliveries(2), compose, Log())
@@ -82,7 +82,7 @@ BARE = b"EHLO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx
         (BARE, [b"250", b"250", b"250", b"354", b"554"]),
     ],
 )
-def test_nonsense_is_refused_and_leaves_nothing(tmp_path, said, answers):
+def test_invalid_commands_are_refused_and_leave_nothing(tmp_path, said, answers):
     def play(port):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
             line.sendall(said)

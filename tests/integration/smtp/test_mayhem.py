@@ -1,4 +1,4 @@
-"""Faults in any number and order: the promises hold all the same."""
+"""Random faults in any number and order: the promises hold."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ faults = st.builds(
     times=st.integers(1, 6),
     after_bytes=st.integers(0, 15_000),
 ).filter(lambda fault: fault.at != "body" or not fault.reply.startswith("2"))
-"""A server that takes a message it has not read to its end is beyond help."""
+"""Not a server that accepts a message before its end: no client can guard against that."""
 
 
 @settings(

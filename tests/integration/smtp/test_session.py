@@ -1,4 +1,4 @@
-"""Opening a session: TLS, logging in, what the server offers, and being told what is wrong."""
+"""Opening a session: TLS, login, extensions, and clear errors."""
 
 import asyncio
 import os
@@ -54,7 +54,7 @@ def test_tls_and_login_end_to_end(tls, security, mechanisms):
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_faults_under_tls_are_settled_like_any_other(tls, security):
+def test_faults_under_tls_have_the_same_outcomes(tls, security):
     context, pem = tls
     faults = [
         Fault("dot", drop="after", to="reader5@"),
@@ -94,22 +94,22 @@ def test_a_server_without_starttls_gets_neither_mail_nor_password():
     assert not server.logins
 
 
-def test_a_starttls_refused_is_not_gone_past(tls):
+def test_a_refused_starttls_ends_the_session(tls):
     server = Server([Fault("starttls", "454 4.7.0 not now")], tls=tls[0])
     assert "not now" in refused(server, security="starttls", **LOGIN)
     assert not server.logins
 
 
-def test_replies_sent_ahead_of_tls_are_not_taken_for_secured_ones(tls):
+def test_replies_injected_before_tls_are_refused(tls):
     ahead = "220 2.0.0 go ahead\r\n250 injected"
     server = Server([Fault("starttls", ahead)], tls=tls[0])
-    assert "before it is asked" in refused(
+    assert "before it was asked" in refused(
         server, security="starttls", ca_file=str(tls[1]), timeout=1.0
     )
 
 
 @pytest.mark.parametrize("mechanisms", ["PLAIN", "LOGIN"])
-def test_a_wrong_password_is_said_at_once_and_names_the_setting(tls, mechanisms):
+def test_a_wrong_password_is_reported_at_once_with_the_setting(tls, mechanisms):
     context, pem = tls
     server = Server(tls=context, login=("press@clinic.example", "other"), mechanisms=mechanisms)
     message = refused(server, security="starttls", ca_file=str(pem), **LOGIN)
@@ -119,17 +119,17 @@ def test_a_wrong_password_is_said_at_once_and_names_the_setting(tls, mechanisms)
     assert server.connections == 1
 
 
-def test_a_login_that_is_not_offered():
+def test_a_login_that_the_server_does_not_offer():
     assert "smtp.username" in refused(Server(), **LOGIN)
 
 
-def test_a_server_that_wants_nothing_to_do_with_us_is_asked_once():
+def test_a_server_that_rejects_us_is_contacted_once():
     server = Server([Fault("connect", "554 5.7.1 no service for you")])
     assert "no service for you" in refused(server)
     assert server.connections == 1
 
 
-def test_an_absent_server_is_given_up_with_host_port_and_cause():
+def test_an_unreachable_server_is_reported_with_host_port_and_cause():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -145,15 +145,15 @@ def test_an_absent_server_is_given_up_with_host_port_and_cause():
     assert "smtp.port" in error.fix
 
 
-def test_mail_never_leaves_the_machine_in_the_clear():
+def test_mail_never_leaves_the_machine_unencrypted():
     for host in ("relay.clinic.example", "192.0.2.1", "localhost.clinic.example"):
-        with pytest.raises(RefusedError, match="in the clear"):
+        with pytest.raises(RefusedError, match="unencrypted"):
             SmtpTransport(Smtp(host=host, security="none"))
     for host in ("127.0.0.1", "localhost", "::1"):
         SmtpTransport(Smtp(host=host, security="none"))
 
 
-def test_a_ca_file_that_is_none(tmp_path):
+def test_an_invalid_ca_file(tmp_path):
     with pytest.raises(InputError, match="ca_file"):
         SmtpTransport(Smtp(host="relay.clinic.example", ca_file=str(tmp_path / "none.pem")))
     (tmp_path / "odd.pem").write_text("no certificate")
@@ -161,7 +161,7 @@ def test_a_ca_file_that_is_none(tmp_path):
         SmtpTransport(Smtp(host="relay.clinic.example", ca_file=os.fspath(tmp_path / "odd.pem")))
 
 
-def test_a_message_larger_than_the_server_takes_fails_alone_and_is_not_offered():
+def test_a_message_larger_than_the_server_accepts_fails_without_being_announced():
     server = Server(size=20_000)
     assert results(send(server)) == {"accepted": 5}
     server = Server(size=5_000)
@@ -183,7 +183,7 @@ def test_an_international_local_part_needs_smtputf8(smtputf8):
         assert "SMTPUTF8" in outcomes[1].reply
 
 
-def test_an_international_domain_goes_as_ascii():
+def test_an_international_domain_is_sent_as_ascii():
     (one,) = deliveries(1)
     server = Server()
     outcomes = send(server, [replace(one, email="reader@bücher.example")])
@@ -195,7 +195,7 @@ def test_an_international_domain_goes_as_ascii():
     "address",
     ["a@b.example>\r\nRCPT TO:<c@d.example", "a b@c.example", "a@b@c.example", "none", "a@", ""],
 )
-def test_an_address_that_is_none_never_reaches_the_server(address):
+def test_an_invalid_address_never_reaches_the_server(address):
     first, second = deliveries(2)
     server = Server()
     outcomes = send(server, [replace(first, email=address), second])

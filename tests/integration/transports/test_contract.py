@@ -1,4 +1,4 @@
-"""What every transport promises to the runner, whatever it carries messages with."""
+"""What every transport promises the runner."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def over_sendgrid(folder: Path) -> Iterator[Transport]:
 
 Factory = Callable[[Path], AbstractContextManager[Transport]]
 FACTORIES: dict[str, Factory] = {
-    # The registry refuses to send with it: what it took would be gone with the process.
+    # Not from the registry, which refuses to open it.
     "memory": lambda _: nullcontext(MemoryTransport()),
     "file": lambda folder: nullcontext(open_transport(settings(transport="file"), folder)),
     "smtp": over_smtp,
@@ -62,26 +62,32 @@ def settings(**changed: object) -> Settings:
     return Settings(publication=publication, **changed)
 
 
-def test_every_transport_is_held_to_the_contract() -> None:
+def test_every_registered_transport_is_tested_here() -> None:
     assert set(FACTORIES) == set(TRANSPORTS)
     assert set(TRANSPORTS) == set(get_args(TransportName))
 
 
 @pytest.mark.parametrize("kind", TRANSPORTS.values(), ids=lambda kind: kind.name)
-def test_what_stays_here_reaches_nobody_outside(kind: TransportKind) -> None:
+def test_local_transports_reach_nobody_outside(kind: TransportKind) -> None:
     known = settings(transport=kind.name)
     assert kind.describe(known)
     assert kind.reaches_people(known) or not kind.reaches_outside(known)
     assert bool(kind.provider) == bool(kind.doctor_checks())
 
 
-def test_the_memory_transport_cannot_be_sent_with(tmp_path: Path) -> None:
+def test_sandbox_calls_leave_this_machine_and_mail_nobody() -> None:
+    known = settings(transport="sendgrid", sendgrid=Sendgrid(sandbox=True))
+    assert not TRANSPORTS["sendgrid"].reaches_people(known)
+    assert TRANSPORTS["sendgrid"].reaches_outside(known)
+
+
+def test_the_memory_transport_refuses_to_send(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="for tests"):
         open_transport(settings(transport="memory"), tmp_path)
 
 
 class Notes:
-    """A journal that remembers the order of its calls."""
+    """A journal that records the order of its calls."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int]] = []
@@ -98,7 +104,7 @@ class Broken(Notes):
 
     def begun(self, position: int) -> None:
         if position == 3:
-            raise OSError("no room for the sending journal")
+            raise OSError("no space for the sending journal")
         super().begun(position)
 
 
@@ -117,13 +123,13 @@ def deliver(transport: Transport, batch: list[Delivery], notes: Notes) -> list[O
     return asyncio.run(main())
 
 
-def test_one_outcome_for_each(transport: Transport) -> None:
+def test_every_delivery_has_one_outcome(transport: Transport) -> None:
     outcomes = deliver(transport, [reader(n) for n in range(1, 21)], Notes())
     assert sorted(outcome.position for outcome in outcomes) == list(range(1, 21))
     assert {outcome.result for outcome in outcomes} == {Result.ACCEPTED}
 
 
-def test_each_body_is_announced_before_and_answered_after(transport: Transport) -> None:
+def test_the_journal_has_each_body_before_and_its_reply_after(transport: Transport) -> None:
     notes = Notes()
     deliver(transport, [reader(n) for n in range(1, 6)], notes)
     for position in range(1, 6):
@@ -131,7 +137,7 @@ def test_each_body_is_announced_before_and_answered_after(transport: Transport) 
         assert mine == ["begun", "accepted"]
 
 
-def test_one_that_cannot_be_composed_fails_alone(transport: Transport) -> None:
+def test_a_message_that_cannot_be_composed_fails_alone(transport: Transport) -> None:
     bad = Delivery(7, 2, 1002, "two\r\n@mail.example", 0, {})
     notes = Notes()
     outcomes = deliver(transport, [reader(1), bad, reader(3)], notes)
@@ -140,7 +146,7 @@ def test_one_that_cannot_be_composed_fails_alone(transport: Transport) -> None:
     assert ("begun", 2) not in notes.lines
 
 
-def test_a_broken_journal_stops_it(transport: Transport) -> None:
+def test_a_broken_journal_stops_the_transport(transport: Transport) -> None:
     broken = Broken()
 
     async def main() -> None:
@@ -148,12 +154,12 @@ def test_a_broken_journal_stops_it(transport: Transport) -> None:
             batch = [reader(n) for n in range(first, first + 5)]
             await transport.deliver(batch, composer(compiled()), broken)
 
-    with pytest.raises((OSError, UnavailableError), match="no room"):
+    with pytest.raises((OSError, UnavailableError), match="no space"):
         asyncio.run(main())
     assert ("begun", 3) not in broken.lines
 
 
-def test_an_empty_batch_is_no_work(transport: Transport) -> None:
+def test_an_empty_batch_is_accepted(transport: Transport) -> None:
     assert deliver(transport, [], Notes()) == []
 
 
@@ -171,7 +177,7 @@ def test_two_batches_may_be_under_way(transport: Transport) -> None:
     assert sorted(outcome.position for outcome in second) == [4, 5, 6]
 
 
-def test_the_memory_transport_raises_what_it_is_told_to() -> None:
+def test_the_memory_transport_fails_what_cannot_be_composed() -> None:
     def refuse(_delivery: Delivery) -> Message:
         raise InputError("no")
 

@@ -1,4 +1,4 @@
-"""What every article of these tests begins with."""
+"""The front matter that every article in these tests starts with."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Articles for tests: a sound front matter, and a body or head of the test's own."""
+"""Articles for tests: valid front matter, with the test's own body or head."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def read(tmp_path: Path) -> Read:
 
 @pytest.fixture
 def refuse(read: Read, tmp_path: Path) -> Refuse:
-    """Read an article that must be refused, with its file and a way out."""
+    """Read an article that must be refused with an error that names its file and a fix."""
 
     def _refuse(body: str = "Text.\n", *, head: str = HEAD, name: str = "news.md") -> InputError:
         with pytest.raises(InputError) as caught:

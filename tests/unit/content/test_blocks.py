@@ -1,9 +1,9 @@
 import pytest
 
 from newsletter.content.blocks import inlines
-from newsletter.content.markdown import plain
 from newsletter.content.model import AudienceBlock, Bars, DataTable, Glance, Note, Prose, Study
 from newsletter.content.reader import select, topics_of
+from newsletter.content.tokens import plain
 from tests.unit.content.articles import BODY_LINE, Read, Refuse
 
 
@@ -102,11 +102,11 @@ def test_variants(read: Read) -> None:
         ("a" * 10_001, 1),
     ],
 )
-def test_bad_blocks_have_their_line(refuse: Refuse, body: str, line: int) -> None:
+def test_invalid_blocks_report_their_line(refuse: Refuse, body: str, line: int) -> None:
     assert refuse(body).line == BODY_LINE + line - 1
 
 
-def test_unknown_block_says_what_was_meant(refuse: Refuse) -> None:
+def test_unknown_block_suggests_the_right_one(refuse: Refuse) -> None:
     assert refuse("::: bras T\n:::").fix == "did you mean ::: bars?"
 
 
@@ -114,13 +114,13 @@ def test_typography(read: Read) -> None:
     assert words(read, '"So" -- it\'s 5\\--6 --- yes...') == "“So” – it’s 5--6 — yes…"
 
 
-def test_chemistry_stays(read: Read) -> None:
+def test_chemical_names_are_unchanged(read: Read) -> None:
     assert words(read, "(R)-ketamine, vitamin (C), +-5, (tm)") == (
         "(R)-ketamine, vitamin (C), +-5, (tm)"
     )
 
 
-def test_html_is_text(read: Read) -> None:
+def test_html_is_kept_as_text(read: Read) -> None:
     assert words(read, "<script>a</script>\n") == "<script>a</script>"
 
 

@@ -16,7 +16,7 @@ def test_defaults(read: Read) -> None:
     assert meta.date == datetime.date(2026, 3, 31)
 
 
-def test_every_value_is_text_as_written(read: Read) -> None:
+def test_values_are_kept_as_written(read: Read) -> None:
     meta = read(head=HEAD + "lang: no\nauthor: 0x10\nstandfirst: 1_000\ntitle: 2026\n").meta
     assert (meta.lang, meta.author, meta.standfirst, meta.title) == ("no", "0x10", "1_000", "2026")
 
@@ -39,16 +39,16 @@ def test_title_from_the_subject_without_merge_fields(read: Read) -> None:
 
 
 @pytest.mark.parametrize("body", ["# One\n", "Text.\n\n# One\n"])
-def test_two_titles(refuse: Refuse, body: str) -> None:
+def test_title_given_twice(refuse: Refuse, body: str) -> None:
     assert "title" in refuse(body, head=HEAD + "title: Two\n").message
 
 
 @pytest.mark.parametrize("heading", ["# {{ name }}", "# T[^a]\n\n[^a]: b", "#"])
-def test_title_that_cannot_be(refuse: Refuse, heading: str) -> None:
+def test_invalid_titles(refuse: Refuse, heading: str) -> None:
     assert refuse(heading + "\n").line == 6
 
 
-def test_unknown_key_says_what_was_meant(refuse: Refuse) -> None:
+def test_unknown_key_suggests_the_right_one(refuse: Refuse) -> None:
     error = refuse(head=HEAD.replace("preheader", "preheadr"))
     assert (error.line, error.fix) == (3, "did you mean preheader?")
     nested = refuse(head=HEAD + "hero:\n  image: a.png\n  atl: x\n")
@@ -76,12 +76,12 @@ def test_unknown_key_says_what_was_meant(refuse: Refuse) -> None:
         ("? [a]\n: b\n", 5),
     ],
 )
-def test_wrong_values_have_their_line(refuse: Refuse, extra: str, line: int) -> None:
+def test_invalid_values_report_their_line(refuse: Refuse, extra: str, line: int) -> None:
     assert refuse(head=HEAD + extra).line == line
 
 
 @pytest.mark.parametrize("value", ["soon", "2026-13-45", "31.3.2026", "2026-03-31 10:00", "[x]"])
-def test_date_must_be_a_date(refuse: Refuse, value: str) -> None:
+def test_invalid_dates(refuse: Refuse, value: str) -> None:
     assert refuse(head=HEAD.replace("2026-03-31", value)).line == 4
 
 
@@ -96,7 +96,7 @@ def test_front_matter_without_keys(refuse: Refuse, head: str) -> None:
     assert "no keys" in refuse(head=head).message
 
 
-def test_file_name_that_is_no_slug(refuse: Refuse) -> None:
+def test_file_name_that_is_not_a_slug(refuse: Refuse) -> None:
     assert "rename" in refuse(name="Spring News.md").fix
 
 
@@ -120,5 +120,5 @@ def test_file_name_that_is_no_slug(refuse: Refuse) -> None:
         "a:\n\t- b\n",
     ],
 )
-def test_yaml_that_means_harm(refuse: Refuse, head: str) -> None:
+def test_hostile_yaml(refuse: Refuse, head: str) -> None:
     assert refuse(head=head).line

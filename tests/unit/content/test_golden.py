@@ -1,4 +1,4 @@
-"""One rich article, and everything it is read as."""
+"""One article that uses everything, and the issue it is read as."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from tests.golden import HERE, check_golden
 
 
 def inline(token: Token) -> str:
-    """Show inline tokens as words with marks: links, images and citations as they resolve."""
+    """Show inline tokens as text, with links, images and citations in angle brackets."""
     return "".join(_shown(child) for child in token.children or ())
 
 
@@ -39,7 +39,7 @@ def _shown(token: Token) -> str:
 
 
 def block(value: Block | AudienceBlock) -> Iterator[str]:
-    """Show a block, a line each of its parts."""
+    """Show a block, one line per part."""
     yield f"{value.line}: {type(value).__name__}"
     match value:
         case Prose(tokens=tokens):
@@ -79,13 +79,13 @@ def shown(issue: Issue) -> Iterator[str]:
         yield f"{r.line}: [{r.number}] {r.key} doi={r.doi} pmid={r.pmid} {r.pmcid} {r.urls}"
         yield f"    {inline(r.entry)}"
     yield from ("", *(str(citation) for citation in issue.citations))
-    yield from ("", *(str(merge) for merge in issue.merges))
+    yield from ("", *(str(merge) for merge in issue.merge_fields))
     yield from ("", *(str(image) for image in issue.images))
     yield f"duplicates: {issue.duplicate_keys}"
     yield f"numbers without a topic: {select(issue, frozenset()).numbers}"
 
 
-def test_a_rich_article() -> None:
+def test_golden_article() -> None:
     folder = HERE / "content"
     issue = read_issue(folder / "article.md", root=folder)
     check_golden("content/article.txt", "\n".join(shown(issue)) + "\n")

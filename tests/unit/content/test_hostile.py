@@ -1,4 +1,4 @@
-"""Whatever stands in a file, it is an issue or an `InputError`, and soon."""
+"""Any file content gives an issue or an `InputError`, and quickly."""
 
 from pathlib import Path
 
@@ -79,13 +79,13 @@ LINES += ["a\n: b\n", "|a|b|\n", "a\n", "{{ a }}\n", "[^a]\n\n", "    \n", "```\
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", LONG_PARAGRAPHS)
-def test_the_longest_paragraphs_there_may_be(tmp_path: Path, piece: str) -> None:
+def test_longest_allowed_paragraphs(tmp_path: Path, piece: str) -> None:
     read_any(tmp_path / "a.md", f"---\n{HEAD}---\n{(piece + NEWLINE * 2) * 20}".encode())
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", LINES)
-def test_as_many_lines_as_there_may_be(tmp_path: Path, piece: str) -> None:
+def test_longest_allowed_articles(tmp_path: Path, piece: str) -> None:
     read_any(
         tmp_path / "a.md", f"---\n{HEAD}---\n{piece * (9_000 // piece.count(NEWLINE))}".encode()
     )

@@ -52,7 +52,7 @@ def test_each_variant_has_its_own_numbers(read: Read) -> None:
     assert [r.key for r in variant.cited] == ["a"]
 
 
-def test_citations_without_entry_have_their_line(read: Read) -> None:
+def test_citations_without_an_entry_report_their_line(read: Read) -> None:
     issue = read("One\ntwo [^x] *three\n[^Bad key]* [^a]\n\n`[^code]`\n\n[^a]: A\n")
     found = [(c.key, c.number, c.line - BODY_LINE + 1) for c in issue.citations]
     assert found == [("x", None, 2), ("Bad key", None, 3), ("a", 1, 3)]
@@ -75,7 +75,7 @@ def test_an_entry_of_several_lines_and_paragraphs(read: Read) -> None:
 
 
 @pytest.mark.parametrize("text", ["1. Krøll", "see[^b]", "- x", "> x", "\n\n        code"])
-def test_odd_entries(refuse: Refuse, text: str) -> None:
+def test_invalid_entries(refuse: Refuse, text: str) -> None:
     assert refuse(f"A[^a]\n\n[^a]: {text}\n\n[^b]: B\n").line
 
 
@@ -120,7 +120,7 @@ def test_identifiers_become_links(read: Read) -> None:
     assert reference.text.endswith("PMID: 28690531; PMCID: PMC5498934.")
 
 
-def test_addresses_as_written(read: Read) -> None:
+def test_web_addresses_are_kept_as_written(read: Read) -> None:
     reference = entry(read, "WHO. https://who.example/a_(b). [More](https://x.example/).")
     assert reference.urls == ("https://who.example/a_(b)", "https://x.example/")
 

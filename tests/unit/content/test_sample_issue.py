@@ -1,4 +1,4 @@
-"""The sample issue holds all that its source article says, and the sample disclaimer too."""
+"""The sample issue contains everything in its source article, and the sample disclaimer."""
 
 from __future__ import annotations
 
@@ -87,24 +87,24 @@ def text(issue: Issue) -> str:
 
 
 @pytest.mark.parametrize("fact", FACTS)
-def test_every_fact_of_the_article_is_there(text: str, fact: str) -> None:
+def test_contains_every_fact_of_the_article(text: str, fact: str) -> None:
     assert fact in text
 
 
-def test_the_bars_show_the_shares_of_the_study(issue: Issue) -> None:
+def test_the_bars_show_the_shares_in_the_study(issue: Issue) -> None:
     (bars,) = (block for block in issue.blocks if isinstance(block, Bars))
     assert bars.title.content == "Of 148 people with migraine"
     assert [bar.value for bar in bars.bars] == ["67 %", "11 %"]
     assert "(100 people)" in bars.bars[0].label.content
 
 
-def test_the_references_are_these_four_and_all_are_cited(issue: Issue) -> None:
+def test_has_these_four_references_all_cited(issue: Issue) -> None:
     found = {r.key: (r.doi, r.pmid, r.pmcid) for r in issue.cited}
     assert found == REFERENCES
     assert len(issue.references) == len(REFERENCES)
 
 
-def test_the_letter_is_short(text: str) -> None:
+def test_the_article_is_short(text: str) -> None:
     assert 700 <= len(text.split()) <= 1100
 
 
@@ -114,12 +114,12 @@ def test_subject_and_preheader_fit_an_inbox_and_name_no_illness(issue: Issue) ->
     assert not {"migraine", "pain", "headache"} & set(issue.meta.subject.lower().split())
 
 
-def test_claims_stay_out_of_the_article(text: str) -> None:
+def test_makes_no_claims(text: str) -> None:
     claims = r"\b(cures?|cured|guarantee[ds]?|fda|proven|miracle|leading|regenerat\w+)\b"
     assert re.findall(claims, text, re.IGNORECASE) == []
 
 
-def test_the_picture_is_sharp_light_and_described(issue: Issue) -> None:
+def test_the_picture_is_sharp_small_and_described(issue: Issue) -> None:
     assert issue.meta.hero is not None
     path = issue.folder / issue.meta.hero.image
     with Image.open(path) as picture:
@@ -128,7 +128,7 @@ def test_the_picture_is_sharp_light_and_described(issue: Issue) -> None:
     assert "trapezius" in issue.meta.hero.alt
 
 
-def test_the_checks_find_nothing_with_the_sample_readers(issue: Issue) -> None:
+def test_checks_find_nothing_with_the_sample_subscribers(issue: Issue) -> None:
     settings = load_settings(ROOT / "newsletter.toml")
     columns = csv_columns(ROOT / "subscribers.example.csv", settings.merge_fields)
     compiled = compile_issue(issue, settings)
@@ -136,6 +136,6 @@ def test_the_checks_find_nothing_with_the_sample_readers(issue: Issue) -> None:
 
 
 @pytest.mark.parametrize("statement", DISCLAIMER)
-def test_every_statement_of_the_disclaimer_is_there(issue: Issue, statement: str) -> None:
+def test_the_disclaimer_contains_every_statement(issue: Issue, statement: str) -> None:
     disclaimers = load_settings(ROOT / "newsletter.toml").disclaimers
     assert statement in disclaimers[issue.meta.disclaimer][""]

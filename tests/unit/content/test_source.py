@@ -31,7 +31,7 @@ def test_missing_file(tmp_path: Path) -> None:
     assert "no such article" in problem(tmp_path / "none.md", tmp_path).message
 
 
-def test_folder_is_no_article(tmp_path: Path) -> None:
+def test_a_folder_is_not_an_article(tmp_path: Path) -> None:
     assert "no such article" in problem(tmp_path, tmp_path).message
 
 
@@ -46,7 +46,7 @@ def test_not_utf8_names_the_line(tmp_path: Path, mark: bytes) -> None:
     path.write_bytes(mark + ARTICLE.encode() + b"It\x92s here\n")
     error = problem(path, tmp_path)
     assert error.line == 7
-    assert "0x92, byte number 3 of its line" in error.message
+    assert "0x92 at byte 3 of the line" in error.message
 
 
 def test_larger_than_a_megabyte(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_links_within_the_root_are_followed(tmp_path: Path) -> None:
     assert read_issue(tmp_path / "link.md", root=tmp_path).meta.slug == "link"
 
 
-def test_link_in_a_circle(tmp_path: Path) -> None:
+def test_symbolic_link_to_itself(tmp_path: Path) -> None:
     (tmp_path / "loop.md").symlink_to("loop.md")
     problem(tmp_path / "loop.md", tmp_path)
 

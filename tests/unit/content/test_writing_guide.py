@@ -1,4 +1,4 @@
-"""The guide for writers tells the truth: its examples are read, its messages appear."""
+"""The writing guide is correct: its examples can be read, its messages appear."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MESSAGES = {
     "the front matter is missing": "Hello",
     "unknown key 'prehader' in the front matter": HEAD.replace("preheader", "prehader"),
     "subject is missing": HEAD.replace("subject: S\n", ""),
-    "date is no date": HEAD.replace("2026-12-08", "12/8/2026"),
+    "date is not a valid date": HEAD.replace("2026-12-08", "12/8/2026"),
     "not valid YAML: …": HEAD.replace("title: T", "title: Rest: how much"),
-    "}} belongs to no merge field": HEAD + "Hello { first_name }},",
+    "}} is not part of a merge field": HEAD + "Hello { first_name }},",
     "unknown block ::: bar": HEAD + "::: bar Of all\n- 67 % | words\n:::",
     "::: note Remember is never closed": HEAD + "::: note Remember\nThis",
     "::: closes a block that was never opened": HEAD + "This\n\n:::",
-    "::: bars stands inside ::: note": HEAD + "::: note This\n::: bars Of all\n- 1 % | x\n:::\n:::",
+    "::: bars is inside ::: note": HEAD + "::: note This\n::: bars Of all\n- 1 % | x\n:::\n:::",
     "a row of ::: study has no |": HEAD + "::: study Of all\n- Who we asked\n:::",
     "a row of ::: bars has no percentage before the |": HEAD + "::: bars Of all\n- Most | x\n:::",
-    "::: glance holds one plain list and nothing else": HEAD + "::: glance This\nWords\n:::",
+    "::: glance must contain one plain list and nothing else": HEAD + "::: glance This\nWords\n:::",
     "not UTF-8: …": HEAD + "Krøll",
 }
 
@@ -53,7 +53,7 @@ def _kinds(blocks: tuple[Block | AudienceBlock, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_every_example_is_read(tmp_path: Path, example: str) -> None:
+def test_every_example_can_be_read(tmp_path: Path, example: str) -> None:
     issue = _read(tmp_path, example if example.startswith("---") else HEAD + example)
     assert issue.blocks
 
@@ -80,7 +80,7 @@ def test_the_nested_keys_shown_are_keys() -> None:
     assert CallToAction.model_validate(values["call_to_action"])
 
 
-def test_every_message_listed_is_tried() -> None:
+def test_every_message_listed_is_tested() -> None:
     assert set(_table("When something is wrong")) == set(MESSAGES)
 
 

@@ -1,4 +1,4 @@
-"""DKIM: what is signed here, dkimpy verifies; what is changed on the way, it refuses."""
+"""DKIM: dkimpy verifies what is signed here, and refuses what is changed on the way."""
 
 import asyncio
 import base64
@@ -55,7 +55,7 @@ def sign(data: bytes, key: Key) -> bytes:
 @KEYS
 @settings(max_examples=60, deadline=None)
 @given(first_name=st.text(max_size=90), subject=st.text(max_size=120), body=st.text(max_size=300))
-def test_whatever_readers_and_writers_put_in_an_independent_verifier_is_satisfied(
+def test_an_independent_verifier_accepts_any_content(
     key: Key, first_name: str, subject: str, body: str
 ) -> None:
     clean = re.sub("[\r\n\0\ud800-\udfff]", " ", subject)
@@ -84,7 +84,7 @@ def test_whatever_readers_and_writers_put_in_an_independent_verifier_is_satisfie
         (b"Date: ", b"From: other@clinic.example\r\nDate: "),
     ],
 )
-def test_a_change_on_the_way_shows(key: Key, old: bytes, new: bytes) -> None:
+def test_changes_on_the_way_break_the_signature(key: Key, old: bytes, new: bytes) -> None:
     signed = sign(composer(compiled())(reader()).data, key)
     assert verifies(signed, key)
     assert signed.count(old) >= 1
@@ -92,7 +92,7 @@ def test_a_change_on_the_way_shows(key: Key, old: bytes, new: bytes) -> None:
 
 
 @KEYS
-def test_every_field_that_matters_is_under_the_signature(key: Key) -> None:
+def test_every_important_field_is_signed(key: Key) -> None:
     signed = sign(composer(compiled())(reader()).data, key)
     listed = re.search(rb" h=([^;]*);", signed)
     assert listed
@@ -131,7 +131,7 @@ def test_the_key_comes_from_a_file_or_the_environment(key: Key, tmp_path: Path) 
         (pem(rsa.generate_private_key(65537, 1024)), "neither RSA of 2,048 bits"),
     ],
 )
-def test_a_key_that_will_not_do_is_refused(tmp_path: Path, text: bytes | None, says: str) -> None:
+def test_unusable_keys_are_refused(tmp_path: Path, text: bytes | None, says: str) -> None:
     if text is not None:
         (tmp_path / "dkim.pem").touch(0o600)
         (tmp_path / "dkim.pem").write_bytes(text)
@@ -141,7 +141,7 @@ def test_a_key_that_will_not_do_is_refused(tmp_path: Path, text: bytes | None, s
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
-def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+def test_keys_that_other_users_can_read_are_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "dkim.pem"
     path.write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
     path.chmod(mode)
@@ -162,13 +162,13 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
         {"domain": "clinic.example", "selector": "a b", "key_file": "k"},
     ],
 )
-def test_settings_that_cannot_sign_are_refused(wrong: dict[str, str]) -> None:
+def test_incomplete_settings_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"selector|String should match"):
         Dkim.model_validate(wrong)
 
 
 class Keeper:
-    """A transport that keeps what it is to carry."""
+    """A transport that keeps its messages."""
 
     batch = 0
 

@@ -1,4 +1,4 @@
-"""The folder a dry run leaves behind."""
+"""The folder that a dry run leaves behind."""
 
 import asyncio
 import errno
@@ -42,24 +42,26 @@ def test_messages_are_files_named_by_position_and_listed(tmp_path: Path) -> None
         "to": "reader2@mail.example",
         "subject": "For Zoë: migraine – the neck",
     }
-    check_golden("delivery/outbox.html", (tmp_path / "index.html").read_text(encoding="utf-8"))
+    check_golden(
+        "delivery/file_transport.html", (tmp_path / "index.html").read_text(encoding="utf-8")
+    )
 
 
-def test_writing_the_same_again_changes_nothing(tmp_path: Path) -> None:
+def test_writing_the_same_messages_again_changes_nothing(tmp_path: Path) -> None:
     write(tmp_path, [reader(1), reader(2)])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     write(tmp_path, [reader(2)])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_fresh_outbox_forgets_the_last_run_and_nothing_else(tmp_path: Path) -> None:
+def test_a_fresh_folder_drops_the_messages_of_the_last_run_only(tmp_path: Path) -> None:
     write(tmp_path, [reader(1), reader(2), reader(3)])
     (tmp_path / "notes.eml").write_text("mine")
     write(tmp_path, [reader(1)], fresh=True)
     assert sorted(path.name for path in tmp_path.glob("*.eml")) == ["0001.eml", "notes.eml"]
 
 
-def test_a_full_disk_leaves_no_half_message(
+def test_a_full_disk_leaves_no_partial_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Path.write_bytes
@@ -79,7 +81,7 @@ def test_a_full_disk_leaves_no_half_message(
     assert [path.name for path in tmp_path.glob("0*")] == ["0002.eml"]
 
 
-def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match="cannot write to the folder"):
         FileTransport(tmp_path / "file" / "outbox")

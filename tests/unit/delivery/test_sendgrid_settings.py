@@ -1,4 +1,4 @@
-"""The key comes from the environment alone, and goes to nobody but SendGrid, encrypted."""
+"""The key comes only from the environment, and goes only to SendGrid, encrypted."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from newsletter.settings.model import Sendgrid
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_key_is_read_under_sendgrids_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_has_sendgrids_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENDGRID_API_KEY", "SG.very-secret")
     settings = load_settings(ROOT / "newsletter.toml")
     assert settings.sendgrid_api_key.get_secret_value() == "SG.very-secret"
@@ -29,7 +29,7 @@ def test_a_key_in_the_file_is_refused_and_not_repeated(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("host", ["https://api.eu.sendgrid.com", "http://127.0.0.1:8000"])
-def test_hosts(host: str) -> None:
+def test_valid_hosts(host: str) -> None:
     assert Sendgrid(host=host).host == host
 
 
@@ -45,6 +45,6 @@ def test_hosts(host: str) -> None:
         "ftp://127.0.0.1",
     ],
 )
-def test_a_key_never_travels_in_the_clear(host: str) -> None:
+def test_the_key_is_never_sent_unencrypted(host: str) -> None:
     with pytest.raises(ValidationError, match="must"):
         Sendgrid(host=host)

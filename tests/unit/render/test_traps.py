@@ -194,7 +194,7 @@ def test_every_process_makes_the_same_bytes(root: Path, every_block: CompiledIss
     program = (
         "import sys; from pathlib import Path; from newsletter.content.reader import read_issue\n"
         "from newsletter.render.compile import compile_issue\n"
-        "from newsletter.settings import load_settings\n"
+        "from newsletter.settings.load import load_settings\n"
         "root = Path(sys.argv[1]); issue = read_issue(root / 'every-block.md', root=root)\n"
         "print(compile_issue(issue, load_settings(root / 'newsletter.toml')).digest)"
     )

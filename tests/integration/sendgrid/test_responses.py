@@ -1,4 +1,4 @@
-"""Whole answers: each says what became of every reader of its call."""
+"""Complete responses: each decides the outcome of every recipient of its call."""
 
 import time
 
@@ -11,27 +11,27 @@ from tests.integration.sendgrid.sending import readers, results
 from tests.sendgrid_fake import KEY, FakeSendGrid, Fault, refusal
 
 
-def test_accepted_readers_carry_the_message_id(bench: MakeBench) -> None:
+def test_accepted_outcomes_name_the_message_id(bench: MakeBench) -> None:
     outcomes = bench().send(readers(2))
     assert len({one.reply for one in outcomes.values()}) == 1
     assert outcomes[1].reply.startswith("X-Message-Id: message-")
     assert {one.code for one in outcomes.values()} == {202}
 
 
-def test_the_sandbox_checks_and_sends_nothing(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_the_sandbox_validates_and_sends_nothing(bench: MakeBench, server: FakeSendGrid) -> None:
     outcomes = bench(sandbox=True).send(readers(3))
     assert {one.reply for one in outcomes.values()} == {"sandbox: not sent"}
     assert (server.checked, server.sent) == (3, [])
 
 
-def test_a_200_outside_the_sandbox_is_not_taken_for_a_yes(
+def test_a_200_outside_the_sandbox_is_not_acceptance(
     bench: MakeBench, server: FakeSendGrid
 ) -> None:
     server.faults.append(Fault(status=200))
     assert results(bench().send(readers(2))) == {"uncertain": 2}
 
 
-def test_only_those_that_a_400_names_fail(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_only_recipients_named_by_a_400_fail(bench: MakeBench, server: FakeSendGrid) -> None:
     errors = tuple(
         {
             "message": "Does not contain a valid address.",
@@ -47,7 +47,7 @@ def test_only_those_that_a_400_names_fail(bench: MakeBench, server: FakeSendGrid
     assert server.calls == [6, 4]
 
 
-def test_a_400_names_one_after_another(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_a_400_may_name_one_recipient_after_another(bench: MakeBench, server: FakeSendGrid) -> None:
     server.faults += [refusal(400, "no", "personalizations.0.to")] * 3
     outcomes = bench().send(readers(5))
     assert results(outcomes) == {"accepted": 2, "failed": 3}
@@ -63,7 +63,7 @@ def test_a_400_about_the_message_stops_everything(bench: MakeBench, server: Fake
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_sends_nothing_and_says_which(
+def test_a_refused_key_sends_nothing_and_is_named(
     bench: MakeBench, server: FakeSendGrid, status: int
 ) -> None:
     server.faults += [refusal(status, "access forbidden")] * 4
@@ -75,7 +75,7 @@ def test_a_refused_key_sends_nothing_and_says_which(
     assert {one.position for one in on.log.replies} == set(on.log.begun_at)
 
 
-def test_a_key_refused_halfway_gives_the_rest_back(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_a_key_refused_halfway_returns_the_rest(bench: MakeBench, server: FakeSendGrid) -> None:
     server.faults += [refusal(413, "content too large")]
     on = bench(concurrency=1)
     original = server.take
@@ -89,7 +89,7 @@ def test_a_key_refused_halfway_gives_the_rest_back(bench: MakeBench, server: Fak
     assert results(outcomes) == {"accepted": 4, "returned": 4}
 
 
-def test_the_key_never_shows(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_the_key_is_never_shown(bench: MakeBench, server: FakeSendGrid) -> None:
     server.faults.append(refusal(403, f"the key {KEY} may not send"))
     on = bench()
     with pytest.raises(UnavailableError) as caught:
@@ -100,7 +100,7 @@ def test_the_key_never_shows(bench: MakeBench, server: FakeSendGrid) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "SG.x\n", "SG.é", "SG x"])
-def test_what_cannot_be_a_key_is_said_before_anything_is_sent(
+def test_a_malformed_key_is_refused_before_anything_is_sent(
     bench: MakeBench, server: FakeSendGrid, key: str
 ) -> None:
     on = bench()
@@ -110,14 +110,16 @@ def test_what_cannot_be_a_key_is_said_before_anything_is_sent(
     assert not server.asked_at
 
 
-def test_too_large_is_split_until_it_fits(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_a_call_that_is_too_large_is_split_until_it_fits(
+    bench: MakeBench, server: FakeSendGrid
+) -> None:
     html = Fault(status=413, body="<html>413 Request Entity Too Large</html>")
     server.faults += [html] * 3
     assert results(bench().send(readers(8))) == {"accepted": 8}
     assert max(server.calls[3:]) <= 4
 
 
-def test_one_that_is_too_large_alone_fails(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_a_single_message_that_is_too_large_fails(bench: MakeBench, server: FakeSendGrid) -> None:
     server.faults.append(Fault(status=413))
     outcomes = bench().send(readers(1))
     assert (outcomes[1].result, outcomes[1].code) == (Result.FAILED, 413)
@@ -130,7 +132,7 @@ def test_the_rate_limit_is_waited_for(bench: MakeBench, server: FakeSendGrid) ->
     assert server.asked_at[1] >= reset
 
 
-def test_a_reset_far_away_puts_the_readers_off(bench: MakeBench, server: FakeSendGrid) -> None:
+def test_a_distant_reset_defers(bench: MakeBench, server: FakeSendGrid) -> None:
     reset = int(time.time()) + 3600
     server.faults.append(refusal(429, "too many requests", X_RateLimit_Reset=str(reset)))
     outcomes = bench().send(readers(3))
@@ -139,7 +141,7 @@ def test_a_reset_far_away_puts_the_readers_off(bench: MakeBench, server: FakeSen
 
 
 @pytest.mark.parametrize("reset", ["", "soon", "0"])
-def test_a_rate_limit_that_does_not_end_puts_them_off(
+def test_a_rate_limit_that_does_not_end_defers(
     bench: MakeBench, server: FakeSendGrid, reset: str
 ) -> None:
     server.faults += [refusal(429, "too many requests", X_RateLimit_Reset=reset)] * 4
@@ -148,9 +150,7 @@ def test_a_rate_limit_that_does_not_end_puts_them_off(
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_sendgrids_own_errors_put_the_readers_off(
-    bench: MakeBench, server: FakeSendGrid, status: int
-) -> None:
+def test_sendgrids_own_errors_defer(bench: MakeBench, server: FakeSendGrid, status: int) -> None:
     server.faults.append(refusal(status, "internal server error"))
     outcomes = bench().send(readers(2))
     assert results(outcomes) == {"deferred": 2}
@@ -159,7 +159,7 @@ def test_sendgrids_own_errors_put_the_readers_off(
 
 
 @pytest.mark.parametrize("status", [502, 504])
-def test_a_gateways_errors_prove_nothing(
+def test_a_gateways_errors_are_uncertain(
     bench: MakeBench, server: FakeSendGrid, status: int
 ) -> None:
     server.faults.append(Fault(status=status, body="<html>Bad gateway</html>"))

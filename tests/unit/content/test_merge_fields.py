@@ -21,16 +21,16 @@ def written(name: str, default: str | None) -> str:
 
 
 @given(st.lists(st.tuples(texts, fields), max_size=8), texts)
-def test_putting_the_fields_back_gives_the_source(
+def test_restoring_the_fields_gives_the_source(
     pairs: list[tuple[str, tuple[str, str | None]]], tail: str
 ) -> None:
     source = "".join(text + written(*field) for text, field in pairs) + tail
     masked = mask(source)
     assert masked == mask(source)
     assert masked.prefix not in source
-    assert [(m.name, m.default) for m in masked.merges] == [field for _, field in pairs]
+    assert [(m.name, m.default) for m in masked.fields] == [field for _, field in pairs]
     restored = masked.text
-    for merge in masked.merges:
+    for merge in masked.fields:
         assert merge.placeholder.isalnum()
         assert merge.placeholder.isupper()
         assert restored.count(merge.placeholder) == 1
@@ -65,18 +65,18 @@ def test_braces_in_any_order_are_fields_or_an_error(source: str) -> None:
         "{{ a | default({{ b }}) }}",
     ],
 )
-def test_nothing_cleverer(refuse: Refuse, field: str) -> None:
+def test_invalid_fields(refuse: Refuse, field: str) -> None:
     error = refuse(f"One\n\n{field}\n")
     assert error.line == BODY_LINE + 2
     assert "default" in error.fix
 
 
-def test_fields_work_wherever_text_stands(read: Read) -> None:
+def test_fields_work_in_text_addresses_and_front_matter(read: Read) -> None:
     issue = read(
         '[a](https://clinic.example/?u={{ uid }}) ![{{ pet | default("cat") }}](x.png)\n',
         head='subject: Hi {{ a }}\npreheader: "{{ b | default(\\"x\\") }}"\ndate: 2026-03-31\n',
     )
-    a, b, uid, pet = issue.merges
+    a, b, uid, pet = issue.merge_fields
     assert (b.default, pet.default, pet.line) == ("x", "cat", 6)
     assert (issue.meta.subject, issue.meta.preheader) == (f"Hi {a.placeholder}", b.placeholder)
     link, *_, image = next(inlines(issue.blocks)).children or ()
@@ -87,7 +87,10 @@ def test_fields_work_wherever_text_stands(read: Read) -> None:
 
 def test_placeholders_are_numbered_from_both_ends(read: Read) -> None:
     issue = read("{{ a }}{{ b }}\n")
-    assert [m.placeholder for m in issue.merges] == [issue.placeholder(0), issue.placeholder(1)]
+    assert [m.placeholder for m in issue.merge_fields] == [
+        issue.placeholder(0),
+        issue.placeholder(1),
+    ]
     last = issue.placeholder(PLACEHOLDERS - 1)
     assert last == issue.prefix + "ZZX"
     with pytest.raises(ValueError, match="1296"):
@@ -98,6 +101,6 @@ def test_too_many_fields(refuse: Refuse) -> None:
     assert "more than" in refuse("{{ a }}\n\n" * 1001).message
 
 
-def test_another_source_has_another_prefix(read: Read) -> None:
+def test_the_prefix_depends_on_the_source_only(read: Read) -> None:
     assert read("{{ a }}").prefix != read("{{ a }}!").prefix
     assert read(head=HEAD).prefix == read(head=HEAD).prefix

@@ -1,4 +1,4 @@
-"""Replies are the same however their bytes are cut; commands are never more than commands."""
+"""Replies are the same however their bytes are split; a command is never more than one."""
 
 import pytest
 from hypothesis import given
@@ -44,7 +44,7 @@ def read(data, pieces):
 
 
 @given(st.lists(wholes, max_size=6), cuts)
-def test_well_formed_replies_are_read_however_they_are_cut(sent, pieces):
+def test_replies_are_read_however_they_are_split(sent, pieces):
     data = b"".join(map(wire, sent))
     expected = [Reply(code, "\n".join(lines)) for code, lines in sent]
     assert read(data, pieces) == (expected, False)
@@ -57,7 +57,7 @@ fragments = st.sampled_from(
 
 
 @given(st.one_of(st.binary(max_size=60), st.lists(fragments, max_size=30).map(b"".join)), cuts)
-def test_garbage_reads_the_same_however_it_is_cut(data, pieces):
+def test_garbage_reads_the_same_however_it_is_split(data, pieces):
     replies, _ = read(data, pieces)
     assert replies == read(data, None)[0]
 
@@ -65,11 +65,11 @@ def test_garbage_reads_the_same_however_it_is_cut(data, pieces):
 @pytest.mark.parametrize(
     "line", [b"250 ok\n", b"25", b"2500 x", b"abc", b"150 x", b"250+x", b"\xff"]
 )
-def test_what_is_no_reply_is_an_error_and_ends_the_reading(line):
+def test_an_invalid_reply_is_an_error_and_ends_the_reading(line):
     assert read(line + b"\r\n250 ok\r\n", None) == ([], True)
 
 
-def test_what_came_before_the_garbage_counts():
+def test_replies_before_the_garbage_count():
     assert read(b"250 yes\r\nrubbish\r\n250 no\r\n", None) == ([Reply(250, "yes")], True)
 
 
@@ -79,7 +79,7 @@ def test_lines_are_bounded(length, pieces):
     assert read(line + b"\r\n", pieces)[1] is (length > MAX_LINE)
 
 
-def test_lines_without_an_end_and_replies_without_an_end_are_bounded():
+def test_endless_lines_and_replies_are_bounded():
     assert read(b"2" * (MAX_LINE + 2), None)[1]
     assert read(b"250-x\r\n" * MAX_LINES, None)[1]
 
@@ -101,7 +101,7 @@ surrogates = st.text(st.characters(categories=["Cs"]), max_size=2).map("a{}@b.ex
 
 
 @given(texts_with_at, st.one_of(texts_with_at, surrogates), st.sampled_from([PLAIN, RICH]))
-def test_an_envelope_is_two_commands_whatever_the_addresses(sender, reader, server):
+def test_an_envelope_is_two_commands_for_any_addresses(sender, reader, server):
     try:
         made = envelope(Message(sender, reader, b"x\r\n"), server)
     except CannotCarryError:
@@ -112,7 +112,7 @@ def test_an_envelope_is_two_commands_whatever_the_addresses(sender, reader, serv
         assert command.count(b"\r") == command.count(b"\n") == command.count(b"<") == 1
 
 
-def test_what_the_server_offers_is_used():
+def test_the_servers_extensions_are_used():
     made = envelope(Message("a@b.example", "jörg@bücher.example", b"x\r\n"), RICH)
     assert made.mail == b"MAIL FROM:<a@b.example> SIZE=3 SMTPUTF8\r\n"
     assert made.rcpt == "RCPT TO:<jörg@xn--bcher-kva.example>\r\n".encode()
@@ -120,12 +120,12 @@ def test_what_the_server_offers_is_used():
         envelope(Message("a@b.example", "c@d.example", b"x" * 1001), RICH)
 
 
-def test_a_sound_message_has_no_fault():
+def test_a_valid_message_has_no_fault():
     assert fault_in(b"Subject: x\r\n\r\n" + b"y" * 998 + b"\r\n") == ""
 
 
 @given(st.binary(max_size=80))
-def test_no_message_without_fault_can_end_early(data):
+def test_a_message_without_a_fault_cannot_end_early(data):
     if not fault_in(data):
         assert b"\r\n.\r\n" not in b"\r\n" + data
         assert data.replace(b"\r\n", b"").isascii()
