@@ -239,18 +239,20 @@ def remove(connection: Connection, message: OutgoingMessage) -> None:
     connection.execute(delete(outgoing_message).where(_still(message)))
 
 
-def put_off(
-    connection: Connection, message: OutgoingMessage, due_at: float, *, tries: int, unanswered: int
-) -> None:
-    """Give up the lease, and try again at ``due_at`` (Unix seconds)."""
+def put_off(connection: Connection, message: OutgoingMessage, due_at: float) -> None:
+    """Let the lease go, and try again at ``due_at`` (Unix seconds).
+
+    Args:
+        message: Its ``tries`` and ``unanswered`` are recorded as they are here.
+    """
     connection.execute(
         update(outgoing_message)
         .where(_still(message))
         .values(
             state=MessageState.WAITING,
             due_at=due_at,
-            tries=tries,
-            unanswered=unanswered,
+            tries=message.tries,
+            unanswered=message.unanswered,
             lease_until=0.0,
         )
     )

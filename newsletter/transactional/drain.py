@@ -11,38 +11,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from newsletter.audience.consent.action_links import find_link, make_link
-from newsletter.audience.consent.double_opt_in import may_be_asked
-from newsletter.audience.consent.preferences import gets_mail, reader
 from newsletter.audience.model import LinkAction, LinkToken
 from newsletter.audience.tokens import TokenSigner
 from newsletter.delivery.compose.transactional import CREATED_AT, TransactionalComposer
 from newsletter.delivery.ledger.sending_lock import sending_lock
-from newsletter.delivery.model import Delivery, Message, Outcome, Result, WithheldError
+from newsletter.delivery.model import Delivery, Message, Outcome, WithheldError
 from newsletter.errors import NewsletterError, RefusedError, UnavailableError
 from newsletter.i18n.catalog import Catalogs
 from newsletter.queues import outgoing
 from newsletter.queues.outgoing import OutgoingMessage, Scope
-from newsletter.transactional.limits import (
-    CONFIRMATIONS,
-    LINK_BY_READER,
-    give_back,
-    mailbox_of,
-    take_all,
-)
+from newsletter.transactional.lifecycle import Ended, admit, settle, tidy
 from newsletter.transactional.messages import LINK_TOKEN, WELCOME, Messages
 from newsletter.transports.registry import open_transport, transport_kind
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from newsletter.audience.keys import Keys
     from newsletter.delivery.compose.substitutions import SharedContent, Substitutions
     from newsletter.delivery.model import Transport
@@ -51,17 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("newsletter.transactional")
 
-LIFETIME_S = 48 * 3600.0
-"""How long a mailed link is good, and how long a message is worth sending."""
 AT_ONCE = 8
 """Messages under way in one process: what a killed one may send a second time, at most."""
-WAITS_S = (5.0, 30.0, 120.0, 900.0)
-"""Before each further try, about: servers that greylist take it after 1 to 15 minutes. Later waits
-double up to `LONGEST_WAIT_S`."""
-LONGEST_WAIT_S = 4 * 3600.0
-UNANSWERED_WAIT_S = 120.0
-MOST_UNANSWERED = 3
-"""A relay that takes messages and never says so (RFC 1047) must not flood their readers."""
 RELAY_WAITS_S = (5.0, 15.0, 60.0)
 """While the relay cannot be reached, nothing else is tried, however much is due."""
 POLL_S = 2.0
@@ -69,20 +48,6 @@ POLL_S = 2.0
 LEASE_S = 120.0
 STOP_S = 20.0
 """How long a process that is stopped waits for replies to what is under way."""
-FAILED_KEPT_S = 30 * 86_400.0
-"""How long the record of what was given up is kept."""
-
-_STRANGERS = frozenset({LinkAction.JOIN, LinkAction.ADDRESS})
-"""Mailed to an address of which nobody has proved anything yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How one try ended; ``error`` where the transport was never asked, or is out of reach."""
-
-    message: OutgoingMessage
-    outcome: Outcome | None = None
-    error: Exception | None = None
 
 
 class Drain:
@@ -100,7 +65,7 @@ class Drain:
         self._settings = settings
         self._signer = TokenSigner(keys)
         languages = Catalogs(settings.templates / "locale", settings.publication.language)
-        self._messages = Messages(settings, languages, self._signer)
+        self.messages = Messages(settings, languages, self._signer)
         self._scope = Scope(
             kinds=(*LinkAction, WELCOME),
             # A trial that only writes files must not swallow mail that was meant to leave.
@@ -112,8 +77,8 @@ class Drain:
         self._transport: Transport | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._goodbyes = asyncio.Lock()
-        self._under_way: dict[asyncio.Task[_Ended], OutgoingMessage] = {}
-        self._ended: list[_Ended] = []
+        self._under_way: dict[asyncio.Task[Ended], OutgoingMessage] = {}
+        self._ended: list[Ended] = []
         self._woken = asyncio.Event()
         self._lease = _Lease()
         self._due_in = 0.0
@@ -151,8 +116,11 @@ class Drain:
             UnavailableError: The relay or the database is out of reach.
             NewsletterError: The keys are not this database's.
         """
-        with ExitStack() as stack, suppress(RefusedError):
-            await asyncio.to_thread(stack.enter_context, self._lock())
+        with ExitStack() as stack:
+            try:
+                await asyncio.to_thread(stack.enter_context, self._lock())
+            except RefusedError:
+                return
             await self._drain(asyncio.Event(), until_empty=True)
 
     def _lock(self) -> AbstractContextManager[None]:
@@ -164,10 +132,11 @@ class Drain:
             while not stop.is_set():
                 try:
                     more = await self._exchange()
-                except NewsletterError as error:
-                    # What has ended is kept, and settled once the database is back.
+                except Exception as error:
                     if until_empty:
                         raise
+                    # Whatever it is, pages go on being served, and so must this. What has ended
+                    # is kept, and settled once the database is back.
                     self._note(error)
                     self._due_in, more = POLL_S, False
                 if more and len(self._under_way) < AT_ONCE:
@@ -228,26 +197,24 @@ class Drain:
             del self._under_way[task]
             ended = task.result()
             self._ended.append(ended)
-            if isinstance(ended.error, UnavailableError):
-                self._rest(ended.error)
-            elif ended.outcome:
+            if ended.outcome:
                 self._relay_losses, self._unreachable, self._trouble = 0, None, ""
+            elif isinstance(ended.error, UnavailableError):
+                self._note(ended.error)
+                self._unreachable = ended.error
+                self._close_transport()
+                # One loss fails everything under way; it counts once.
+                if time.monotonic() >= self._resume_at:
+                    last = len(RELAY_WAITS_S) - 1
+                    wait = RELAY_WAITS_S[min(self._relay_losses, last)]
+                    self._relay_losses += 1
+                    self._resume_at = time.monotonic() + wait
 
-    def _rest(self, error: UnavailableError) -> None:
-        """Leave the relay alone for a while. One loss may fail everything under way at once."""
-        self._note(error)
-        self._unreachable = error
-        self._close_transport()
-        if time.monotonic() >= self._resume_at:
-            wait = RELAY_WAITS_S[min(self._relay_losses, len(RELAY_WAITS_S) - 1)]
-            self._relay_losses += 1
-            self._resume_at = time.monotonic() + wait
-
-    async def _send(self, message: OutgoingMessage) -> _Ended:
+    async def _send(self, message: OutgoingMessage) -> Ended:
         """Try once. It never raises: one message that cannot be sent must not stop the others."""
         try:
             composer = await asyncio.to_thread(
-                self._messages.composer,
+                self.messages.composer,
                 message.kind,
                 message.language,
                 message.details.get("lists", ()),
@@ -263,8 +230,8 @@ class Drain:
             compose = _WhileLeased(composer, self._lease)
             (outcome,) = await self._transport.deliver([delivery], compose, _QueueIsJournal())
         except Exception as error:
-            return _Ended(message, error=error)
-        return _Ended(message, outcome)
+            return Ended(message, error=error)
+        return Ended(message, outcome)
 
     async def _finish(self) -> None:
         """Wait for the replies to what is under way, and leave the rest to whoever drains next."""
@@ -281,7 +248,8 @@ class Drain:
         try:
             if self._ended:
                 await asyncio.to_thread(self._settle_and_take, self._ended, (), 0)
-        except NewsletterError as error:
+        except Exception as error:
+            # The leases run out, and others send it again: better twice than never.
             self._note(error)
         self._ended.clear()
         self._close_transport()
@@ -302,11 +270,13 @@ class Drain:
             with suppress(NewsletterError, OSError):
                 await transport.close()
 
-    def _note(self, error: NewsletterError) -> None:
+    def _note(self, error: Exception) -> None:
         """Log a trouble once, however often it is met."""
-        if error.message != self._trouble:
-            log.warning("messages wait: %s", error.message)
-        self._trouble = error.message
+        ours = isinstance(error, NewsletterError)
+        told = str(error) if ours else type(error).__name__
+        if told != self._trouble:
+            log.warning("messages wait: %s", told, exc_info=None if ours else error)
+        self._trouble = told
 
     def _look(self, mine: Collection[int]) -> float:
         """Seconds until there is something to do; none or less: there is now."""
@@ -316,7 +286,7 @@ class Drain:
         return POLL_S if due is None else due - now
 
     def _settle_and_take(
-        self, ended: Sequence[_Ended], mine: Collection[int], room: int
+        self, ended: Sequence[Ended], mine: Collection[int], room: int
     ) -> tuple[int, list[OutgoingMessage]]:
         """Settle, tidy up, and take up to ``room`` messages.
 
@@ -326,108 +296,13 @@ class Drain:
         with self._store.write() as connection:
             now = self._store.now(connection)
             for each in ended:
-                self._settle(connection, each, now)
+                settle(connection, each, self._keys, now)
             if mine:
                 outgoing.keep(connection, mine, now + LEASE_S)
-            for message in outgoing.stranded(connection, now, self._scope, mine):
-                # At once, but for what might be why its process died.
-                wait = _wait_s(message.tries - 1) if message.tries > 1 else 0.0
-                self._put_off(connection, message, now + wait)
-            for message in outgoing.expired(connection, now):
-                self._give_up(connection, message, None)
-            outgoing.forget_failed(connection, now - FAILED_KEPT_S)
+            tidy(connection, self._keys, now, self._scope, mine)
             taken = outgoing.take_due(connection, now, self._scope, count=room, lease_s=LEASE_S)
-            admitted = [self._admit(connection, message, now) for message in taken]
+            admitted = [admit(connection, message, self._keys, now) for message in taken]
             return len(taken), [message for message in admitted if message]
-
-    def _admit(
-        self, connection: Connection, message: OutgoingMessage, now: float
-    ) -> OutgoingMessage | None:
-        """The message as it is to be sent; None where it may not be, or is of no use any more.
-
-        Whether a stranger's request leads to mail is decided here, long after it was answered: the
-        answer and the time it takes are the same for every address.
-        """
-        if message.kind == WELCOME:
-            good = self._is_current(connection, message)
-        elif message.kind in _STRANGERS and not may_be_asked(connection, message.email, self._keys):
-            good = False
-        elif message.link_id:
-            good = find_link(connection, message.link_id) is not None
-        else:
-            return self._first_time(connection, message, now)
-        if not good:
-            outgoing.remove(connection, message)
-        return message if good else None
-
-    def _is_current(self, connection: Connection, message: OutgoingMessage) -> bool:
-        """Whether they still get mail, and at this address."""
-        person = reader(connection, message.subscriber_uid)
-        at_home = person is not None and person.email_key == message.email_key
-        return at_home and gets_mail(connection, message.subscriber_uid)
-
-    def _first_time(
-        self, connection: Connection, message: OutgoingMessage, now: float
-    ) -> OutgoingMessage | None:
-        """Count it, and make its link: both are committed together, or neither."""
-        who = mailbox_of(message.email_key)
-        if not take_all(connection, CONFIRMATIONS, who, self._keys, now):
-            outgoing.remove(connection, message)
-            return None
-        link = make_link(
-            connection,
-            LinkAction(message.kind),
-            message.email,
-            at=message.created_at,
-            lifetime=now - message.created_at + LIFETIME_S,
-            uid=message.subscriber_uid,
-            details=message.details,
-        )
-        outgoing.attach_link(connection, message, link.id, link.expires_at)
-        return replace(message, link_id=link.id, expires_at=link.expires_at, details={})
-
-    def _settle(self, connection: Connection, ended: _Ended, now: float) -> None:
-        message, outcome = ended.message, ended.outcome
-        result = outcome.result if outcome else None
-        if result is Result.ACCEPTED:
-            outgoing.remove(connection, message)
-        elif result is Result.FAILED:
-            self._give_up(connection, message, outcome)
-        elif result is Result.UNCERTAIN and message.unanswered + 1 >= MOST_UNANSWERED:
-            # It may well be there: its reader need not be able to ask again at once.
-            outgoing.give_up(connection, message, None, "")
-            log.error("a message was given up: no reply to it", extra={"kind": message.kind})
-        elif result is Result.UNCERTAIN:
-            message = replace(message, unanswered=message.unanswered + 1)
-            wait = max(UNANSWERED_WAIT_S, _wait_s(message.tries))
-            self._put_off(connection, message, now + wait)
-        elif result is Result.RETURNED or isinstance(ended.error, UnavailableError):
-            # Nothing of it went out, and that is not its fault.
-            self._put_off(connection, replace(message, tries=message.tries - 1), now)
-        else:
-            if ended.error:
-                log.error("a message cannot be sent: %s", _words(ended.error))
-            self._put_off(connection, message, now + _wait_s(message.tries))
-
-    def _put_off(self, connection: Connection, message: OutgoingMessage, due_at: float) -> None:
-        outgoing.put_off(
-            connection, message, due_at, tries=message.tries, unanswered=message.unanswered
-        )
-
-    def _give_up(
-        self, connection: Connection, message: OutgoingMessage, outcome: Outcome | None
-    ) -> None:
-        """Record the failure; what never left does not count against anybody's limit."""
-        code, status = (outcome.code, outcome.status) if outcome else (None, "")
-        if not outgoing.give_up(connection, message, code, status):
-            return
-        facts = {"kind": message.kind, "tries": message.tries, "code": code, "status": status}
-        log.error("a message was given up", extra=facts)
-        if message.kind in _STRANGERS and message.link_id:
-            for limit in CONFIRMATIONS:
-                give_back(connection, limit, mailbox_of(message.email_key), self._keys)
-        elif message.link_id:
-            give_back(connection, LINK_BY_READER, str(message.subscriber_uid), self._keys)
 
 
 @dataclass(slots=True)
@@ -467,18 +342,6 @@ class _QueueIsJournal:
 
     def replied(self, outcome: Outcome) -> None:
         """Nothing to keep."""
-
-
-def _wait_s(tries: int) -> float:
-    """Seconds until the next try, after so many; spread, lest all come back together."""
-    more = tries - len(WAITS_S)
-    usual = WAITS_S[tries - 1] if more <= 0 else min(WAITS_S[-1] * 2**more, LONGEST_WAIT_S)
-    return usual * random.uniform(0.9, 1.1)  # noqa: S311
-
-
-def _words(error: Exception) -> str:
-    """Errors of ours are written to be read; others may quote anything."""
-    return error.message if isinstance(error, NewsletterError) else type(error).__name__
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -8,14 +8,16 @@ within one process's life nobody is mailed twice.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +29,6 @@ from newsletter.database.open import open_url
 from newsletter.queues.tables import outgoing_message
 from newsletter.store.engine import Store
 from newsletter.transactional.drain import AT_ONCE
-from newsletter.web.http.server import free_port
 from tests.acceptance.conftest import running
 from tests.clicks import SECRETS, process
 from tests.smtp_server import Fault, Received, Server
@@ -69,7 +70,7 @@ class Processes:
         self._environment = {f"NEWSLETTER_{name.upper()}": text for name, text in values.items()}
         self._environment |= relay
         self._alive: list[subprocess.Popen[str]] = []
-        self._commands: list[tuple[object, ...]] = [("serve", "--port", free_port())]
+        self._commands: list[tuple[object, ...]] = [("serve", "--port", _lasting_port())]
         self._commands += [("worker",)] * plan.workers
         self.port = int(str(self._commands[0][-1]))
         self._stack = ExitStack()
@@ -231,6 +232,18 @@ class SignupStorm:
             if count := failed.scalar_one():
                 audit.wrong.append(f"{count} were given up")
         return audit
+
+
+def _lasting_port() -> int:
+    """A free port that no connection is given while nobody listens on it, as an ephemeral one is:
+    whoever knocks there until the server is back might be connected to themselves.
+    """
+    ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    first = 10_000 + os.getpid() % (ephemeral - 11_000)
+    for port in range(first, first + 1_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from newsletter.errors import UnavailableError
 from newsletter.settings.model import Settings
 from newsletter.store.engine import Store
 from newsletter.transactional.drain import Drain
-from newsletter.transactional.messages import Messages
 from newsletter.transports.base import Webhook
 from newsletter.transports.registry import TRANSPORTS
 from newsletter.web.http.body import read_body
@@ -63,9 +62,8 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     base = urlsplit(settings.publication.public_url).path.rstrip("/")
     pages = Pages(settings, base=base)
     signer = TokenSigner(keys)
-    messages = Messages(settings, pages.languages, signer)
     drain = Drain(store, keys, settings)
-    site = PublicContext(settings, store, keys, signer, pages, messages, drain)
+    site = PublicContext(settings, store, keys, signer, pages, drain)
     metrics = Metrics(store)
     leaving = UnsubscribePages(store, signer, pages, metrics)
     confirming = ConfirmPages(site)

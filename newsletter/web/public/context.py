@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from newsletter.audience.address import address_key
 from newsletter.errors import InputError, UnavailableError
 from newsletter.queues.outgoing import NewMessage, enqueue
-from newsletter.transactional.drain import LIFETIME_S
+from newsletter.transactional.lifecycle import LIFETIME_S
 from newsletter.transactional.messages import WELCOME
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from newsletter.settings.model import Settings
     from newsletter.store.engine import Store
     from newsletter.transactional.drain import Drain
-    from newsletter.transactional.messages import Messages
     from newsletter.web.public.pages import Pages
 
 
@@ -41,7 +40,6 @@ class PublicContext:
     keys: Keys
     signer: TokenSigner
     pages: Pages
-    messages: Messages
     drain: Drain
 
     @property
@@ -56,7 +54,7 @@ class PublicContext:
             UnavailableError: Its template is wrong.
         """
         try:
-            await run_in_threadpool(self.messages.composer, action, lang)
+            await run_in_threadpool(self.drain.messages.composer, action, lang)
         except InputError as error:
             raise UnavailableError(f"a message cannot be written: {error}") from None
 

@@ -104,12 +104,12 @@ def test_who_has_lost_the_lease_settles_nothing_of_the_next_one(store: Store) ->
     ask(store, "a@reader.example")
     (mine,) = take(store)
     with store.write() as connection:
-        put_off(connection, mine, NOW, tries=1, unanswered=0)
+        put_off(connection, mine, NOW)
     (theirs,) = take(store)
     assert (theirs.fence, theirs.tries) == (2, 2)
     with store.write() as connection:
         remove(connection, mine)
-        put_off(connection, mine, NOW, tries=0, unanswered=0)
+        put_off(connection, mine, NOW)
         assert not give_up(connection, mine, 550, "5.1.1")
     (row,) = rows(store)
     assert (row.state, row.fence, row.tries) == ("sending", 2, 2)
