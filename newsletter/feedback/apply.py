@@ -20,7 +20,7 @@ from newsletter.feedback.attribution import (
     EventAbout,
     find_deliveries,
     hash_of,
-    is_about_letter,
+    is_transactional,
 )
 from newsletter.feedback.event import Event, EventKind
 from newsletter.feedback.refusals import REPORTING, pause_refused
@@ -92,8 +92,9 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
         for event, about in found
         if about and event.verdict is ReplyClass.BLOCK and event.kind in REPORTING
     ]
+    held = pause_refused(store, refused, hold_after)
     unattributed = {
-        event.provider_id for event, about in found if not (about or is_about_letter(event))
+        event.provider_id for event, about in found if not (about or is_transactional(event))
     }
     verified = [event for event, _ in new if event.provider_id not in unattributed]
     return Applied(
@@ -102,7 +103,7 @@ def apply(store: Store, keys: Keys, events: Sequence[Event], *, hold_after: int)
         repeated=len(events) - len(new),
         suppressed=suppressed,
         settled=settled,
-        held=pause_refused(store, refused, hold_after),
+        held=held,
         unsubscribe_requests=sum(
             event.kind is EventKind.UNSUBSCRIBED and event.provider_id in unattributed
             for event, _ in new
@@ -124,16 +125,16 @@ def _insert_new(
     for event, about in found:
         if event.provider_id in known:
             continue
-        is_letter = is_about_letter(event)
+        transactional = is_transactional(event)
         position = about.position if about else event.position
         hashed = about.address_hash if about else hash_of(event.email, keys)
-        if is_letter:
+        if transactional:
             # Somebody may have typed an address that is not theirs: nothing is kept that names
             # its owner, except the hash of an address that is suppressed.
             position = None
             hashed = hashed if ends_mail(event) else None
         payload = b""
-        if not is_letter and (about is None or about.email):  # not erased
+        if not transactional and (about is None or about.email):  # not erased
             # Preparing zlib's usual window takes longer than filling it with one event.
             is_small = len(event.payload) <= 1 << 12
             window, memory = (12, 5) if is_small else (zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
@@ -149,7 +150,7 @@ def _insert_new(
                 about.subscriber_uid if about else None,
                 hashed,
                 event.verdict.value,
-                int(is_letter or about is not None),
+                int(transactional or about is not None),
                 payload,
                 min(event.at, now),
                 now,

@@ -51,8 +51,8 @@ def find_deliveries(
     """The delivery that each event proves to be about; None where it proves nothing.
 
     An event has to carry a token of that subscriber and campaign. Or it names the address that
-    was mailed and, besides, either the Message-ID of that delivery with its MAC, or, from a source
-    that signs its events, campaign and position.
+    was mailed and, besides, either the Message-ID of that delivery with its MAC, or campaign and
+    position, which only our ledger and signed sources give.
     """
     wanted: dict[int, set[int]] = defaultdict(set)
     for event in events:
@@ -87,7 +87,7 @@ def find_deliveries(
     return found
 
 
-def is_about_letter(event: Event) -> bool:
+def is_transactional(event: Event) -> bool:
     """Whether it is about mail of ours outside any campaign: a confirmation, a test mail.
 
     Such mail has no delivery, so only a signed source can say so: by mail, anybody could.

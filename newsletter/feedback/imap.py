@@ -146,8 +146,8 @@ class ImapMailbox:
         for last in range(self._messages, 0, -WINDOW):
             first = max(1, last - WINDOW + 1)
             with _explained(self._settings, "FETCH"):
-                # By number, since UIDs may be far apart; a UID SEARCH by number is not to be
-                # relied on, some servers take the numbers for UIDs.
+                # By number, since UIDs may be far apart. Not by UID SEARCH 1:80, which some servers
+                # read as UIDs.
                 self._client.use_uid = False
                 numbered = self._client.fetch(range(first, last + 1), ["UID"])
                 self._client.use_uid = True
@@ -156,15 +156,16 @@ class ImapMailbox:
             if not uids:
                 continue
             with _explained(self._settings, "SEARCH"):
-                # Flags are not parsed where that can be avoided: IMAPClient stumbles over some.
+                # Not by the flags where that can be avoided: IMAPClient cannot parse every flag
+                # that is allowed, such as `a[b`.
                 uids = self._client.search(f"UID {','.join(map(str, uids))} UNDELETED")
                 if uids and not (self._moves or self._expunges_by_uid):
-                    # Not by UNKEYWORD: Exchange and Kerio answer BAD to a keyword they lack.
+                    # Not by UNKEYWORD: Exchange and Kerio answer BAD to keywords they do not know.
                     marked = {
                         uid
                         for uid, flags in self._client.get_flags(uids).items()
                         for flag in flags
-                        # IMAPClient makes a number of a flag that consists of digits.
+                        # IMAPClient returns a flag that consists of digits as a number.
                         if isinstance(flag, bytes) and flag.lower() == MARK.lower().encode()
                     }
                     uids = [uid for uid in uids if uid not in marked]
@@ -172,7 +173,7 @@ class ImapMailbox:
                 with _explained(self._settings, "FETCH"):
                     part = f"BODY.PEEK[]<0.{2 * MAX_BYTES}>"
                     found = self._client.fetch(uids[start : start + BATCH], [part])
-                    # An empty body may come as NIL; what another session removed does not come.
+                    # An empty body may be NIL; a message that another session removed is missing.
                     batch = [
                         FetchedMessage(uid, body or b"")
                         for uid, items in found.items()

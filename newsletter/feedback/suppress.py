@@ -17,7 +17,7 @@ from newsletter.feedback.attribution import (
     AttributedDelivery,
     EventAbout,
     hash_of,
-    is_about_letter,
+    is_transactional,
 )
 from newsletter.feedback.event import Event, EventKind
 from newsletter.feedback.model import FeedbackKind
@@ -48,7 +48,7 @@ def suppress_reported(
     for event, about in new:
         what = _consequence(event)
         if about is None:
-            hashed = hash_of(event.email, keys) if is_about_letter(event) else None
+            hashed = hash_of(event.email, keys) if is_transactional(event) else None
             if hashed and ends_mail(event):
                 unwanted[_REASONS[event.kind]].append((hashed, event.source, now))
         elif event.kind is EventKind.UNSUBSCRIBED:
