@@ -1,20 +1,13 @@
-"""doctor: whether the world will take our mail."""
+"""doctor: check whether receivers will accept our mail."""
 
 from __future__ import annotations
 
 import sys
-from ipaddress import IPv4Address, IPv6Address
 
 import click
 
-from newsletter.cli.context import (
-    CliContext,
-    json_option,
-    make_private,
-    pass_context,
-    print_json,
-    say,
-)
+from newsletter.cli.context import CliContext, json_option, make_private, pass_context
+from newsletter.cli.output import print_json, say
 
 
 @click.command(
@@ -27,23 +20,28 @@ Examples:
 """,
 )
 @click.option(
-    "--ip", default="", metavar="ADDRESS", help="Where mail comes from, as others see it."
+    "--ip",
+    default="",
+    metavar="ADDRESS",
+    help="Check the public IP address that mail is sent from.",
 )
-@click.option("--helo", default="", metavar="NAME", help="How the sending server greets others.")
+@click.option("--helo", default="", metavar="NAME", help="Check the name the server gives in HELO.")
 @click.option(
     "--nameserver",
     default="",
     metavar="ADDRESS[:PORT]",
-    help="Whom to ask. [the system's nameserver]",
+    help="Ask this nameserver. [the system's]",
 )
 @json_option
 @pass_context
 def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) -> None:
-    """Check what receivers check: SPF, DKIM, DMARC, names, and the public address.
+    """Check what receivers check: SPF, DKIM, DMARC, host names and the public address.
 
-    Asks DNS and the public address only; nothing is sent or changed. Exits 1 on a problem, and
-    when something could not be looked at.
+    Only DNS and the public address are queried; nothing is sent or changed. Exits 1 on a problem,
+    and if a check could not be completed.
     """
+    import ipaddress
+
     from newsletter.audience.keys import load_keys
     from newsletter.audience.model import Token, TokenPurpose
     from newsletter.audience.tokens import TokenSigner
@@ -51,9 +49,14 @@ def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) 
     from newsletter.dns_checks.resolver import Resolver
     from newsletter.doctor import report
     from newsletter.doctor.checks import run_checks
+    from newsletter.errors import UsageError
     from newsletter.transports.registry import transport_kind
 
-    address, resolver = _address(ip), Resolver(nameserver)
+    try:
+        address = ipaddress.ip_address(ip) if ip else None
+    except ValueError:
+        raise UsageError(f"{ip!r} is not an IP address", fix="write it like 192.0.2.25") from None
+    resolver = Resolver(nameserver)
     make_private(cli.settings.var)
     keys = load_keys(cli.settings, live=False)
     proof = TokenSigner(keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
@@ -63,17 +66,6 @@ def doctor(cli: CliContext, ip: str, helo: str, nameserver: str, as_json: bool) 
     if as_json:
         print_json(report.findings_object(findings))
     else:
-        click.echo(report.format_findings(findings, colour=sys.stdout.isatty()))
+        click.echo(report.format_findings(findings, color=sys.stdout.isatty()))
         say(report.summary(findings))
     sys.exit(0 if report.is_fine(findings) else 1)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    import ipaddress
-
-    from newsletter.errors import UsageError
-
-    try:
-        return ipaddress.ip_address(text) if text else None
-    except ValueError:
-        raise UsageError(f"{text!r} is no IP address", fix="like 192.0.2.25") from None

@@ -25,15 +25,15 @@ def is_fine(findings: Mapping[str, CheckResult]) -> bool:
     return not any(finding.verdict in _BAD for finding in findings.values())
 
 
-def format_findings(findings: Mapping[str, CheckResult], *, colour: bool) -> str:
+def format_findings(findings: Mapping[str, CheckResult], *, color: bool) -> str:
     """A table of verdict, check and what was seen, with the next step below where there is one.
 
     Args:
         findings: By the name of the check.
-        colour: Mark verdicts with ANSI colours besides (ECMA-48 section 8.3.117).
+        color: Mark verdicts with ANSI colors as well (ECMA-48 section 8.3.117).
     """
     width = max(map(len, findings))
-    return "\n".join(_entry(name, found, width, colour) for name, found in findings.items())
+    return "\n".join(_entry(name, found, width, color) for name, found in findings.items())
 
 
 def summary(findings: Mapping[str, CheckResult]) -> str:
@@ -48,9 +48,9 @@ def findings_object(findings: Mapping[str, CheckResult]) -> dict[str, Any]:
     return {"fine": is_fine(findings), "checks": checks}
 
 
-def _entry(name: str, found: CheckResult, width: int, colour: bool) -> str:
+def _entry(name: str, found: CheckResult, width: int, color: bool) -> str:
     verdict = f"{found.verdict:<{_WIDTH}}"
-    if colour:
+    if color:
         verdict = f"\x1b[{_COLOUR[found.verdict]}m{verdict}\x1b[0m"
     step = f"\n{'':{_WIDTH + width + 4}}{found.fix}" if found.fix else ""
     return f"{verdict}  {name:<{width}}  {found.seen}{step}"

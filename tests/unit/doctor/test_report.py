@@ -1,4 +1,4 @@
-"""A report is read without colour, and knows when all is well."""
+"""A report is read without color, and knows when all is well."""
 
 import pytest
 
@@ -14,12 +14,12 @@ FINDINGS = {
 
 
 def test_a_table_with_the_next_step_below():
-    assert format_findings(FINDINGS, colour=False).splitlines() == [
+    assert format_findings(FINDINGS, color=False).splitlines() == [
         "ok       spf    v=spf1 -all",
         "problem  dmarc  no DMARC record",
         "                publish: x",
     ]
-    assert "\x1b[31mproblem\x1b[0m" in format_findings(FINDINGS, colour=True)
+    assert "\x1b[31mproblem\x1b[0m" in format_findings(FINDINGS, color=True)
     assert summary(FINDINGS) == "1 ok, 1 problem"
 
 
