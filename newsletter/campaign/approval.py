@@ -1,4 +1,4 @@
-"""Approval is bound to content: it holds for one digest and one list, and for nothing else."""
+"""Approval is bound to content: it is valid for one digest and one list, and nothing else."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ANY_AUDIENCE = "*"
 class ApprovedIssue:
     """A compiled issue that enough people approved for one list.
 
-    Made by `require` alone: a function that takes one need not check again, since an approval is
-    never withdrawn.
+    Only `require` makes one, so functions that take one need not check again: an approval is never
+    withdrawn.
     """
 
     compiled: CompiledIssue
@@ -40,40 +40,44 @@ def approve(
     audience: str = ANY_AUDIENCE,
     waivers: Mapping[str, str] | None = None,
 ) -> int:
-    """Record that a person vouches for exactly this content.
+    """Record that a person approves exactly this content.
 
     Args:
         audience: The list it may go to; `ANY_AUDIENCE` for whichever is named when sending.
         waivers: Rule name to reason, for warnings that were judged and accepted.
 
     Returns:
-        How many people have approved this digest now.
+        How many people have approved this digest by now.
 
     Raises:
-        RefusedError: There is a blocker, or the author approves alone where two are needed.
-        InputError: A waiver names no warning that was found, or gives no reason.
+        RefusedError: There is a blocker, or the author approves where two others are needed.
+        InputError: A waiver does not name a warning that was found, or gives no reason.
     """
     waivers = dict(waivers or {})
     if built.blockers:
         count = len(built.blockers)
-        # Not to be waived: an approval of it could never be used.
+        # Blockers cannot be waived: an approval in spite of one could never be used.
         raise RefusedError(
-            f"{count} {'blocker stands' if count == 1 else 'blockers stand'}",
+            f"{count} {'blocker' if count == 1 else 'blockers'} must be fixed",
             file=built.issue.path,
-            fix="see `./send.py check`, mend, and approve again",
+            fix="see `./send.py check`, fix them, then approve",
         )
     warnings = {f.rule for f in built.findings if f.severity is Severity.WARNING}
     for rule, reason in waivers.items():
         if rule not in warnings:
             raise InputError(
-                f"no warning named {rule} stands", fix="`./send.py check` lists those that do"
+                f"there is no warning named {rule}", fix="run `./send.py check` to list warnings"
             )
         if not reason.strip():
-            raise InputError(f"the waiver of {rule} gives no reason", fix="--waive RULE=REASON")
-    # Where two people must look, the author is not one of them.
+            raise InputError(
+                f"the waiver of {rule} gives no reason", fix="write --waive RULE=REASON"
+            )
+    # Two approvals mean two people besides the author.
     if app.settings.approvals > 1 and app.by.casefold() == built.issue.meta.author.casefold():
-        raise RefusedError(f"{app.by} wrote this issue; approvals = 2 asks for two other people")
-    # Kept from now on: the files in the project may change before the send.
+        raise RefusedError(
+            f"{app.by} wrote this issue, so two other people must approve it (approvals = 2)"
+        )
+    # Saved now: the files in the project may change before the send.
     for image in built.compiled.images:
         save_media(app.settings, image)
     with app.store.write() as connection:
@@ -102,7 +106,7 @@ def approvers(connection: Connection, digest: str, audience: str) -> list[str]:
         .order_by(approval.c.id)
     )
     names = [row.approved_by.strip() for row in rows]
-    # One person is one approval, however they spell their name; the first spelling is kept.
+    # One person counts once, however their name is capitalized; the first spelling is kept.
     return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
 
 
@@ -129,17 +133,17 @@ def require(
     if have:
         what = f"this issue has {have} of the {settings.approvals} approvals it needs"
     others = ", ".join(sorted(name for name in elsewhere if name not in {list_name, ANY_AUDIENCE}))
-    why = "; what was approved before has changed since" if earlier and not have else ""
+    why = "; it has changed since it was approved" if earlier and not have else ""
     why = f" for {list_name}, only for {others}" if others and not have else why
     raise RefusedError(
         f"{what} (digest {compiled.digest[:12]}){why}",
-        fix=f"have it read, then run `./send.py approve` for {list_name}",
+        fix=f"have it reviewed, then run `./send.py approve` for {list_name}",
     )
 
 
 def keep(connection: Connection, compiled: CompiledIssue, now: float) -> None:
     """Store a compiled issue under its digest, once."""
-    # Two who store the same digest at the same moment would violate the primary key.
+    # Two processes that store the same digest at once would violate the primary key.
     advisory_lock(connection, f"issue {compiled.slug}")
     known = connection.execute(
         select(compiled_issue.c.digest).where(compiled_issue.c.digest == compiled.digest)

@@ -1,4 +1,4 @@
-"""Build an issue: read the article, compile it, check it. A send does so exactly once."""
+"""Build an issue: read the article, compile it, check it. A send does this exactly once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.settings.model import Settings
 
 @dataclass(frozen=True, slots=True)
 class BuiltIssue:
-    """An article, what it compiled to, and what the checks found."""
+    """An article, the compiled issue, and the findings of the checks."""
 
     issue: Issue
     compiled: CompiledIssue
@@ -34,9 +34,10 @@ class BlockedError(RefusedError):
     """Blockers refuse the send; ``blockers`` holds them, to be shown."""
 
     def __init__(self, blockers: Sequence[Finding]) -> None:
+        number = len(blockers)
         super().__init__(
-            f"{len(blockers)} blocker(s) stand; nothing was sent",
-            fix="mend them, approve again, and send",
+            f"{number} {'blocker' if number == 1 else 'blockers'} must be fixed; nothing was sent",
+            fix=f"fix {'it' if number == 1 else 'them'}, approve again, then send",
         )
         self.blockers = blockers
 
@@ -52,7 +53,7 @@ def build(
 
     Args:
         path: The Markdown file, inside the project's folder.
-        columns: The columns that the recipients have, to check merge fields against.
+        columns: The columns of the recipients, to check merge fields against.
         lists: The names of all lists, to check audience blocks against.
 
     Raises:
@@ -65,10 +66,8 @@ def build(
 
 
 def live_blockers(built: BuiltIssue, settings: Settings) -> list[Finding]:
-    """What refuses mail to real people: such as the sample address, or an http link.
-
-    Judged from what was compiled already: what was approved is what is checked.
-    """
+    """Find what forbids mail to real people, such as the sample address or an http link."""
+    # Not compiled again: what was approved is what is checked.
     return _blockers(run_checks(built.issue, built.compiled, settings, live=True))
 
 
@@ -76,7 +75,7 @@ def refuse_blockers(blockers: Sequence[Finding]) -> None:
     """Refuse a live send that has blockers.
 
     Raises:
-        BlockedError: It has.
+        BlockedError: There are blockers.
     """
     if blockers:
         raise BlockedError(blockers)

@@ -1,7 +1,7 @@
-"""The end of a campaign: an address that was refused as dead is not mailed again.
+"""The end of a campaign: addresses that were refused as dead are suppressed.
 
-A refusal at delivery says what a bounce says an hour later, so it becomes the same event: a dead
-address is suppressed, a full mailbox is counted (`newsletter.feedback.policy`).
+A refusal at delivery means the same as a bounce an hour later, so it becomes the same event: a
+dead address is suppressed, a full mailbox is counted (`newsletter.feedback.policy`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from newsletter.smtp_replies.classify import ReplyClass, classify
 from newsletter.store.engine import analyze
 
 BELIEVED = 0.1
-"""Share of the mailed that may be dead; a relay that finds more than this has lost its own list."""
+"""Largest plausible share of dead addresses; beyond it, the relay itself is more likely broken."""
 FEW = 2
-"""This many are believed in an audience of any size."""
+"""This many dead addresses are believed in an audience of any size."""
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +37,13 @@ log = logging.getLogger(__name__)
 def complete_finished(
     app: AppContext, campaign_id: int | None = None, *, by: str = SYSTEM
 ) -> list[int]:
-    """End campaigns all of whose deliveries are final. Any number of processes may do so at once.
+    """Finish campaigns whose deliveries are all final. Any number of processes may call it at once.
 
     Args:
         campaign_id: Only this one; every campaign that is sending by default.
 
     Returns:
-        Those that this call ended.
+        The campaigns that this call finished.
     """
     with app.store.read() as connection:
         sending = select(campaign.c.id).where(campaign.c.state == CampaignState.SENDING)
@@ -52,10 +52,10 @@ def complete_finished(
         done = [each for each in connection.execute(sending).scalars() if is_done(connection, each)]
     ended = []
     for each in done:
-        # Before the end is recorded: killed in between, the next process does both again.
+        # Before the end is recorded: if this process is killed in between, the next does both.
         note = suppress_refused(app, each)
         with app.store.write() as connection:
-            # Looked at again under a lock: others may have ended it, or requeued somebody.
+            # Checked again under a lock: others may have finished it or requeued a recipient.
             state = states.lock_state(connection, each)
             if state is not CampaignState.SENDING or not is_done(connection, each):
                 continue
@@ -67,17 +67,16 @@ def complete_finished(
 
 
 def suppress_refused(app: AppContext, campaign_id: int) -> str:
-    """Suppress dead addresses, unless there are too many to believe.
-
-    Doing so twice changes nothing.
+    """Suppress dead addresses, unless there are implausibly many. Idempotent.
 
     Returns:
-        What a person should know of it; empty if nothing.
+        A note for people; empty if there is nothing to note.
     """
     with app.store.read() as connection:
         refused = list(_refusals(connection, campaign_id))
+        # Counting all outcomes takes a while, and most campaigns have few or no dead addresses.
         dead = sum(each.verdict is ReplyClass.HARD for each in refused)
-        # Most campaigns have few or none, and need not be counted once more.
+
         if dead > FEW:
             counts = count_outcomes(connection, campaign_id)
             mailed = counts.accepted + counts.deferred + counts.failed + counts.uncertain
@@ -86,8 +85,8 @@ def suppress_refused(app: AppContext, campaign_id: int) -> str:
                     "too many dead addresses", extra={"campaign": campaign_id, "dead": dead}
                 )
                 return (
-                    f"{dead:,} of {mailed:,} were refused as dead addresses, which is too many to "
-                    "believe: nobody was suppressed"
+                    f"{dead:,} of {mailed:,} addresses were refused as dead, an implausible "
+                    "number: none of them was suppressed"
                 )
     if refused:
         apply(app.store, app.keys, refused, hold_after=0)
@@ -112,7 +111,7 @@ def _refusals(connection: Connection, campaign_id: int) -> Iterator[Event]:
         verdict = classify(row.code, row.status, row.reply)
         if verdict in {ReplyClass.HARD, ReplyClass.SOFT}:
             yield Event(
-                # The same for the same refusal: whoever completes it again adds no second event.
+                # The same for the same refusal, so that doing this twice adds no second event.
                 provider_id=f"refused:{campaign_id}:{row.position}:{row.at:.3f}",
                 kind=EventKind.BOUNCED,
                 source=row.transport,

@@ -12,7 +12,7 @@ from newsletter.store.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """Settings, an open database, the keys, and who is working."""
+    """Settings, an open database, the keys, and who is using them."""
 
     settings: Settings
     store: Store

@@ -1,4 +1,4 @@
-"""What a person does to a campaign that has begun: stop it, retry, resolve what is uncertain."""
+"""Control a campaign that was started: pause, cancel, retry, resolve uncertain deliveries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.errors import InputError, RefusedError
 from newsletter.feedback.apply import settle_known
 
 SETTLED_S = 3.0
-"""How long to wait for what is on its way, before saying how many were sent."""
+"""How long to wait for messages under way before reporting how many were sent."""
 LOOK_S = 0.1
 AT_ONCE = 1000
 ANSWERS = {
@@ -31,22 +31,22 @@ ANSWERS = {
     "failed": Result.FAILED,
     "send-again": Result.RETURNED,
 }
-"""What a person can say of an uncertain delivery."""
+"""How a person can resolve an uncertain delivery."""
 
 
 def halt(app: AppContext, campaign_id: int, to: CampaignState) -> tuple[Status, int]:
-    """Pause or cancel a campaign: nothing more is offered from now on.
+    """Pause or cancel a campaign: no further messages are offered.
 
     Args:
         to: ``PAUSED`` or ``CANCELLED``.
 
     Returns:
-        Its status once what was on its way has an outcome, and how many are still on their way
+        Its status once the messages under way have an outcome, and how many are still under way
         after a few seconds.
 
     Raises:
         InputError: There is no such campaign.
-        RefusedError: It is in no state from which it could.
+        RefusedError: It cannot be paused or cancelled in its state.
     """
     with app.store.write() as connection:
         states.transition(connection, campaign_id, to, by=app.by, now=app.store.now(connection))
@@ -55,18 +55,18 @@ def halt(app: AppContext, campaign_id: int, to: CampaignState) -> tuple[Status, 
         with app.store.read() as connection:
             left = under_way(connection, campaign_id)
             if not left or time.monotonic() > give_up:
-                # In the same transaction, so that both tell of the same moment.
+                # In the same transaction, so that both are of the same moment.
                 found = status(connection, campaign_id)
                 break
         time.sleep(LOOK_S)
-    # Nothing else will: a cancelled campaign is never completed.
+    # A cancelled campaign is never completed, which would do this otherwise.
     if to is CampaignState.CANCELLED:
         suppress_refused(app, campaign_id)
     return found, left
 
 
 def retry(app: AppContext, campaign_id: int) -> Status:
-    """Let every deferred delivery be due at once.
+    """Make every deferred delivery due now.
 
     Raises:
         InputError: There is no such campaign.
@@ -75,16 +75,16 @@ def retry(app: AppContext, campaign_id: int) -> Status:
     with app.store.write() as connection:
         found = status(connection, campaign_id)
         if found.state == CampaignState.CANCELLED:
-            raise RefusedError(f"campaign {campaign_id} is cancelled: it mails nobody any more")
+            raise RefusedError(f"campaign {campaign_id} is cancelled: it sends nothing anymore")
         due_now(connection, campaign_id, app.store.now(connection))
         return found
 
 
 def retry_failed(app: AppContext, campaign_id: int, reason: str) -> int:
-    """Put every failed delivery back into the queue, because a person says so.
+    """Requeue every failed delivery at a person's request.
 
     Returns:
-        How many.
+        How many were requeued.
 
     Raises:
         InputError: There is no such campaign, or no reason.
@@ -93,7 +93,7 @@ def retry_failed(app: AppContext, campaign_id: int, reason: str) -> int:
     note = _note(app, reason)
     with app.store.write() as connection:
         now = app.store.now(connection)
-        # A finished campaign is not opened again for nobody.
+        # A finished campaign is not reopened when there is nobody to mail.
         if not status(connection, campaign_id).tally.failed:
             return 0
         states.reopen(connection, campaign_id, by=app.by, now=now, note=f"retry: {reason}")
@@ -101,14 +101,14 @@ def retry_failed(app: AppContext, campaign_id: int, reason: str) -> int:
 
 
 def uncertain(app: AppContext, campaign_id: int) -> list[UncertainDelivery]:
-    """The uncertain deliveries, once what is known of them by now was taken into account.
+    """List the uncertain deliveries, after settling those about which more is known by now.
 
     Raises:
         InputError: There is no such campaign.
     """
     with app.store.read() as connection:
         status(connection, campaign_id)
-    # What dead senders left first, since what was reported may be about that.
+    # Dead senders first: reports that arrived since may be about what they left.
     recover_dead_senders(app)
     settle_known(app.store, campaign_id)
     with app.store.read() as connection:
@@ -125,20 +125,21 @@ def resolve_uncertain(
         reason: How the person knows; kept with each attempt.
 
     Returns:
-        The positions that are still uncertain or never were; all others are settled.
+        The positions that are not uncertain, and so were left unchanged.
 
     Raises:
         InputError: There is no such campaign, or no reason.
-        RefusedError: They are to be sent again, and the campaign is cancelled.
+        RefusedError: They are to be sent again, but the campaign is cancelled.
     """
     note = _note(app, reason)
     known = {each.position for each in uncertain(app, campaign_id)}
     chosen = [position for position in positions if position in known]
     again = bool(chosen) and ANSWERS[answer] is Result.RETURNED
-    # Before, so that nothing is put back where it would stay; after, if it finished in between.
+    # Before, so that nothing is requeued in a campaign that sends nothing; after, in case it
+    # finished in between.
     if again:
         _reopen(app, campaign_id, reason)
-    # In parts, so that nobody who unsubscribes waits for thousands of rows.
+    # In parts, so that a reader who unsubscribes meanwhile does not wait for thousands of rows.
     for start in range(0, len(chosen), AT_ONCE):
         some = chosen[start : start + AT_ONCE]
         resolve(app.store, campaign_id, some, ANSWERS[answer], note=note)
@@ -155,5 +156,5 @@ def _reopen(app: AppContext, campaign_id: int, reason: str) -> None:
 
 def _note(app: AppContext, reason: str) -> str:
     if not reason.strip():
-        raise InputError("why?", fix="--reason TEXT: it is kept with each of them")
+        raise InputError("no reason given", fix="add --reason TEXT; it is recorded")
     return f"{app.by}: {reason.strip()}"

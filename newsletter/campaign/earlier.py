@@ -1,4 +1,4 @@
-"""Earlier campaigns of an issue: which one to continue, and which are in the way of a new one."""
+"""Earlier campaigns of an issue: which one to continue, and which block a new one."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def campaign_to_continue(
     *,
     live: bool,
 ) -> EarlierCampaign | None:
-    """The campaign to go on with: the unfinished one, else the finished one of this digest.
+    """The campaign to continue: the unfinished one, else the finished one of this digest.
 
     Args:
-        live: Whether other sends of this issue are in the way; they are not in that of a dry run.
+        live: Whether other sends of this issue block this one; they do not block a dry run.
 
     Raises:
         RefusedError: Another send of this issue must be finished or cancelled first.
@@ -61,15 +61,16 @@ def campaign_to_continue(
     unfinished = [each for each in earlier if each.state in states.UNFINISHED]
     for each in unfinished:
         if each.list_name == audience.list_name and each.segment == audience.segment:
-            # Readers of one campaign get one text.
+            # All recipients of one campaign receive the same text.
             if each.digest != compiled.digest:
                 raise RefusedError(
                     f"campaign {each.id} of an earlier version of this issue is {each.state}",
-                    fix=f"put the earlier text back to go on, or `./send.py cancel {each.id}`",
+                    fix=f"restore the earlier text to continue, or `./send.py cancel {each.id}`",
                 )
             if again_reason and not each.again_reason:
                 raise RefusedError(
-                    f"campaign {each.id} of this issue is {each.state}: not everyone has it once",
+                    f"campaign {each.id} of this issue is {each.state}: not everyone received it "
+                    "yet",
                     fix=f"continue it without --again, or `./send.py cancel {each.id}`",
                 )
             return each
@@ -78,11 +79,11 @@ def campaign_to_continue(
     if unfinished and live:
         each = unfinished[0]
         raise RefusedError(
-            f"campaign {each.id} of this issue, to {each.list_name}, is {each.state}: who is on "
-            "both lists could get it twice",
+            f"campaign {each.id} of this issue, to {each.list_name}, is {each.state}: people on "
+            "both lists could receive it twice",
             fix=f"finish it first, or `./send.py cancel {each.id}`",
         )
-    # Sending again to people who have it is a campaign of its own.
+    # Sending again to people who already received it is always a new campaign.
     if again_reason:
         return None
     wanted = (CampaignState.FINISHED, compiled.digest, audience.list_name, audience.segment)
@@ -93,7 +94,7 @@ def campaign_to_continue(
 
 
 def _overlaps(earlier: EarlierCampaign, audience: AudienceSelection) -> RefusedError:
-    """Two parts of one list at once: who is queued in one cannot be told from who is left out."""
+    """The refusal to send to two parts of one list at once, which may share recipients."""
 
     def part(list_name: str, segment: str) -> str:
         return f"{list_name} where {segment}" if segment else f"all of {list_name}"
@@ -102,33 +103,32 @@ def _overlaps(earlier: EarlierCampaign, audience: AudienceSelection) -> RefusedE
     same = f"with --segment {shlex.quote(segment)}" if segment else "without --segment"
     return RefusedError(
         f"campaign {earlier.id} of this issue, to {part(earlier.list_name, segment)}, is "
-        f"{earlier.state}; this is {part(audience.list_name, audience.segment)}: who is in both "
-        "could get it twice",
-        fix=f"go on with it {same}, or `./send.py cancel {earlier.id}`",
+        f"{earlier.state}; this is {part(audience.list_name, audience.segment)}: people in both "
+        "could receive it twice",
+        fix=f"continue it {same}, or `./send.py cancel {earlier.id}`",
     )
 
 
 def require_landed(connection: Connection, slug: str) -> None:
-    """Wait for the answers to what a cancelled campaign has under way.
-
-    Some may come back as not begun: in a snapshot taken before that they would be skipped as if
-    they had the issue.
+    """Refuse while messages of a cancelled or finished campaign of this issue are under way.
 
     Raises:
         RefusedError: There are such messages.
     """
+    # Some may turn out not to have been sent: a snapshot taken before that would skip their
+    # recipients as if they had received the issue.
     ended = select(campaign.c.id).where(campaign.c.slug == slug, campaign.c.state.in_(states.ENDED))
     for number in connection.execute(ended).scalars().all():
         on_the_way = under_way(connection, number)
         if on_the_way:
             raise RefusedError(
-                f"{on_the_way} messages of campaign {number} of this issue are on their way",
-                fix="wait until they have an answer, a minute or two, then run this again",
+                f"messages of campaign {number} of this issue are still being sent ({on_the_way})",
+                fix="wait a minute or two until they have an outcome, then run this again",
             )
 
 
 def begun_since(connection: Connection, slug: str, campaign_id: int, since: float) -> bool:
-    """Whether another campaign of an issue than this one was begun since then (Unix seconds)."""
+    """Whether another campaign of this issue was started since then (Unix seconds)."""
     query = (
         select(campaign.c.id)
         .join(campaign_event, campaign_event.c.campaign_id == campaign.c.id)

@@ -1,7 +1,7 @@
-"""Launch a campaign: fix its audience, or find the one to continue; begin it once confirmed.
+"""Launch a campaign: take its snapshot, or find the one to continue; begin it once confirmed.
 
-Between the two a person is asked, and takes their time. So `begin` looks again: whatever others
-did meanwhile, nobody gets an issue twice.
+In between a person is asked, which may take a while. So `begin` checks again: whatever others did
+meanwhile, nobody receives an issue twice.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from newsletter.store.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class PendingCampaign:
-    """A campaign whose audience is fixed: a new one that awaits confirmation, or one to continue.
+    """A campaign with a snapshot: a new one that awaits confirmation, or one to continue.
 
-    ``continuing``: it was confirmed before. ``created_at`` (Unix seconds) tells it from one that
-    took its number after it was discarded. ``variants`` counts the recipients of each variant of a
-    new one, by its index.
+    ``continuing``: it was confirmed before. ``created_at`` (Unix seconds) tells it from another
+    campaign that reused its number after it was discarded. ``variants`` counts the recipients of
+    each variant of a new campaign, by index.
     """
 
     status: Status
@@ -48,7 +48,7 @@ class PendingCampaign:
 
     @property
     def mailable(self) -> int:
-        """N: audience minus skipped, the number a person types to confirm."""
+        """Audience minus skipped: the number a person types to confirm."""
         return self.status.tally.mailable
 
 
@@ -60,11 +60,12 @@ def open_campaign(
     again_reason: str = "",
     not_before: float = 0.0,
 ) -> PendingCampaign:
-    """Find the campaign of this issue, list and segment, or fix the audience of a new one.
+    """Find the campaign of this issue, list and segment, or create a new one with its snapshot.
 
     Args:
-        again_reason: Why people who have this issue get it again; empty skips them.
-        not_before: When a new one is to begin (Unix seconds), if not at once.
+        again_reason: Why people who already received this issue receive it again; empty skips
+            them.
+        not_before: When a new campaign starts (Unix seconds), if not at once.
 
     Raises:
         RefusedError: Approved for another list; another send of this issue is unfinished or
@@ -74,7 +75,7 @@ def open_campaign(
     if approved.list_name != audience.list_name:
         raise RefusedError(f"approved for {approved.list_name}, not for {audience.list_name}")
     check_suppression_key(app.store, app.keys)
-    # Before the snapshot: who was proved not to be mailed by a sender that died is left in.
+    # Before the snapshot: it must not skip recipients a dead sender provably did not mail.
     recover_dead_senders(app)
     return _open(app, approved.compiled, audience, again_reason, not_before, live=True)
 
@@ -87,7 +88,7 @@ def open_dry_run(
     again_reason: str = "",
     not_before: float = 0.0,
 ) -> PendingCampaign:
-    """The same on a private copy of the database: no approval, and no other send in the way.
+    """The same on a private copy of the database: without approval, not blocked by other sends.
 
     Raises:
         RefusedError: A recipient lacks a merge value; the same send is unfinished in another
@@ -109,7 +110,7 @@ def _open(
 ) -> PendingCampaign:
     with app.store.write() as connection:
         states.lock_issue(connection, compiled.slug)
-        # Most who never answered were killed at the question; one who still does is refused.
+        # Left over from prompts that were killed; if one is still answered, `begin` refuses.
         connection.execute(
             delete(campaign).where(
                 campaign.c.slug == compiled.slug,
@@ -125,7 +126,7 @@ def _open(
                 continuing=True,
                 created_at=earlier.created_at,
             )
-        # A dry run may look at what would be refused as a live send now.
+        # A dry run may show what would be refused as a live send now.
         if live:
             require_landed(connection, compiled.slug)
         now = app.store.now(connection)
@@ -164,28 +165,28 @@ def _open(
 
 
 def recover_dead_senders(app: AppContext) -> None:
-    """Settle what dead senders left; one that is at work settles its own."""
-    # As a rule nobody died: then nobody has to wait for the right to send.
+    """Settle what dead senders left; a live sender settles its own."""
+    # As a rule there is nothing, and so no reason to wait for the lock.
     if has_left_behind(app.store, app.journal_folder):
         with suppress(RefusedError), sending_lock(app.store):
             recover(app.store, app.journal_folder)
 
 
 def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0) -> None:
-    """Let a confirmed campaign send, at once or later, if it still is what was confirmed.
+    """Start a confirmed campaign, at once or later, if it still is what was confirmed.
 
     Args:
-        not_before: When (Unix seconds); 0 for at once, after the undo window, or when it was
-            going to.
+        not_before: When (Unix seconds); 0 for at once, after the undo window, or at the time a
+            continued campaign already has.
 
     Raises:
-        RefusedError: It was paused, ended or replaced, or the issue went out by another campaign;
-            it is sending already and is to wait; or links would be signed with another key than
-            those of earlier mail.
-        InputError: A picture is missing among those kept, and is not in the project either.
+        RefusedError: It was paused, ended or replaced; the issue was sent in another campaign; it
+            is already sending and cannot be put off; or links would be signed with another key
+            than those of earlier mail.
+        InputError: An image is neither stored nor in the project.
     """
     settings, campaign_id = app.settings, pending.status.campaign_id
-    # Mail points to its pictures from the first message on.
+    # Before the first message: readers' mail programs fetch the images from then on.
     for image in pending.compiled.images:
         save_media(settings, image)
     with app.store.write() as connection:
@@ -197,7 +198,7 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
             )
         ).scalar()
         now = app.store.now(connection)
-        # One that goes on was planned before; it must only not have been stopped since.
+        # A continued campaign has its chunks; it must only not have been stopped meanwhile.
         if pending.continuing:
             schedule.require_running(campaign_id, state)
             if not_before:
@@ -207,8 +208,8 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
             connection, pending.compiled.slug, campaign_id, pending.created_at
         ):
             raise RefusedError(
-                "this issue was sent, cancelled or asked about again meanwhile; nothing was sent",
-                fix="run the same command again: it shows who is left",
+                "this issue was sent, cancelled or opened again meanwhile; nothing was sent",
+                fix="run the same command again to see who is left",
             )
         if settings.undo_window and not not_before:
             not_before = now + settings.undo_window
@@ -216,13 +217,13 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
             schedule.put_off(connection, campaign_id, not_before, by=app.by, now=now)
         else:
             states.transition(connection, campaign_id, CampaignState.SENDING, by=app.by, now=now)
-        # A few go first where a mistake would reach many.
+        # The canary: where a mistake would reach many, a few go first.
         canary = settings.canary.size if pending.mailable > settings.canary.above else 0
         plan(connection, campaign_id, canary=canary)
 
 
 def begin_dry_run(app: AppContext, pending: PendingCampaign) -> None:
-    """Let a dry run begin at once: on its private copy nobody else can have come between."""
+    """Start a dry run at once: nobody else can have changed its private copy."""
     with app.store.write() as connection:
         campaign_id, now = pending.status.campaign_id, app.store.now(connection)
         states.transition(connection, campaign_id, CampaignState.SENDING, by=app.by, now=now)
@@ -230,7 +231,7 @@ def begin_dry_run(app: AppContext, pending: PendingCampaign) -> None:
 
 
 def discard(store: Store, pending: PendingCampaign) -> None:
-    """Forget a campaign that was not confirmed; one that goes on is left alone."""
+    """Delete a campaign that was not confirmed; a continued one is left alone."""
     with store.write() as connection:
         connection.execute(
             delete(campaign).where(

@@ -1,4 +1,4 @@
-"""What messages are written and carried by: one place that makes it, for every kind of send."""
+"""Open the composer, transport and limits: one place for every kind of send."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ from newsletter.transports.registry import open_transport
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """A composer, an open transport, and the limits that both are used within.
-
-    Whoever opened it closes the transport.
-    """
+    """A composer, an open transport, and the limits for both; its opener closes the transport."""
 
     compose: Composer
     transport: Transport
@@ -38,17 +35,17 @@ def open_mailer(
     proof: bool = False,
     subject_prefix: str = "",
 ) -> Mailer:
-    """Make what one campaign is sent by, just before it is: messages are dated now.
+    """Open the mailer of one campaign, just before sending: messages are dated now.
 
     Args:
         campaign_id: 0 for test mails, which belong to no campaign.
         transport: An open one to use; by default that of the settings.
         proof: Whether it is a dry run or a test: links are proof links, which change nothing, and
-            nothing limits the rate.
+            the rate is not limited.
         subject_prefix: Put before every subject.
 
     Raises:
-        InputError: A setting of the sender or the transport is wrong.
+        InputError: A setting of the sender or the transport is invalid.
         RefusedError: The transport cannot be used with these settings.
     """
     return Mailer(
@@ -56,7 +53,7 @@ def open_mailer(
             app, compiled, campaign_id, proof=proof, subject_prefix=subject_prefix
         ),
         transport=transport or campaign_transport(app.settings, campaign_id),
-        # A dry run goes into a folder, and a test to a few: nobody is spared by waiting.
+        # A dry run goes into a folder, a test to a few addresses: no server needs a rate limit.
         limits=SendLimits() if proof else limits_of(app.settings),
     )
 
@@ -77,7 +74,7 @@ def make_composer(
         subject_prefix: Put before every subject.
 
     Raises:
-        InputError: A value of the sender cannot be put into a header.
+        InputError: A value of the sender is not valid in a header.
     """
     return Composer(
         compiled,
@@ -90,22 +87,22 @@ def make_composer(
 
 
 def campaign_transport(settings: Settings, campaign_id: int) -> Transport:
-    """Open the transport of the settings; one that writes files has a folder for each campaign.
+    """Open the configured transport; one that writes files uses a folder per campaign.
 
     Raises:
-        InputError: A setting of the transport is wrong.
+        InputError: A setting of the transport is invalid.
         RefusedError: The transport cannot be used with these settings.
     """
     return open_transport(settings, outbox_folder(settings, f"campaign-{campaign_id}"))
 
 
 def outbox_folder(settings: Settings, name: str) -> Path:
-    """Where messages are written that do not leave this machine."""
+    """The folder for messages that do not leave this machine."""
     return settings.var / "outbox" / name
 
 
 def limits_of(settings: Settings) -> SendLimits:
-    """How fast a live campaign goes out, and when it pauses by itself."""
+    """How fast a live campaign is sent, and when it pauses by itself."""
     limits, hold = settings.limits, settings.hold
     return SendLimits(
         rates=Rates(settings.transport, limits.per_second, limits.per_domain),

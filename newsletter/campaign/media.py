@@ -1,4 +1,4 @@
-"""Pictures of sent issues: kept under their SHA-256 for as long as mail points to them."""
+"""Images of sent issues: stored under their SHA-256 for as long as mail points to them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ MEDIA_NAME = re.compile(r"([0-9a-f]{64})\.(?:png|jpg|gif)")
 
 
 def media_folder(settings: Settings) -> Path:
-    """Where the pictures of sent issues are kept."""
+    """Where the images of sent issues are stored."""
     return settings.var / "media"
 
 
 def save_media(settings: Settings, image: Image) -> Path:
-    """Keep a picture for as long as mail points to it. Doing so again changes nothing.
+    """Store an image for as long as mail points to it. Idempotent.
 
     Args:
-        settings: Name the folder, and the root that ``image.path`` starts from.
-        image: A picture of a compiled issue.
+        settings: Name the folder, and the root that ``image.path`` is relative to.
+        image: An image of a compiled issue.
 
     Returns:
         The file that ``/media/{sha256}{suffix}`` serves from now on.
 
     Raises:
-        InputError: The file is gone, or is not the picture that was compiled.
+        InputError: The file is missing, or is not the image that was compiled.
     """
     target = media_folder(settings) / f"{image.sha256}{image.suffix}"
     if read_media(target) is None:
@@ -39,12 +39,12 @@ def save_media(settings: Settings, image: Image) -> Path:
         data = source.read_bytes() if source.is_file() else b""
         if hashlib.sha256(data).hexdigest() != image.sha256:
             raise InputError(
-                "the picture is gone or was changed since the issue was compiled",
+                "the image is missing or was changed since the issue was compiled",
                 file=image.path,
-                fix="run the command again, and approve the issue anew",
+                fix="run the command again and approve the issue again",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all: nobody is ever served half a picture.
+        # Renamed once it is complete: nobody is ever served half an image.
         with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
             file.write(data)
             file.flush()
@@ -56,9 +56,9 @@ def save_media(settings: Settings, image: Image) -> Path:
 
 
 def read_media(file: Path) -> bytes | None:
-    """The bytes of a stored picture; None unless they have the hash that the name gives."""
+    """The bytes of a stored image; None unless their hash matches the name."""
     name = MEDIA_NAME.fullmatch(file.name)
-    # The name comes from a URL: nothing else in the folder is ever served.
+    # The name comes from a URL: no other file in the folder is ever served.
     if not name or not file.is_file():
         return None
     data = file.read_bytes()

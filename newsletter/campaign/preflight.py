@@ -1,4 +1,4 @@
-"""What must hold before anything leaves: where mail can end up, the values it needs, a way out."""
+"""Checks before anything is sent: who mail can reach, merge values, one-click unsubscribing."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def reaches_people(connection: Connection, settings: Settings, campaign_id: int)
     """Whether a campaign's mail can reach real people.
 
     It cannot when the transport ends on this machine and every recipient's domain is reserved
-    (RFC 2606): only then may the sample address and an http link go out.
+    (RFC 2606): only then may the sample address and an http link be sent.
 
     Raises:
-        RefusedError: The transport only keeps mail: everyone would count as sent to, and nobody
-            would get it.
+        RefusedError: The transport only stores mail: everyone would count as mailed, and nobody
+            would receive anything.
     """
     kind = transport_kind(settings)
     if not kind.reaches_outside(settings) and has_only_reserved_domains(connection, campaign_id):
         return False
     if not kind.reaches_people(settings):
         raise RefusedError(
-            f"the transport is {settings.transport}: nobody would get it, and all would "
-            "count as sent",
+            f"the transport is {settings.transport}: nobody would receive the mail, but all of it "
+            "would count as sent",
             fix='set transport = "smtp" or "sendgrid" (without sandbox) in newsletter.toml',
         )
     return True
@@ -51,7 +51,7 @@ def has_only_reserved_domains(connection: Connection, campaign_id: int) -> bool:
 
 
 def require_merge_values(connection: Connection, compiled: CompiledIssue, campaign_id: int) -> None:
-    """Refuse when a recipient lacks a value that an article uses without a default.
+    """Refuse if a recipient lacks a value that the article uses without a default.
 
     Raises:
         RefusedError: Names the field and how many recipients lack it.
@@ -67,13 +67,14 @@ def require_merge_values(connection: Connection, compiled: CompiledIssue, campai
         ).scalar_one()
         if lacking:
             raise RefusedError(
-                f"{lacking} readers have no {name}, and the article gives no default",
+                f"{lacking} {'recipient has' if lacking == 1 else 'recipients have'} no {name}, "
+                "and the article gives no default",
                 fix=f'write {{{{ {name} | default("…") }}}}, or fill the column',
             )
 
 
 def fields_without_default(compiled: CompiledIssue) -> set[str]:
-    """The merge fields that some place uses without a default."""
+    """The merge fields that are used without a default anywhere."""
     return {
         slot.name
         for variant in compiled.variants
@@ -93,15 +94,15 @@ def require_one_click(public_url: str, proof_token: str) -> None:
     Posts once with a proof token, which changes nothing.
 
     Raises:
-        RefusedError: The URL is not https, or the answer is a redirect, sets a cookie or is not a
-            2xx.
-        UnavailableError: Nobody answers there.
+        RefusedError: The URL is not https, or the response is a redirect, sets a cookie or is not
+            a 2xx.
+        UnavailableError: The server cannot be reached.
     """
     parts = urlsplit(public_url)
     if parts.scheme != "https" or not parts.hostname:
         raise RefusedError(
-            f"public_url is {public_url}: readers' mail programs only post to https",
-            fix="set publication.public_url to the address `./send.py serve` is reached at",
+            f"public_url is {public_url}, but mail programs only post to https",
+            fix="set publication.public_url to the https address of `./send.py serve`",
         )
     # Not urllib: it would follow a redirect, which mail providers do not.
     connection = http.client.HTTPSConnection(
@@ -118,7 +119,7 @@ def require_one_click(public_url: str, proof_token: str) -> None:
         answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise UnavailableError(
-            f"the unsubscribe address does not answer: {public_url} ({error})",
+            f"the unsubscribe address cannot be reached: {public_url} ({error})",
             fix="start `./send.py serve` behind it, then send again",
         ) from None
     finally:
@@ -127,5 +128,5 @@ def require_one_click(public_url: str, proof_token: str) -> None:
         raise RefusedError(
             f"one-click unsubscribe at {public_url} answers {answer.status}"
             + (" and sets a cookie" if answer.getheader("Set-Cookie") else ""),
-            fix="it must answer 200 itself: no redirect, no cookie, no login (RFC 8058)",
+            fix="it must answer 200 without redirect, cookie or login (RFC 8058)",
         )

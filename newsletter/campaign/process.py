@@ -12,14 +12,14 @@ from contextlib import suppress
 
 
 def sender_name() -> str:
-    """This process, for people to read."""
+    """The name of this process, for people to read."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def event_loop() -> asyncio.Runner:
     """The fastest event loop that is installed."""
-    # What is loaded by now stays, and a batch is no garbage: walking over both again and again
-    # took a tenth of the time of a send.
+    # What is loaded by now stays loaded, and batches are not garbage: collecting over both took a
+    # tenth of the time of a send.
     gc.freeze()
     gc.set_threshold(20_000)
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
@@ -31,7 +31,7 @@ def event_loop() -> asyncio.Runner:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set, and SIGHUP: a terminal that is closed, say."""
+    """An event that SIGINT, SIGTERM and SIGHUP (a closed terminal) set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     names = [signal.SIGINT, signal.SIGTERM]

@@ -1,4 +1,4 @@
-"""Watch a campaign that others send: counts from the database, at little cost to it."""
+"""Watch a campaign that other processes send: counts from the database, at little cost to it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from newsletter.store.engine import Store
 Progress = Callable[[OutcomeCounts], None]
 
 SHARE = 0.1
-"""Of the time at most is spent on counting: in a large campaign it takes a while."""
+"""Share of the time that is spent on counting at most: large campaigns take a while to count."""
 
 
 @asynccontextmanager
 async def following(
     store: Store, campaign_id: int, progress: Progress | None
 ) -> AsyncIterator[None]:
-    """Tell the counts of a campaign now and then, for as long as the context is open."""
+    """Report the counts of a campaign regularly for as long as the context is open."""
 
     def count() -> OutcomeCounts:
         with store.read() as connection:
@@ -32,7 +32,7 @@ async def following(
     async def follow(tell: Progress) -> None:
         rest = LOOK_S
         while True:
-            # First, since a small campaign is over by then, and needs no count on the way.
+            # Before the first count: a small campaign is over by then and needs none.
             await asyncio.sleep(rest)
             began = time.monotonic()
             with suppress(UnavailableError):
@@ -51,10 +51,10 @@ async def outlast(store: Store, campaign_id: int, patience: float, stop: asyncio
     """Wait while another process sends from this SQLite database.
 
     Args:
-        patience: Seconds until the next delivery is due that are still waited for.
+        patience: Wait only if the next delivery is due within this number of seconds.
 
     Returns:
-        Whether that process ended and left something to do.
+        Whether that process ended and deliveries are left.
     """
     while is_sending(store.engine):
         wait = await asyncio.to_thread(seconds_until_due, store, campaign_id)

@@ -16,12 +16,12 @@ from newsletter.settings.model import Settings
 
 
 def sample_values(settings: Settings) -> dict[str, str]:
-    """What previews and test mails show in merge fields: the samples of `newsletter.toml`."""
+    """The sample values of merge fields in `newsletter.toml`, for previews and test mails."""
     return {name: field.sample for name, field in settings.merge_fields.items()}
 
 
 class RenderSummary(TypedDict):
-    """What compiled.json holds: sizes are in bytes, ``variants`` are sets of topics."""
+    """The content of compiled.json: sizes are in bytes, ``variants`` are sets of topics."""
 
     digest: str
     slug: str
@@ -40,7 +40,7 @@ def render_files(compiled: CompiledIssue, app: AppContext, out: Path) -> RenderS
     media.mkdir(parents=True, exist_ok=True)
     for image in compiled.images:
         shutil.copyfile(settings.root / image.path, media / f"{image.sha256}{image.suffix}")
-    # Proof links: whoever gets the file cannot unsubscribe anybody with it.
+    # Proof links: nobody can be unsubscribed with a file that is passed on.
     values = sample_values(settings)
     composer = make_composer(app, compiled, proof=True)
     message = composer(Delivery(0, 1, 0, "reader@sample.example", 0, values))
@@ -66,5 +66,5 @@ def render_files(compiled: CompiledIssue, app: AppContext, out: Path) -> RenderS
 
 
 def local_media(html: str, public_url: str) -> str:
-    """Point hosted images at the folder beside the page, so that looking fetches nothing."""
+    """Point hosted images to the folder beside the page, so that viewing it fetches nothing."""
     return html.replace(f"{public_url}/media/", "media/")

@@ -1,4 +1,4 @@
-"""What goes into a send and comes out of it: the request, who is asked and told, and the result."""
+"""The input and output of a send: the request, the callbacks and the result."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class SendRequest:
     """What to send, to which recipients, and when.
 
     ``csv_file`` is imported into ``list_name`` first, and only its rows are the recipients; with
-    ``skip_invalid`` its bad rows are left out. ``uses`` says what its columns are,
-    ``NAME=USE`` each. ``segment`` narrows the list to a part of it. ``again_reason`` is why
-    people who already have the issue get it again; empty skips them. ``not_before`` is when to
-    begin (Unix seconds); 0: at once. ``detach`` leaves the sending to a worker.
+    ``skip_invalid`` its invalid rows are left out. ``uses`` says what its columns hold,
+    ``NAME=USE`` each. ``segment`` narrows the list to part of it. ``again_reason`` is why people
+    who already received the issue receive it again; empty skips them. ``not_before`` is when to
+    start (Unix seconds); 0: at once. ``detach`` leaves the sending to a worker.
     """
 
     issue: Path
@@ -38,33 +38,33 @@ class SendRequest:
 
 
 Confirm = Callable[[PendingCampaign], int | None]
-"""Shows a person what is about to be sent; gives the number of recipients that they confirm."""
+"""Shows a person what is about to be sent; returns the number of recipients they confirm."""
 
 
 class SendListener:
-    """Told what a send is doing. It shows nothing: override what you want to show."""
+    """Notified of what a send is doing. Does nothing by default: override what you need."""
 
     def importing(self, file: Path) -> AbstractContextManager[Callable[[int], None] | None]:
-        """A CSV file is being read; gives what is called with the number of rows so far."""
+        """A CSV file is being read; returns a callback for the number of rows so far."""
         return nullcontext()
 
     def imported(self, report: ImportReport) -> None:
         """The CSV file was imported."""
 
     def joined_since(self, pending: PendingCampaign, number: int) -> None:
-        """This number of subscribers joined after a continued campaign's audience was fixed."""
+        """This number of subscribers joined after a continued campaign's snapshot."""
 
     def continuing(self, pending: PendingCampaign) -> None:
-        """An earlier campaign goes on; nobody is asked again."""
+        """An earlier campaign is continued, without asking for confirmation again."""
 
     def waiting(self, campaign_id: int, seconds: float) -> None:
-        """The campaign begins in this number of seconds; told about twice a second."""
+        """The campaign starts in this number of seconds; called about twice a second."""
 
     def interrupted(self, campaign_id: int, *, called_off: bool) -> None:
-        """Ctrl-C while it waited: the campaign is paused now, or else keeps its time."""
+        """Ctrl-C while waiting: the campaign is paused now (``called_off``) or keeps its time."""
 
     def sending(self) -> AbstractContextManager[Progress | None]:
-        """Messages go out; gives what is called about twice a second with the counts so far."""
+        """Messages are sent; returns a callback for the counts, about twice a second."""
         return nullcontext()
 
 
@@ -72,16 +72,16 @@ class SendEnd(StrEnum):
     """How a live send ended."""
 
     ALREADY_SENT = "already sent"
-    """The same issue went out to the same recipients before: nothing was left to send."""
+    """The same issue was sent to the same recipients before: nothing was left to send."""
     DETACHED = "detached"
-    """A worker sends it, at its time."""
+    """A worker will send it, at its time."""
     SENT = "sent"
-    """Nothing more is due, or somebody stopped it: the counts say how far it is."""
+    """Nothing more is due, or it was stopped: see the counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What a live send did."""
+    """The result of a live send."""
 
     end: SendEnd
     status: Status
@@ -89,10 +89,9 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
-    """What a live send would do, and the folder that the messages were written to.
+    """What a live send would do, and the folder with its messages.
 
-    Where ``pending`` is a campaign that is being sent, nothing was written, and ``status`` is how
-    far that campaign is.
+    If ``pending`` is a campaign to continue, nothing was written, and ``status`` is its status.
     """
 
     status: Status

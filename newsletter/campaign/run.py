@@ -1,6 +1,6 @@
 """A send from its first check to its last count, live or as a dry run: each in one function.
 
-Whoever starts one passes a `SendRequest`, a callback that asks a person, and a `SendListener`.
+The caller passes a `SendRequest`, a callback that asks a person, and a `SendListener`.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from newsletter.transports.file import FileTransport
 def send_live(
     app: AppContext, request: SendRequest, *, confirm: Confirm, listener: SendListener
 ) -> SendResult:
-    """Send an issue to its recipients, or go on with the campaign that does so already.
+    """Send an issue to its recipients, or continue the campaign that already does.
 
-    Each step that refuses comes before the first that cannot be taken back. Stopped at any of
-    them, the same request goes on from there.
+    Every step that may refuse comes before the first that cannot be undone. If it is stopped at
+    any step, the same request continues from there.
 
     Args:
-        confirm: Asks a person, who must answer with the number of recipients; not asked again
-            when a campaign goes on.
-        listener: Told what happens.
+        confirm: Asks a person, who must answer with the number of recipients; not called when a
+            campaign is continued.
+        listener: Notified of what happens.
 
     Raises:
         InputError: The article, the file or the list cannot be used.
         UsageError: The segment cannot be used.
         RefusedError: There is a blocker, no approval or no confirmation; another send of this
-            issue is in the way; or a check of the settings failed.
-        UnavailableError: The unsubscribe address or the transport is out of reach.
-        KeyboardInterrupt: Ctrl-C while it waited for its time.
+            issue blocks this one; or a check of the settings failed.
+        UnavailableError: The unsubscribe address or the transport cannot be reached.
+        KeyboardInterrupt: Ctrl-C while it waited for its start time.
     """
     settings = app.settings
     built = build(
@@ -67,7 +67,7 @@ def send_live(
         lists=list_names(app.store),
     )
     refuse_blockers(built.blockers)
-    # Before the import: what may not be sent changes no list.
+    # Before the import: an issue that may not be sent must not change a list.
     with app.store.read() as connection:
         approved = approval.require(connection, settings, built.compiled, request.list_name)
     audience = choose_audience(app, request, listener)
@@ -87,7 +87,7 @@ def send_live(
             listener.joined_since(pending, joined)
         if pending.status.state == CampaignState.FINISHED:
             return SendResult(SendEnd.ALREADY_SENT, pending.status)
-        # Opened before anybody is asked: a key that is missing is found while nothing has begun.
+        # Opened before anyone is asked: a missing API key is found before anything is started.
         transport = campaign_transport(settings, campaign_id)
         with app.store.read() as connection:
             reaches_people = preflight.reaches_people(connection, settings, campaign_id)
@@ -99,8 +99,8 @@ def send_live(
             listener.continuing(pending)
         elif confirm(pending) != pending.mailable:
             raise RefusedError(
-                f"not confirmed: {pending.mailable} people would get it; nothing was sent",
-                fix=f"--confirm {pending.mailable}",
+                f"not confirmed: {pending.mailable} people would receive it; nothing was sent",
+                fix=f"use --confirm {pending.mailable}",
             )
     except BaseException:
         launch.discard(app.store, pending)
@@ -131,10 +131,10 @@ def dry_run(
 ) -> DryRunResult:
     """Write every message that a live send would send, and change nothing.
 
-    Works with the code of a live send on a private copy of the database.
+    Runs the code of a live send on a private copy of the database.
 
     Args:
-        listener: Told what happens.
+        listener: Notified of what happens.
         out: Where the messages are written; ``var/outbox/SLUG`` by default.
 
     Raises:
@@ -178,9 +178,9 @@ def send(
     progress: Progress | None = None,
     counted: OutcomeCounts | None = None,
 ) -> Status:
-    """Send what is left of a campaign that sends, until nothing is due or somebody stops it.
+    """Send what is left of a campaign until nothing is due or it is stopped.
 
-    SIGINT, SIGTERM and SIGHUP drain: what was offered gets its outcome, the rest stays queued.
+    SIGINT, SIGTERM and SIGHUP drain: messages under way get their outcome, the rest stays queued.
 
     Args:
         mailer: Its transport is closed at the end.
@@ -188,7 +188,7 @@ def send(
         counted: The counts now, if they are known.
 
     Raises:
-        UnavailableError: The transport is out of reach; run again to continue.
+        UnavailableError: The transport cannot be reached; run again to continue.
     """
     store, alone = app.store, app.store.is_sqlite
 
@@ -200,7 +200,7 @@ def send(
                     if not await outlast(store, campaign_id, mailer.limits.patience, stop):
                         return
                 counted = None
-            # Beside others, only the database knows how far all are together.
+            # With several senders, only the database knows the counts of all of them.
             async with following(store, campaign_id, None if alone else progress):
                 await run_campaign(
                     store,

@@ -1,4 +1,4 @@
-"""Which subscribers a send is for: a list, a part of it, or the rows of a file."""
+"""Select the recipients of a send: a list, part of it, or the rows of a file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from newsletter.store.engine import Store
 
 
 def known_columns(app: AppContext, request: SendRequest) -> frozenset[str]:
-    """What the recipients' merge fields can be filled from, before the file is imported.
+    """The columns that merge fields can be filled from, before the file is imported.
 
     Raises:
         InputError: The file cannot be used.
-        UsageError: The file may be of people who unsubscribed.
+        UsageError: The file may list people who unsubscribed.
     """
     known = columns(app.store, request.list_name)
     if request.csv_file is None:
@@ -38,7 +38,7 @@ def choose_audience(
     """Import the file of a request, if there is one, and select its recipients.
 
     Raises:
-        InputError: The file, or without ``skip_invalid`` a row of it, cannot be used.
+        InputError: The file cannot be used, or a row is invalid and ``skip_invalid`` is not set.
         RefusedError: The suppression key is not this database's.
         UsageError: As `select_audience`.
     """
@@ -66,15 +66,15 @@ def choose_audience(
 def select_audience(
     store: Store, list_name: str, segment: str | None, *, batch: str = ""
 ) -> AudienceSelection:
-    """The subscribers of a list, or of the part of it that a segment names.
+    """Select the subscribers of a list or of a segment of it.
 
     Args:
         segment: An expression as in docs/segments.md; None for the whole list.
-        batch: The import that has these rows; empty for all.
+        batch: Only the rows of this import; empty for all.
 
     Raises:
-        UsageError: The segment cannot be read, can be read in two ways, or names a list or an
-            attribute that does not exist.
+        UsageError: The segment cannot be parsed, is ambiguous, or names a list or an attribute
+            that does not exist.
     """
     if segment is None:
         return AudienceSelection(list_name, batch)
@@ -88,7 +88,7 @@ def select_audience(
                 campaign.c.state.not_in(ENDED),
             )
         ).first()
-    # A campaign that was begun with these words must be found by them, whatever today's rules are.
+    # A campaign started with this expression must be found by it, whatever today's rules are.
     if unfinished is None:
         require_clear(segment, condition)
     return AudienceSelection(list_name, batch, condition)

@@ -1,4 +1,4 @@
-"""The audience snapshot: a delivery row for everyone on the list, with the reason of each skip."""
+"""The audience snapshot: a delivery row for everyone on the list, with the reason for each skip."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ from newsletter.store.engine import analyze
 class AudienceSelection:
     """The subscribers a campaign is for: a list, or the rows of one file imported into it.
 
-    ``batch`` names the import whose rows they are; empty means the whole list. ``condition`` is
-    the segment of these, if not all are meant.
+    ``batch`` names the import whose rows they are; empty means the whole list. ``condition``
+    narrows them to a segment.
     """
 
     list_name: str
@@ -58,7 +58,7 @@ class AudienceSelection:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotCounts:
-    """How many are in a fixed audience, and how many of them get each variant, by its index."""
+    """The counts of a snapshot, and how many recipients receive each variant, by its index."""
 
     outcomes: OutcomeCounts
     variants: Mapping[int, int]
@@ -77,16 +77,16 @@ def take_snapshot(
 
     Args:
         connection: A write transaction.
-        at: When it is to begin (Unix seconds), if that is later than now: a pause that is over by
+        at: When it starts (Unix seconds), if later than now: a subscriber's pause that is over by
             then does not count.
-        again: Whether people who already have this issue (or may) get it once more.
+        again: Whether people who received this issue, or may have, receive it again.
 
     Raises:
         InputError: There is no such list, or nobody is on it.
     """
     already_sent = None
     others = exists().where(campaign.c.slug == compiled.slug, campaign.c.id != campaign_id)
-    # Asked first: to look for each person in no earlier campaign would cost a second per 100,000.
+    # Only if there are earlier campaigns: the lookup costs a second per 100,000 subscribers.
     if not again and connection.execute(select(others)).scalar_one():
         earlier = delivery.alias("earlier")
         already_sent = exists().where(
@@ -107,11 +107,11 @@ def take_snapshot(
     }
     names = [column.name for column in delivery.c]
     chosen = select(*(columns[name].label(name) for name in names))
-    people = _of(chosen, audience, _list_id(connection, audience))
-    connection.execute(insert(delivery).from_select(names, people))
-    # The next queries would plan for an empty table.
+    recipients = _of(chosen, audience, _list_id(connection, audience))
+    connection.execute(insert(delivery).from_select(names, recipients))
+    # Otherwise the next queries would be planned for an empty table.
     analyze(connection, delivery)
-    # Nothing was tried yet: these are the campaign's counts, and nobody need count them again.
+    # Nothing was tried yet, so these are the campaign's counts and need not be counted again.
     reasons: Counter[str] = Counter()
     variants: Counter[int] = Counter()
     for skipped_as, variant, number in connection.execute(
@@ -123,8 +123,8 @@ def take_snapshot(
         if not skipped_as:
             variants[variant] += number
     if not reasons:
-        where_to_be = " and in the segment" if audience.segment else ""
-        raise InputError(f"nobody is on the list {audience.list_name!r}{where_to_be}")
+        segment = " and in the segment" if audience.segment else ""
+        raise InputError(f"nobody is on the list {audience.list_name!r}{segment}")
     total, queued = reasons.total(), reasons.pop("", 0)
     outcomes = OutcomeCounts(audience=total, queued=queued, skipped=dict(sorted(reasons.items())))
     return SnapshotCounts(outcomes, dict(variants))
@@ -137,21 +137,21 @@ def skips(connection: Connection, audience: AudienceSelection) -> dict[str, int]
         InputError: There is no such list.
     """
     reason = skip_reason(subscriber.c.address_hash, time.time()).label("reason")
-    people = _of(select(reason), audience, _list_id(connection, audience)).subquery()
-    query = select(people.c.reason, func.count()).group_by(people.c.reason)
+    reasons = _of(select(reason), audience, _list_id(connection, audience)).subquery()
+    query = select(reasons.c.reason, func.count()).group_by(reasons.c.reason)
     return {row.reason: row[1] for row in connection.execute(query)}
 
 
 def joined_since_snapshot(
     connection: Connection, campaign_id: int, audience: AudienceSelection
 ) -> int:
-    """How many of an audience could be mailed, and are not in a campaign's snapshot of it."""
-    frozen = exists().where(
+    """How many of an audience could be mailed but are not in a campaign's snapshot."""
+    in_snapshot = exists().where(
         delivery.c.campaign_id == campaign_id, delivery.c.email_key == subscriber.c.email_key
     )
     everyone = select(func.count()).select_from(subscriber)
     query = _of(everyone, audience, _list_id(connection, audience)).where(
-        ~frozen, skip_reason(subscriber.c.address_hash, time.time()) == ""
+        ~in_snapshot, skip_reason(subscriber.c.address_hash, time.time()) == ""
     )
     return int(connection.execute(query).scalar_one())
 
@@ -163,7 +163,7 @@ def _list_id(connection: Connection, audience: AudienceSelection) -> int:
     if found is None:
         raise InputError(
             f"there is no list {audience.list_name!r}",
-            fix="see `./send.py subscribers lists`, or make it: `./send.py subscribers import`",
+            fix="see `./send.py subscribers lists`, or create it: `./send.py subscribers import`",
         )
     return int(found)
 

@@ -17,10 +17,10 @@ from newsletter.errors import InputError
 class Status:
     """One campaign and its counts.
 
-    ``note`` says why it is in its state, and ``held`` that no person put it there. ``not_before``
-    is when a scheduled one begins, ``next_retry`` when the next deferred delivery is due (Unix
-    seconds). ``segment`` says which part of the list it is for; empty: all of it. ``dry_run``:
-    what it counts as accepted would be sent, and its number belongs to a copy that is gone.
+    ``note`` says why it is in its state; ``held``: it paused by itself. ``not_before`` is when a
+    scheduled campaign starts, ``next_retry`` when the next deferred delivery is due (Unix
+    seconds). ``segment`` is the part of the list it is for; empty for all of it. ``dry_run``: what
+    counts as accepted would be sent, and the number belongs to a deleted copy of the database.
     """
 
     campaign_id: int
@@ -42,7 +42,7 @@ class Status:
         return bool(self.tally.failed or self.tally.uncertain or self.held)
 
     def of_a_dry_run(self) -> Status:
-        """The same, as what would happen."""
+        """The same status, marked as what would happen."""
         return replace(self, state="dry-run", dry_run=True)
 
     def as_json(self) -> dict[str, object]:
@@ -77,7 +77,7 @@ def status(connection: Connection, campaign_id: int) -> Status:
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
     if row is None:
         raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
-    # Why it is in its state: the note of the last change to it.
+    # The note of the last change to this state says why the campaign is in it.
     last = connection.execute(
         select(campaign_event)
         .where(campaign_event.c.campaign_id == campaign_id, campaign_event.c.to_state == row.state)

@@ -1,4 +1,4 @@
-"""What is known of a subscriber: what they were sent, and what came back. Theirs to know."""
+"""Everything known about a subscriber, for their right of access (GDPR article 15)."""
 
 from __future__ import annotations
 
@@ -22,48 +22,46 @@ if TYPE_CHECKING:
 
 
 def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
-    """Everything known of an address, as plain JSON values: a person may ask for it.
+    """Everything known about an address, as plain JSON values.
 
-    That is who they are, lists, pause, consent, every issue meant for them with its outcome, and
-    what came back of it. ``not_mailed`` has the lists on which nothing is sent to them now, each
+    That is their fields, lists, pause, consent, every issue addressed to them with its outcome,
+    and the feedback on it. ``not_mailed`` has the lists on which they are not mailed now, each
     with the reason. Times are ISO 8601 in UTC; without a pause, ``paused_until`` is None.
 
     Raises:
-        InputError: The address is none.
+        InputError: The address is invalid.
     """
     email = check_address(email)
     key = address_key(email)
     with store.read() as connection:
-        person = find(connection, email)
+        subscriber = find(connection, email)
         hashed = address_hash(key, keys)
         known: dict[str, Any] = {
-            "email": person.email if person else email,
-            "known": person is not None,
+            "email": subscriber.email if subscriber else email,
+            "known": subscriber is not None,
             "suppressed": sorted(reasons(connection, hashed)),
         }
-        if person is not None:
+        if subscriber is not None:
             kept = ("first_name", "last_name", "language", "time_zone", "attributes")
-            known |= {name: person._mapping[name] for name in kept}
-            known["created_at"] = iso(person.created_at)
-            known["paused_until"] = iso(person.paused_until) if person.paused_until else None
-            known["lists"] = _lists_of(connection, person.id)
+            known |= {name: subscriber._mapping[name] for name in kept}
+            known["created_at"] = iso(subscriber.created_at)
+            paused_until = subscriber.paused_until
+            known["paused_until"] = iso(paused_until) if paused_until else None
+            lists = connection.execute(
+                select(mailing_list.c.name, subscription.c.state)
+                .join(subscription, subscription.c.list_id == mailing_list.c.id)
+                .where(subscription.c.subscriber_id == subscriber.id)
+                .order_by(mailing_list.c.name)
+            )
+            known["lists"] = {row.name: row.state for row in lists}
             now = store.now(connection)
-            reasons_here = reasons_by_list(connection, person.id, now)
+            reasons_here = reasons_by_list(connection, subscriber.id, now)
             known["not_mailed"] = {name: why for name, why in reasons_here.items() if why}
-        known["consent"] = _consents_of(connection, person.uid if person else NOBODY, hashed)
-        known["deliveries"] = deliveries_of(connection, key, person.uid if person else None)
+        uid = subscriber.uid if subscriber else None
+        known["consent"] = _consents_of(connection, NOBODY if uid is None else uid, hashed)
+        known["deliveries"] = deliveries_of(connection, key, uid)
         known["reports"] = reports_of(connection, hashed)
         return known
-
-
-def _lists_of(connection: Connection, person_id: int) -> dict[str, str]:
-    query = (
-        select(mailing_list.c.name, subscription.c.state)
-        .join(subscription, subscription.c.list_id == mailing_list.c.id)
-        .where(subscription.c.subscriber_id == person_id)
-        .order_by(mailing_list.c.name)
-    )
-    return {row.name: row.state for row in connection.execute(query)}
 
 
 def _consents_of(connection: Connection, uid: int, hashed: bytes) -> list[dict[str, Any]]:
@@ -76,7 +74,7 @@ def _consents_of(connection: Connection, uid: int, hashed: bytes) -> list[dict[s
     )
     found = []
     for row in connection.execute(query).mappings():
-        # Times in evidence are Unix seconds, as everywhere; a person reads this.
+        # Times in evidence are Unix seconds, as everywhere, but people read this.
         evidence = {
             name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
             for name, value in row["evidence"].items()
@@ -86,11 +84,11 @@ def _consents_of(connection: Connection, uid: int, hashed: bytes) -> list[dict[s
 
 
 def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dict[str, Any]]:
-    """Every issue that was meant for a subscriber, with its outcome and when that was known.
+    """Every issue addressed to a subscriber, with its outcome and when that was known.
 
     Args:
         key: The key of their address.
-        uid: Who they are, so that mail to a former address is found; None if nobody is known.
+        uid: Their number, which also finds mail to a former address; None if unknown.
     """
     rows = connection.execute(
         select(
@@ -106,23 +104,23 @@ def deliveries_of(connection: Connection, key: str, uid: int | None) -> list[dic
     ).all()
     found = []
     for position, campaign_id, slug, list_name, created_at in rows:
-        # What is told of everybody, asked for one: no second opinion here.
-        (one,) = delivery_outcomes(connection, campaign_id, position)
-        skipped = one.state is DeliveryState.SKIPPED
+        # The query behind `status` and reports, for one delivery, so that all of them agree.
+        (outcome,) = delivery_outcomes(connection, campaign_id, position)
+        skipped = outcome.state is DeliveryState.SKIPPED
         found.append(
             {
                 "issue": slug,
                 "list": list_name,
                 "campaign": campaign_id,
-                "outcome": f"skipped: {one.reply}" if skipped else one.state.value,
-                "at": iso(created_at if one.at is None else one.at),
+                "outcome": f"skipped: {outcome.reply}" if skipped else outcome.state.value,
+                "at": iso(created_at if outcome.at is None else outcome.at),
             }
         )
     return found
 
 
 def reports_of(connection: Connection, address_hash: bytes) -> list[dict[str, Any]]:
-    """What came back of mail to an address: bounces, complaints, a provider's events."""
+    """The feedback on mail to an address: bounces, complaints, a provider's events."""
     shown = (event.c.kind, event.c.verdict, event.c.source, event.c.campaign_id, event.c.at)
     rows = connection.execute(
         select(*shown)
@@ -133,13 +131,11 @@ def reports_of(connection: Connection, address_hash: bytes) -> list[dict[str, An
 
 
 def sent_to(connection: Connection, key: str, uid: int | None) -> ColumnElement[bool]:
-    """The deliveries to a subscriber: those to the address, and to another they had before.
-
-    They are searched for by uid only in that case: there is no index for it.
-    """
+    """The deliveries to a subscriber: to this address, and to any they had before."""
     by_address: ColumnElement[bool] = delivery.c.email_key == key
     if uid is None:
         return by_address
+    # Searched by uid only if the address ever changed: there is no index on it.
     moved = select(func.count()).where(
         consent_event.c.subscriber_uid == uid, consent_event.c.action == "address-changed"
     )

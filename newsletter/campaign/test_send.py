@@ -1,4 +1,4 @@
-"""Test mails: to addresses named one by one, by a path that cannot reach a list."""
+"""Test mails: to addresses given one by one; this code cannot reach a list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_ADDRESSES = 20
 
 
 class _NoJournal:
-    """A test mail needs no evidence: it is never resumed."""
+    """Keeps no evidence: a test mail is never resumed."""
 
     def begun(self, position: int) -> None:
         """Nothing to keep."""
@@ -36,7 +36,7 @@ def send_test(
 ) -> list[Outcome]:
     """Send one message to each address, with sample values and proof links.
 
-    Neither approval nor a clean check is needed: a test is how a draft is looked at.
+    Neither approval nor a clean check is needed: a test is for looking at a draft.
 
     Args:
         issue: The article.
@@ -47,14 +47,16 @@ def send_test(
 
     Raises:
         InputError: The article or an address cannot be used, or there are too many addresses.
-        RefusedError: An address is suppressed, or that cannot be told under this key.
-        UnavailableError: The transport is out of reach.
+        RefusedError: An address is suppressed, or the suppression key is another database's.
+        UnavailableError: The transport cannot be reached.
     """
     compiled = build(issue, app.settings).compiled
     if len(addresses) > MOST_ADDRESSES:
-        raise InputError(f"{len(addresses)} addresses: a test goes to {MOST_ADDRESSES} at most")
+        raise InputError(
+            f"{len(addresses)} addresses given: a test goes to at most {MOST_ADDRESSES}"
+        )
     checked = [check_address(address) for address in addresses]
-    # All of them before the first is mailed.
+    # All addresses are checked before the first is mailed.
     check_suppression_key(app.store, app.keys, dry_run=True)
     with app.store.read() as connection:
         for address in checked:

@@ -1,7 +1,7 @@
-"""A worker: takes chunks of whatever campaign sends, beside any number of others.
+"""A worker: sends chunks of any campaign, beside any number of other workers.
 
-What is due is in the ledger. Every few seconds a worker's sweep puts the ledger in order and has
-its dispatcher hand out what is due; whoever is handed a chunk claims it in the ledger first.
+What is due is in the ledger. Every few seconds a worker's sweep tidies the ledger and has its
+dispatcher hand out what is due; a worker that is handed a chunk claims it in the ledger first.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from newsletter.jobs.setup import open_dispatcher, prepare
 
 SWEEP_S = 2.0
 PATIENCE_S = 300.0
-"""How long the database may be away before a worker gives up, for its supervisor to know."""
+"""How long the database may be unavailable before a worker exits, for its supervisor to notice."""
 SHORTEST_REST_S, LONGEST_REST_S = 1.0, 60.0
 IDLE_S = 20.0
-"""Then connections are closed; servers close idle ones after some minutes anyway."""
+"""Connections are closed after this time; servers close idle ones after some minutes anyway."""
 
 Tell = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class _Open:
-    """What is kept open for one campaign: ``chunks`` are under way; ``used`` is when one was."""
+    """What is kept open for one campaign: ``chunks`` under way now, ``used`` when one last was."""
 
     sending: Sending
     chunks: int = 0
@@ -54,10 +54,10 @@ class Worker:
     """One process that sends.
 
     Args:
-        app: Its settings name the transport; campaigns that go by another are left to others.
-        tell: Told in a line what a person should know.
-        stop: Once set, nothing more is offered, and the worker ends.
-        patience: Seconds that the database may be away.
+        app: Its settings name the transport; campaigns of other transports are left to others.
+        tell: Called with a line that a person should read.
+        stop: Once set, no more messages are offered, and the worker ends.
+        patience: Seconds that the database may be unavailable.
 
     Raises:
         RefusedError: The keys are not those of this database.
@@ -85,18 +85,18 @@ class Worker:
         """Work until stopped.
 
         Raises:
-            UnavailableError: The database was away for too long.
-            GoneError: It is not the one that was opened any more.
+            UnavailableError: The database was unavailable for too long.
+            GoneError: It is no longer the one that was opened.
         """
         with ExitStack() as stack:
-            # On SQLite one process sends at a time; whoever was first may take hours.
+            # On SQLite one process sends at a time, which may take hours.
             while not self._stop.is_set():
                 try:
                     stack.enter_context(sending_lock(self._app.store))
                     break
                 except RefusedError:
                     self._note(
-                        "another process is sending from this database; waiting for it to end"
+                        "another process is sending from this database; waiting for it to finish"
                     )
                     await self._pause(SHORTEST_REST_S)
             sweeping = asyncio.create_task(self._keep_sweeping())
@@ -110,11 +110,11 @@ class Worker:
             raise self._failure
 
     async def once(self) -> None:
-        """Work until nothing is due, and end.
+        """Work until nothing is due.
 
         Raises:
             RefusedError: Another process is sending from this SQLite database.
-            UnavailableError: The transport or the database is out of reach.
+            UnavailableError: The transport or the database cannot be reached.
         """
         with sending_lock(self._app.store):
             try:
@@ -152,18 +152,18 @@ class Worker:
             await self._pause(SWEEP_S)
 
     def _sweep(self) -> list[int]:
-        """Put the ledger in order: recover, begin, complete; gives the chunks that are due."""
+        """Recover, start and complete what is due in the ledger; return the chunks to send."""
         store, settings = self._app.store, self._app.settings
         recover(store, self._app.journal_folder)
         for campaign_id in schedule.start_due(store, settings):
-            self._tell(f"campaign {campaign_id} begins")
+            self._tell(f"campaign {campaign_id} has started")
         for campaign_id in complete_finished(self._app):
             self._tell(f"campaign {campaign_id} is finished")
         with store.read() as connection:
             return due_chunks(connection, settings.transport, store.now(connection))
 
     async def _work(self, chunk_id: int) -> None:
-        """Send a chunk for the dispatcher; what goes wrong is not the dispatcher's business."""
+        """Send a chunk for the dispatcher, which never sees an error."""
         if self._stop.is_set():
             return
         try:
@@ -179,7 +179,7 @@ class Worker:
             self._fail(error)
 
     async def _send(self, chunk_id: int) -> None:
-        """Claim a chunk, if it is still there to be claimed, and send it."""
+        """Claim a chunk, if it is still ready, and send it."""
         app = self._app
 
         def campaign_of_chunk() -> tuple[int, str] | None:
@@ -195,7 +195,7 @@ class Worker:
         if found is None:
             return
         campaign_id, digest = found
-        # Before the claim: who cannot send must not keep a chunk from those who can.
+        # Before the claim: a worker that cannot send must not keep the chunk from one that can.
         kept = self._open.get(campaign_id)
         if kept is None:
             kept = self._open[campaign_id] = _Open(self._prepare(campaign_id, digest))
@@ -216,11 +216,12 @@ class Worker:
             kept.used = asyncio.get_running_loop().time()
 
     def _prepare(self, campaign_id: int, digest: str) -> Sending:
-        """What a campaign was approved with is what is sent: it comes from the database."""
+        """Open what a campaign is sent with."""
         app = self._app
         with app.store.read() as connection:
-            # For the refusal alone: this worker's transport may not be the one it began with.
+            # Only for the refusal: the transport may have been reconfigured since the launch.
             preflight.reaches_people(connection, app.settings, campaign_id)
+            # From the database, not the project: exactly what was approved is sent.
             compiled = approval.load(connection, digest)
         mailer = open_mailer(app, compiled, campaign_id)
         return Sending(
@@ -235,7 +236,7 @@ class Worker:
         )
 
     async def _close(self, *, unused_since: float = inf) -> None:
-        """Close what no chunk has used since then (seconds of the loop's clock); all by default."""
+        """Close what no chunk has used since then (seconds of the loop's clock); default: all."""
         for campaign_id, kept in list(self._open.items()):
             if unused_since == inf or (not kept.chunks and kept.used < unused_since):
                 del self._open[campaign_id]
@@ -244,12 +245,12 @@ class Worker:
                 kept.sending.close()
 
     def _fail(self, error: Exception) -> None:
-        """End the worker because of an error, the first of several."""
+        """Stop the worker because of an error; the first one is raised at the end."""
         self._failure = self._failure or error
         self._stop.set()
 
     def _note(self, trouble: str) -> None:
-        """Tell of a trouble once, however often it is met."""
+        """Report a problem once, however often it occurs in a row."""
         if trouble != self._trouble:
             self._tell(trouble)
         self._trouble = trouble

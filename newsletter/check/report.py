@@ -12,14 +12,14 @@ _COLOUR = {Severity.BLOCKER: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 _WORD = {Severity.BLOCKER: "blocker: ", Severity.WARNING: "", Severity.NOTE: "note: "}
 
 
-def format_findings(findings: Iterable[Finding], *, colour: bool) -> str:
+def format_findings(findings: Iterable[Finding], *, color: bool) -> str:
     """Findings like a compiler's, one a line; a line that names no severity is a warning.
 
     Args:
         findings: In the order to print.
-        colour: Mark severities with ANSI colours besides (ECMA-48 section 8.3.117).
+        color: Mark severities with ANSI colors as well (ECMA-48 section 8.3.117).
     """
-    return "\n".join(_line(finding, colour) for finding in findings)
+    return "\n".join(_line(finding, color) for finding in findings)
 
 
 def findings_json(findings: Iterable[Finding]) -> str:
@@ -43,8 +43,8 @@ def _is_waived(finding: Finding, waivers: Mapping[str, str]) -> bool:
     return finding.severity is Severity.WARNING and bool(waivers.get(finding.rule, "").strip())
 
 
-def _line(finding: Finding, colour: bool) -> str:
+def _line(finding: Finding, color: bool) -> str:
     name = f"{_WORD[finding.severity]}{finding.rule}"
-    if colour:
+    if color:
         name = f"\x1b[{_COLOUR[finding.severity]}m{name}\x1b[0m"
     return f"{finding.file}:{finding.line}: {name}  {finding.message}  ({finding.fix})"

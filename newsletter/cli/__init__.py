@@ -1,4 +1,4 @@
-"""The command line. Each command lives in the module of its name; heavy imports stay inside them.
+"""The command line. Each command is in the module of its noun; heavy imports stay inside them.
 
 Exit codes: 0 fine, 1 refused or problems found, 2 wrong usage, 130 stopped by Ctrl-C.
 """
@@ -13,14 +13,13 @@ import click
 
 from newsletter import __version__
 from newsletter.cli.bounces import bounces
-from newsletter.cli.campaigns import cancel, pause, resume, status
+from newsletter.cli.campaigns import cancel, pause, resume, retry, status, uncertain
 from newsletter.cli.context import TYPED, CliContext
 from newsletter.cli.database import db
 from newsletter.cli.demo import demo
 from newsletter.cli.doctor import doctor
 from newsletter.cli.issue import approve, check, new, render
 from newsletter.cli.reports import report
-from newsletter.cli.requeue import retry, uncertain
 from newsletter.cli.send import send, test
 from newsletter.cli.server import preview, serve
 from newsletter.cli.subscribers import subscribers
@@ -31,7 +30,7 @@ _ONE_EXAMPLE = re.compile(r"^Example: (.*)", re.DOTALL)
 
 EPILOG = """
 \b
-The way of one issue:
+Typical workflow:
   ./send.py new spring-news
   ./send.py check issues/spring-news.md
   ./send.py preview issues/spring-news.md
@@ -42,15 +41,15 @@ The way of one issue:
 
 
 class InOrder(click.Group):
-    """Lists commands in the order of the work, not of the alphabet."""
+    """Lists commands in the order they are used, not alphabetically."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, as they were added."""
+        """The names, in the order in which they were added."""
         return list(self.commands)
 
 
 def as_typed(command: click.Command) -> click.Command:
-    """Have the examples of a command, and of those below it, be what one pastes and runs."""
+    """Print the examples of a command and its subcommands so that they can be pasted and run."""
     command.epilog = _ONE_EXAMPLE.sub("\b\nExample:\n  \\1", command.epilog or "") or None
     for inner in getattr(command, "commands", {}).values():
         as_typed(inner)
@@ -64,13 +63,13 @@ def as_typed(command: click.Command) -> click.Command:
     type=click.Path(path_type=Path),
     default="newsletter.toml",
     show_default=True,
-    help="The publication's settings; its folder is the project.",
+    help="Read the settings from this file; its folder is the project.",
 )
 @click.pass_context
 def cli(context: click.Context, config: Path) -> None:
     """Check, preview, approve and send a newsletter.
 
-    Nothing leaves this machine without --live and an approval.
+    Nothing is sent to a list without --live and an approval.
     """
     context.obj = CliContext(config)
 
@@ -103,7 +102,7 @@ as_typed(cli)
 
 
 def main() -> None:
-    """Run a command and turn every error a person can act on into one line and an exit code."""
+    """Run a command; print every error a person can act on as one line and an exit code."""
     try:
         sys.exit(cli.main(prog_name=TYPED, standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
@@ -116,7 +115,7 @@ def main() -> None:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nstopped; nothing is lost: run the same command to go on", err=True)
+        click.echo("\nstopped; nothing is lost: run the same command again to continue", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

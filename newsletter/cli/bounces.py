@@ -1,4 +1,4 @@
-"""bounces: process bounces, complaints and unsubscribe requests that come by mail."""
+"""bounces: process bounces, complaints and unsubscribe requests that arrive by mail."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.context import CliContext, json_option, pass_context, print_json, say
-from newsletter.cli.counted import counted
+from newsletter.cli.context import CliContext, json_option, pass_context
+from newsletter.cli.output import counted, print_json, say
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Process returned mail and unsubscribe requests.")
 def bounces() -> None:
-    """Process bounces, complaints and unsubscribe requests that come by mail."""
+    """Process bounces, complaints and unsubscribe requests that arrive by mail."""
 
 
 @bounces.command(
-    short_help="Say what each message is; uses no database.",
+    short_help="Classify messages, without a database.",
     epilog="Example: ./send.py bounces classify --json returned/*.eml",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def classify(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say what each message is and which recipients it is about; uses no database.
+    """Classify messages and list the recipients they are about, without a database.
 
-    Exits 1 if a file cannot be read; the other files are classified all the same.
+    Exits 1 if a file cannot be read; the other files are still classified.
     """
     from newsletter.feedback.classify import classify as classify_message
     from newsletter.feedback.message import MAX_BYTES
@@ -64,15 +64,15 @@ Examples:
 """,
 )
 @click.argument("source", required=False)
-@click.option("--imap", is_flag=True, help="Read the mailbox of the settings (imap.host …).")
+@click.option("--imap", is_flag=True, help="Read the mailbox in the settings (imap.host …).")
 @json_option
 @pass_context
 def read(cli: CliContext, source: str | None, imap: bool, as_json: bool) -> None:
     """Process returned mail: a Maildir, an mbox, one message, or - for standard input.
 
     SOURCE is left unchanged; with --imap, messages are moved once their outcome is committed.
-    Messages that were processed before are recognized and ignored, so run this as often as you
-    like. Only messages that verifiably answer ours change anything.
+    Messages that were processed before are recognized and ignored, so it is safe to run again. Only
+    messages that verifiably answer ours change anything.
     """
     from newsletter.feedback.imap import open_mailbox
     from newsletter.feedback.imap_intake import MailboxSummary, process_mailbox
@@ -104,10 +104,10 @@ def read(cli: CliContext, source: str | None, imap: bool, as_json: bool) -> None
 @json_option
 @pass_context
 def list_requests(cli: CliContext, as_json: bool) -> None:
-    """List unsubscribe requests by mail that do not prove who they are from.
+    """List unsubscribe requests by mail that do not prove who sent them.
 
-    Anybody can write in somebody else's name, so a person decides: `subscribers suppress` does
-    what is asked, and takes the request off this list.
+    Anyone can write in someone else's name, so a person decides: `subscribers suppress` honors
+    the request and removes it from this list.
     """
     _print_requests(cli, as_json, "requests")
 
@@ -140,7 +140,7 @@ def _print_requests(cli: CliContext, as_json: bool, key: str) -> None:
 
 
 def as_summary(done: MailboxSummary) -> str:
-    """What was done, in one line for people."""
+    """What was processed, in one line for people."""
     intake = done.intake
     see = "unsubscribe {} (see `bounces requests`)"
     counts = [

@@ -1,4 +1,4 @@
-"""--column NAME=USE: what the columns of a file are; and the command to type if that is unknown."""
+"""--column NAME=USE: what the columns of a file hold, and the command to run if it is unknown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from newsletter.cli.context import TYPED, print_json
+from newsletter.cli.context import TYPED
+from newsletter.cli.output import print_json
 
 
 def column_option(command: Any) -> Any:
@@ -20,32 +21,28 @@ def column_option(command: Any) -> Any:
         "uses",
         multiple=True,
         metavar="NAME=USE",
-        help="What a column of the file is: consent, opt-out, ignore or attribute; docs/moving.md",
+        help="Use a column as consent, opt-out, ignore or attribute; see docs/moving.md",
     )(command)
 
 
 @contextmanager
-def answering(*, as_json: bool) -> Iterator[None]:
-    """Have an import that asks about columns show the whole command that answers it.
+def explain_unmapped_columns(*, as_json: bool) -> Iterator[None]:
+    """Show the whole command that continues when an import stops at unknown columns.
 
     Args:
-        as_json: Whether to print the question as JSON, too.
+        as_json: Whether to print the columns as JSON, too.
     """
     from newsletter.audience.importing.unmapped import UnmappedColumnsError
 
     try:
         yield
     except UnmappedColumnsError as error:
-        error.command = _typed_with(error.command)
+        # The command as it was typed, with the missing options before any "--": what follows
+        # that is never read as an option.
+        typed = sys.argv[1:]
+        end = typed.index("--") if "--" in typed else len(typed)
+        parts = (TYPED, shlex.join(typed[:end]), error.command, shlex.join(typed[end:]))
+        error.command = " ".join(part for part in parts if part)
         if as_json:
             print_json(error.as_json())
         raise
-
-
-def _typed_with(options: str) -> str:
-    """The command that runs now, as one types it, with further options."""
-    typed = sys.argv[1:]
-    end = typed.index("--") if "--" in typed else len(typed)
-    return " ".join(
-        part for part in (TYPED, shlex.join(typed[:end]), options, shlex.join(typed[end:])) if part
-    )

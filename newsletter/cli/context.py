@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from newsletter.cli.output import say
+
 if TYPE_CHECKING:
     from newsletter.campaign.context import AppContext
     from newsletter.settings.model import Settings
 
 
 TYPED = "./send.py"
-"""What is typed before the command's own words."""
+"""How the program is called in every command that it prints."""
 
 
 class CliContext:
-    """The options that stand before the command."""
+    """The options before the command, and what commands open with them."""
 
     def __init__(self, config: Path) -> None:
         self.config = config
@@ -28,7 +29,7 @@ class CliContext:
 
     @property
     def settings(self) -> Settings:
-        """The publication's settings, read once; the log goes where they say from then on."""
+        """The publication's settings, read once; reading them also configures the log."""
         if self._settings is None:
             from newsletter.cli.logs import configure
             from newsletter.settings.load import load_settings
@@ -47,11 +48,11 @@ class CliContext:
 
     @contextmanager
     def app(self, *, by: str = "", live: bool = False) -> Iterator[AppContext]:
-        """The open database and the keys; closed at the end.
+        """Open the database and load the keys; both are closed at the end.
 
         Args:
-            by: Who is working; empty asks the system.
-            live: Whether made-up keys are refused.
+            by: Who runs the command; empty asks the system.
+            live: Whether keys that were generated for trying things out are refused.
         """
         from newsletter.audience.keys import load_keys
         from newsletter.campaign.context import AppContext
@@ -68,13 +69,13 @@ class CliContext:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its owner can look into: who reads a newsletter is nobody else's."""
+    """Make a folder that only its owner can read: it holds personal data."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Files made meanwhile are for their owner alone."""
+    """Have files that are created meanwhile readable by their owner only."""
     import os
 
     before = os.umask(0o077)
@@ -88,7 +89,7 @@ pass_context = click.make_pass_decorator(CliContext)
 
 
 def whoami() -> str:
-    """The name to write down when ``--by`` gives none."""
+    """The name to record when ``--by`` gives none."""
     import getpass
     import os
 
@@ -100,7 +101,7 @@ def whoami() -> str:
 
 def by_option(command: Any) -> Any:
     """``--by NAME``: who does it, for the record."""
-    return click.option("--by", default="", help="Who does this, for the record. [you]")(command)
+    return click.option("--by", default="", help="Record who does this. [your login name]")(command)
 
 
 def json_option(command: Any) -> Any:
@@ -108,22 +109,16 @@ def json_option(command: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
 
 
-def relative(path: Path) -> Path:
-    """A path as a person in this folder would type it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
 NUMBER = click.IntRange(1, 2**31 - 1)
-"""What both databases can look up."""
+"""Numbers that fit an integer column of both databases."""
 campaign_argument = click.argument("campaign", type=NUMBER)
 
 
 class IssuePath(click.Path):
-    """An issue's file; the name of one in ``issues/`` is enough: ``low-back-pain``."""
+    """An issue's file, or the name of one in ``issues/``: ``low-back-pain``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The file that is meant: the path as typed, unless only ``issues/`` has it."""
+        """Give the path as typed, unless the file exists in ``issues/`` only."""
         typed = Path(str(super().convert(value, param, ctx)))
         cli = ctx.find_object(CliContext) if ctx else None
         if cli is None or typed.exists() or typed.parent != Path():
@@ -134,13 +129,3 @@ class IssuePath(click.Path):
 
 issue_argument = click.argument("issue", type=IssuePath())
 optional_issue_argument = click.argument("issue", type=IssuePath(), required=False)
-
-
-def say(text: str = "", end: str = "\n") -> None:
-    """One line for a person: on standard error, so that standard output stays for results."""
-    click.echo(text + end, nl=False, err=True)
-
-
-def print_json(value: Any) -> None:
-    """One JSON object on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

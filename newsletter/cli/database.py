@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.context import CliContext, json_option, pass_context, print_json, say
+from newsletter.cli.context import CliContext, json_option, pass_context
+from newsletter.cli.output import counted, print_json, say
 from newsletter.cli.progress import rows_bar
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Upgrade, back up, restore or move the database.")
 def db() -> None:
-    """The database: bring it up to date, back it up, move it to PostgreSQL."""
+    """Upgrade, back up, restore or move the database."""
 
 
 @db.command(epilog="Example: ./send.py db upgrade")
 @json_option
 @pass_context
 def upgrade(cli: CliContext, as_json: bool) -> None:
-    """Bring the database up to date, and say from where to where.
+    """Upgrade the database, and print its revision before and after.
 
-    Every command does so by itself; this one is for deploying.
+    Every command does this by itself; this one is for deployments.
     """
     from newsletter.database.migrate import HEAD
     from newsletter.database.open import migrate
@@ -59,11 +60,11 @@ Examples:
 Keep the password in ~/.pgpass or PGPASSWORD: other users of this machine can see command lines.
 """,
 )
-@click.option("--to", "target", required=True, metavar="URL", help="An empty database.")
+@click.option("--to", "target", required=True, metavar="URL", help="Copy to this empty database.")
 @json_option
 @pass_context
 def copy(cli: CliContext, target: str, as_json: bool) -> None:
-    """Copy everything into another, empty database, and check every row of it.
+    """Copy everything into another, empty database, and verify every row.
 
     Refused while a campaign is sending, and while `serve`, a worker or anything else has one of
     the two open. The database in use is not changed.
@@ -86,21 +87,22 @@ def copy(cli: CliContext, target: str, as_json: bool) -> None:
         print_json({"rows": rows})
         return
     _show(rows)
-    say(f"Copied and checked. To use it, set database_url to {_as_written(target)}")
-    say("Send from one of the two only: neither knows what the other sends.")
+    say(f"Copied and verified. To use it, set database_url to {_as_written(target)}")
+    say("Send from only one of the two: neither knows what the other sends.")
 
 
 @db.command(
-    short_help="Write everything into one new file.",
+    short_help="Back up everything into one new file.",
     epilog="Example: ./send.py db backup backups/newsletter-$(date +%F).db",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @pass_context
 def backup(cli: CliContext, file: Path, as_json: bool) -> None:
-    """Write everything into one new file, as it is at this moment; sending may go on.
+    """Back up everything, as of this moment, into one new file; sending may continue.
 
-    The keys are not in it: without NEWSLETTER_SUPPRESSION_KEY nothing can be sent after a restore.
+    The keys are not included: without NEWSLETTER_SUPPRESSION_KEY nothing can be sent after a
+    restore.
     """
     from newsletter.database.backup import backup as write
 
@@ -110,11 +112,11 @@ def backup(cli: CliContext, file: Path, as_json: bool) -> None:
         print_json({"file": str(file), "rows": rows})
         return
     _show(rows)
-    say(f"Backed up to {file}. Keep the keys elsewhere: they are not in it.")
+    say(f"Backed up to {file}. Back up the keys separately: they are not included.")
 
 
 @db.command(
-    short_help="Bring a backup into an empty database.",
+    short_help="Restore a backup into an empty database.",
     epilog="""\b
 Examples:
   ./send.py db restore backups/newsletter-2026-05-01.db
@@ -122,11 +124,13 @@ Examples:
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--to", "target", default="", metavar="URL", help="[the configured database]")
+@click.option(
+    "--to", "target", default="", metavar="URL", help="Restore to this one. [database_url]"
+)
 @json_option
 @pass_context
 def restore(cli: CliContext, file: Path, target: str, as_json: bool) -> None:
-    """Bring a backup into an empty database of either kind; nothing is overwritten.
+    """Restore a backup into an empty SQLite or PostgreSQL database; nothing is overwritten.
 
     Refused while `serve`, a worker or anything else has that database open: stop them first. A
     campaign that was sending comes back paused.
@@ -143,18 +147,18 @@ def restore(cli: CliContext, file: Path, target: str, as_json: bool) -> None:
     else:
         _show(restored.rows)
         say(f"Restored into {_as_written(target or cli.settings.database_url)}.")
-    say("Who left after this backup was made is on the list again: suppress them before you send.")
+    say("People who unsubscribed after this backup are on their lists again: suppress them first.")
     for number in restored.paused:
         say(
-            f"Campaign {number} was sending and is paused: whoever got it after the backup counts "
-            f"as queued, and would get it twice. `./send.py cancel {number}`, unless you know that "
-            f"nothing went out since."
+            f"Campaign {number} was sending and is paused now: people mailed after the backup "
+            f"count as queued and would be mailed twice. Run `./send.py cancel {number}` unless "
+            "you know that nothing was sent since."
         )
 
 
 @contextmanager
 def _existing(cli: CliContext, *, alone: bool = False) -> Iterator[Store]:
-    """The configured database, which is not made here: an empty one has nothing to copy."""
+    """Open the configured database, without creating it: an empty one has nothing to copy."""
     from newsletter.database.open import open_url
     from newsletter.errors import InputError
     from newsletter.store.engine import resolve_url, sqlite_path
@@ -179,15 +183,11 @@ def _as_written(url: str) -> str:
 
 
 def _show(rows: dict[str, int]) -> None:
-    """What a person knows of; ``--json`` has every table."""
-    click.echo(
-        ", ".join(
-            f"{rows[table]:,} {one if rows[table] == 1 else many}"
-            for table, one, many in (
-                ("subscriber", "reader", "readers"),
-                ("mailing_list", "list", "lists"),
-                ("campaign", "campaign", "campaigns"),
-                ("delivery", "delivery", "deliveries"),
-            )
-        )
+    """Print the rows of the tables that people know; ``--json`` has every table."""
+    counts = (
+        counted(rows["subscriber"], "subscriber"),
+        counted(rows["mailing_list"], "list"),
+        counted(rows["campaign"], "campaign"),
+        counted(rows["delivery"], "delivery", "deliveries"),
     )
+    click.echo(", ".join(counts))

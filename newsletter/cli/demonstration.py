@@ -22,6 +22,7 @@ from newsletter.campaign.render_files import render_files, sample_values
 from newsletter.campaign.request import SendListener, SendRequest
 from newsletter.campaign.run import dry_run, send_live
 from newsletter.check.model import Severity
+from newsletter.cli.output import counted
 from newsletter.database.open import open_store
 from newsletter.render.slots import preview_part
 from newsletter.settings.model import Settings
@@ -38,11 +39,11 @@ PUBLIC = ("/u/", "/p/", "/join", "/api/join", "/confirm/", "/archive")
 
 
 class Demonstration:
-    """A run of the main job in a folder of its own, `var/demo`, emptied first.
+    """A run of the whole workflow in a separate folder, `var/demo`, emptied first.
 
     Args:
         settings: The publication.
-        port: Where the page will be served, so that links in the mail lead there.
+        port: The port of the page, so that links in the mail lead there.
     """
 
     def __init__(self, settings: Settings, port: int) -> None:
@@ -50,7 +51,7 @@ class Demonstration:
         self._folder = settings.var / "demo"
         shutil.rmtree(self._folder, ignore_errors=True)
         self._mailbox = _MailboxThread(self._folder / "mailbox")
-        # Nothing of the publication's own: neither its database, its relay nor its public address.
+        # Nothing of the publication is touched: not its database, its relay or its public address.
         on_loopback = {"host": "127.0.0.1", "port": self._mailbox.port, "security": "none"}
         self._settings = settings.model_copy(
             update={
@@ -72,16 +73,15 @@ class Demonstration:
         self._steps: list[DemoStep] = []
 
     def steps(self) -> Iterator[DemoStep]:
-        """Do one thing after the other, and tell of each."""
+        """Do one step after the other, and describe each."""
         for step in self._work():
             self._steps.append(step)
             yield step
 
     def _work(self) -> Iterator[DemoStep]:
         app, built = self._app, self._built
-        numbers = ((sum(f.severity is s for f in built.findings), s) for s in Severity)
-        found = ", ".join(f"{number} {s}{'' if number == 1 else 's'}" for number, s in numbers)
-        yield DemoStep("Checked the sample issue", found)
+        found = (counted(sum(f.severity is s for f in built.findings), s) for s in Severity)
+        yield DemoStep("Checked the sample issue", ", ".join(found))
 
         summary = render_files(built.compiled, app, self._folder / "rendered")
         html, text = summary["html_bytes"] / 1024, summary["text_bytes"] / 1024
@@ -96,7 +96,7 @@ class Demonstration:
         yield DemoStep("Imported subscribers.example.csv", report.summary())
 
         approval.approve(app, built, audience=LIST)
-        yield DemoStep("Approved exactly this content", "change a comma and the approval is gone")
+        yield DemoStep("Approved exactly this content", "any change, even a comma, voids it")
 
         request = SendRequest(self._issue, LIST)
         sent = send_live(
@@ -118,19 +118,19 @@ class Demonstration:
             urllib.request.urlopen(post, timeout=10) as answer,  # noqa: S310 -- our own server
         ):
             outcome = f"POST to the List-Unsubscribe URL: {answer.status}"
-        yield DemoStep("One reader left with one click", outcome)
+        yield DemoStep("One reader unsubscribed with one click", outcome)
 
         again = SendRequest(self._issue, LIST, again_reason="to show who is skipped")
         found_out = dry_run(app, again, listener=SendListener(), out=self._folder / "next").status
         counts = found_out.tally
         skipped = ", ".join(f"{number} {reason}" for reason, number in counts.skipped.items())
         yield DemoStep(
-            "Counted whom the next issue would reach",
+            "Counted who would receive the next issue",
             f"{counts.accepted} of {counts.audience}; skipped: {skipped}",
         )
 
     def places(self) -> dict[str, Path]:
-        """Where everything is."""
+        """Where the files are."""
         return {
             "mailbox": self._folder / "mailbox",
             "rendered": self._folder / "rendered",
@@ -138,7 +138,7 @@ class Demonstration:
         }
 
     def app(self) -> ASGIApp:
-        """The page to look at it all, and the public pages that the mail's links lead to."""
+        """The page that shows everything, and the public pages that links in the mail lead to."""
         compiled = self._built.compiled
         page = demo_app(
             self._settings,
@@ -167,7 +167,7 @@ class Demonstration:
 
 
 class _MailboxThread:
-    """The local mailbox, in a thread with an event loop of its own."""
+    """The local mailbox, in a thread with its own event loop."""
 
     def __init__(self, folder: Path) -> None:
         self._loop = asyncio.new_event_loop()
@@ -177,7 +177,7 @@ class _MailboxThread:
         self.port = self._wait(self._mailbox.start())
 
     def stop(self) -> None:
-        """Accept no more mail."""
+        """Stop accepting mail."""
         self._wait(self._mailbox.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

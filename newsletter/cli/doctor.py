@@ -6,14 +6,8 @@ import sys
 
 import click
 
-from newsletter.cli.context import (
-    CliContext,
-    json_option,
-    make_private,
-    pass_context,
-    print_json,
-    say,
-)
+from newsletter.cli.context import CliContext, json_option, make_private, pass_context
+from newsletter.cli.output import print_json, say
 
 
 @click.command(

@@ -1,4 +1,4 @@
-"""new, check, render, approve: an article before anybody gets it."""
+"""new, check, render, approve: an issue before it is sent."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from newsletter.cli.context import (
     json_option,
     optional_issue_argument,
     pass_context,
-    print_json,
-    relative,
-    say,
 )
+from newsletter.cli.output import counted, print_json, relative, say
 
 if TYPE_CHECKING:
     from newsletter.check.model import Finding
@@ -28,14 +26,14 @@ if TYPE_CHECKING:
 SCAFFOLD = """\
 ---
 subject: TODO the line readers see first
-preheader: TODO one sentence that goes on where the subject stops, and says why to read.
+preheader: TODO one sentence that continues the subject and says why to read on.
 date: {date}
 title: {title}
 standfirst: TODO one sentence that sums the article up.
 ---
 Hello {{{{ first_name | default("there") }}}},
 
-TODO Write in plain words. Every figure needs its source.[^source]
+TODO Write in plain language. Every number needs a source.[^source]
 
 ::: glance At a glance
 - The first thing to remember.[^source]
@@ -55,7 +53,7 @@ A paragraph.
 @click.argument("slug")
 @pass_context
 def new(cli: CliContext, slug: str) -> None:
-    """Start an issue: issues/SLUG.md from a scaffold."""
+    """Create issues/SLUG.md from a scaffold."""
     import datetime
     import re
 
@@ -63,7 +61,8 @@ def new(cli: CliContext, slug: str) -> None:
 
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug) or len(slug) > 80:
         raise UsageError(
-            f"{slug!r} is no slug", fix="small letters, digits and single hyphens: spring-news"
+            f"{slug!r} is not a valid slug",
+            fix="use lowercase letters, digits and single hyphens, like spring-news",
         )
     path = cli.settings.root / "issues" / f"{slug}.md"
     path.parent.mkdir(exist_ok=True)
@@ -73,7 +72,9 @@ def new(cli: CliContext, slug: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(SCAFFOLD.format(date=today, title=title))
     except FileExistsError:
-        raise RefusedError("this issue exists already", file=path, fix="edit it") from None
+        raise RefusedError(
+            "this issue already exists", file=path, fix="edit it, or choose another slug"
+        ) from None
     shown = relative(path)
     say(f"Wrote {shown}. Edit it, then: ./send.py check {shown}")
 
@@ -94,18 +95,31 @@ Examples:
     help="Check the merge fields against this file's columns.",
 )
 @click.option(
-    "--letters", is_flag=True, help="Check confirmations and welcomes instead of an issue."
+    "--letters", is_flag=True, help="Check the confirmation and welcome mails instead of an issue."
 )
 @json_option
 @pass_context
 def check(
     cli: CliContext, issue: Path | None, csv_file: Path | None, letters: bool, as_json: bool
 ) -> None:
-    """Find what would embarrass, with file and line. Exits 1 on a blocker."""
+    """Check an issue and list problems with file and line. Exits 1 on a blocker."""
     from newsletter.check.model import Severity
     from newsletter.check.report import findings_json
+    from newsletter.errors import UsageError
 
-    findings = _found(cli, issue, csv_file, letters)
+    if (issue is None) is not letters or (letters and csv_file is not None):
+        raise UsageError("check takes either one ISSUE or --letters alone")
+    findings: Sequence[Finding]
+    if issue is None:
+        from newsletter.transactional.checks import check_messages
+
+        findings = check_messages(cli.settings)
+    else:
+        from newsletter.audience.importing.importer import csv_columns
+        from newsletter.campaign.build import build
+
+        columns = csv_columns(csv_file, cli.settings.merge_fields) if csv_file else None
+        findings = build(issue, cli.settings, columns=columns).findings
     if as_json:
         click.echo(findings_json(findings))
     else:
@@ -113,42 +127,23 @@ def check(
     sys.exit(1 if any(f.severity is Severity.BLOCKER for f in findings) else 0)
 
 
-def _found(
-    cli: CliContext, issue: Path | None, csv_file: Path | None, letters: bool
-) -> Sequence[Finding]:
-    from newsletter.errors import UsageError
-
-    if issue is None and letters and csv_file is None:
-        from newsletter.transactional.checks import check_messages
-
-        return check_messages(cli.settings)
-    if issue is None or letters:
-        raise UsageError("check takes one ISSUE, or --letters alone")
-
-    from newsletter.audience.importing.importer import csv_columns
-    from newsletter.campaign.build import build
-
-    columns = csv_columns(csv_file, cli.settings.merge_fields) if csv_file else None
-    return build(issue, cli.settings, columns=columns).findings
-
-
 def show_findings(findings: Sequence[Finding]) -> None:
-    """Print findings as a compiler does, and a line that sums them up."""
+    """Print findings as a compiler does, and a summary line."""
     from newsletter.check.model import Severity
     from newsletter.check.report import format_findings
 
     if findings:
-        click.echo(format_findings(findings, colour=sys.stdout.isatty()))
+        click.echo(format_findings(findings, color=sys.stdout.isatty()))
     counts = [
-        f"{n} {severity}{'' if n == 1 else 's'}"
+        counted(number, severity)
         for severity in Severity
-        if (n := sum(f.severity is severity for f in findings))
+        if (number := sum(f.severity is severity for f in findings))
     ]
-    say(", ".join(counts) or "Nothing found.")
+    say(", ".join(counts) or "No problems found.")
 
 
 @click.command(
-    short_help="Write an issue to files, as readers will get it.",
+    short_help="Write an issue to files, as readers will receive it.",
     epilog="Example: ./send.py render issues/neck-muscles-and-migraine.md --out build",
 )
 @issue_argument
@@ -157,14 +152,14 @@ def show_findings(findings: Sequence[Finding]) -> None:
     type=click.Path(path_type=Path),
     default="build",
     show_default=True,
-    help="Folder to write to.",
+    help="Write to this folder.",
 )
 @json_option
 @pass_context
 def render(cli: CliContext, issue: Path, out: Path, as_json: bool) -> None:
-    """Write the issue as readers will get it, for one sample reader.
+    """Write the issue as readers will receive it, for one sample reader.
 
-    OUT/index.html, text.txt, message.eml, archive.html, compiled.json and the images.
+    Writes OUT/index.html, text.txt, message.eml, archive.html, compiled.json and the images.
     """
     from newsletter.campaign.build import build
     from newsletter.campaign.render_files import render_files
@@ -179,7 +174,7 @@ def render(cli: CliContext, issue: Path, out: Path, as_json: bool) -> None:
 
 
 @click.command(
-    short_help="Vouch for exactly this content.",
+    short_help="Approve exactly this content.",
     epilog="""\b
 Examples:
   ./send.py approve issues/neck-muscles-and-migraine.md --list readers
@@ -187,12 +182,12 @@ Examples:
 """,
 )
 @issue_argument
-@click.option("--list", "list_name", default="*", help="The list it may go to. [any]")
+@click.option("--list", "list_name", default="*", help="Approve it for this list only. [any list]")
 @click.option(
     "--waive",
     multiple=True,
     metavar="RULE=REASON",
-    help="Accept a warning by name, with the reason, for the record.",
+    help="Accept a warning by name; the reason is recorded.",
 )
 @by_option
 @json_option
@@ -200,7 +195,7 @@ Examples:
 def approve(
     cli: CliContext, issue: Path, list_name: str, waive: tuple[str, ...], by: str, as_json: bool
 ) -> None:
-    """Vouch for exactly this content: change a comma and the approval is gone."""
+    """Approve exactly this content: any later change, even a comma, voids the approval."""
     from newsletter.audience.lists import list_names
     from newsletter.campaign import approval
     from newsletter.campaign.build import build
@@ -208,7 +203,7 @@ def approve(
 
     waivers = dict(pair.partition("=")[::2] for pair in waive)
     if "" in waivers:
-        raise UsageError("--waive takes RULE=REASON")
+        raise UsageError("--waive needs a rule", fix="write --waive RULE=REASON")
     with cli.app(by=by) as app:
         prepared = build(issue, app.settings, lists=list_names(app.store))
         if not as_json:
@@ -224,7 +219,8 @@ def approve(
     digest = prepared.compiled.digest[:12]
     say(f"Approved by {app.by} for {audience}: {count} of {needed}. Digest {digest}.")
     if count < needed:
-        say(f"Next: {needed - count} more must approve it, under another name.")
+        more = counted(needed - count, "more approval is needed", "more approvals are needed")
+        say(f"Next: {more}, under another name.")
         return
     target = "NAME" if list_name == "*" else list_name
     say(f"Next: ./send.py send {issue} --list {target} --live")

@@ -1,8 +1,9 @@
-"""The log: JSON lines of what happens, for machines; people at a terminal get words.
+"""The log: JSON lines for machines; people at a terminal get readable lines.
 
-Any room logs to the standard library's ``newsletter.ROOM`` loggers: a constant event, its facts as
-``extra``. No address, name, token, subject or word from another server may be among the facts;
-what looks like an address or belongs to an exception is taken out here all the same.
+Every package logs to the standard library's ``newsletter.PACKAGE`` loggers: a constant event, its
+facts as ``extra``. No address, name, token, subject or text of another server may be among the
+facts; as a second safeguard, whatever looks like an address and the text of exceptions are removed
+here.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ _ADDRESS = re.compile(r"\S*@\S*")
 
 
 def configure(settings: Settings, *, service: bool = False) -> None:
-    """Send the log to where the settings say; what other libraries warn of goes there too.
+    """Send the log, and other libraries' warnings, to where the settings say.
 
-    A person at a terminal is told by the command itself what went wrong: of its log they see
-    errors only, unless they set ``log_level``.
+    At a terminal the command itself reports what went wrong, so only errors are logged there
+    unless ``log_level`` is set.
 
     Args:
-        service: The command runs for long and says little (`serve`, `worker`): warnings are shown
-            on a terminal, too, and each web request where only warnings are by default.
+        service: The command runs for a long time and prints little (`serve`, `worker`): warnings
+            are shown on a terminal, too, and each web request where only warnings are by default.
 
     Raises:
         UnavailableError: ``log_file`` cannot be written.
@@ -63,12 +64,12 @@ def _handler(settings: Settings) -> logging.Handler:
         return _File(path)
     except OSError as error:
         raise UnavailableError(
-            f"cannot write the log: {error.strerror}", file=path, fix="set log_file to another"
+            f"cannot write the log: {error.strerror}", file=path, fix="choose another log_file"
         ) from None
 
 
-class _Complaint:
-    """Says once, and not as a traceback, that the log cannot be written; the work goes on."""
+class _ReportsOnce:
+    """Reports once, without a traceback, that the log cannot be written; the work continues."""
 
     _said = False
 
@@ -79,23 +80,24 @@ class _Complaint:
             print(f"the log cannot be written: {sys.exception()!r}", file=sys.__stderr__)
 
 
-class _File(_Complaint, WatchedFileHandler):
-    """Appends to a file, and finds it again after it was rotated."""
+class _File(_ReportsOnce, WatchedFileHandler):
+    """Appends to a file, and reopens it after it was rotated."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
 
 
-class _StandardError(_Complaint, logging.StreamHandler[Any]):
-    """Writes to what `sys.stderr` is at the time: a live progress line takes its place."""
+class _StandardError(_ReportsOnce, logging.StreamHandler[Any]):
+    """Writes to the current `sys.stderr`."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        # A live progress line replaces sys.stderr while it is shown.
         self.stream = sys.stderr
         super().emit(record)
 
 
 class _Lines(logging.Formatter):
-    """One line a record. structlog is loaded with the first of them: most runs have none."""
+    """One line per record."""
 
     _inner: ProcessorFormatter | None = None
 
@@ -105,6 +107,7 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one record."""
+        # Loaded with the first record: most commands log nothing, and structlog takes a while.
         self._inner = self._inner or _formatter(self._render)
         return self._inner.format(record)
 
@@ -145,7 +148,7 @@ def _readable(_logger: Any, _method: str, event: Any) -> str:
 
 
 def _exception_without_words(_logger: Any, _method: str, event: Any) -> Any:
-    """Keep an exception's kind and place; its words may quote what it was about."""
+    """Keep an exception's type and place only: its message may quote personal data."""
     error = (event.pop("exc_info", None) or (None, None))[1]
     event.pop("stack_info", None)
     if error is not None:

@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from newsletter.cli.context import say
+from newsletter.cli.output import say
 
 if TYPE_CHECKING:
     from newsletter.delivery.ledger.outcomes import OutcomeCounts
 
 RECENT_S = 30.0
-"""The rate is that of these seconds: long enough to be calm, short enough to be true."""
+"""The rate is averaged over this time: long enough to be steady, short enough to be current."""
 PLAIN_EVERY_S = 30.0
 BAR_WIDTH = 60
 
 
 class _Advance(Protocol):
     def __call__(self, done: int, of: int | None = None) -> None:
-        """Show how much is done, of how much if that is news."""
+        """Show how much is done, and of how much if that changed."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def sending_bar() -> Iterator[Callable[[OutcomeCounts], None]]:
 
         def show_line(counts: OutcomeCounts) -> None:
             nonlocal told
-            # Each time, since the rate is measured from one call to the next.
+            # On every call, since the rate is measured from one call to the next.
             line = meter.line(counts)
             if time.monotonic() - told >= PLAIN_EVERY_S:
                 told = time.monotonic()
@@ -92,10 +92,10 @@ def sending_bar() -> Iterator[Callable[[OutcomeCounts], None]]:
 
 
 class Meter:
-    """Turns counts into a line: how many, how fast, how long still.
+    """Turns counts into a line: how many, how fast, how much time is left.
 
     Args:
-        clock: Seconds that only go forward.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -103,19 +103,19 @@ class Meter:
         self._seen: deque[tuple[float, int]] = deque()
 
     def line(self, counts: OutcomeCounts) -> str:
-        """Say how far the campaign is."""
+        """Describe how far the campaign is."""
         done, total = done_of(counts)
         now = self._clock()
         self._seen.append((now, done))
         while now - self._seen[0][0] > RECENT_S:
             self._seen.popleft()
         since, before = self._seen[0]
-        # Never negative: what a person puts back into the queue is done no more.
+        # Never negative: a delivery that is requeued no longer counts as done.
         rate = max(0.0, (done - before) / (now - since)) if now > since else 0.0
         share = done * 100 // total if total else 100
         parts = [f"{done:,} of {total:,} ({share} %)", f"{rate:,.0f}/s"]
         if done == total and counts.deferred:
-            parts.append(f"waiting to try {counts.deferred:,} again; Ctrl-C costs nothing")
+            parts.append(f"waiting to retry {counts.deferred:,}; it is safe to press Ctrl-C")
         elif rate and done < total:
             minutes, seconds = divmod(round((total - done) / rate), 60)
             hours, minutes = divmod(minutes, 60)
@@ -127,6 +127,6 @@ class Meter:
 
 
 def done_of(counts: OutcomeCounts) -> tuple[int, int]:
-    """How many deliveries have an outcome, of how many that may be mailed."""
+    """How many deliveries have an outcome, and how many may be mailed at all."""
     done = counts.accepted + counts.deferred + counts.failed + counts.uncertain
     return done, done + counts.queued

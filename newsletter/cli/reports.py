@@ -1,4 +1,4 @@
-"""report: who answers for a campaign, and what became of everyone."""
+"""report: who approved and sent a campaign, and its delivery results."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from pathlib import Path
 
 import click
 
-from newsletter.cli.context import (
-    CliContext,
-    campaign_argument,
-    json_option,
-    pass_context,
-    print_json,
-    say,
-)
+from newsletter.cli.context import CliContext, campaign_argument, json_option, pass_context
+from newsletter.cli.output import print_json, say
 from newsletter.errors import UsageError
 
 
 @click.command(
-    short_help="Who approved and sent a campaign, and what came of it.",
+    short_help="Report who approved and sent a campaign, and its results.",
     epilog="""\b
 Examples:
   ./send.py report 3
@@ -35,21 +29,21 @@ Examples:
     "html_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write one self-contained page to look at, print and keep.",
+    help="Write one self-contained page to view, print and keep.",
 )
 @pass_context
 def report(
     cli: CliContext, campaign: int, as_json: bool, as_csv: bool, html_file: Path | None
 ) -> None:
-    """Who approved and sent a campaign, and what became of everyone.
+    """Report who approved and sent a campaign, and its delivery results.
 
-    Counts add up to the audience, and what came back adds up to the accepted: delivered, bounced
-    by class, or nothing reported. Complaints and leaving are counted, too. The page of --html
-    names no reader; the other forms list failed and uncertain deliveries with address and what the
-    other side said. Nobody is watched: there are no opens and no clicks to report.
+    Counts add up to the audience, and feedback adds up to the accepted: delivered, bounced by
+    class, or nothing reported. Complaints and unsubscribes are counted, too. The page of --html
+    names no reader; the other formats list failed and uncertain deliveries with the address and
+    the server's reply. Opens and clicks are not tracked, so there are none to report.
     """
     if as_json + as_csv + (html_file is not None) > 1:
-        raise UsageError("--json, --csv and --html are three forms of one report: choose one")
+        raise UsageError("choose only one of --json, --csv and --html")
     with cli.app() as app, app.store.read() as connection:
         if as_csv:
             from newsletter.campaign.report.csv_rows import write_csv
@@ -65,7 +59,7 @@ def report(
         from newsletter.campaign.report.page import report_page, write_page
 
         write_page(report_page(found, cli.settings), html_file)
-        say(f"Written to {html_file}. It names no reader.")
+        say(f"Wrote {html_file}. It names no reader.")
     else:
         from newsletter.campaign.report.text import report_text
 

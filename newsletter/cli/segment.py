@@ -1,4 +1,4 @@
-"""--segment EXPR: a part of a list; and how many it is."""
+"""--segment EXPR: part of a list, and the command that counts it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from collections.abc import Callable
 
 import click
 
-from newsletter.cli.context import CliContext, json_option, pass_context, print_json
+from newsletter.cli.context import CliContext, json_option, pass_context
+from newsletter.cli.output import print_json
 
 
 def segment_option(command: Callable[..., None]) -> Callable[..., None]:
-    """``--segment EXPR``: only who is in this part of the list."""
+    """``--segment EXPR``: only the subscribers in this part of the list."""
     return click.option(
-        "--segment", metavar="EXPR", help="Only who matches, like 'city = Vienna'; docs/segments.md"
+        "--segment",
+        metavar="EXPR",
+        help="Select matching subscribers, like 'city = Vienna'; see docs/segments.md",
     )(command)
 
 
 def require_readable(segment: str | None) -> None:
-    """Refuse a segment that cannot be read before anything else is done.
+    """Refuse a segment that cannot be parsed before anything else is done.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: It cannot be parsed.
     """
     if segment is not None:
         from newsletter.audience.segments.parse import parse_segment
@@ -29,7 +32,7 @@ def require_readable(segment: str | None) -> None:
 
 
 @click.command(
-    short_help="How many are on a list, or in a segment of it.",
+    short_help="Count a list, or a segment of it.",
     epilog="""\b
 Examples:
   ./send.py subscribers count --list readers
@@ -37,15 +40,15 @@ Examples:
   ./send.py subscribers count --list readers --segment 'joined within 30 days' --json
 """,
 )
-@click.option("--list", "list_name", required=True, help="The list.")
+@click.option("--list", "list_name", required=True, help="Count this list.")
 @segment_option
 @json_option
 @pass_context
 def count(cli: CliContext, list_name: str, segment: str | None, as_json: bool) -> None:
-    """How many are on a list or in a segment of it, and how many of these can be mailed.
+    """Count a list or a segment of it, and how many of these subscribers can be mailed.
 
-    Everybody on the list counts, also who left it or awaits confirmation; `subscribers lists`
-    tells these apart.
+    Everyone on the list counts, including people who unsubscribed or have not confirmed yet;
+    `subscribers lists` shows them by state.
     """
     import time
 
@@ -56,7 +59,7 @@ def count(cli: CliContext, list_name: str, segment: str | None, as_json: bool) -
 
     require_readable(segment)
     with cli.app() as app:
-        # Before the segment, whose own error would not name a misspelled list.
+        # Before the segment, whose error would not name a misspelled list.
         with app.store.read() as connection:
             list_id(connection, list_name)
         audience = select_audience(app.store, list_name, segment)
@@ -64,7 +67,7 @@ def count(cli: CliContext, list_name: str, segment: str | None, as_json: bool) -
             skipped = skips(connection, audience)
     matching, mailable = sum(skipped.values()), skipped.pop("", 0)
     condition = audience.condition
-    # With dates for days that are counted from today, so that nobody has to guess.
+    # Relative dates are written out, so that nobody has to guess which day they mean.
     means = str(relative_dates(condition, time.time())) if condition else ""
     if as_json:
         print_json(

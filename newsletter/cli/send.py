@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.columns import answering, column_option
-from newsletter.cli.context import (
-    CliContext,
-    by_option,
-    issue_argument,
-    json_option,
-    pass_context,
-    print_json,
-    say,
-)
-from newsletter.cli.counted import counted
+from newsletter.cli.columns import column_option, explain_unmapped_columns
+from newsletter.cli.context import CliContext, by_option, issue_argument, json_option, pass_context
+from newsletter.cli.output import counted, print_json, say
 from newsletter.cli.segment import require_readable, segment_option
 from newsletter.errors import UsageError
 
@@ -44,25 +37,29 @@ Running a live send again continues it; nobody gets the issue twice.
 """
 )
 @issue_argument
-@click.option("--list", "list_name", default="", help="The list to send to.")
+@click.option("--list", "list_name", default="", help="Send to this list.")
 @click.option(
     "--csv",
     "csv_file",
     type=click.Path(path_type=Path),
-    help="Import this file into --list (default: the file's name) and send to its rows.",
+    help="Import this file into --list (default: the file's name) and send to its rows only.",
 )
 @column_option
 @segment_option
-@click.option("--skip-invalid", is_flag=True, help="With --csv: leave bad rows out.")
-@click.option("--live", is_flag=True, help="Really send. Without it: a dry run.")
-@click.option("--confirm", type=int, metavar="N", help="How many will get it, instead of asking.")
+@click.option("--skip-invalid", is_flag=True, help="With --csv: leave out invalid rows.")
+@click.option("--live", is_flag=True, help="Send for real. Without it: a dry run.")
+@click.option("--confirm", type=int, metavar="N", help="Confirm N recipients without a prompt.")
 @click.option(
-    "--at", metavar="WHEN", help="When to begin: 2026-12-01T09:00 here, or with an offset."
+    "--at", metavar="WHEN", help="Start then: 2026-12-01T09:00 local time, or with an offset."
 )
-@click.option("--detach", is_flag=True, help="Leave the sending to `worker`, and end at once.")
-@click.option("--again", default="", metavar="REASON", help="Send also to who already has it.")
+@click.option("--detach", is_flag=True, help="Leave the sending to a worker, and exit at once.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Where a dry run writes. [var/outbox/SLUG]"
+    "--again", default="", metavar="REASON", help="Also send to people who already received it."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write a dry run's messages here. [var/outbox/SLUG]",
 )
 @by_option
 @json_option
@@ -86,17 +83,22 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
 ) -> None:
     """Send an issue to a list. A dry run, unless --live."""
     if not (list_name or csv_file):
-        raise UsageError("to whom?", fix="--list NAME or --csv FILE")
+        raise UsageError("no recipients given", fix="use --list NAME or --csv FILE")
     if uses and not csv_file:
-        raise UsageError("--column goes with --csv")
+        raise UsageError("--column works only with --csv")
     if confirm is not None and not live:
-        raise UsageError("--confirm goes with --live")
+        raise UsageError("--confirm works only with --live")
     if detach and not live:
-        raise UsageError("--detach goes with --live")
+        raise UsageError("--detach works only with --live")
     require_readable(segment)
     from newsletter.campaign.request import SendRequest
+    from newsletter.campaign.schedule import parse_when, shown
 
-    with answering(as_json=as_json), cli.app(by=by, live=live) as app:
+    with explain_unmapped_columns(as_json=as_json), cli.app(by=by, live=live) as app:
+        not_before = parse_when(at, time.time()) if at else 0.0
+        if at:
+            would = "Starts" if live else "With --live it would start"
+            say(f"{would} on {shown(not_before)}.")
         request = SendRequest(
             issue=issue,
             list_name=list_name or (csv_file.stem if csv_file else ""),
@@ -105,7 +107,7 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
             segment=segment,
             skip_invalid=skip_invalid,
             again_reason=again,
-            not_before=_when(at, live=live) if at else 0.0,
+            not_before=not_before,
             detach=detach,
         )
         result = _live(app, request, confirm) if live else _dry_run(app, request, out)
@@ -115,23 +117,14 @@ def send(  # noqa: PLR0913, PLR0917 -- one parameter an option
         from newsletter.cli.campaign_view import show_status
 
         show_status(result)
-    # Queued is what --detach asks for; without it, a script must know that not all were sent.
+    # With --detach, queued is what was asked for; without it, a script must know that not all
+    # messages were sent.
     left = result.tally.queued and not detach
     sys.exit(1 if result.has_problems or left else 0)
 
 
-def _when(at: str, *, live: bool) -> float:
-    import time
-
-    from newsletter.campaign.schedule import parse_when, shown
-
-    wanted = parse_when(at, time.time())
-    say(f"To begin on {shown(wanted)}." if live else f"--live would begin on {shown(wanted)}.")
-    return wanted
-
-
 def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
-    """Send; ``number`` is the confirmation that was given with the command."""
+    """Send; ``number`` is the confirmation given as an option."""
     from newsletter.campaign.build import BlockedError
     from newsletter.campaign.request import SendEnd
     from newsletter.campaign.run import send_live
@@ -144,24 +137,25 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
         show_plan(pending, transport_kind(app.settings).describe(app.settings))
         if number is not None:
             return number
-        say(f"Type {pending.mailable} to send to so many people: ", end="")
+        people = counted(pending.mailable, "person", "people")
+        say(f"Type {pending.mailable} to confirm sending to {people}: ", end="")
         answer = sys.stdin.readline().strip()
         return int(answer) if answer.isdecimal() else None
 
     try:
         result = send_live(app, request, confirm=confirm, listener=SendView())
     except BlockedError as error:
-        # With file and line, since the error alone says only how many there are.
-        say(format_findings(error.blockers, colour=sys.stderr.isatty()))
+        # With file and line: the error itself only says how many there are.
+        say(format_findings(error.blockers, color=sys.stderr.isatty()))
         raise
     status = result.status
     if result.end is SendEnd.ALREADY_SENT:
-        say("This issue went out to this list already; nothing is left to send.")
+        say("This issue was already sent to this list; nothing is left to send.")
     elif result.end is SendEnd.DETACHED:
         campaign = f"Campaign {status.campaign_id}"
-        say(f"{campaign} is left to a worker: run `./send.py worker` if none is running.")
+        say(f"{campaign} is waiting for a worker: run `./send.py worker` if none is running.")
     elif status.tally.queued and status.state == CampaignState.SENDING:
-        say(f"{status.tally.queued:,} are still queued; the same command goes on with them.")
+        say(f"{status.tally.queued:,} still queued: run the same command again to continue.")
     return status
 
 
@@ -170,39 +164,39 @@ def _dry_run(app: AppContext, request: SendRequest, out: Path | None) -> Status:
     from newsletter.cli.send_view import SendView, show_variants
 
     result = dry_run(app, request, listener=SendView(), out=out)
-    # On the copy it would only repeat what the campaign has done already.
+    # A dry run on the copy would only repeat what the campaign has done already.
     if result.pending.continuing:
-        say("No dry run: this issue is being sent to this list, or was. This is how far it is.")
+        say("No dry run: this issue was already sent, at least in part, to this list. Its status:")
         return result.status
     written = result.status.tally.accepted
     say(f"Dry run: nothing left this machine. {written:,} messages in {result.folder}")
     show_variants(result.pending.compiled, result.pending.variants)
     if blockers := result.built.blockers:
-        count = len(blockers)
         command = f"./send.py check {request.issue}"
-        say(f"A live send would be refused: {counted(count, 'blocker')}. See: {command}")
-    elif result.built.findings:
-        count = len(result.built.findings)
-        say(f"There is something to look at ({count}). See: ./send.py check {request.issue}")
+        say(f"A live send would be refused: {counted(len(blockers), 'blocker')}. See: {command}")
+    elif findings := result.built.findings:
+        say(f"{counted(len(findings), 'finding')} to look at. See: ./send.py check {request.issue}")
     return result.status
 
 
 @click.command(
-    short_help="Send one [TEST] message to addresses that you name.",
+    short_help="Send one [TEST] message to the given addresses.",
     epilog="Example: ./send.py test issues/spring-news.md --to office@clinic.example",
 )
 @issue_argument
 @click.option(
-    "--to", "addresses", multiple=True, required=True, help="An address; repeat for more."
+    "--to", "addresses", multiple=True, required=True, help="Send to this address; repeat for more."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="With the outbox: where to. [var/outbox/test]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="With the file transport: write here. [var/outbox/test]",
 )
 @pass_context
 def test(cli: CliContext, issue: Path, addresses: tuple[str, ...], out: Path | None) -> None:
-    """Send one [TEST] message to addresses named here, never to a list.
+    """Send one [TEST] message to the given addresses, never to a list.
 
-    It goes by the configured transport; its links are proof links, which change nothing.
+    It uses the configured transport. Its links are proof links, which change nothing.
     """
     from newsletter.campaign.mailer import outbox_folder
     from newsletter.campaign.test_send import send_test

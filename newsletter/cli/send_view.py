@@ -1,4 +1,4 @@
-"""What a person sees of a send: the plan before it, the wait, the progress."""
+"""How a send is shown: the plan before it, the wait, the progress."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.campaign.request import SendListener
-from newsletter.cli.context import say
-from newsletter.cli.counted import counted
+from newsletter.cli.output import counted, say
 from newsletter.cli.progress import import_bar, sending_bar
 
 if TYPE_CHECKING:
@@ -33,23 +32,23 @@ class SendView(SendListener):
         return import_bar(file)
 
     def imported(self, report: ImportReport) -> None:
-        """What the import did, line by line."""
+        """The results of the import, line by line."""
         for told in (report.summary(), *report.notes()):
             say(told)
 
     def joined_since(self, pending: PendingCampaign, number: int) -> None:
-        """Who is left out of a campaign that goes on, and how to reach them."""
+        """Who is not in a continued campaign, and how to reach them."""
         if number:
-            who = f"on the list {pending.status.audience}"
-            who += " and in the segment" if pending.status.segment else ""
+            where = f"on the list {pending.status.audience}"
+            where += " and in the segment" if pending.status.segment else ""
             say(
-                f"{number} {who} joined after its audience was fixed, and are "
-                "not in this campaign: to reach them, import them into a list of their own"
+                f"{counted(number, 'subscriber')} {where} joined after this campaign's snapshot "
+                "and will not receive it: to reach them, import them into a separate list"
             )
 
     def continuing(self, pending: PendingCampaign) -> None:
-        """Which campaign goes on."""
-        say(f"Going on with campaign {pending.status.campaign_id}.")
+        """Which campaign is continued."""
+        say(f"Continuing campaign {pending.status.campaign_id}.")
 
     def waiting(self, campaign_id: int, seconds: float) -> None:
         """A countdown: every second on a terminal, else one line."""
@@ -57,25 +56,25 @@ class SendView(SendListener):
         if self._waits and not terminal:
             return
         if not self._waits:
-            say(f"Until then, `./send.py cancel {campaign_id}` costs nothing.")
+            say(f"Until then nothing is sent: `./send.py cancel {campaign_id}` cancels it.")
             self._waits = True
-        # Over itself on a terminal, so that the plan above stays in view.
-        sys.stderr.write(f"\rCampaign {campaign_id} begins in {duration(seconds)}.   ")
+        # A terminal overwrites the line, so that the plan above stays visible.
+        sys.stderr.write(f"\rCampaign {campaign_id} starts in {duration(seconds)}.   ")
         sys.stderr.write("" if terminal and seconds > 1 else "\n")
         sys.stderr.flush()
 
     def interrupted(self, campaign_id: int, *, called_off: bool) -> None:
         """What Ctrl-C did to the campaign."""
         if called_off:
-            say(f"\nCalled off in time: campaign {campaign_id} is paused, and nobody was mailed.")
+            say(f"\nStopped in time: campaign {campaign_id} is paused, and nobody was mailed.")
             say(
-                f"`./send.py resume {campaign_id}` lets it go on, "
-                f"`./send.py cancel {campaign_id}` ends it."
+                f"Continue with `./send.py resume {campaign_id}`, "
+                f"or end it with `./send.py cancel {campaign_id}`."
             )
         else:
             say(
                 f"\nCampaign {campaign_id} stays scheduled: "
-                "a worker, or this command again, sends it."
+                "start a worker or run this command again to send it."
             )
 
     def sending(self) -> AbstractContextManager[Progress]:
@@ -84,7 +83,7 @@ class SendView(SendListener):
 
 
 def duration(seconds: float) -> str:
-    """Days, hours, minutes and seconds; no more than two of them."""
+    """Days, hours, minutes and seconds; at most two of them."""
     whole = int(seconds) + 1
     parts = [whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60]
     named = [f"{number} {unit}" for number, unit in zip(parts, ("d", "h", "min", "s"), strict=True)]
@@ -93,10 +92,10 @@ def duration(seconds: float) -> str:
 
 
 def show_plan(pending: PendingCampaign, where_to: str) -> None:
-    """Who is about to get what, for the person who confirms it.
+    """Print who is about to receive what, for the person who confirms it.
 
     Args:
-        where_to: Where mail goes, as the transport describes it.
+        where_to: Where the mail goes, as the transport describes it.
     """
     counts, compiled = pending.status.tally, pending.compiled
     sender, subject = compiled.sender, compiled.variants[0].subject
@@ -108,22 +107,22 @@ def show_plan(pending: PendingCampaign, where_to: str) -> None:
     say(f"  from: {sender.from_name} <{sender.from_address}>, dated {compiled.date}")
     say(f"  to the list {pending.status.audience}: {counted(counts.audience, 'person', 'people')}")
     if pending.status.segment:
-        say(f"  of it only where {pending.status.segment}")
+        say(f"  only where {pending.status.segment}")
     for reason, number in sorted(counts.skipped.items()):
         say(f"  skipped, {reason}: {number:,}")
-    say(f"  will get it: {pending.mailable:,}, {where_to}")
+    say(f"  will receive it: {pending.mailable:,}, {where_to}")
     show_variants(compiled, pending.variants)
 
 
 def show_variants(compiled: CompiledIssue, variants: Mapping[int, int]) -> None:
-    """How many get which text, if there is more than one.
+    """Print how many receive which text, if there is more than one.
 
     Args:
-        variants: How many by index, as `PendingCampaign.variants`.
+        variants: The number of recipients by index, as `PendingCampaign.variants`.
     """
     if len(compiled.variants) == 1:
         return
     for index, variant in enumerate(compiled.variants):
         text = f"with the blocks for {', '.join(sorted(variant.topics))}"
-        text = text if variant.topics else "without any block for a topic"
+        text = text if variant.topics else "without topic blocks"
         say(f"    {text}: {variants.get(index, 0):,}")

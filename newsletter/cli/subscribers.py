@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.columns import answering, column_option
-from newsletter.cli.context import CliContext, by_option, json_option, pass_context, print_json, say
-from newsletter.cli.counted import counted
+from newsletter.cli.columns import column_option, explain_unmapped_columns
+from newsletter.cli.context import CliContext, by_option, json_option, pass_context
+from newsletter.cli.output import counted, print_json, say
 from newsletter.cli.progress import import_bar
 from newsletter.cli.segment import count
 from newsletter.errors import UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def subscribers() -> None:
-    """Who is on which list, and who must never be mailed."""
+    """Import, export, look up and suppress subscribers."""
 
 
 @subscribers.command(
@@ -35,16 +35,18 @@ Examples:
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--list", "list_name", default="", help="The list to join. [the file's name]")
-@click.option("--dry-run", is_flag=True, help="Show what would change; writes only rejects.")
-@click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file with bad ones.")
+@click.option("--list", "list_name", default="", help="Import into this list. [the file's name]")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write only rejects.")
+@click.option(
+    "--skip-invalid", is_flag=True, help="Import the valid rows of a file with invalid ones."
+)
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path),
-    help="Where rejected rows go, with a reason each. [FILE.rejects.csv]",
+    help="Write rejected rows here, each with its reason. [FILE.rejects.csv]",
 )
 @click.option(
-    "--format", "form", default="", metavar="NAME", help="Whose export it is. [as its header says]"
+    "--format", "form", default="", metavar="NAME", help="Read this format. [from the header]"
 )
 @column_option
 @json_option
@@ -60,21 +62,22 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     uses: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Read a CSV file into a list. Nobody who left comes back by it.
+    """Import a CSV file into a list. People who unsubscribed are never re-added.
 
     The whole file is checked before anything changes. Reads our columns (see
-    subscribers.example.csv), also by some other names, and the merge fields that newsletter.toml
-    declares. Any other column stops the import, since it may say that people left: it exits 1,
-    shows what is in it, and prints the command that goes on. The exports of Mailchimp, listmonk,
-    Substack, Constant Contact and SendGrid are known by their headers, and who left there is
-    suppressed here. A list of your own of people who left needs `--format unsubscribes`.
+    subscribers.example.csv), common other names for them, and the merge fields declared in
+    newsletter.toml. Any other column stops the import, since it may say who unsubscribed: it exits
+    1, shows what the column holds, and prints the command that continues. The exports of
+    Mailchimp, listmonk, Substack, Constant Contact and SendGrid are recognized by their headers,
+    and people who unsubscribed there are suppressed here. For any other list of people who
+    unsubscribed, use `--format unsubscribes`.
     """
     from newsletter.audience.importing.csv_formats import FORMATS
     from newsletter.audience.importing.importer import import_csv
 
-    if form and form not in (names := [one.name for one in FORMATS]):
-        raise UsageError(f"no format {form!r}", fix=f"one of {', '.join(names)}")
-    with answering(as_json=as_json), cli.app() as app, import_bar(file) as progress:
+    if form and form not in (names := [known.name for known in FORMATS]):
+        raise UsageError(f"unknown format {form!r}", fix=f"use one of {', '.join(names)}")
+    with explain_unmapped_columns(as_json=as_json), cli.app() as app, import_bar(file) as progress:
         report = import_csv(
             app.store,
             app.keys,
@@ -94,19 +97,19 @@ def import_(  # noqa: PLR0913, PLR0917 -- one parameter an option
     else:
         click.echo("\n".join((report.summary(), *report.notes())))
     if dry_run:
-        say(f"Dry run: nothing changed{' but that file' if report.rejects else ''}.")
+        say(f"Dry run: nothing changed{' except that file' if report.rejects else ''}.")
 
 
 @subscribers.command(
-    short_help="Write a list as CSV to standard output.",
+    short_help="Export a list as CSV to standard output.",
     epilog="Example: ./send.py subscribers export --list readers > readers.csv",
 )
-@click.option("--list", "list_name", required=True, help="The list to write out.")
+@click.option("--list", "list_name", required=True, help="Export this list.")
 @pass_context
 def export(cli: CliContext, list_name: str) -> None:
-    """Write a list as CSV to standard output, states and suppressions included.
+    """Export a list as CSV to standard output, including states and suppressions.
 
-    Cells that a spreadsheet would run as formulas get a ' in front.
+    Cells that a spreadsheet would run as formulas are prefixed with a '.
     """
     from newsletter.audience.export import export_csv
 
@@ -115,14 +118,14 @@ def export(cli: CliContext, list_name: str) -> None:
 
 
 @subscribers.command(
-    short_help="All that is known of an address.",
+    short_help="Show everything known about an address.",
     epilog="Example: ./send.py subscribers show reader01@mail.example",
 )
 @click.argument("address")
 @json_option
 @pass_context
 def show(cli: CliContext, address: str, as_json: bool) -> None:
-    """Whether mail goes to an address, and everything that is known of it.
+    """Show whether an address is mailed, and everything known about it.
 
     Times are UTC.
     """
@@ -134,17 +137,18 @@ def show(cli: CliContext, address: str, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
-    for told in describe(known):
-        click.echo(told)
+    for line in describe(known):
+        click.echo(line)
 
 
-@subscribers.command(short_help="Every list, and how many are on it.")
+@subscribers.command(short_help="List all lists and their sizes.")
 @json_option
 @pass_context
 def lists(cli: CliContext, as_json: bool) -> None:
-    """Every list, with how many people are on it, and how many of these are active.
+    """List all lists, with the number of people in each state.
 
-    `subscribers count` says how many of a list can be mailed: who is active may have bounced, say.
+    `subscribers count` shows how many of a list can be mailed: an active subscriber may have
+    bounced, for example.
     """
     from newsletter.audience.lists import list_states
     from newsletter.audience.model import SubscriptionState
@@ -155,21 +159,21 @@ def lists(cli: CliContext, as_json: bool) -> None:
         active = SubscriptionState.ACTIVE
         print_json({name: states.get(active, 0) for name, states in found.items()})
     elif not found:
-        say("No list yet: ./send.py subscribers import FILE --list NAME")
+        say("No lists yet. Start with: ./send.py subscribers import FILE --list NAME")
     else:
         for name, states in found.items():
-            told = ", ".join(f"{states[state]:,} {state}" for state in sorted(states))
+            by_state = ", ".join(f"{states[state]:,} {state}" for state in sorted(states))
             people = counted(sum(states.values()), "person", "people")
-            click.echo(f"{name}: {people}{f' ({told})' if told else ''}")
+            click.echo(f"{name}: {people}{f' ({by_state})' if by_state else ''}")
 
 
 @subscribers.command(epilog='Example: ./send.py subscribers suppress x@y.example --reason "asked"')
 @click.argument("address")
-@click.option("--reason", required=True, help="Why, for the record.")
+@click.option("--reason", required=True, help="Record why.")
 @by_option
 @pass_context
 def suppress(cli: CliContext, address: str, reason: str, by: str) -> None:
-    """Never mail an address again. `unsuppress` takes it back."""
+    """Never mail an address again. `unsuppress` reverses this."""
     from newsletter.audience.subscribers import find
     from newsletter.audience.suppression import suppress_address
 
@@ -177,8 +181,8 @@ def suppress(cli: CliContext, address: str, reason: str, by: str) -> None:
         suppress_address(app.store, address, app.keys, note=f"{app.by}: {reason}")
         with app.store.read() as connection:
             known = find(connection, address) is not None
-        doubt = "" if known else f" No reader here has it.{_is_it_right(app.store, address)}"
-    say(f"Suppressed. It is skipped in every send, also after an import.{doubt}")
+        hint = "" if known else f" No subscriber has it. {_check_spelling(app.store, address)}"
+    say(f"Suppressed: skipped in every send, even after an import.{hint}")
 
 
 @subscribers.command(
@@ -188,14 +192,14 @@ Example:
 """
 )
 @click.argument("address")
-@click.option("--reason", required=True, help="Why, for the record.")
+@click.option("--reason", required=True, help="Record why.")
 @by_option
 @pass_context
 def unsuppress(cli: CliContext, address: str, reason: str, by: str) -> None:
-    """Take back what `suppress` or a bounce did.
+    """Lift a suppression made by `suppress` or a bounce.
 
-    No reader's own wish is lifted: who unsubscribed, complained or was erased stays away. Exits 1
-    when such a reason stands, or when there was nothing to take back.
+    A subscriber's own choice is never lifted: people who unsubscribed, complained or were erased
+    stay suppressed. Exits 1 if such a reason remains, or if there was nothing to lift.
     """
     from newsletter.audience.unsuppress import unsuppress_address
 
@@ -203,46 +207,47 @@ def unsuppress(cli: CliContext, address: str, reason: str, by: str) -> None:
         done = unsuppress_address(app.store, address, app.keys, by=app.by, reason=reason)
     if done.lifted:
         why = " and ".join(sorted(done.lifted))
-        say(f"{address} is no longer suppressed ({why}). That is on record.")
+        say(f"{address} is no longer suppressed ({why}). This is on record.")
     else:
-        say(f"{address} was suppressed neither by hand nor for a bounce: nothing changed.")
+        say(f"{address} was not suppressed by hand or for a bounce: nothing changed.")
     if done.standing:
-        say(f"No mail goes there: {', '.join(sorted(done.standing))}. That is not ours to lift.")
+        reasons = ", ".join(sorted(done.standing))
+        say(f"Still not mailed ({reasons}): the person's own choice, which cannot be lifted.")
     sys.exit(0 if done.lifted and not done.standing else 1)
 
 
 @subscribers.command(
-    short_help="Delete what is known of a person; they stay off.",
+    short_help="Delete a person's data; they stay suppressed.",
     epilog="Example: ./send.py subscribers erase reader01@mail.example",
 )
 @click.argument("address")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Skip the prompt.")
 @by_option
 @pass_context
 def erase(cli: CliContext, address: str, yes: bool, by: str) -> None:
-    """Delete what is known of a person; a keyed hash stays, so that no import brings them back.
+    """Delete a person's data. A keyed hash stays, so that no import re-adds them.
 
-    Exits 1 when nothing was known of the address. It is suppressed all the same, but the person
-    who asked may be known by another.
+    Exits 1 if nothing was known about the address. It is suppressed anyway, but the person who
+    asked may be subscribed with another one.
     """
     from newsletter.database.erasure import erase as forget
 
     if not yes:
-        click.confirm(f"Erase {address} for good?", abort=True, err=True)
+        click.confirm(f"Erase {address} permanently?", abort=True, err=True)
     with cli.app(by=by) as app:
         if forget(app.store, address, app.keys, by=app.by):
             say("Erased. The address stays suppressed.")
             return
-        right = _is_it_right(app.store, address)
-    say(f"Nothing was known of {address}; it is suppressed from now on.{right}")
+        hint = _check_spelling(app.store, address)
+    say(f"Nothing was known about {address}; it is suppressed from now on. {hint}")
     sys.exit(1)
 
 
-def _is_it_right(store: Store, address: str) -> str:
+def _check_spelling(store: Store, address: str) -> str:
     from newsletter.audience.similar_addresses import similar_addresses
 
-    near = similar_addresses(store, address)
-    return " Is the address right?" + (f" There is {' and '.join(near)}." if near else "")
+    similar = similar_addresses(store, address)
+    return "Check the spelling" + (f"; similar: {', '.join(similar)}." if similar else ".")
 
 
 subscribers.add_command(count)

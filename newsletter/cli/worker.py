@@ -1,4 +1,4 @@
-"""worker: sends what is confirmed, for as long as it runs."""
+"""worker: send confirmed campaigns for as long as it runs."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ import asyncio
 
 import click
 
-from newsletter.cli.context import CliContext, pass_context, say
+from newsletter.cli.context import CliContext, pass_context
+from newsletter.cli.output import say
 
 
 @click.command(
-    short_help="Send what was detached or scheduled, and late retries.",
+    short_help="Send detached and scheduled campaigns, and retries.",
     epilog="""\b
 Examples:
   ./send.py worker
   ./send.py worker --once
   ./send.py worker --concurrency 2
 
-On PostgreSQL any number of workers share the work, on any number of machines; on SQLite there is
-one. End it with Ctrl-C or SIGTERM whenever you like. See docs/scaling.md.
+On PostgreSQL, any number of workers on any number of machines share the work; on SQLite there is
+one. Stop it with Ctrl-C or SIGTERM at any time. See docs/scaling.md.
 """,
 )
-@click.option("--once", is_flag=True, help="Send what is due now, and end.")
+@click.option("--once", is_flag=True, help="Send what is due now, and exit.")
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 16),
     default=1,
     show_default=True,
-    help="Chunks at once, for many small campaigns; one keeps every connection busy.",
+    help="Send this many chunks at once, for many small campaigns; one uses every connection.",
 )
 @pass_context
 def worker(cli: CliContext, once: bool, concurrency: int) -> None:
     """Send campaigns that were confirmed with --detach or --at, and their retries.
 
-    Confirmations and other mail that readers ask for is sent, too, as by `serve`.
+    Also sends confirmations and other mail that readers request, as `serve` does.
     """
     from newsletter.campaign.process import event_loop, stop_on_signals
     from newsletter.campaign.worker import Worker
@@ -45,18 +46,18 @@ def worker(cli: CliContext, once: bool, concurrency: int) -> None:
 
         async def work() -> None:
             stop = stop_on_signals()
-            hand = Worker(app, tell=say, stop=stop)
+            campaigns = Worker(app, tell=say, stop=stop)
             drain = Drain(app.store, app.keys, app.settings)
             if once:
                 try:
                     await drain.once()
                 finally:
-                    await hand.once()
+                    await campaigns.once()
                 return
-            say(f"Worker on {app.store.name} over {app.settings.transport}; end it with Ctrl-C.")
+            say(f"Worker on {app.store.name} over {app.settings.transport}; stop it with Ctrl-C.")
             draining = asyncio.create_task(drain.run(stop))
             try:
-                await hand.run(concurrency=concurrency)
+                await campaigns.run(concurrency=concurrency)
             finally:
                 stop.set()
                 await draining

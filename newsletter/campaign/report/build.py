@@ -1,4 +1,4 @@
-"""What a campaign was, who answers for it, and what became of everyone. No opens, no clicks."""
+"""A campaign's report: who approved and sent it, and its results. No opens, no clicks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CampaignReport:
     """One campaign. Times are Unix seconds; lists are cut at the limits of this module.
 
     ``minutes`` holds how many were accepted in each minute, by its first second, and ``later`` the
-    same of what came back, by its kind; ``attempts`` how many deliveries took how many attempts.
+    same for feedback, by kind; ``attempts`` how many deliveries took how many attempts.
     """
 
     status: Status
@@ -60,12 +60,12 @@ class CampaignReport:
 
     @property
     def alerts(self) -> Sequence[Alert]:
-        """What must be looked at before the next send."""
+        """What to look at before the next send."""
         return alerts(self.steps, self.refusals, self.after, self.status.tally.accepted)
 
     @property
     def unreported(self) -> int:
-        """Accepted deliveries about which no report came: neither delivered nor bounced."""
+        """Accepted deliveries without a report: neither delivered nor bounced."""
         return self.status.tally.accepted - self.after.delivered - self.after.all_bounced
 
     @property
@@ -150,7 +150,7 @@ class CampaignReport:
 
 
 def build_report(connection: Connection, campaign_id: int) -> CampaignReport:
-    """Everything a report tells, from one snapshot of the database.
+    """Collect a report from one snapshot of the database.
 
     Raises:
         InputError: There is no such campaign.

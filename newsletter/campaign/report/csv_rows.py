@@ -38,12 +38,12 @@ COLUMNS = (
 def write_csv(connection: Connection, campaign_id: int, out: TextIO) -> None:
     """Write one row per delivery, by position, in flat memory.
 
-    ``reason`` is why somebody was skipped, or the class of a refusal. Cells that a spreadsheet
-    would run as formulas get a ``'`` in front. ``reported`` is the end that an accepted delivery
-    came to, ``bounce`` its class.
+    ``reason`` is why a recipient was skipped, or the class of a refusal. Cells that a spreadsheet
+    would run as formulas are prefixed with ``'``. ``reported`` is what was last reported about an
+    accepted delivery, ``bounce`` the class if it bounced.
 
     Args:
-        out: Where to; opened with ``newline=""`` if it is a file.
+        out: Write to this; a file must be opened with ``newline=""``.
 
     Raises:
         InputError: There is no such campaign.
@@ -53,40 +53,40 @@ def write_csv(connection: Connection, campaign_id: int, out: TextIO) -> None:
     writer.writerow(COLUMNS)
     reported = _Beside(ends(connection, campaign_id))
     complaints = _Beside((position, "yes") for position in complaining(connection, campaign_id))
-    for fate in delivery_outcomes(connection, campaign_id):
-        end = reported.at(fate.position) or ("", "")
-        cells = (*_cells(fate), *end, *(complaints.at(fate.position) or ("",)))
+    for outcome in delivery_outcomes(connection, campaign_id):
+        end = reported.at(outcome.position) or ("", "")
+        cells = (*_cells(outcome), *end, *(complaints.at(outcome.position) or ("",)))
         writer.writerow([escape_formula(str(cell)) for cell in cells])
 
 
 class _Beside:
-    """Rows that begin with a position, read beside all positions, in the same order."""
+    """Rows that begin with a position, read along with all positions in the same order."""
 
     def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._rows = iter(rows)
         self._next = next(self._rows, None)
 
     def at(self, position: int) -> tuple[Any, ...] | None:
-        """What stands beside a position; None if there is nothing."""
+        """The rest of a position's row; None if it has none."""
         if self._next is None or self._next[0] != position:
             return None
         found, self._next = self._next[1:], next(self._rows, None)
         return found
 
 
-def _cells(fate: DeliveryOutcome) -> tuple[object, ...]:
-    skipped = fate.state is DeliveryState.SKIPPED
-    reason = fate.reply if skipped else ""
-    if fate.state in {DeliveryState.DEFERRED, DeliveryState.FAILED}:
-        reason = classify(fate.code, fate.status, fate.reply)
+def _cells(outcome: DeliveryOutcome) -> tuple[object, ...]:
+    skipped = outcome.state is DeliveryState.SKIPPED
+    reason = outcome.reply if skipped else ""
+    if outcome.state in {DeliveryState.DEFERRED, DeliveryState.FAILED}:
+        reason = classify(outcome.code, outcome.status, outcome.reply)
     return (
-        fate.position,
-        fate.email,
-        fate.state,
+        outcome.position,
+        outcome.email,
+        outcome.state,
         reason,
-        "" if fate.code is None else fate.code,
-        fate.status,
-        "" if skipped else fate.reply,
-        fate.attempts,
-        iso(fate.at) or "",
+        "" if outcome.code is None else outcome.code,
+        outcome.status,
+        "" if skipped else outcome.reply,
+        outcome.attempts,
+        iso(outcome.at) or "",
     )

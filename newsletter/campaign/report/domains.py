@@ -1,4 +1,4 @@
-"""A campaign by recipient domain, without a domain so small that it names its reader."""
+"""A campaign by recipient domain, without domains so small that they identify a reader."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from newsletter.delivery.ledger.tables import delivery
 
 TOP_DOMAINS = 20
 FEWEST = 5
-"""Readers that a domain must have to be named; those of smaller ones are counted together."""
+"""Readers a domain must have to be named; smaller domains are counted together."""
 _NONE = DomainEvents()
 
 
 @dataclass(frozen=True, slots=True)
 class DomainRow:
-    """One domain; ``mailable`` are all who were not skipped when the audience was frozen."""
+    """One domain; ``mailable`` counts everyone who was not skipped in the snapshot."""
 
     domain: str
     mailable: int
@@ -41,9 +41,9 @@ class DomainRow:
 
 @dataclass(frozen=True, slots=True)
 class Domains:
-    """The largest domains, all ``others`` together (their ``domain`` is empty), and their number.
+    """The largest domains, all ``others`` together (``domain`` is empty), and how many there are.
 
-    Every column adds up to that figure of the whole campaign.
+    Every column adds up to the number of the whole campaign.
     """
 
     largest: Sequence[DomainRow] = ()
@@ -54,7 +54,7 @@ class Domains:
 def domain_figures(
     connection: Connection, campaign_id: int, counts: OutcomeCounts, after: Afterwards
 ) -> Domains:
-    """What became of everyone, by domain."""
+    """The results by domain."""
     found, number = statistics.domains(connection, campaign_id, TOP_DOMAINS)
     events = by_domain(connection, campaign_id)
     largest = [

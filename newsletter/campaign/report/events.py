@@ -1,16 +1,14 @@
-"""What came back about a campaign's mail, added up by the database."""
+"""Feedback on a campaign's mail, added up by the database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Row,
     Subquery,
     case,
     cast,
@@ -35,11 +33,11 @@ _LEFT = "unsubscribed"
 
 @dataclass(frozen=True, slots=True)
 class Afterwards:
-    """What became of accepted mail, and what its readers did.
+    """Feedback on accepted mail, and what its readers did.
 
     An accepted delivery is ``delivered``, ``bounced`` or neither, by the last report about it, so
-    that these and the unreported add up to the accepted. Complaints and leaving come on top, each
-    counted once for a reader. ``unverified`` reports name this campaign and prove nothing.
+    that these and the unreported add up to the accepted. Complaints and unsubscribes are counted
+    separately, once per reader. ``unverified`` reports name this campaign without proof.
     """
 
     delivered: int = 0
@@ -56,7 +54,7 @@ class Afterwards:
 
 @dataclass(frozen=True, slots=True)
 class DomainEvents:
-    """The same for one recipient domain, as far as it is known by domain."""
+    """Feedback on mail to one recipient domain."""
 
     delivered: int = 0
     bounced: int = 0
@@ -64,7 +62,7 @@ class DomainEvents:
 
 
 def afterwards(connection: Connection, campaign_id: int) -> Afterwards:
-    """Everything that came back, by the end it shows for each delivery."""
+    """Count all feedback, by the last report about each delivery."""
     last = _last_words(campaign_id)
     rows = connection.execute(
         select(last.c.end, last.c.verdict, func.count()).group_by(last.c.end, last.c.verdict)
@@ -85,10 +83,17 @@ def afterwards(connection: Connection, campaign_id: int) -> Afterwards:
 
 
 def by_domain(connection: Connection, campaign_id: int) -> dict[str, DomainEvents]:
-    """Delivered, bounced and complained of each domain about which anything came back."""
-    delivered, bounced = _counts(connection, campaign_id)
+    """Delivered, bounced and complained for each domain with any feedback."""
+    last, domain = _last_words(campaign_id), domain_of(connection)
+    ended = connection.execute(
+        select(domain, last.c.end, func.count())
+        .select_from(last)
+        .join(delivery, _same(last, campaign_id))
+        .group_by(domain, last.c.end)
+    ).all()
+    delivered = {name: number for name, end, number in ended if end == "delivered"}
+    bounced = {name: number for name, end, number in ended if end == "bounced"}
     complaints = select(event.c.position).where(*_complaints(campaign_id)).distinct().subquery()
-    domain = domain_of(connection)
     rows = connection.execute(
         select(domain, func.count())
         .select_from(complaints)
@@ -105,8 +110,7 @@ def by_domain(connection: Connection, campaign_id: int) -> dict[str, DomainEvent
 def by_minute(connection: Connection, campaign_id: int) -> dict[str, dict[int, int]]:
     """How many were delivered, bounced, complained and unsubscribed in each minute.
 
-    Minutes are Unix seconds at their start; a clock of elsewhere that says it was before the
-    campaign was made counts as then.
+    Minutes are Unix seconds at their start.
     """
     complaints = (
         select(literal("complained").label("end"), func.min(event.c.at).label("at"))
@@ -120,14 +124,19 @@ def by_minute(connection: Connection, campaign_id: int) -> dict[str, dict[int, i
         kind: {} for kind in ("delivered", "bounced", "complained", "unsubscribed")
     }
     for table in (_last_words(campaign_id), complaints, _leaving(campaign_id)):
-        for end, minute, number in _minutes(connection, table):
-            start = max(minute, earliest) * MINUTE
+        minute = cast(table.c.at, BigInteger) // MINUTE
+        rows = connection.execute(
+            select(table.c.end, minute, func.count()).group_by(table.c.end, minute)
+        )
+        for end, of_minute, number in rows:
+            # Other hosts' clocks may be slow: nothing is reported before the campaign existed.
+            start = max(of_minute, earliest) * MINUTE
             found[end][start] = found[end].get(start, 0) + number
     return found
 
 
 def ends(connection: Connection, campaign_id: int) -> Iterator[tuple[int, str, str]]:
-    """Position, end and class of bounce of each delivery that was reported on, by position."""
+    """Position, last report and bounce class of each delivery with a report, by position."""
     last = _last_words(campaign_id)
     bounce = case((last.c.end == "bounced", last.c.verdict), else_="")
     rows = connection.execution_options(yield_per=1000).execute(
@@ -137,14 +146,14 @@ def ends(connection: Connection, campaign_id: int) -> Iterator[tuple[int, str, s
 
 
 def complaining(connection: Connection, campaign_id: int) -> Iterator[int]:
-    """The positions of those who complained, in order."""
+    """The positions of recipients who complained, in order."""
     query = select(event.c.position).where(*_complaints(campaign_id)).distinct()
     rows = connection.execution_options(yield_per=1000).execute(query.order_by(event.c.position))
     return iter(rows.scalars())
 
 
 def _last_words(campaign_id: int) -> Subquery:
-    """The last report about each accepted delivery; a bounce outdoes what was said with it."""
+    """The last report about each accepted delivery; of two at the same time, the bounce counts."""
     was_accepted = (
         select(attempt.c.position)
         .where(
@@ -177,7 +186,7 @@ def _last_words(campaign_id: int) -> Subquery:
     )
 
 
-def _complaints(campaign_id: int) -> tuple[Any, ...]:
+def _complaints(campaign_id: int) -> tuple[ColumnElement[bool], ...]:
     return (
         event.c.campaign_id == campaign_id,
         event.c.verified == 1,
@@ -186,7 +195,7 @@ def _complaints(campaign_id: int) -> tuple[Any, ...]:
 
 
 def _leaving(campaign_id: int) -> Subquery:
-    """When each reader left whose token, or whose provider, names this campaign."""
+    """When each reader unsubscribed whose token or provider names this campaign."""
     return (
         select(literal(_LEFT).label("end"), func.min(consent_event.c.at).label("at"))
         .where(
@@ -198,23 +207,5 @@ def _leaving(campaign_id: int) -> Subquery:
     )
 
 
-def _counts(connection: Connection, campaign_id: int) -> tuple[dict[str, int], dict[str, int]]:
-    last, domain = _last_words(campaign_id), domain_of(connection)
-    rows = connection.execute(
-        select(domain, last.c.end, func.count())
-        .select_from(last)
-        .join(delivery, _same(last, campaign_id))
-        .group_by(domain, last.c.end)
-    ).all()
-    delivered = {name: number for name, end, number in rows if end == "delivered"}
-    return delivered, {name: number for name, end, number in rows if end == "bounced"}
-
-
-def _same(positions: Subquery, campaign_id: int) -> Any:
+def _same(positions: Subquery, campaign_id: int) -> ColumnElement[bool]:
     return (delivery.c.campaign_id == campaign_id) & (delivery.c.position == positions.c.position)
-
-
-def _minutes(connection: Connection, table: Subquery) -> Sequence[Row[str, int, int]]:
-    minute = cast(table.c.at, BigInteger) // MINUTE
-    end: ColumnElement[str] = table.c.end
-    return connection.execute(select(end, minute, func.count()).group_by(end, minute)).all()

@@ -1,4 +1,4 @@
-"""What a report lists: approvals, changes of state, deliveries with a problem."""
+"""The rows of a report: approvals, state changes, problem deliveries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.smtp_replies.classify import ReplyClass
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who vouched for the digest, and which warnings that person waived for which reason."""
+    """Who approved the digest, and which warnings they waived for which reason."""
 
     by: str
     at: float
@@ -32,17 +32,17 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryProblem:
-    """A delivery that failed or is uncertain, and what the refusal says."""
+    """A delivery that failed or is uncertain, and the class of the reply."""
 
     fate: DeliveryOutcome
     kind: ReplyClass
 
     @property
     def said(self) -> str:
-        """The other side's words in one line."""
+        """The server's reply in one line."""
         return statistics.said(self.fate.code, self.fate.status, self.fate.reply)
 
     @property
     def answer(self) -> str:
-        """Only the codes of what they said: words may name the reader."""
+        """Only the codes of the reply: its text may name the recipient."""
         return statistics.said(self.fate.code, self.fate.status, "")

@@ -1,6 +1,6 @@
-"""A report as one HTML file that needs nothing beside it: to keep, to print, to pass on.
+"""A report as one self-contained HTML file: to keep, to print, to pass on.
 
-It holds no personal data: no address, no word of a host that may hold one, no small domain.
+It contains no personal data: no address, no server's text that may hold one, no small domain.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from newsletter.settings.model import Settings
 
 
 def report_page(report: CampaignReport, settings: Settings) -> str:
-    """The report as a page in the publication's look.
+    """The report as a page in the publication's design.
 
     Raises:
-        InputError: The template was changed and does not work.
+        InputError: The template is broken.
     """
     folders = [settings.templates / "studio", settings.templates / "pages"]
     environment = Environment(
@@ -34,7 +34,7 @@ def report_page(report: CampaignReport, settings: Settings) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(clock=clock, duration=duration, number=_number)
+    environment.filters.update(clock=clock, duration=duration, number="{:,}".format)
     try:
         return environment.get_template("report.html").render(
             report=report,
@@ -50,14 +50,14 @@ def report_page(report: CampaignReport, settings: Settings) -> str:
         )
     except TemplateError as error:
         raise InputError(
-            f"the report's template does not work: {error.message or type(error).__name__}",
+            f"the report's template is broken: {error.message or type(error).__name__}",
             file="templates/studio/report.html",
-            fix="mend the template",
+            fix="fix the template",
         ) from None
 
 
 def write_page(html: str, file: Path) -> None:
-    """Write a page that only its owner can read, who decides whom to show it.
+    """Write a page that only its owner can read: who sees it is up to them.
 
     Raises:
         UnavailableError: It cannot be written.
@@ -70,7 +70,3 @@ def write_page(html: str, file: Path) -> None:
         raise UnavailableError(
             f"cannot write the report: {error.strerror}", file=file, fix="choose another file"
         ) from None
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"

@@ -1,4 +1,4 @@
-"""The plots of a report: geometry for SVG, and the words and figures that say the same."""
+"""The plots of a report: geometry for SVG, and text and numbers with the same content."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from newsletter.campaign.report.events import Afterwards
 from newsletter.delivery.ledger.outcomes import DeliveryState, OutcomeCounts
 
 WIDTH = 1000.0
-"""Width of every plot in its own units; the page stretches it."""
+"""Width of every plot in its own units; the page scales it."""
 MOST_BARS = 60
 BIN_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1440)
 LEAST_SHARE = 6.0
-"""Units that one single delivery is wide, so that it can be seen beside 200,000."""
+"""Width of a single delivery, so that it is visible beside 200,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class PlotBar:
-    """What was accepted from ``start`` on (Unix seconds); ``x``, ``width``, ``height`` in units."""
+    """What happened from ``start`` on (Unix seconds); ``x``, ``width``, ``height`` in units."""
 
     start: int
     count: int
@@ -58,7 +58,7 @@ class TimePlot:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One kind of event over time; its highest bar stands for ``most``."""
+    """One kind of event over time; its highest bar is ``most``."""
 
     kind: str
     count: int
@@ -68,7 +68,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Several kinds of event over the same time; ``rows`` hold the figures, lane by lane."""
+    """Several kinds of event over the same time; ``rows`` hold the numbers, lane by lane."""
 
     lanes: Sequence[Lane]
     rows: Sequence[tuple[str, Sequence[int]]]
@@ -82,12 +82,12 @@ LEAST_HEIGHT = 2.0
 
 
 def shares(counts: OutcomeCounts) -> list[Share]:
-    """Divide the plot's width by state; what is not there gets no share."""
+    """Divide the plot's width by state; a state without deliveries gets no share."""
     return _shares({state.value: counts.of(state) for state in DeliveryState})
 
 
 def reported(after: Afterwards, unreported: int) -> list[Share]:
-    """Divide the plot's width by what came back about accepted mail."""
+    """Divide the plot's width by the feedback on accepted mail."""
     bounced = {kind.value: number for kind, number in after.bounced.items()}
     return _shares({"delivered": after.delivered, **bounced, "unreported": unreported})
 
@@ -105,7 +105,7 @@ def _shares(numbers: Mapping[str, int]) -> list[Share]:
 
 
 def over_time(minutes: Mapping[int, int]) -> TimePlot | None:
-    """Bars of what was accepted, in bins wide enough that there are at most `MOST_BARS`.
+    """Plot what was accepted in bins wide enough that there are at most `MOST_BARS`.
 
     Args:
         minutes: Accepted in each minute, by its first second.
@@ -124,13 +124,13 @@ def over_time(minutes: Mapping[int, int]) -> TimePlot | None:
 
 
 def lanes(series: Mapping[str, Mapping[int, int]]) -> Lanes | None:
-    """One row of bars for each kind of event, all on one axis of time.
+    """One row of bars for each kind of event, all on one time axis.
 
     Args:
         series: For each kind, how many in each minute, by its first second.
 
     Returns:
-        None when nothing happened; a kind of which there is nothing gets no lane.
+        None when nothing happened; a kind without events gets no lane.
     """
     present = {kind: minutes for kind, minutes in series.items() if minutes}
     if not present:
@@ -189,7 +189,7 @@ def _sentence(bars: Sequence[PlotBar], bin_minutes: int, start: str, end: str) -
     best = max(bars, key=lambda bar: bar.count)
     return (
         f"Accepted per {_span(bin_minutes)}, from {start} to {end} UTC: "
-        f"{sum(bar.count for bar in bars):,} in all, most from {_clock(best.start)} on "
+        f"{sum(bar.count for bar in bars):,} in all, the most from {_clock(best.start)} "
         f"({best.count:,})."
     )
 

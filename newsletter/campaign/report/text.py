@@ -14,7 +14,7 @@ Row = Sequence[str]
 
 
 def report_text(report: CampaignReport) -> str:
-    """The report as plain text, sections apart by empty lines."""
+    """The report as plain text, in sections separated by empty lines."""
     sections = (
         _head,
         _alerts,
@@ -37,7 +37,7 @@ def clock(at: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in its two largest units."""
+    """A duration in its two largest units."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -72,13 +72,13 @@ def _alerts(report: CampaignReport) -> Iterator[str]:
     for alert in report.alerts:
         yield f"ALERT: {_shown(alert.text)}"
         if alert.said:
-            yield f"  The first: {_shown(alert.said)}"
+            yield f"  First reply: {_shown(alert.said)}"
     if report.alerts:
-        yield "  Find the cause before the next send."
+        yield "  Find and fix the cause before the next send."
 
 
 def _counts(report: CampaignReport) -> Iterator[str]:
-    yield "What became of everyone"
+    yield "Delivery results"
     counts = report.status.tally
     rows = [
         (state.value, f"{counts.of(state):,}")
@@ -90,7 +90,7 @@ def _counts(report: CampaignReport) -> Iterator[str]:
 
 
 def _reported(report: CampaignReport) -> Iterator[str]:
-    yield "What came back about accepted mail"
+    yield "Feedback on accepted messages"
     after = report.after
     rows = [("delivered", after.delivered)]
     rows += [(f"bounced, {kind.value}", number) for kind, number in after.bounced.items()]
@@ -98,7 +98,7 @@ def _reported(report: CampaignReport) -> Iterator[str]:
     yield from _columns([(name, f"{number:,}") for name, number in rows], numbers=1)
     yield (
         f"  Complained: {after.complained:,}. Unsubscribed by this campaign: "
-        f"{after.unsubscribed:,}. Unproven reports, without consequence: {after.unverified:,}."
+        f"{after.unsubscribed:,}. Unverified reports, not counted: {after.unverified:,}."
     )
 
 
@@ -143,7 +143,7 @@ def _attempts(report: CampaignReport) -> Iterator[str]:
 def _waits(report: CampaignReport) -> Iterator[str]:
     if not report.waits:
         return
-    yield "Where mail was put off longest"
+    yield "Longest delays by domain"
     head = ("domain", "deliveries", "mean", "longest")
     figures = [
         (w.domain, f"{w.deliveries:,}", duration(w.mean), duration(w.longest)) for w in report.waits
@@ -161,11 +161,11 @@ def _problems(report: CampaignReport) -> Iterator[str]:
     ]
     yield from _columns(rows)
     if report.unlisted_problems:
-        yield f"  and {report.unlisted_problems:,} more: --csv lists every one"
+        yield f"  and {report.unlisted_problems:,} more: use --csv to list all of them"
 
 
 def _columns(rows: Iterable[Row], numbers: int | None = None) -> Iterator[str]:
-    """Lines in columns; those from column `numbers` on are set flush right."""
+    """Lines in columns; those from column `numbers` on are right-aligned."""
     table = [[_shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.cli.counted import counted
+from newsletter.cli.output import counted
 
 
 @pytest.mark.parametrize(
