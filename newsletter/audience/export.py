@@ -58,7 +58,7 @@ def export_csv(store: Store, list_name: str, out: TextIO) -> int:
 
 
 def escape_formula(cell: str) -> str:
-"""A cell that no spreadsheet runs as a formula."""
+    """A cell that no spreadsheet runs as a formula."""
     return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

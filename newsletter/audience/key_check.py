@@ -1,4 +1,4 @@
-"""Checks that the keys are the ones a database was first used with: others would find nobody suppressed."""
+"""Checks that the keys are a database's own: under others, nobody would be found suppressed."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def _made_keys(var: Path) -> dict[str, bytes]:
 
 
 def _make_keys(path: Path) -> None:
-    """Link a complete file into place: the first of two processes wins, and none reads half a file."""
+    """Link a complete file into place: the first of two processes wins, none reads half a file."""
     keys = {name: secrets.token_urlsafe(48) for name in ("secret_key", "suppression_key")}
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".keys-")

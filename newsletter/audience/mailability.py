@@ -47,7 +47,7 @@ _NO_REASON = len(_RANKS)
 
 
 def first_reason(found: Iterable[str]) -> SkipReason | None:
-"""The reason to report out of several; None if there are none."""
+    """The reason to report out of several; None if there are none."""
     return min(map(SkipReason, found), key=_RANKS.__getitem__, default=None)
 
 
@@ -76,7 +76,7 @@ def skip_reason(
     }
     if already_sent is not None:
         conditions[SkipReason.ALREADY_SENT] = already_sent
-# A reason unknown to this version (written by a newer one) suppresses, too.
+    # A reason unknown to this version (written by a newer one) suppresses, too.
     rank = case(
         {reason: _RANKS[SkipReason(reason)] for reason in SuppressionReason},
         value=suppression.c.reason,

@@ -66,7 +66,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LinkToken:
-"""The content of a mailed link that proves an address: ``expires_at`` is in Unix seconds."""
+    """The content of a mailed link that proves an address: ``expires_at`` is in Unix seconds."""
 
     link_id: int
     expires_at: int
@@ -159,7 +159,7 @@ class ColumnsRead:
 
 @dataclass(frozen=True, slots=True)
 class ValueCount:
-"""A value of a column, shortened, and the number of rows that have it."""
+    """A value of a column, shortened, and the number of rows that have it."""
 
     value: str
     rows: int

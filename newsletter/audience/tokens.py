@@ -71,7 +71,7 @@ class TokenSigner:
         return _to_local(self._signed(token))
 
     def verify(self, text: str, purpose: TokenPurpose) -> Token | None:
-        """The content of a token in either form; None if it is malformed, forged or for another purpose."""
+        """The content of a token in either form; None if it is forged or for another purpose."""
         raw = _decode(text)
         if raw is None or not _is_genuine(self._states, raw[:-MAC_BYTES], raw[-MAC_BYTES:]):
             return None
@@ -107,7 +107,7 @@ class TokenSigner:
         return state.digest()
 
     def verify_delivery(self, mac: bytes, token: Token, position: int) -> bool:
-        """Whether `sign_delivery` made this MAC, under any known key. Raises: as `sign_delivery`."""
+        """Whether `sign_delivery` made this MAC, under any key. Raises: as `sign_delivery`."""
         return _is_genuine(self._delivery_states, _delivery_payload(token, position), mac)
 
     def _signed(self, token: Token) -> bytes:

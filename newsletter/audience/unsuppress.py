@@ -25,7 +25,7 @@ LIFTABLE = (SuppressionReason.MANUAL, SuppressionReason.BOUNCED)
 
 @dataclass(frozen=True, slots=True)
 class Unsuppressed:
-"""The reasons that were ``lifted``, and those ``standing`` in the way of mail."""
+    """The reasons that were ``lifted``, and those ``standing`` in the way of mail."""
 
     lifted: frozenset[SuppressionReason]
     standing: frozenset[SuppressionReason]

@@ -20,8 +20,8 @@ def open_store(settings: Settings) -> Store:
     """Open the database of these settings, creating and migrating it where needed.
 
     Raises:
-        InputError: `database_url` is none.
-        UnavailableError: The database cannot be reached or made.
+        InputError: `database_url` is invalid.
+        UnavailableError: The database cannot be reached or created.
     """
     return open_url(resolve_url(settings))
 
@@ -38,19 +38,19 @@ def open_url(url: URL) -> Store:
 
 
 def migrate(store: Store) -> str | None:
-    """Bring a database up to date.
+    """Migrate a database to the current schema.
 
     Returns:
-        The revision it was at before; None if it was empty.
+        The revision before; None if the database was empty.
 
     Raises:
-        RefusedError: The database is newer than this program, or cannot hold every character.
-        UnavailableError: The database cannot be reached or made.
+        RefusedError: The database is newer than this program, or does not use UTF-8.
+        UnavailableError: The database cannot be reached or created.
     """
     try:
         return upgrade(store.engine)
     except DBAPIError as error:
         raise UnavailableError(
             f"cannot open the database {store.name}: {str(error.orig).strip()}",
-            fix="check database_url, the disk, and that the server runs",
+            fix="check database_url, the disk, and that the server is running",
         ) from None

@@ -1,4 +1,4 @@
-"""A database to be filled: it is there whole, or not at all."""
+"""A database to copy into: it appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_target(url: URL) -> Iterator[Store]:
-    """Open a database to copy into. A SQLite file that is not there yet appears at the end.
+    """Open a database to copy into. A new SQLite file appears only at the end.
 
-    It grows beside its place, so that a copy that is refused or broken off leaves nothing, and
-    nobody can begin to use half of one.
+    It is written next to its final path, so that a refused or interrupted copy leaves nothing
+    behind, and nobody can start using half of one.
 
     Raises:
-        RefusedError: Somebody else made the file meanwhile.
+        RefusedError: Another process created the file in the meantime.
         InputError: As `open_url`.
         UnavailableError: As `open_url`.
     """
@@ -47,7 +47,7 @@ def open_target(url: URL) -> Iterator[Store]:
 
 
 def flush(path: Path) -> None:
-    """Have a file, or the names in a folder, written to the disk."""
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -78,10 +78,11 @@ def _folder(path: Path) -> Iterator[None]:
 
 
 def _put(part: Path, path: Path) -> None:
-    """Unlike renaming, linking never replaces what somebody else put there."""
+    """Unlike renaming, linking never replaces a file that another process created."""
     try:
         path.hardlink_to(part)
     except FileExistsError:
         raise RefusedError(
-            f"somebody else made {path} meanwhile", fix="nothing was copied: name another"
+            f"another process created {path} in the meantime, so nothing was copied",
+            fix="choose another name",
         ) from None

@@ -117,14 +117,14 @@ def unsubscribe_all(store: Store, clicks: Sequence[Click]) -> list[UnsubscribeRe
 
 
 def leave(connection: Connection, person: Row[Any], consent: Consent) -> UnsubscribeResult:
-"""End every subscription of a subscriber within the caller's write transaction."""
+    """End every subscription of a subscriber within the caller's write transaction."""
     return leave_all(connection, [(person, consent)])[0]
 
 
 def leave_all(
     connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]
 ) -> list[UnsubscribeResult]:
-"""The same for thousands of subscribers, each once, with as many statements as for one."""
+    """The same for thousands of subscribers, each once, with as many statements as for one."""
     if not leavers:
         return []
     new = _suppress(connection, leavers)
@@ -196,7 +196,7 @@ def _harmless(token: Token) -> UnsubscribeResult | None:
 
 
 def find_subscribers(connection: Connection, uids: Collection[int]) -> dict[int, Row[Any]]:
-"""Subscribers by uid, locked until the transaction ends; erased ones are missing."""
+    """Subscribers by uid, locked until the transaction ends; erased ones are missing."""
     rows: Iterable[Row[Any]] = connection.execute(_PEOPLE, {"uids": list(uids)})
     return {row.uid: row for row in rows}
 
@@ -238,7 +238,7 @@ def _with(consent: Consent, state: str) -> Consent:
 
 
 def _ended_last(connection: Connection, uid: int) -> dict[str, str]:
-"""The lists that the latest unsubscribe ended, with the state each had before."""
+    """The lists that the latest unsubscribe ended, with the state each had before."""
     mine = (consent_event.c.subscriber_uid == uid, consent_event.c.action == _LEFT)
     latest = select(func.max(consent_event.c.at)).where(*mine).scalar_subquery()
     rows = connection.execute(

@@ -18,7 +18,7 @@ _SHOWN = 20
 
 
 def normalize(name: str) -> str:
-"""The name of a column from its header cell: ``First Name`` becomes ``first_name``."""
+    """The name of a column from its header cell: ``First Name`` becomes ``first_name``."""
     plain = unicodedata.normalize("NFKC", name).casefold()
     return re.sub(r"[^\w]+", "_", plain).strip("_")
 
@@ -80,7 +80,7 @@ def _use(word: str) -> ColumnUse | None:
 
 
 def _find(name: str, header: Sequence[str], normalized: Sequence[str]) -> tuple[list[int], str]:
-"""The index of a column, or the reason why the name does not identify one."""
+    """The index of a column, or the reason why the name does not identify one."""
     name = name.strip()
     wanted = normalize(name)
     where = [i for i, cell in enumerate(header) if cell.strip() == name]

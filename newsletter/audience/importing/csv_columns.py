@@ -72,7 +72,7 @@ class Columns:
     keys: tuple[str, ...] = ()
 
     def as_read(self, header: Sequence[str]) -> ColumnsRead:
-"""How each column of this header was used."""
+        """How each column of this header was used."""
         cells = with_keys(header, self.keys)
         own = {name: getattr(self, name) for name in _FIELDS}
         deciding = (*self.consent, *((name, index) for name, index, _ in self.opt_out))
@@ -94,12 +94,12 @@ class Columns:
 
 
 def with_keys(header: Sequence[str], keys: Sequence[str]) -> list[str]:
-"""The header plus a column for each name in a JSON column, as `Columns` counts them."""
+    """The header plus a column for each name in a JSON column, as `Columns` counts them."""
     return [*header, "", *(f"attributes.{key}" for key in keys)] if keys else list(header)
 
 
 def count_known(header: Sequence[str]) -> int:
-"""How many cells name a known field: the right delimiter has the most."""
+    """How many cells name a known field: the right delimiter has the most."""
     return sum(normalize(cell) in _FIELD_OF for cell in header)
 
 
@@ -149,7 +149,7 @@ def map_columns(
 def json_column(
     header: Sequence[str], path: Path, line: int, named: str = "", *, uses: Sequence[str] = ()
 ) -> int:
-    """The index of the JSON column whose names count as columns; -1: there is none, or it is ignored.
+    """The index of the JSON column whose names count as columns; -1: none, or it is ignored.
 
     Arguments and errors are those of `map_columns`, which takes the names.
     """
@@ -208,7 +208,7 @@ def _format(names: Sequence[str], path: Path, line: int, named: str) -> Format:
 
 
 def _conflicts(form: Format, head: _Header, said: Mapping[int, ColumnUse]) -> list[str]:
-"""The uses that are impossible for their columns."""
+    """The uses that are impossible for their columns."""
     problems = []
     deciding = {form.left_at, *(rule.column for rule in form.leaving)} - {""}
     stored = Counter(head.stored[i] for i, use in said.items() if use is ColumnUse.ATTRIBUTE)
@@ -237,7 +237,7 @@ def _still_unknown(columns: Sequence[str]) -> list[str]:
 
 
 def _places(head: _Header, said: Mapping[int, ColumnUse]) -> tuple[dict[str, int], list[str]]:
-"""The index of each column without a given use, and a problem for each duplicate."""
+    """The index of each column without a given use, and a problem for each duplicate."""
     places: dict[str, int] = {}
     doubles = []
     for index, name in enumerate(head.names):
@@ -303,7 +303,7 @@ def _attributes(
     declared: Collection[str],
     known: Collection[int],
 ) -> dict[str, int]:
-"""The columns stored as attributes: those of declared merge fields, and those given as such."""
+    """The columns stored as attributes: those of declared merge fields, and those given as such."""
     wanted = {normalize(name): name for name in declared}
     return {
         wanted.get(name, name): index

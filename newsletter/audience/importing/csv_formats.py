@@ -28,7 +28,7 @@ class UnsubscribedRule(NamedTuple):
     reason: SuppressionReason | None
 
     def matches(self, cell: str) -> bool:
-"""Whether this cell matches."""
+        """Whether this cell matches."""
         return re.fullmatch(self.pattern, cell, re.IGNORECASE) is not None
 
 
@@ -64,7 +64,7 @@ class Format:
     dropped: frozenset[str] = frozenset()
 
     def fits(self, names: Collection[str]) -> bool:
-"""Whether a header with these columns has this format."""
+        """Whether a header with these columns has this format."""
         return set(names) == self.marks if self.exact else set(names) >= self.marks
 
 

@@ -37,7 +37,7 @@ Usable cells are stripped, with spaces in place of control characters.
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-"""A file whose encoding and header are known. ``digest`` (hex SHA-256) identifies its content."""
+    """A file of known encoding and header. ``digest`` (hex SHA-256) identifies its content."""
 
     path: Path
     encoding: str
@@ -99,7 +99,9 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
                 yield line, [], "a cell is never closed: check for a missing quotation mark"
                 line = reader.line_num + 1
             except UnicodeDecodeError:
-                raise InputError(f"the file is not {encoding} throughout", file=path, fix="save it as UTF-8") from None
+                raise InputError(
+                    f"the file is not {encoding} throughout", file=path, fix="save it as UTF-8"
+                ) from None
             else:
                 return
 
@@ -136,7 +138,9 @@ def _sniff(path: Path) -> tuple[str, str]:
         while chunk := file.read(_CHUNK):
             encoding = encoding or _by_mark(path, chunk)
             if len(chunk) == _CHUNK and not (b"\n" in chunk or b"\r" in chunk):
-                raise InputError("a line is longer than a megabyte: this is not a CSV file", file=path)
+                raise InputError(
+                    "a line is longer than a megabyte: this is not a CSV file", file=path
+                )
             digest.update(chunk)
             valid = valid and _decodes(decoder, chunk)
         valid = valid and _decodes(decoder, b"", final=True)
@@ -167,7 +171,7 @@ def _by_mark(path: Path, start: bytes) -> str:
 
 
 def _windows_or_mixed(path: Path) -> str:
-"""``cp1252``, or ``utf-8`` where some rows are: then only the others are rejected."""
+    """``cp1252``, or ``utf-8`` where some rows are: then only the others are rejected."""
     with path.open("rb") as file:
         for line in file:
             if not line.isascii() and _decodes(

@@ -32,7 +32,7 @@ class Rejects:
         return self._path if self._file else None
 
     def add(self, line: int, reason: str, cells: Sequence[str]) -> None:
-"""Write one row."""
+        """Write one row."""
         if self._path is None:
             return
         if self._file is None:

@@ -148,7 +148,8 @@ class Staging:
                 row = read(line, cells)
                 if row.unclear:
                     column, _, value = row.unclear.partition("\n")
-                    self._rejects.add(line, f"{column} is {value!r}, which is not a clear yes", cells)
+                    reason = f"{column} is {value!r}, which is not a clear yes"
+                    self._rejects.add(line, reason, cells)
                 yield row
             except InputError as error:
                 self._reject(line, error.message, cells)
@@ -238,7 +239,9 @@ def _row_reader(
 
 def _fit(cells: list[str], width: int) -> list[str]:
     if any(cell.strip() for cell in cells[width:]):
-        raise InputError(f"{len(cells)} cells for {width} columns: check for a missing quotation mark")
+        raise InputError(
+            f"{len(cells)} cells for {width} columns: check for a missing quotation mark"
+        )
     return cells[:width] + [""] * (width + 1 - len(cells[:width]))
 
 
@@ -250,7 +253,9 @@ def _why_left(columns: Columns, cells: list[str]) -> str:
     for rule, index in columns.leaving:
         if rule.matches(cells[index]):
             if rule.reason is None:
-                raise InputError(f"its {rule.column} is {cells[index]!r}, which is not consent to receive mail")
+                raise InputError(
+                    f"its {rule.column} is {cells[index]!r}, which is not consent to receive mail"
+                )
             return str(rule.reason)
     return ""
 

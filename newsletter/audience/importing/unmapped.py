@@ -32,7 +32,7 @@ _MEANINGS = {
     ColumnUse.CONSENT: "only rows with a clear yes are added; a clear no is suppressed",
     ColumnUse.OPT_OUT: "a yes, a number or a date means no mail: the row is suppressed",
     ColumnUse.IGNORE: "the column is not stored",
-    ColumnUse.ATTRIBUTE: "the column is stored; [merge_fields.NAME] in newsletter.toml always does so",
+    ColumnUse.ATTRIBUTE: "the column is stored; to store it always, declare [merge_fields.NAME]",
 }
 
 
@@ -138,7 +138,7 @@ def known_columns(
 
 
 def _survey(file: CsvFile, columns: Columns) -> list[Unmapped]:
-"""What the unknown columns contain; one without a name and without values is left out."""
+    """What the unknown columns contain; one without a name and without values is left out."""
     cells = with_keys(file.header, columns.keys)
     different = max(_KEPT, min(DIFFERENT, _COUNTS // len(columns.unknown)))
     tallies = {index: Tally(different) for index in columns.unknown}
