@@ -1,4 +1,4 @@
-"""E-mail addresses: which ones we take, and what makes two of them the same."""
+"""Email addresses: which ones are valid, and when two are the same."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _plain_domain = re.compile(
 
 
 def check_address(email: str) -> str:
-    """Judge an address by RFC 5321 and 5322 as email-validator reads them, strictly.
+    """Validate an address strictly by RFC 5321 and 5322, as email-validator reads them.
 
     Returns:
-        The address as typed, without blanks around it; an internationalised domain as its
-        ASCII form (RFC 5891), which every mail server takes.
+        The address as typed, stripped; an internationalized domain as its ASCII form (RFC 5891),
+        which every mail server accepts.
 
     Raises:
-        InputError: Why it is no address we can write to.
+        InputError: The address is invalid; the message says why.
     """
     email = email.strip()
     return email if is_plain(email) else _judge(email)
 
 
 def is_plain(email: str) -> bool:
-    """Whether an address is one of the plain kind: a subset of what email-validator accepts."""
+    """Whether an address is a plain one: a subset of what email-validator accepts, checked fast."""
     local, _, domain = email.rpartition("@")
     return (
         len(email) <= LONGEST_ADDRESS
@@ -49,9 +49,9 @@ def is_plain(email: str) -> bool:
 
 
 def address_key(email: str) -> str:
-    """What makes two addresses the same: all lower case, the domain in ASCII.
+    """The key that is equal for equal addresses: all lower case, the domain in ASCII.
 
-    Dots and plus tags stay: only one provider ignores them, and not for every domain.
+    Dots and plus tags stay: only some providers ignore them, and not for every domain.
 
     Raises:
         InputError: The domain has no ASCII form.
@@ -74,10 +74,10 @@ def _hash_state(key: bytes) -> blake2b:
 
 @cache
 def _library() -> ModuleType:
-    """email-validator, loaded with the first address to judge: a send judges none."""
+    """email-validator, loaded when the first address is validated: a send validates none."""
     import email_validator
 
-    # The library's own way to take such names; its list holds the first two of RESERVED_TLDS'.
+    # The library's documented way to accept such names, which tests and samples use.
     email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
         name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in RESERVED_TLDS
     ]
@@ -92,7 +92,7 @@ def _judge(email: str) -> str:
         raise InputError(_shorten(str(error))) from None
     if found.ascii_email is None:
         raise InputError(
-            "The part before the @-sign holds letters beyond ASCII, which many mail servers refuse."
+            "The part before the @-sign has non-ASCII characters, which many mail servers reject."
         )
     if email.isascii():
         return email

@@ -19,7 +19,7 @@ _AT_A_TIME = 5000
 
 
 def export_csv(store: Store, list_name: str, out: TextIO) -> int:
-    """Write everyone on a list, with state, suppression reasons and attributes.
+    """Write every subscriber of a list, with state, suppression reasons and attributes.
 
     A cell that a spreadsheet would run as a formula (it starts with ``=``, ``+``, ``-``, ``@``,
     tab or carriage return) gets a ``'`` in front (OWASP, CSV Injection).
@@ -27,13 +27,13 @@ def export_csv(store: Store, list_name: str, out: TextIO) -> int:
     Args:
         store: The database.
         list_name: The list.
-        out: Where to; opened with ``newline=""`` if it is a file.
+        out: Where to write; open it with ``newline=""`` if it is a file.
 
     Returns:
-        How many people were written.
+        The number of subscribers written.
 
     Raises:
-        InputError: There is no such list.
+        InputError: The list does not exist.
     """
     writer = csv.writer(out)
     number = 0
@@ -58,7 +58,7 @@ def export_csv(store: Store, list_name: str, out: TextIO) -> int:
 
 
 def escape_formula(cell: str) -> str:
-    """A cell that no spreadsheet runs."""
+    """A cell that no spreadsheet runs as a formula."""
     return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

@@ -1,4 +1,4 @@
-"""Whether the keys are those that a database began with: others would un-suppress people."""
+"""Checks that the keys are a database's own: under others, nobody would be found suppressed."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SIGNING = "signing"
 
 
 def check_suppression_key(store: Store, keys: Keys, *, dry_run: bool = False) -> None:
-    """Hold the suppression key against the one this database was first used with.
+    """Compare the suppression key with the one this database was first used with.
 
     Args:
         store: The database.
         keys: The keys of this run.
-        dry_run: On first use, do not yet bind the database to the key.
+        dry_run: Do not bind the database to the key on first use.
 
     Raises:
-        RefusedError: It is another key, under which nobody would be found suppressed.
+        RefusedError: It is another key: under it, nobody would be found suppressed.
     """
     with store.read() as connection:
         known = _known_check(connection)
@@ -50,15 +50,15 @@ def check_suppression_key_within(connection: Connection, keys: Keys) -> None:
 
 
 def check_signing_key(connection: Connection, keys: Keys) -> None:
-    """Hold the signing key against the one that links in this database's mail are signed with.
+    """Compare the signing key with the one that signed the links in this database's mail.
 
-    A key may be replaced by another that keeps it among the old ones: that one counts from then on.
+    A key may be replaced by another if it is kept among the old ones; then the new one counts.
 
     Args:
         connection: A write transaction; the first use stores the check value.
 
     Raises:
-        RefusedError: Links signed with the one would not verify under the other.
+        RefusedError: Links signed with one key would not verify under the other.
     """
     value = _signing_value(keys.signing)
     insert_new(connection, key_check, {"name": _SIGNING, "value": value})
@@ -67,10 +67,10 @@ def check_signing_key(connection: Connection, keys: Keys) -> None:
         return
     if known not in {_signing_value(key) for key in keys.old_signing}:
         raise RefusedError(
-            "links in this database's mail are signed with another key: some of them would not "
-            "work any more",
-            fix="set NEWSLETTER_SECRET_KEY to the one the other processes use; a key that was "
-            "replaced belongs in NEWSLETTER_OLD_SECRET_KEYS",
+            "links in mail from this database are signed with another key, so some of them would "
+            "stop working",
+            fix="set NEWSLETTER_SECRET_KEY to the key that the other processes use, and put a "
+            "replaced key in NEWSLETTER_OLD_SECRET_KEYS",
         )
     connection.execute(update(key_check).where(key_check.c.name == _SIGNING).values(value=value))
 
@@ -91,8 +91,8 @@ def _check_value(keys: Keys) -> bytes:
 def _compare(known: bytes, keys: Keys) -> None:
     if not hmac.compare_digest(known, _check_value(keys)):
         raise RefusedError(
-            "this database was begun with another suppression key: everyone who left would be "
-            "mailed again",
-            fix="set NEWSLETTER_SUPPRESSION_KEY to the first one (one made by itself is in "
+            "this database was created with another suppression key: everyone who unsubscribed "
+            "would be mailed again",
+            fix="set NEWSLETTER_SUPPRESSION_KEY to the original key (a generated one is in "
             "var/keys.json)",
         )

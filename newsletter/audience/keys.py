@@ -28,8 +28,8 @@ MAKE_A_KEY = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 class Keys:
     """Secret bytes.
 
-    ``signing`` signs links, ``old_signing`` only verifies them. ``suppression`` hashes addresses
-    and never changes: under another key nobody would be found suppressed.
+    ``signing`` signs links, ``old_signing`` keys only verify them. ``suppression`` hashes addresses
+    and must never change: under another key nobody would be found suppressed.
     """
 
     signing: bytes = field(repr=False)
@@ -38,12 +38,12 @@ class Keys:
 
 
 def load_keys(settings: Settings, *, live: bool) -> Keys:
-    """The keys from the environment; missing ones are made in ``var/keys.json``.
+    """The keys from the environment; missing ones are generated in ``var/keys.json``.
 
     Args:
         settings: Where the keys are set.
-        live: Whether real readers will hold what these keys sign. Then a key made here would
-            be lost with this machine, so only a public URL on loopback may use one.
+        live: Whether real subscribers will get what these keys sign. A generated key would be lost
+            with this machine, so then only a public URL on loopback may use one.
 
     Raises:
         RefusedError: A key is missing for a live send, or too short.
@@ -58,8 +58,8 @@ def load_keys(settings: Settings, *, live: bool) -> Keys:
         if live and not is_loopback_url(settings.publication.public_url):
             names = " and ".join(f"NEWSLETTER_{name.upper()}" for name in missing)
             raise RefusedError(
-                f"{names} must be set before real readers are written to",
-                fix=f"take over those of var/keys.json, or else make each with: {MAKE_A_KEY}",
+                f"{names} must be set before sending to real subscribers",
+                fix=f"use the keys in var/keys.json, or generate each with: {MAKE_A_KEY}",
             )
         made = _made_keys(settings.var)
         given.update({name: made[name] for name in missing})
@@ -68,7 +68,7 @@ def load_keys(settings: Settings, *, live: bool) -> Keys:
         if len(key) < SHORTEST_KEY:
             raise RefusedError(
                 f"NEWSLETTER_{name.upper()} is shorter than {SHORTEST_KEY} bytes",
-                fix=f"make one with: {MAKE_A_KEY}",
+                fix=f"generate one with: {MAKE_A_KEY}",
             )
     return Keys(given["secret_key"], given["suppression_key"], old)
 
@@ -102,7 +102,7 @@ def _made_keys(var: Path) -> dict[str, bytes]:
 
 
 def _make_keys(path: Path) -> None:
-    """Link a complete file into place: of two processes the first wins, none reads half a file."""
+    """Link a complete file into place: the first of two processes wins, none reads half a file."""
     keys = {name: secrets.token_urlsafe(48) for name in ("secret_key", "suppression_key")}
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".keys-")

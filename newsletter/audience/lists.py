@@ -1,4 +1,4 @@
-"""Mailing lists: by name, and what is known of the people on them."""
+"""Mailing lists: by name, with their sizes and attributes."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ LONGEST_NAME = 80
 
 
 def list_id(connection: Connection, name: str) -> int:
-    """The list of that name.
+    """The id of a list.
 
     Raises:
-        InputError: There is none.
+        InputError: There is no list with that name.
     """
     found = _find(connection, name)
     if found is None:
         raise InputError(
-            f"there is no list {name!r}", fix="`./send.py subscribers lists` shows the lists"
+            f"there is no list {name!r}", fix="see the lists with `./send.py subscribers lists`"
         )
     return found
 
 
 def ensure_list(connection: Connection, name: str, at: float) -> int:
-    """The list of that name, made if need be.
+    """The id of a list, created if needed.
 
     Raises:
-        InputError: This is no name for a list.
+        InputError: The name is invalid.
     """
     require_list_name(name)
     if (found := _find(connection, name)) is None:
@@ -45,13 +45,13 @@ def ensure_list(connection: Connection, name: str, at: float) -> int:
 
 
 def require_list_name(name: str) -> None:
-    """Refuse what is no name for a list.
+    """Refuse an invalid name for a list.
 
     Raises:
-        InputError: It is blank, too long, or holds control characters.
+        InputError: The name is blank, too long, or contains control characters.
     """
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise InputError(f"a list's name has 1 to {LONGEST_NAME} printable characters")
+        raise InputError(f"a list name must have 1 to {LONGEST_NAME} printable characters")
 
 
 def list_states(store: Store) -> dict[str, dict[SubscriptionState, int]]:
@@ -72,7 +72,7 @@ def list_states(store: Store) -> dict[str, dict[SubscriptionState, int]]:
 
 
 def list_counts(store: Store) -> dict[str, int]:
-    """Every list, and how many people are active on it."""
+    """Every list, with the number of active subscribers."""
     query = (
         select(mailing_list.c.name, func.count(subscription.c.subscriber_id))
         .outerjoin(
@@ -90,24 +90,24 @@ def list_counts(store: Store) -> dict[str, int]:
 
 
 def count(store: Store, list_name: str) -> int:
-    """How many people are active on a list; an unknown list has none."""
+    """The number of active subscribers on a list; 0 for an unknown list."""
     return list_counts(store).get(list_name, 0)
 
 
 def columns(store: Store, list_name: str | None = None) -> frozenset[str]:
-    """What merge fields can be filled from: names, and the attributes somebody on the list has."""
+    """What can fill merge fields: names, and the attributes that anybody on the list has."""
     with store.read() as connection:
         return frozenset({"first_name", "last_name", *attribute_names(connection, list_name)})
 
 
 def list_names(store: Store) -> frozenset[str]:
-    """Every list there is."""
+    """The names of all lists."""
     with store.read() as connection:
         return frozenset(connection.execute(select(mailing_list.c.name)).scalars())
 
 
 def attribute_names(connection: Connection, list_name: str | None = None) -> list[str]:
-    """The attributes that somebody on the list (None: anybody) has, in order."""
+    """The attributes that anybody on the list (None: on any) has, sorted."""
     pairs = func.json_each(subscriber.c.attributes).table_valued("key")
     source = subscriber.join(pairs, true())
     query = select(pairs.c.key).distinct().order_by(pairs.c.key)

@@ -1,8 +1,8 @@
 """May a subscriber be mailed, and if not, why: the one answer, in SQL and in Python.
 
-Somebody may have several reasons not to be mailed, and one is named. Which one is the order of
-`SkipReason`, and nothing else: an import, a count, the audience snapshot, the check just before a
-message goes out, and what is shown of a subscriber all ask here.
+A subscriber may have several reasons not to be mailed; one is reported. The order of `SkipReason`
+alone decides which: imports, counts, the audience snapshot, the check just before a message goes
+out, and the view of one subscriber all use this module.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class SkipReason(StrEnum):
-    """Why a subscriber is not mailed; of several, the first one here is named.
+    """Why a subscriber is not mailed; of several reasons, the first one here is reported.
 
-    Erasure is first since nothing else may be told of a person then, and an import must see it.
-    Then comes what they or their mail server said, before what we decided: lifting a suppression
-    by hand does not help against those. What passes by itself is last.
+    Erasure is first because nothing else may be told about that person, and an import must see it.
+    Next is what they or their mail server said, before what the operator decided: lifting a manual
+    suppression does not change those. What passes by itself is last.
     """
 
     ERASED = "erased"
@@ -47,7 +47,7 @@ _NO_REASON = len(_RANKS)
 
 
 def first_reason(found: Iterable[str]) -> SkipReason | None:
-    """The reason to name of several; None of none."""
+    """The reason to report out of several; None if there are none."""
     return min(map(SkipReason, found), key=_RANKS.__getitem__, default=None)
 
 
@@ -59,13 +59,13 @@ def skip_reason(
 ) -> ColumnElement[str]:
     """The same over rows of `subscriber` and `subscription`; empty for those who may be mailed.
 
-    A subscriber or a subscription that is not there (of an outer join) is a reason, too.
+    A subscriber or subscription missing from an outer join is a reason, too.
 
     Args:
-        address_hash: Of the address that would be mailed: the subscriber's, or the one that a
-            delivery was addressed to before they changed it.
-        at: When (Unix seconds): a pause that is over by then does not count.
-        already_sent: Whether they have this issue, or may have it. Only the caller knows.
+        address_hash: Of the address to mail: the subscriber's, or the one a delivery was addressed
+            to before they changed it.
+        at: Unix seconds: a pause that is over by then does not count.
+        already_sent: Whether they have, or may have, received this issue. Only the caller knows.
     """
     state = subscription.c.state
     conditions = {
@@ -76,7 +76,7 @@ def skip_reason(
     }
     if already_sent is not None:
         conditions[SkipReason.ALREADY_SENT] = already_sent
-    # A reason that this version does not know keeps mail away as well.
+    # A reason unknown to this version (written by a newer one) suppresses, too.
     rank = case(
         {reason: _RANKS[SkipReason(reason)] for reason in SuppressionReason},
         value=suppression.c.reason,
@@ -96,10 +96,10 @@ def skip_reason(
 def reasons_by_list(
     connection: Connection, subscriber_id: int, at: float
 ) -> dict[str, SkipReason | None]:
-    """Every list that a subscriber was ever on, and why they are not mailed on it; None: they are.
+    """Every list a subscriber was ever on, and why it does not mail them; None: it does.
 
     Args:
-        at: When (Unix seconds).
+        at: Unix seconds.
     """
     query = (
         select(mailing_list.c.name, skip_reason(subscriber.c.address_hash, at).label("reason"))
@@ -115,13 +115,13 @@ def reasons_by_list(
 
 
 def mailed_lists(connection: Connection, subscriber_id: int) -> frozenset[str]:
-    """The lists on which a subscriber is mailed, now or after a pause, which ends by itself."""
+    """The lists that mail a subscriber, now or after a pause, which ends by itself."""
     found = reasons_by_list(connection, subscriber_id, at=math.inf)
     return frozenset(name for name, reason in found.items() if reason is None)
 
 
 class _Least(ReturnTypeFromArgs[int]):
-    """The least of two numbers: SQLite has it as ``min``."""
+    """The smaller of two numbers: SQLite calls it ``min``."""
 
     inherit_cache = True
     name = "least"

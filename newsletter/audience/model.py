@@ -1,4 +1,4 @@
-"""Who is written to: the values that `audience` owns."""
+"""Subscribers, suppression, links and imports: the values that `audience` owns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class SubscriptionState(StrEnum):
-    """Where a person stands with one list."""
+    """The state of one subscription."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -27,12 +27,12 @@ class SuppressionReason(StrEnum):
 
 
 class ColumnUse(StrEnum):
-    """What a person says that a column of an imported file is."""
+    """What the operator says that a column of an imported file is."""
 
     CONSENT = "consent"
-    """Only who has a yes in it is added; a clear no suppresses."""
+    """Only rows with a clear yes are added; a clear no is suppressed."""
     OPT_OUT = "opt-out"
-    """A yes, a number or a date in it suppresses."""
+    """A yes, a number or a date in it means that the subscriber opted out."""
     IGNORE = "ignore"
     """It is not stored."""
     ATTRIBUTE = "attribute"
@@ -40,11 +40,11 @@ class ColumnUse(StrEnum):
 
 
 ASKED_TO_LEAVE = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
-"""Reasons that are the subscriber's own word: they stay off a list even once it is lifted."""
+"""The subscriber's own decision: they stay off their lists even once the suppression is lifted."""
 
 
 class TokenPurpose(StrEnum):
-    """What a token may do. A token of one purpose is worthless for any other."""
+    """What a token may be used for. A token for one purpose is invalid for any other."""
 
     UNSUBSCRIBE = "unsubscribe"
     BOUNCE = "bounce"
@@ -66,7 +66,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LinkToken:
-    """What a link says that was mailed to prove an address: ``expires_at`` is in Unix seconds."""
+    """The content of a mailed link that proves an address: ``expires_at`` is in Unix seconds."""
 
     link_id: int
     expires_at: int
@@ -86,10 +86,10 @@ class LinkAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionLink:
-    """A request that waits for its reader's button.
+    """A request that waits until its button is pressed.
 
-    ``email`` is where the link went, ``subscriber_uid`` whom it changes (0: nobody yet), times are
-    in Unix seconds.
+    ``email`` is where the link was mailed, ``subscriber_uid`` the subscriber it changes (0: nobody
+    yet). Times are Unix seconds.
     """
 
     id: int
@@ -105,8 +105,8 @@ class ActionLink:
 class UnsubscribeResult:
     """What one click did.
 
-    ``known`` is False where nobody has that uid (any more). A ``proof`` token changes nothing.
-    ``lists`` names the subscriptions it ended, or on undo gave back.
+    ``known`` is False where no subscriber has that uid (any more). A ``proof`` token changes
+    nothing. ``lists`` names the subscriptions it ended or, for an undo, restored.
     """
 
     known: bool
@@ -129,11 +129,11 @@ class ImportProblem:
 
 @dataclass(frozen=True, slots=True)
 class ColumnsRead:
-    """What an import made of a file's columns.
+    """How an import used a file's columns.
 
-    ``fields`` are ours with the header's cell each (empty: none), ``attributes`` have their names
-    here, ``evidence`` is kept with the consent, ``ignored`` is not taken over. ``consent`` and
-    ``opt_out`` are columns that a person said decide who is added.
+    ``fields`` maps each field to the header's cell (empty: none). ``attributes`` have the names
+    they are stored under, ``evidence`` is kept with the consent, ``ignored`` is not stored.
+    ``consent`` and ``opt_out`` are the columns that the operator named to decide who is added.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -153,13 +153,13 @@ class ColumnsRead:
         if self.evidence:
             told.append(f"kept with the consent: {', '.join(self.evidence)}")
         if self.ignored:
-            told.append(f"not taken over: {', '.join(self.ignored)}")
+            told.append(f"ignored: {', '.join(self.ignored)}")
         return "; ".join(told)
 
 
 @dataclass(frozen=True, slots=True)
 class ValueCount:
-    """A value of a column, shortened, and in how many rows it is."""
+    """A value of a column, shortened, and the number of rows that have it."""
 
     value: str
     rows: int
@@ -171,9 +171,9 @@ class ValueCount:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Rows that were not added, since a column says no clear yes.
+    """Rows that were not added because a column is not a clear yes.
 
-    ``values`` are the commonest ones.
+    ``values`` are its most common ones.
     """
 
     column: str
@@ -186,13 +186,13 @@ class ImportReport:
     """What an import did: every row of the file is counted once.
 
     ``rows`` is the sum of ``added``, ``updated``, ``unchanged``, ``already_unsubscribed``,
-    ``suppressed`` (by its weightiest reason), ``newly_suppressed`` (rows of people who left),
-    ``no_clear_yes``, ``duplicates`` and ``rejected``. ``batch`` names the file's rows in
-    `import_member`, ``format`` what the file was taken for (`csv_formats`).
+    ``suppressed`` (by the first reason in order), ``newly_suppressed`` (rows of people who
+    unsubscribed elsewhere), ``no_clear_yes``, ``duplicates`` and ``rejected``. ``batch`` identifies
+    the file's rows in `import_member`, ``format`` is the detected format (`csv_formats`).
 
-    ``left_out`` says by column what the ``no_clear_yes`` rows hold. ``undated`` are rows whose time
-    of joining could not be read. ``rejects`` is the file with what was left out; empty: none was
-    written.
+    ``left_out`` breaks down the ``no_clear_yes`` rows by column. ``undated`` counts rows whose join
+    date could not be read. ``rejects`` is the file with the rows that were left out; empty: none
+    was written.
     """
 
     list_name: str
@@ -221,7 +221,7 @@ class ImportReport:
         return asdict(self)
 
     def summary(self) -> str:
-        """The counts in one line a person reads."""
+        """The counts in one line for people."""
         counts = {
             "added": self.added,
             "updated": self.updated,
@@ -239,22 +239,22 @@ class ImportReport:
         return f"{self.rows:,} {rows} into the list {self.list_name}{taken_for}: {told}"
 
     def notes(self) -> list[str]:
-        """What else a person should know: columns, what was left out, and the next step."""
+        """What else the operator should know: columns, what was left out, and the next step."""
         notes = [f"columns: {self.columns}"]
         if self.rejects:
             notes.append(
-                f"What was left out is in {self.rejects}, with the reason: correct its rows and "
-                "import it."
+                f"The rows that were left out are in {self.rejects}, each with the reason: correct "
+                "them there and import that file."
             )
         for left_out in self.left_out:
             values = ", ".join(map(str, left_out.values))
             notes.append(
-                f"Left out, since the column {left_out.column} does not say yes: "
+                f"Left out because the column {left_out.column} is not a clear yes: "
                 f"{left_out.rows:,} ({values}). They were neither added nor suppressed."
             )
         if self.undated:
             notes.append(
-                f"When somebody joined could not be read in {self.undated:,} of the rows: who is "
-                "new counts as joined today. Write it as 2026-01-31."
+                f"Join dates that could not be read: {self.undated:,}. New subscribers in those "
+                "rows count as joined today. Write dates as 2026-01-31."
             )
         return notes

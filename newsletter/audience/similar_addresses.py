@@ -1,4 +1,4 @@
-"""Addresses that are almost the one somebody typed."""
+"""Addresses close to the one that was typed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _SHOWN = 3
 
 
 def similar_addresses(store: Store, email: str) -> list[str]:
-    """The few subscribers' addresses that are most like this one, the nearest first.
+    """The few subscribers' addresses most similar to this one, the most similar first.
 
-    They begin alike or have the same part before the ``@``, and are about as long: with a million
-    subscribers, no more can be compared while somebody waits.
+    They start with the same character or have the same part before the ``@``, and have about the
+    same length: with a million subscribers, comparing more would take too long.
 
     Raises:
-        InputError: The address is none.
+        InputError: The address is invalid.
     """
     key = address_key(check_address(email))
     local = key.rpartition("@")[0] + "@"

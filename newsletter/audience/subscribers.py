@@ -1,4 +1,4 @@
-"""One subscriber at a time: look up, add, subscribe, and record consent."""
+"""Single subscribers: find, add, subscribe, and record consent."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
 UID_BITS = 63
 NOBODY = 0
-"""The uid of consent events about an address that is no subscriber's."""
+"""The uid of consent events about an address without a subscriber."""
 _HASH = "address_hash"
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What is kept of a yes or a no: append-only.
+    """The record of a consent or its withdrawal: append-only.
 
-    ``source`` is where it came from, ``evidence`` what proves it (JSON values), ``at`` Unix
+    ``source`` is where it came from, ``evidence`` proves it (JSON values), ``at`` is in Unix
     seconds.
     """
 
@@ -66,10 +66,10 @@ def add(
     first_name: str = "",
     last_name: str = "",
 ) -> Row[Any]:
-    """The subscriber with this address, made if need be; on no list yet.
+    """The subscriber with this address, created if needed; not yet on a list.
 
     Raises:
-        InputError: The address is none we can write to.
+        InputError: The address is invalid.
     """
     email = check_address(email)
     key = address_key(email)
@@ -98,19 +98,19 @@ def subscribe(
     state: SubscriptionState = SubscriptionState.ACTIVE,
     confirmed_by_reader: bool = False,
 ) -> SubscriptionState:
-    """Put a person on a list, and write down their consent.
+    """Put a subscriber on a list, and record their consent.
 
     Args:
         connection: A write transaction.
         person: From `find` or `add`.
-        list_name: The list; made if need be.
-        consent: Where the yes comes from.
+        list_name: The list; created if needed.
+        consent: Where the consent comes from.
         state: ``PENDING`` until a double opt-in is confirmed.
-        confirmed_by_reader: The reader has just confirmed it themselves. Only then does an
-            earlier unsubscribe end, and its suppression; bounces, complaints and others stay.
+        confirmed_by_reader: The reader has just confirmed it themselves. Only this ends an earlier
+            unsubscribe and its suppression; bounces, complaints and other reasons stay.
 
     Returns:
-        Where the person stands with the list now.
+        The state of the subscription now.
     """
     which = ensure_list(connection, list_name, consent.at)
     here = (subscription.c.list_id == which, subscription.c.subscriber_id == person.id)
@@ -135,7 +135,7 @@ def record(connection: Connection, uid: int, list_name: str, action: str, consen
 
 
 def event_row(uid: int, list_name: str, action: str, consent: Consent) -> dict[str, Any]:
-    """One consent event as a row to append."""
+    """One consent event as a row to insert."""
     return {
         "subscriber_uid": uid,
         "list_name": list_name,
@@ -148,11 +148,11 @@ def event_row(uid: int, list_name: str, action: str, consent: Consent) -> dict[s
 
 
 def of_no_subscriber(hashed: bytes) -> dict[str, str]:
-    """Evidence that names an address without saying it, for an event of `NOBODY`."""
+    """Evidence that identifies an address without containing it, for an event of `NOBODY`."""
     return {_HASH: hashed.hex()}
 
 
 def events_of_no_subscriber(hashed: bytes) -> ColumnElement[bool]:
-    """The consent events of `NOBODY` that name this address."""
+    """The consent events of `NOBODY` about this address."""
     named = consent_event.c.evidence[_HASH].as_string() == hashed.hex()
     return and_(consent_event.c.subscriber_uid == NOBODY, named)

@@ -34,14 +34,14 @@ def suppress(
         connection: A write transaction.
         hashed: `address_hash` of the address.
         reason: Why.
-        source: Who or what says so; no personal data.
+        source: Who or what reported it; no personal data.
         at: Unix seconds.
 
     Returns:
         Whether the reason is new.
     """
     row = {"address_hash": hashed, "reason": reason, "source": source, "at": at}
-    # Several may report the same at once; whoever is first is on record.
+    # Several processes may report the same at once: the first one is on record.
     return insert_new(connection, suppression, row)
 
 
@@ -57,14 +57,14 @@ def suppress_all(
     """
     rows = [
         {"address_hash": hashed, "reason": reason, "source": source, "at": at}
-        # In one order, so that two who suppress many never wait for each other.
+        # In one order, so that two writers of many rows cannot deadlock.
         for hashed, source, at in sorted(found)
     ]
     return set(map(bytes, insert_new_all(connection, suppression, rows, "address_hash")))
 
 
 def lift(connection: Connection, hashed: bytes, reason: SuppressionReason) -> bool:
-    """Take one reason away, and no other.
+    """Remove one reason, and no other.
 
     Returns:
         Whether it was there.
@@ -78,27 +78,27 @@ def lift(connection: Connection, hashed: bytes, reason: SuppressionReason) -> bo
 
 
 def reasons(connection: Connection, hashed: bytes) -> frozenset[SuppressionReason]:
-    """Every reason why an address must not be mailed; empty where it may be."""
+    """Every reason why an address must not be mailed; empty if there is none."""
     query = select(suppression.c.reason).where(suppression.c.address_hash == hashed)
     return frozenset(map(SuppressionReason, connection.execute(query).scalars()))
 
 
 def keeps_out(found: Collection[SuppressionReason]) -> bool:
-    """Whether a reason keeps mail away that the subscriber cannot end by signing up again."""
+    """Whether any reason is one that the subscriber cannot end by signing up again."""
     return bool(set(found) - {SuppressionReason.UNSUBSCRIBED})
 
 
 def suppress_address(store: Store, address: str, keys: Keys, *, note: str) -> bool:
-    """Never mail an address again, because a person decided so.
+    """Suppress an address manually.
 
     Args:
         note: Who decided and why, for the record.
 
     Returns:
-        Whether it was not suppressed by hand before.
+        Whether it was not manually suppressed before.
 
     Raises:
-        InputError: It is not an address.
+        InputError: The address is invalid.
         RefusedError: The suppression key is not this database's.
     """
     hashed = address_hash(address_key(check_address(address)), keys)

@@ -62,9 +62,9 @@ import_member = Table(
     Column("subscriber_id", MANY, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""Whose rows one imported file held: the audience of ``send --csv``.
+"""The subscribers in one imported file: the audience of ``send --csv``.
 
-Short-lived and written a million rows at a time, so without a foreign key and its index.
+Short-lived and written a million rows at a time, so it has no foreign key with its index.
 """
 
 consent_event = Table(
@@ -102,10 +102,10 @@ mailed_link = Table(
     Column("expires_at", Double, nullable=False, index=True),
     Column("used_at", Double),
 )
-"""What a link mailed to an address will do when its reader presses the button, once.
+"""What a mailed link does once its reader presses the button.
 
-Whoever typed the address is not known to be its reader: nothing else is kept of it before, and
-this row goes when the link has expired.
+The person who typed the address may not be its owner: nothing else is stored about it before, and
+this row is deleted when the link has expired.
 """
 
 key_check = Table(

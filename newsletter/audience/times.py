@@ -1,4 +1,4 @@
-"""Times as people and programs can read them."""
+"""Times in a form that people and programs can read."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Stateless tokens for links and envelope senders: signed, scoped, at most 32 characters.
 
-Layout, 24 bytes: what it is (1), subscriber uid (8), campaign id (4), MAC (11, so 88 bits); that of
-a mailed link holds its own id and the second at which it expires (until 2106). In a
-URL these are 32 characters of base64url (RFC 4648 section 5), in the local part of an address 39
-of base32 (section 6) in lower case, since mail servers may change the case.
+Layout, 24 bytes: kind (1), subscriber uid (8), campaign id (4), MAC (11, so 88 bits). The token of
+a mailed link has the link's id and its expiry in Unix seconds (until 2106) instead. In a URL these
+are 32 characters of base64url (RFC 4648 section 5); in the local part of an address, 39 characters
+of lower-case base32 (section 6), because mail servers may change the case.
 
-A Message-ID carries a MAC of its own kind: over the payload of its bounce token and the position of
-its delivery (4 bytes), under a hash that no token shares.
+A Message-ID has a MAC of its own: over the payload of its bounce token and the position of its
+delivery (4 bytes), with a hash that no token shares.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LOCAL_FORM = re.compile(r"[A-Za-z2-7]{39}").fullmatch
 
 
 class TokenSigner:
-    """Makes and reads tokens. Old keys still verify, so links never expire."""
+    """Makes and verifies tokens. Old keys still verify, so unsubscribe links never expire."""
 
     def __init__(self, keys: Keys) -> None:
         known = (keys.signing, *keys.old_signing)
@@ -71,7 +71,7 @@ class TokenSigner:
         return _to_local(self._signed(token))
 
     def verify(self, text: str, purpose: TokenPurpose) -> Token | None:
-        """What a token of either form says; None for a wrong, forged or foreign one."""
+        """The content of a token in either form; None if it is forged or for another purpose."""
         raw = _decode(text)
         if raw is None or not _is_genuine(self._states, raw[:-MAC_BYTES], raw[-MAC_BYTES:]):
             return None
@@ -86,18 +86,18 @@ class TokenSigner:
         return self.sign(Token(TokenPurpose.CONFIRM, False, ticket.link_id, ticket.expires_at))
 
     def verify_ticket(self, text: str) -> LinkToken | None:
-        """What a mailed link says, expired or not; None for a wrong, forged or foreign one."""
+        """The content of a mailed link, expired or not; None if it is malformed or forged."""
         token = self.verify(text, TokenPurpose.CONFIRM)
         if token is None or token.proof:
             return None
         return LinkToken(token.subscriber_uid, token.campaign_id)
 
     def sign_delivery(self, token: Token, position: int) -> bytes:
-        """The MAC that a Message-ID proves its delivery by.
+        """The MAC by which a Message-ID proves its delivery.
 
         Args:
             token: The bounce token of that delivery.
-            position: Of the delivery in its campaign.
+            position: The delivery's position in its campaign.
 
         Raises:
             ValueError: As `sign`, or the position (32 bits) does not fit.
@@ -107,7 +107,7 @@ class TokenSigner:
         return state.digest()
 
     def verify_delivery(self, mac: bytes, token: Token, position: int) -> bool:
-        """Whether `sign_delivery` made this MAC of these, under any key. Raises: as that."""
+        """Whether `sign_delivery` made this MAC, under any key. Raises: as `sign_delivery`."""
         return _is_genuine(self._delivery_states, _delivery_payload(token, position), mac)
 
     def _signed(self, token: Token) -> bytes:
@@ -139,7 +139,7 @@ def _is_genuine(states: Sequence[hashlib.blake2b], payload: bytes, mac: bytes) -
 
 
 def _to_local(raw: bytes) -> str:
-    # Two characters at a time, which takes half as long as the standard library.
+    # Two characters at a time: a send makes millions, and this takes half as long as base64's.
     bits = int.from_bytes(raw, "big") << 8
     return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])[:-1]
 
@@ -153,5 +153,5 @@ def _decode(text: str) -> bytes | None:
         raw = base64.b32decode(text.upper() + "=")
     except binascii.Error:
         return None
-    # Three spare bits: only zero counts, so that each token has one spelling.
+    # Three spare bits must be zero, so that each token has exactly one spelling.
     return raw if _to_local(raw) == text.lower() else None

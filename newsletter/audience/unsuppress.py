@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 LIFTABLE = (SuppressionReason.MANUAL, SuppressionReason.BOUNCED)
-"""What we decided, and what a mail server said: both may be mistaken."""
+"""What an operator decided and what a mail server reported: both may be mistaken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsuppressed:
-    """Which reasons were ``lifted``, and which still keep mail away."""
+    """The reasons that were ``lifted``, and those ``standing`` in the way of mail."""
 
     lifted: frozenset[SuppressionReason]
     standing: frozenset[SuppressionReason]
@@ -34,16 +34,16 @@ class Unsuppressed:
 def unsuppress_address(
     store: Store, address: str, keys: Keys, *, by: str, reason: str
 ) -> Unsuppressed:
-    """Lift what a person decided by hand or a bounce caused; what the subscriber asked for stays.
+    """Lift manual suppressions and bounces of an address; what the subscriber asked for stays.
 
-    Each is recorded as a consent event, with the note that was kept with the suppression.
+    Each is recorded as a consent event, with the note of the suppression.
 
     Args:
         by: Who decided, for the record.
         reason: Why, for the record.
 
     Raises:
-        InputError: It is not an address.
+        InputError: The address is invalid.
         RefusedError: The suppression key is not this database's.
     """
     key = address_key(check_address(address))
@@ -58,7 +58,7 @@ def unsuppress_address(
             .order_by(suppression.c.at)
             .with_for_update()
         ).all()
-        # The suppression's row goes: what it said is kept with the event.
+        # The suppression's row is deleted: what it said is kept with the event.
         for lifted, source, at in liftable:
             lift(connection, hashed, SuppressionReason(lifted))
             evidence = {

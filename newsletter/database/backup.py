@@ -1,4 +1,4 @@
-"""Backups: a SQLite file of our tables, from either kind of database and for either kind."""
+"""Backups: a SQLite file of all tables, made from and restored to either kind of database."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back: rows by table, and the campaigns that were sending and are paused now."""
+    """What was restored: rows by table, and the campaigns that were sending and are now paused."""
 
     rows: dict[str, int]
     paused: tuple[int, ...]
 
 
 def backup(store: Store, path: Path, progress: Progress | None = None) -> dict[str, int]:
-    """Keep the database in a file that only its owner can read; sending may go on meanwhile.
+    """Back the database up to a file that only its owner can read; sending may go on meanwhile.
 
     Args:
         store: The database.
-        path: A new file; it is there whole or not at all.
-        progress: Called now and then, from PostgreSQL only: a SQLite file is copied in one go.
+        path: A new file; it appears complete or not at all.
+        progress: Called now and then, for PostgreSQL only: a SQLite file is copied in one go.
 
     Returns:
         Rows by table.
 
     Raises:
-        InputError: The file exists, or its folder does not.
+        InputError: The file exists, or its folder does not exist.
         UnavailableError: The disk is full, or the database went away.
     """
     if path.exists():
-        raise InputError("the file exists", file=path, fix="name a new one: none is overwritten")
+        raise InputError("the file already exists", file=path, fix="choose a new name")
     if not path.parent.is_dir():
-        raise InputError("there is no such folder", file=path.parent, fix="make it first")
+        raise InputError("the folder does not exist", file=path.parent, fix="create it first")
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         part = Path(folder) / path.name
         part.touch(mode=0o600)
@@ -67,11 +67,11 @@ def backup(store: Store, path: Path, progress: Progress | None = None) -> dict[s
 
 
 def restore(path: Path, target: Store, scratch: Path, progress: Progress | None = None) -> Restored:
-    """Bring a backup into an empty database.
+    """Restore a backup into an empty database.
 
-    A campaign that was sending comes back paused: what it sent after the backup was made is not
-    known, so that only a person can decide whether it goes on. A confirmation that was waiting is
-    sent, perhaps for the second time: a missing one would keep its reader off the list.
+    A campaign that was sending comes back paused: what it sent after the backup is unknown, so only
+    a person can decide whether it goes on. A waiting confirmation is sent, perhaps for the second
+    time: without it, its reader would never get on the list.
 
     Args:
         path: The backup; it is not changed.
@@ -80,11 +80,11 @@ def restore(path: Path, target: Store, scratch: Path, progress: Progress | None 
         progress: Called now and then.
 
     Raises:
-        InputError: The file is missing, damaged or no backup of ours.
-        RefusedError: The backup is of a newer program, or the target holds something.
+        InputError: The file is missing, damaged or not a backup of this program.
+        RefusedError: The backup is from a newer version, or the target is not empty.
     """
     if not path.is_file():
-        raise InputError("there is no such file", file=path)
+        raise InputError("the file does not exist", file=path)
     with private_file(scratch) as copied:
         _take(path, copied)
         source = sqlite_store(copied)
@@ -121,9 +121,9 @@ def _take(path: Path, copied: Path) -> None:
         first = str(error)
     if first != "ok":
         raise InputError(
-            f"this is no whole backup: {first}",
+            f"this is not a complete backup: {first}",
             file=path,
-            fix="take another; `./send.py db backup` makes them",
+            fix="use another one; `./send.py db backup` makes them",
         )
 
 
@@ -131,12 +131,12 @@ def _bring_up_to_date(source: Store, path: Path) -> None:
     if not {"alembic_version", "subscriber", "campaign"} <= set(
         inspect(source.engine).get_table_names()
     ):
-        raise InputError("this is a database, and not one of ours", file=path)
+        raise InputError("this is the database of another program", file=path)
     revision = current(source.engine) or ""
     if revision > HEAD:
         raise RefusedError(
-            f"{path} is a backup of a newer program (revision {revision}, this one knows {HEAD})",
-            fix="restore it with that program",
+            f"{path} is a backup from a newer version (revision {revision}, this one has {HEAD})",
+            fix="restore it with the newer version",
         )
     migrate(source)
 
@@ -146,12 +146,12 @@ def _pause(connection: Connection, now: float) -> tuple[int, ...]:
         select(campaign.c.id).where(campaign.c.state.not_in(AT_REST)).order_by(campaign.c.id)
     ).scalars()
     paused = tuple(busy)
-    note = "restored from a backup: what was sent after it was made is not known"
+    note = "restored from a backup: what was sent after the backup is unknown"
     for campaign_id in paused:
         transition(
             connection, campaign_id, CampaignState.PAUSED, by="db restore", now=now, note=note
         )
-    # Whoever held a lease holds it in the database that was backed up, not in this one.
+    # Leases are held in the database that was backed up, not in this one.
     leased = chunk.c.state == ChunkState.LEASED
     connection.execute(update(chunk).where(leased).values(lease_until=0))
     release_all(connection)

@@ -1,4 +1,4 @@
-"""Every row of one database into another, empty one: all or nothing, and checked at the end."""
+"""Copies every row of one database to an empty one: all or nothing, verified at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def copy(source: Store, target: Store, progress: Progress | None = None) -> dict
     """Copy every row of every table, in one transaction and from one snapshot.
 
     Args:
-        source: Read only; others may go on writing to it.
+        source: Only read; others may keep writing to it.
         target: Migrated and empty.
         progress: Called every few thousand rows.
 
@@ -29,8 +29,8 @@ def copy(source: Store, target: Store, progress: Progress | None = None) -> dict
         Rows by table.
 
     Raises:
-        InputError: The source holds nothing, or a row that the target cannot hold.
-        RefusedError: The target holds something, or a campaign is sending; nothing was copied.
+        InputError: The source is empty, or has a row that the target cannot store.
+        RefusedError: The target is not empty, or a campaign is sending; nothing was copied.
         UnavailableError: A database went away; nothing was copied.
     """
     with source.read() as reading, target.write() as writing:
@@ -39,7 +39,7 @@ def copy(source: Store, target: Store, progress: Progress | None = None) -> dict
             reading.execute(select(exists().select_from(table))).scalar_one()
             for table in metadata.sorted_tables
         ):
-            raise InputError(f"the database {source.name} holds nothing to copy")
+            raise InputError(f"the database {source.name} is empty: there is nothing to copy")
         rows = copy_rows(source, reading, target, writing, progress)
         with source.read() as later:
             _require_rest(source, later)
@@ -53,16 +53,17 @@ def _require_rest(source: Store, connection: Connection) -> None:
     ).first()
     if busy is not None:
         raise RefusedError(
-            f"campaign {busy.id} is {busy.state}", fix=f"`./send.py pause {busy.id}`, then again"
+            f"campaign {busy.id} is {busy.state}",
+            fix=f"run `./send.py pause {busy.id}`, then try again",
         )
     leased = (chunk.c.state == ChunkState.LEASED, chunk.c.lease_until > source.now(connection))
     if connection.execute(select(exists().where(*leased))).scalar_one():
         raise RefusedError(
             "a paused campaign may still be handing over its last messages",
-            fix="wait two minutes, then again",
+            fix="wait two minutes, then try again",
         )
     if is_under_way(connection, source.now(connection)):
         raise RefusedError(
-            "a confirmation or welcome is being sent from it",
-            fix="stop `serve` and `worker`, wait two minutes, then again",
+            "a confirmation or welcome message is being sent",
+            fix="stop `serve` and `worker`, wait two minutes, then try again",
         )

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
-    """Delete what is known of a person (GDPR article 17); a keyed hash keeps them from coming back.
+    """Delete everything about a subscriber (GDPR article 17); a keyed hash stays to suppress them.
 
-    Consent events keep the opaque uid and lose their evidence; past deliveries lose address, name
-    and attributes, and keep the hash by which a queued one is still skipped; events lose what
-    came. Mail that waits to be sent to them is deleted with the links in it.
+    Consent events keep the opaque uid and lose their evidence. Past deliveries lose address, name
+    and attributes, and keep the hash by which a queued one is skipped. Feedback events lose their
+    payload. Mail waiting to be sent to them is deleted, with its links.
 
     Args:
         by: Who erases, for the record.
 
     Returns:
-        Whether anything was known of the address. It is suppressed in either case.
+        Whether anything was stored about the address. It is suppressed in either case.
 
     Raises:
-        InputError: The address is none.
+        InputError: The address is invalid.
         RefusedError: The suppression key is not this database's.
     """
     key = address_key(check_address(email))

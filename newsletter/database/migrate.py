@@ -1,4 +1,4 @@
-"""Migrations: run by themselves when a database is behind."""
+"""Migrations: run automatically when a database is out of date."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent / "migrations"
 HEAD = max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
-"""The newest revision, by the names of the files: finding nothing to do need not load Alembic."""
+"""The newest revision, from the file names: most runs have nothing to do and skip Alembic."""
 
 
 def upgrade(engine: Engine) -> str | None:
-    """Bring a database to `HEAD`; an empty one gets every table.
+    """Migrate a database to `HEAD`; an empty one gets every table.
 
     Any number of processes may try at once: one does it, the others wait and find it done.
 
     Returns:
-        The revision before; None if it was empty.
+        The revision before; None if the database was empty.
 
     Raises:
-        RefusedError: The database is newer than this program, or cannot hold every character.
+        RefusedError: The database is newer than this program, or does not use UTF-8.
     """
     revision = current(engine)
     if revision == HEAD:
         return revision
     if revision is not None and revision > HEAD:
         raise RefusedError(
-            f"the database is at revision {revision}, this program knows {HEAD}",
-            fix="run the newer program",
+            f"the database is at revision {revision}, newer than this program's {HEAD}",
+            fix="run the newer version of the program",
         )
     from alembic import command
 
@@ -52,7 +52,7 @@ def upgrade(engine: Engine) -> str | None:
 
 
 def current(engine: Engine) -> str | None:
-    """The revision a database is at, or None when it is empty."""
+    """The revision of a database, or None if it is empty."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -68,13 +68,13 @@ def _require_utf8(connection: Connection) -> None:
     encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
     if encoding != "UTF8":
         raise RefusedError(
-            f"the PostgreSQL database's encoding is {encoding}: not every name could be kept",
+            f"the PostgreSQL database uses the encoding {encoding}, which cannot store every name",
             fix="CREATE DATABASE newsletter ENCODING 'UTF8' TEMPLATE template0",
         )
 
 
 def alembic_config() -> Config:
-    """Alembic's settings, without a file of their own."""
+    """Alembic's settings, without an ini file."""
     from alembic.config import Config
 
     config = Config()

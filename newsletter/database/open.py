@@ -56,19 +56,19 @@ def migrated(store: Store) -> Store:
 
 
 def migrate(store: Store) -> str | None:
-    """Bring a database up to date.
+    """Migrate a database to the current schema.
 
     Returns:
-        The revision it was at before; None if it was empty.
+        The revision before; None if the database was empty.
 
     Raises:
-        RefusedError: The database is newer than this program, or cannot hold every character.
-        UnavailableError: The database cannot be reached or made.
+        RefusedError: The database is newer than this program, or does not use UTF-8.
+        UnavailableError: The database cannot be reached or created.
     """
     try:
         return upgrade(store.engine)
     except DBAPIError as error:
         raise UnavailableError(
             f"cannot open the database {store.name}: {str(error.orig).strip()}",
-            fix="check database_url, the disk, and that the server runs",
+            fix="check database_url, the disk, and that the server is running",
         ) from None

@@ -1,4 +1,4 @@
-"""A database to be filled: it is there whole, or not at all."""
+"""A database to copy into: it appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def open_target(url: URL, command: str = "") -> Iterator[Store]:
     copy that is refused or broken off leaves nothing, and nobody can begin to use half of one.
 
     Args:
-        command: As `newsletter.store.engine.open_store`.
+        command: As `newsletter.database.open.open_store`.
 
     Raises:
         RefusedError: Others have it open, or what was there before; or a log of that was left; or
@@ -57,7 +57,7 @@ def open_target(url: URL, command: str = "") -> Iterator[Store]:
 
 
 def flush(path: Path) -> None:
-    """Have a file, or the names in a folder, written to the disk."""
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -87,10 +87,11 @@ def _folder(path: Path) -> Iterator[None]:
 
 
 def _put(part: Path, path: Path) -> None:
-    """Unlike renaming, linking never replaces what somebody else put there."""
+    """Unlike renaming, linking never replaces a file that another process created."""
     try:
         path.hardlink_to(part)
     except FileExistsError:
         raise RefusedError(
-            f"somebody else made {path} meanwhile", fix="nothing was copied: name another"
+            f"another process created {path} in the meantime, so nothing was copied",
+            fix="choose another name",
         ) from None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select
 
-from newsletter.audience.consent.unsubscribe import find_readers, leave_all
+from newsletter.audience.consent.unsubscribe import find_subscribers, leave_all
 from newsletter.audience.keys import Keys
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.subscribers import Consent
@@ -58,7 +58,7 @@ def suppress_reported(
             what is Consequence.COUNT and about.address_hash in failing
         ):
             unwanted[_REASONS[event.kind]].append((about.address_hash, event.source, now))
-    subscribers = find_readers(connection, leaving)
+    subscribers = find_subscribers(connection, leaving)
     consents = []
     for uid, subscriber in subscribers.items():
         event, about = leaving.pop(uid)

@@ -1,1 +1,1 @@
-"""What is to be mailed once its cause is committed: written by anybody above, drained by others."""
+"""Queues of mail to send once its cause is committed: written by any package above."""

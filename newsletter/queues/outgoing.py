@@ -1,4 +1,4 @@
-"""The outgoing messages: who may take one, for how long, and how each ends."""
+"""The queue of outgoing messages: adding, leasing, settling and expiring them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
 LONGEST_WAIT_S = 5 * 3600.0
-"""No message is put off for longer: what seems to be due later was written by a clock that was
-wrong, and is due now."""
+"""No message is deferred for longer: one that seems due later was written with a wrong clock, and
+is due now."""
 
 
 class MessageState(StrEnum):
-    """Where a message is on its way."""
+    """The state of a message."""
 
     WAITING = "waiting"
     SENDING = "sending"
@@ -29,11 +29,10 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """Mail that is owed to somebody.
+    """A message to enqueue.
 
-    ``kind`` says which text; ``email_key`` finds the row again when its address is erased.
-    ``expires_at`` (Unix seconds): it is of no use later. ``details`` are JSON values that its kind
-    needs.
+    ``kind`` selects the text; ``email_key`` finds the row when its address is erased. After
+    ``expires_at`` (Unix seconds) it is useless. ``details`` are JSON values that its kind needs.
     """
 
     kind: str
@@ -49,7 +48,7 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message that somebody holds the lease of, or is about to take. Times are Unix seconds."""
+    """A queued message as read by a drain. Times are Unix seconds."""
 
     id: int
     kind: str
@@ -68,11 +67,11 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which messages a drain takes: others are for processes that know or reach more.
+    """Which messages a drain takes; the others are for other versions or other transports.
 
-    ``kinds``: those that it can write. ``transport``: written under this one; empty: under any.
-    ``alone``: nobody else drains this database, so that what somebody left half sent is anybody's
-    at once, and not when a lease has run out.
+    ``kinds``: those it can compose. ``transport``: only messages enqueued under this one; empty:
+    under any. ``alone``: no other process drains this database, so a message left half sent can be
+    recovered at once, without waiting for its lease to expire.
     """
 
     kinds: Collection[str]
@@ -82,9 +81,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How many messages of each kind are in each state, and since when the oldest one waits.
+    """The number of messages by kind and state, and the age of the oldest.
 
-    ``oldest_at`` is in Unix seconds; None where none waits.
+    ``oldest_at`` is when the oldest unsent message was created, in Unix seconds; None if all were
+    sent.
     """
 
     counts: Mapping[tuple[str, str], int]
@@ -95,7 +95,7 @@ _ROW = [outgoing_message.c[name] for name in OutgoingMessage.__dataclass_fields_
 
 
 def enqueue(connection: Connection, message: NewMessage, at: float) -> None:
-    """Owe a message: it is sent if this transaction is committed.
+    """Queue a message: it is sent if this transaction is committed.
 
     Args:
         connection: The write transaction of what causes it.
@@ -122,12 +122,12 @@ def enqueue(connection: Connection, message: NewMessage, at: float) -> None:
 def next_due(
     connection: Connection, now: float, scope: Scope, mine: Collection[int]
 ) -> float | None:
-    """When there is next something to do (Unix seconds; perhaps past); None: nothing is queued.
+    """When the next message is due (Unix seconds, possibly past); None: nothing is queued.
 
     Args:
         connection: A read transaction.
         now: Unix seconds.
-        mine: What the caller has under way.
+        mine: The ids of messages the caller is sending.
     """
     c = outgoing_message.c
     waiting = connection.execute(select(func.min(c.due_at)).where(_waiting(scope))).scalar()
@@ -142,15 +142,15 @@ def next_due(
 def take_due(
     connection: Connection, now: float, scope: Scope, *, count: int, lease_s: float
 ) -> list[OutgoingMessage]:
-    """Take the lease of what is due, longest due first; another drain passes over these.
+    """Lease messages that are due, longest due first; other drains skip them.
 
-    Each counts as tried from here on, since this is committed before any byte of it goes out.
+    Each counts as tried from now on: this is committed before any byte of it goes out.
 
     Args:
         connection: A write transaction.
         now: Unix seconds.
-        count: How many at most.
-        lease_s: Seconds until others may take what is not settled by then.
+        count: The most to take.
+        lease_s: Seconds until other drains may recover what is not settled.
     """
     c = outgoing_message.c
     rows = connection.execute(
@@ -179,7 +179,7 @@ def take_due(
 
 
 def keep(connection: Connection, ids: Collection[int], until: float) -> None:
-    """Renew the leases of messages that are still under way."""
+    """Renew the leases of messages that are still being sent."""
     connection.execute(
         update(outgoing_message)
         .where(outgoing_message.c.id.in_(ids), outgoing_message.c.state == MessageState.SENDING)
@@ -190,12 +190,12 @@ def keep(connection: Connection, ids: Collection[int], until: float) -> None:
 def stranded(
     connection: Connection, now: float, scope: Scope, mine: Collection[int]
 ) -> list[OutgoingMessage]:
-    """What was being sent by somebody who is gone.
+    """Messages that were being sent by a process that is gone.
 
     Args:
         connection: A write transaction.
         now: Unix seconds.
-        mine: What the caller has under way.
+        mine: The ids of messages the caller is sending.
     """
     c = outgoing_message.c
     rows = connection.execute(
@@ -212,7 +212,7 @@ def stranded(
 
 
 def expired(connection: Connection, now: float) -> list[OutgoingMessage]:
-    """What waited until it was of no use to anybody."""
+    """Waiting messages that have expired."""
     c = outgoing_message.c
     rows = connection.execute(
         select(*_ROW)
@@ -226,7 +226,7 @@ def expired(connection: Connection, now: float) -> list[OutgoingMessage]:
 def attach_link(
     connection: Connection, message: OutgoingMessage, link_id: int, expires_at: float
 ) -> None:
-    """Note which link a message carries; what it was made from is in the link from here on."""
+    """Record the link of a message; its details are kept with the link from now on."""
     connection.execute(
         update(outgoing_message)
         .where(_still(message))
@@ -235,12 +235,12 @@ def attach_link(
 
 
 def remove(connection: Connection, message: OutgoingMessage) -> None:
-    """Forget a message that was taken, or that nobody has a use for; not one that others hold."""
+    """Delete a message that was sent or is not needed, unless another drain has taken it over."""
     connection.execute(delete(outgoing_message).where(_still(message)))
 
 
 def put_off(connection: Connection, message: OutgoingMessage, due_at: float) -> None:
-    """Let the lease go, and try again at ``due_at`` (Unix seconds).
+    """Release the lease, and try again at ``due_at`` (Unix seconds).
 
     Args:
         message: Its ``tries`` and ``unanswered`` are recorded as they are here.
@@ -261,14 +261,14 @@ def put_off(connection: Connection, message: OutgoingMessage, due_at: float) -> 
 def give_up(
     connection: Connection, message: OutgoingMessage, code: int | None, status: str
 ) -> bool:
-    """Record that a message will not be sent, and forget who it was for.
+    """Record that a message will not be sent, and delete its address.
 
     Args:
-        code: The reply code of the last try, where there was one.
-        status: Its enhanced status (RFC 3463).
+        code: The reply code of the last try, if there was one.
+        status: Its enhanced status code (RFC 3463).
 
     Returns:
-        Whether the caller still held it.
+        Whether the caller still held the lease.
     """
     given = connection.execute(
         update(outgoing_message)
@@ -289,7 +289,7 @@ def give_up(
 
 
 def forget_failed(connection: Connection, before: float) -> None:
-    """Delete the record of what was given up and had expired by then (Unix seconds)."""
+    """Delete the record of failed messages that expired before then (Unix seconds)."""
     c = outgoing_message.c
     connection.execute(
         delete(outgoing_message).where(c.state == MessageState.FAILED, c.expires_at < before)
@@ -297,10 +297,10 @@ def forget_failed(connection: Connection, before: float) -> None:
 
 
 def forget_address(connection: Connection, email_key: str, uid: int = 0) -> int:
-    """Delete what is owed to an address, and to a subscriber (0: to nobody).
+    """Delete the queued messages to an address, and to a subscriber (0: to none).
 
     Returns:
-        How many messages there were.
+        The number of messages deleted.
     """
     c = outgoing_message.c
     theirs = c.email_key == email_key
@@ -310,7 +310,7 @@ def forget_address(connection: Connection, email_key: str, uid: int = 0) -> int:
 
 
 def release_all(connection: Connection) -> None:
-    """Let every lease go: its holder holds it in another copy of this database."""
+    """Release every lease: in a restored copy, the holders work on the original database."""
     connection.execute(
         update(outgoing_message)
         .where(outgoing_message.c.state == MessageState.SENDING)
@@ -319,14 +319,14 @@ def release_all(connection: Connection) -> None:
 
 
 def is_under_way(connection: Connection, now: float) -> bool:
-    """Whether somebody may be sending a message right now."""
+    """Whether any process may be sending a message right now."""
     c = outgoing_message.c
     query = select(c.id).where(c.state == MessageState.SENDING, c.lease_until > now).limit(1)
     return connection.execute(query).first() is not None
 
 
 def depth(connection: Connection) -> QueueDepth:
-    """What there is in the queue."""
+    """The size and age of the queue."""
     c = outgoing_message.c
     rows = connection.execute(
         select(c.kind, c.state, func.count(), func.min(c.created_at)).group_by(c.kind, c.state)
@@ -344,7 +344,7 @@ def _waiting(scope: Scope) -> ColumnElement[bool]:
 
 
 def _still(message: OutgoingMessage) -> ColumnElement[bool]:
-    """Whether the row is as the caller took it: a later lease has a greater fence."""
+    """Whether the caller still holds the row: a later lease has a greater fence."""
     c = outgoing_message.c
     return and_(c.id == message.id, c.fence == message.fence)
 

@@ -1,4 +1,4 @@
-"""Mail that is owed to one person, from the commit of its cause until it has left."""
+"""The queue of transactional mail: from the commit of its cause until it has been sent."""
 
 from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, String, Table, Text
 
@@ -29,13 +29,13 @@ outgoing_message = Table(
     Index("ix_outgoing_message_state_due_at", "state", "due_at"),
     sqlite_autoincrement=True,
 )
-"""A row is ``waiting`` until ``due_at``, then ``sending`` under a fenced lease, and gone once the
-relay has taken it. What was given up stays for a while as ``failed``, with the ``code`` and
+"""A row is ``waiting`` until ``due_at``, then ``sending`` under a fenced lease, and deleted once
+the relay has accepted it. A message given up stays for a while as ``failed``, with the ``code`` and
 ``status`` of the last reply and without the address.
 
-It holds no link and no token: ``link_id`` names the `mailed_link` whose token is signed when the
-message is composed (0: nobody has decided yet whether the address may be written to). ``tries``
-counts those begun, and is committed before any byte goes out; ``unanswered`` counts those that the
-relay may have taken without saying so. ``transport`` is the writer's, so that a process that only
-writes files keeps its hands off mail that is meant to leave.
+A row contains no link and no token: ``link_id`` names the `mailed_link` whose token is signed when
+the message is composed (0: not yet decided whether the address may be mailed). ``tries`` counts the
+started tries, and is committed before any byte goes out; ``unanswered`` counts those that the relay
+may have accepted without a reply. ``transport`` is the writer's, so that a process that only writes
+files does not take mail that is meant to leave.
 """

@@ -1,4 +1,4 @@
-"""Every row of one database into another, empty one: all or nothing, and checked at the end."""
+"""Copies rows between databases, and verifies the copy by checksums."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from newsletter.store.engine import Store
 
 Progress = Callable[[int, int], None]
-"""Told how many steps are done, and of how many; a row is one to copy and one to check."""
+"""Called with the steps done and the total; each row counts once to copy and once to verify."""
 
 BATCH = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a table holds, whatever the order of its rows."""
+    """A table's content as a count and a checksum that do not depend on the order of its rows."""
 
     rows: int = 0
     checksum: int = 0
 
     def plus(self, rows: Sequence[Row[Any]]) -> _Content:
-        """With these rows too."""
+        """The content with these rows added."""
         digests = (hashlib.blake2b(repr(tuple(row)).encode(), digest_size=16) for row in rows)
         total = sum(int.from_bytes(each.digest(), "big") for each in digests)
         return _Content(self.rows + len(rows), (self.checksum + total) % (1 << 128))
@@ -46,8 +46,8 @@ def copy_rows(
     """Copy every row of every table of the shared metadata.
 
     Args:
-        source: Whose rows ``reading`` reads, from one snapshot.
-        target: Whose tables are made and empty; ``writing`` is its write transaction.
+        source: The database that ``reading`` reads, from one snapshot.
+        target: A database with empty tables; ``writing`` is its write transaction.
         progress: Called every few thousand rows.
 
     Returns:
@@ -55,7 +55,7 @@ def copy_rows(
 
     Raises:
         InputError: A row does not fit, or the copy differs from what was read.
-        RefusedError: The target holds something.
+        RefusedError: The target is not empty.
     """
     _require_empty(target, writing)
     steps = _Steps(2 * _count(reading), progress)
@@ -83,13 +83,13 @@ class _Steps:
 
 def _require_empty(target: Store, connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        # So that it stays empty but for us.
+        # So that nobody else fills it while we copy.
         connection.execute(text(f"LOCK TABLE {_names(connection)} IN EXCLUSIVE MODE"))
     for table in metadata.sorted_tables:
         if connection.execute(select(exists().select_from(table))).scalar_one():
             raise RefusedError(
-                f"the database {target.name} is not empty: {table.name} holds rows",
-                fix="name an empty one; nothing is ever overwritten or merged",
+                f"the database {target.name} is not empty: the table {table.name} has rows",
+                fix="choose an empty database; nothing is ever overwritten or merged",
             )
 
 
@@ -114,7 +114,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row[Any]]) -> N
     try:
         connection.execute(insert(table), [dict(row._mapping) for row in rows])
     except (DataError, IntegrityError) as error:
-        # Only the first line: the others quote the row.
+        # Only the first line: the others quote the row, which is personal data.
         reason = str(error.orig).partition("\n")[0]
         raise InputError(f"a row of the table {table.name} does not fit: {reason}") from None
 
@@ -137,7 +137,7 @@ def _everything(table: Table) -> Select[Any]:
 
 
 def _settle_postgres(connection: Connection) -> None:
-    """Number new rows after the copied ones, and tell the planner what came in."""
+    """Number new rows after the copied ones, and update the planner's statistics."""
     for table in metadata.sorted_tables:
         column = table.autoincrement_column
         if column is not None:

@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL``; every write transaction is ``BEGIN IMMEDIATE``,
 so that two writers wait for each other instead of failing halfway. PostgreSQL lets them run side
-by side: what must not, says so with `advisory_lock`.
+by side: code that must not uses `advisory_lock`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Store:
 
 
 def advisory_lock(connection: Connection, name: str) -> None:
-    """Wait for every other write transaction that named the same; others wait for this one.
+    """Wait for every other write transaction with the same lock; others then wait for this one.
 
     SQLite's write transactions do so anyway. What was read before may be out of date.
     """
@@ -115,9 +115,10 @@ def advisory_lock(connection: Connection, name: str) -> None:
 
 
 def analyze(connection: Connection, *tables: Table) -> None:
-    """Let PostgreSQL look at tables that grew by many rows at once.
+    """Update PostgreSQL's statistics after tables grew by many rows at once.
 
-    Until it has, by itself within minutes, it plans for empty ones, and a report takes as long.
+    Autovacuum does so within minutes; until then queries are planned for empty tables, and a
+    report may take minutes, too.
     https://www.postgresql.org/docs/current/sql-analyze.html
     """
     if connection.dialect.name == "postgresql":
@@ -145,12 +146,14 @@ def connect(url: URL, command: str = "", *, alone: bool = False) -> Store:
     except ModuleNotFoundError:
         raise InputError("the PostgreSQL driver is not installed", fix="make setup") from None
     except OSError as error:
-        raise UnavailableError(f"cannot make the folder of {shown(url)}: {error}") from None
-    raise InputError(f"no database of the kind {backend}", fix="use sqlite:/// or postgresql://")
+        raise UnavailableError(f"cannot create the folder of {shown(url)}: {error}") from None
+    raise InputError(
+        f"unsupported type of database: {backend}", fix="use sqlite:/// or postgresql://"
+    )
 
 
 def sqlite_path(url: URL) -> Path | None:
-    """The file of a SQLite database; None where there is none."""
+    """The file of a SQLite database; None for one in memory, and for others."""
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
@@ -167,18 +170,18 @@ def resolve_url(settings: Settings, given: str = "") -> URL:
     """The database's URL; a relative SQLite path starts at the project's folder.
 
     Args:
-        settings: Whose ``database_url`` is taken,
-        given: unless this names another.
+        settings: Their ``database_url`` is used,
+        given: unless this is another.
 
     Raises:
-        InputError: It is no URL.
+        InputError: The URL is invalid.
     """
     try:
         url = make_url(given or settings.database_url)
     except ArgumentError:
         # The text may hold a password: it is not repeated.
         raise InputError(
-            "the database's URL cannot be read",
+            "the database URL is invalid",
             fix="write sqlite:///var/newsletter.db or postgresql://user:password@host/name",
         ) from None
     path = sqlite_path(url)
@@ -192,9 +195,9 @@ def is_same(url: URL, other: URL) -> bool:
 
 
 def shown(url: URL) -> str:
-    """A URL without what must stay secret."""
+    """A URL without its secrets."""
     public = url.difference_update_query(["password", "sslpassword"])
-    # Which driver is used is nobody's business, and nothing that anybody wrote.
+    # The driver's name is ours and not in the settings: it would only confuse.
     public = public.set(drivername=url.get_backend_name())
     return public.render_as_string(hide_password=True)
 
@@ -208,12 +211,12 @@ def _out_of_reach(url: URL) -> Iterator[None]:
             raise
         raise UnavailableError(
             f"the database {shown(url)} cannot be used: {str(error.orig).strip()}",
-            fix="check the disk and the server, then run the same again",
+            fix="check the disk and the server, then run the same command again",
         ) from error
 
 
 def _was_silent(error: InternalError) -> bool:
-    """Whether the server ended a session for its silence within a transaction."""
+    """Whether the server ended a session that was idle within a transaction."""
     return getattr(error.orig, "sqlstate", "") == "25P03"
 
 

@@ -1,4 +1,4 @@
-"""What tables share: names of constraints that migrations can find again, and a kind of key."""
+"""What all tables share: naming of constraints, which migrations rely on, and a type of key."""
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
@@ -13,4 +13,4 @@ metadata = MetaData(
 )
 
 MANY = BigInteger().with_variant(Integer, "sqlite")
-"""A key that must not run out: on PostgreSQL an import uses one up for every row, known or not."""
+"""A key that must not run out: on PostgreSQL an import uses one for every row, even known ones."""

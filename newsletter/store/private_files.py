@@ -1,4 +1,4 @@
-"""Database files that are nobody else's business: copies for a while, and what is left of them."""
+"""Temporary private copies of a database, and cleaning up after killed processes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PREFIX = "private-"
 
 @contextmanager
 def private_file(folder: Path) -> Iterator[Path]:
-    """A place for a database that only its owner can read, deleted at the end.
+    """A path for a database that only its owner can read, deleted at the end.
 
-    Those of processes that were killed are deleted first: the lock on each folder says whose
-    owner lives, and the kernel lets go of it when it dies.
+    Files of killed processes are deleted first: a live process holds a lock on its folder, and the
+    kernel releases the lock when the process dies.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(f"{_PREFIX}*"):
@@ -38,7 +38,7 @@ def _sweep(folder: Path) -> None:
     except OSError:
         return
     try:
-        # An empty one may be so new that it is not locked yet.
+        # An empty folder may be so new that it is not locked yet.
         if any(folder.iterdir()) and _lock(descriptor):
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
@@ -48,7 +48,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Whether nobody else holds it; never on a file system without locks."""
+    """Whether the lock was taken; never on a file system without locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

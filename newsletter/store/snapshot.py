@@ -18,14 +18,14 @@ from newsletter.store.private_files import private_file
 def private_copy(store: Store, folder: Path) -> Iterator[Store]:
     """Copy the whole database to a private SQLite file, and delete it at the end.
 
-    A dry run works on such a copy with the very code of a live run, and never holds a lock on the
-    real database, so that subscribers can unsubscribe meanwhile.
+    A dry run works on such a copy with exactly the code of a live run, and never holds a lock on
+    the real database, so that subscribers can unsubscribe meanwhile.
 
     Args:
-        folder: Where the file is made.
+        folder: Where the file is created.
 
     Raises:
-        UnavailableError: The copy cannot be written (disk full, say).
+        UnavailableError: The copy cannot be written (because the disk is full, say).
     """
     with private_file(folder) as path:
         write_snapshot(store, path)
@@ -47,12 +47,12 @@ def write_snapshot(
     *,
     prepare: Callable[[Store], object] = _make_tables,
 ) -> None:
-    """Write the database as it is at one moment into a SQLite file, whoever is writing to it.
+    """Write the database as of one moment to a SQLite file, while others keep writing to it.
 
     Args:
         path: A file that does not exist, or is empty.
-        progress: Called every few thousand rows, from PostgreSQL only.
-        prepare: Makes the tables where the source is not SQLite, whose file is copied whole.
+        progress: Called every few thousand rows, for PostgreSQL only.
+        prepare: Creates the tables if the source is not SQLite, whose file is copied whole.
 
     Raises:
         UnavailableError: The file cannot be written, or the database went away.

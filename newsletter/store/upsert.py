@@ -1,4 +1,4 @@
-"""Inserting what is not there yet, and many rows at once, on both databases."""
+"""Inserting new rows only, and many at once, on both databases."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def insert_into(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can be told what to do about rows that are there already.
+    """An INSERT that can say what to do about conflicts.
 
     Args:
-        dialect: ``connection.dialect.name``. PostgreSQL's is loaded only where it is in use.
+        dialect: ``connection.dialect.name``. PostgreSQL's is loaded only if used.
     """
     if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
@@ -27,7 +27,7 @@ def insert_into(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Insert one row, unless it meets a unique key.
+    """Insert one row, unless it violates a unique key.
 
     Returns:
         Whether it is new.
@@ -40,7 +40,7 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
 def insert_new_all(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], name: str
 ) -> list[Any]:
-    """Insert rows, except those that meet a unique key.
+    """Insert rows, except those that violate a unique key.
 
     Returns:
         The value in column ``name`` of each row that is new.
@@ -64,11 +64,11 @@ def insert_many(
 
     Args:
         connection: Within a write transaction.
-        table: Where to.
+        table: The table.
         names: The columns, in the order of each row's values.
         rows: The values.
-        unique: A column whose rows are left out when its value is there already.
-        ignore_known: Leave rows out that meet any unique key.
+        unique: A unique column: rows whose value already exists are skipped.
+        ignore_known: Skip rows that violate any unique key.
     """
     if not rows:
         return

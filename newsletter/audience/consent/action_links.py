@@ -1,4 +1,4 @@
-"""Links mailed to an address, so that pressing their button proves who reads it. Used once."""
+"""Links mailed to an address: pressing the button proves who reads it. Each works once."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def make_link(
     uid: int = 0,
     details: Mapping[str, Any] | None = None,
 ) -> ActionLink:
-    """Remember a request until its reader presses the button; forget those that expired.
+    """Store a request until its button is pressed, and delete expired ones.
 
     Args:
         connection: A write transaction.
-        email: Where the link will be mailed.
+        email: The address the link will be mailed to.
         at: Unix seconds.
         lifetime: Seconds.
-        uid: Whom it changes; 0 for nobody yet.
+        uid: The subscriber it changes; 0 for nobody yet.
         details: JSON values that the action needs.
     """
     connection.execute(delete(mailed_link).where(mailed_link.c.expires_at < at))
@@ -63,7 +63,7 @@ def make_link(
 
 
 def find_link(connection: Connection, link_id: int, *, used: bool = False) -> ActionLink | None:
-    """The request behind a link that is unused, or if asked for ``used``; None of every other."""
+    """The request behind an unused link (or, with ``used``, a used one); None if there is none."""
     is_used = mailed_link.c.used_at.is_not(None) if used else mailed_link.c.used_at.is_(None)
     query = select(mailed_link).where(mailed_link.c.id == link_id, is_used)
     row = connection.execute(query).first()
@@ -81,23 +81,23 @@ def find_link(connection: Connection, link_id: int, *, used: bool = False) -> Ac
 
 
 def forget_links(connection: Connection, uid: int) -> None:
-    """Let every link run out that would change this subscriber.
+    """Delete every link that would change this subscriber.
 
     Args:
         connection: A write transaction.
-        uid: Never 0, which is everybody who has yet to join.
+        uid: Never 0, which stands for everybody who has yet to join.
     """
     connection.execute(delete(mailed_link).where(mailed_link.c.subscriber_uid == uid))
 
 
 def redeem(connection: Connection, link_id: int, at: float) -> ActionLink | None:
-    """Use a link: of two that try, one gets it.
+    """Use a link: of two concurrent attempts, one succeeds.
 
     Args:
         connection: A write transaction, in which the request is then carried out.
 
     Returns:
-        The request; None when it was used before, or forgotten.
+        The request; None if it was used before or deleted.
     """
     link = find_link(connection, link_id)
     used = connection.execute(

@@ -1,4 +1,4 @@
-"""Double opt-in: what a confirmed sign-up changes, and what an unconfirmed one may not."""
+"""Double opt-in: who may be asked to confirm a sign-up, and what confirming changes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def may_be_asked(connection: Connection, email: str, keys: Keys) -> bool:
     """Whether a confirmation may be mailed to an address.
 
-    One who unsubscribed may come back by themselves. Who complained, bounced, was erased or was
-    suppressed by hand is never written to, whoever types the address.
+    People who unsubscribed may come back by themselves. An address that complained, bounced, was
+    erased or was manually suppressed is never mailed, whoever types it.
 
     Args:
         connection: A write transaction.
@@ -41,14 +41,14 @@ def may_be_asked(connection: Connection, email: str, keys: Keys) -> bool:
 def confirm_join(connection: Connection, link_id: int, keys: Keys, at: float) -> int | None:
     """Put the reader who pressed the button on the lists they asked for.
 
-    Their earlier unsubscribe ends with it, and no other reason of suppression.
+    This ends an earlier unsubscribe, and no other reason for suppression.
 
     Args:
         connection: A write transaction.
         at: Unix seconds.
 
     Returns:
-        The subscriber's uid; None when the link was used before, or forgotten.
+        The subscriber's uid; None if the link was used before or deleted.
 
     Raises:
         RefusedError: The suppression key is not this database's.
@@ -67,9 +67,7 @@ def confirm_join(connection: Connection, link_id: int, keys: Keys, at: float) ->
 
 
 def is_joined(connection: Connection, link_id: int) -> ActionLink | None:
-    """The used request of a reader who is on all the lists that they asked for by it, and may be
-    mailed; None of every other.
-    """
+    """The used request behind a link, if its reader still gets mail from all lists it names."""
     link = find_link(connection, link_id, used=True)
     if link is None or link.action is not LinkAction.JOIN:
         return None

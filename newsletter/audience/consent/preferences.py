@@ -1,4 +1,4 @@
-"""What a reader settles by themselves, with a link from their mail."""
+"""What subscribers change by themselves, with a link from their mail."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def reader(connection: Connection, uid: int) -> Row[Any] | None:
 
 
 def active_lists(connection: Connection, person: Row[Any]) -> frozenset[str]:
-    """The lists that a reader gets mail of."""
+    """The lists on which a subscription is active."""
     return frozenset(active_titles(connection, person))
 
 
 def active_titles(connection: Connection, person: Row[Any]) -> dict[str, str]:
-    """The same, by name, with the title of each; its name where it has none."""
+    """The same, with the title of each by its name; a list without a title has its name."""
     query = (
         select(mailing_list.c.name, mailing_list.c.title)
         .join(subscription, subscription.c.list_id == mailing_list.c.id)
@@ -46,7 +46,7 @@ def active_titles(connection: Connection, person: Row[Any]) -> dict[str, str]:
 
 
 def gets_mail(connection: Connection, uid: int) -> bool:
-    """Whether a subscriber is mailed on any list; a pause ends by itself and does not count."""
+    """Whether any list mails a subscriber; a pause does not count, since it ends by itself."""
     person = reader(connection, uid)
     return person is not None and bool(mailed_lists(connection, person.id))
 
@@ -58,14 +58,14 @@ def choose(
     offered: Collection[str],
     consent: Consent,
 ) -> None:
-    """Join and leave single lists; each change is written down.
+    """Join and leave single lists; each change is recorded.
 
     Args:
         connection: A write transaction.
         person: From `reader`.
         wanted: The lists they ticked.
         offered: The lists they were shown; others stay as they are.
-        consent: Where the choice comes from.
+        consent: The source of the choice.
     """
     now = active_lists(connection, person)
     for name in offered:
@@ -95,7 +95,7 @@ def _set_state(
 
 
 def pause(connection: Connection, person: Row[Any], until: float, consent: Consent) -> None:
-    """Send a reader nothing until then (Unix seconds); 0 ends a pause."""
+    """Pause all mail to a subscriber until then (Unix seconds); 0 ends a pause."""
     _update(connection, person, {"paused_until": until, "updated_at": consent.at})
     record(connection, person.uid, "", "paused" if until else "pause-ended", consent)
 
@@ -103,31 +103,32 @@ def pause(connection: Connection, person: Row[Any], until: float, consent: Conse
 def change_address(
     connection: Connection, person: Row[Any], email: str, keys: Keys, consent: Consent
 ) -> bool | None:
-    """Write to another address from now on, which its reader has confirmed.
+    """Change a subscriber's address to one that its reader has confirmed.
 
-    Its reader's yes ends an earlier unsubscribe of it; every other suppression of either address
-    stays with that address. Links that were mailed to the former one run out: whoever reads it
-    now must not move or erase what is somebody else's.
+    The confirmation ends an earlier unsubscribe of the new address; every other suppression of
+    either address stays with that address. Links mailed to the old address are deleted: its next
+    owner must not move or erase somebody else's data.
 
-    Unsubscribing locks the same row (`find_readers` in `newsletter.audience.consent.unsubscribe`):
-    it comes before, and is seen here, or after, and ends mail to the new address.
+    Unsubscribing locks the same row (`find_subscribers` in
+    `newsletter.audience.consent.unsubscribe`), so it happens either before, and is seen here, or
+    after, and ends mail to the new address.
 
     Args:
         connection: A write transaction.
         person: From `reader`; perhaps out of date.
 
     Returns:
-        False where another subscriber has that address, None where the reader has left or was
-        erased meanwhile; then nothing changes.
+        False if another subscriber has that address, None if this one has unsubscribed or was
+        erased in the meantime; then nothing changes.
 
     Raises:
-        InputError: The address is none we can write to.
+        InputError: The address is invalid.
         RefusedError: The suppression key is not this database's.
     """
     check_suppression_key_within(connection, keys)
     email = check_address(email)
     now = _locked(connection, person)
-    # The wish to get nothing would stay behind with the former address.
+    # The unsubscribe would stay behind with the old address.
     if now is None or SuppressionReason.UNSUBSCRIBED in reasons(connection, now.address_hash):
         return None
     holder = find(connection, email)

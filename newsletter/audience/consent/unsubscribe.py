@@ -1,4 +1,4 @@
-"""Leaving with one click (RFC 8058), and the way back."""
+"""Unsubscribing with one click (RFC 8058), and undoing it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from newsletter.store.engine import Store
 
 UNDO_S = 2 * 86_400.0
-"""So long after leaving it can be undone. Mail gets forwarded: a link in an old one must not bring
-back, years later, somebody who left. They can always join again by their own mailbox.
+"""How long an unsubscribe can be undone. Mail gets forwarded: years later, a link in an old message
+must not re-add somebody who unsubscribed. They can always join again from their own mailbox.
 """
 
 _LEFT = "unsubscribed"
@@ -43,7 +43,7 @@ _PEOPLE = (
     .order_by(subscriber.c.id)
     .with_for_update()
 )
-"""Locked in one order, so that two who lock several never wait for each other."""
+"""Locked in one order, so that two transactions that lock several rows cannot deadlock."""
 _LIVE = (
     subscription.c.subscriber_id.in_(bindparam("people", expanding=True)),
     subscription.c.state != SubscriptionState.UNSUBSCRIBED,
@@ -63,9 +63,9 @@ _END = (
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One wish to leave.
+    """One request to unsubscribe.
 
-    ``token`` is verified and of purpose ``UNSUBSCRIBE``; ``source`` is where it came from:
+    ``token`` is verified and for ``UNSUBSCRIBE``; ``source`` is where the request came from:
     ``one-click``, ``page``, ``mailto``.
     """
 
@@ -74,7 +74,7 @@ class Click:
 
 
 def unsubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
-    """End every subscription of the token's reader; repeating it changes nothing.
+    """End every subscription of the token's subscriber; repeating it changes nothing.
 
     Args and Raises: as `Click` and `unsubscribe_all`.
     """
@@ -82,23 +82,23 @@ def unsubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
 
 
 def unsubscribe_all(store: Store, clicks: Sequence[Click]) -> list[UnsubscribeResult]:
-    """End every subscription of these readers, in one transaction.
+    """End every subscription of these subscribers, in one transaction.
 
     Args:
         store: The database.
-        clicks: Who wants to leave, somebody perhaps twice.
+        clicks: The requests, perhaps several from one subscriber.
 
     Returns:
-        What came of each click, in the same order.
+        The result of each click, in the same order.
 
     Raises:
-        ValueError: A token is for something else.
-        UnavailableError: The database went away; nobody has left.
+        ValueError: A token is for another purpose.
+        UnavailableError: The database went away; nobody was unsubscribed.
     """
     harmless = [_harmless(click.token) for click in clicks]
     with store.write() as connection:
         uids = {click.token.subscriber_uid for click in clicks if not click.token.proof}
-        people = find_readers(connection, uids)
+        people = find_subscribers(connection, uids)
         now = store.now(connection)
         asked: dict[int, Consent] = {}
         for click in clicks:
@@ -117,14 +117,14 @@ def unsubscribe_all(store: Store, clicks: Sequence[Click]) -> list[UnsubscribeRe
 
 
 def leave(connection: Connection, person: Row[Any], consent: Consent) -> UnsubscribeResult:
-    """End every subscription of a person within the caller's write transaction."""
+    """End every subscription of a subscriber within the caller's write transaction."""
     return leave_all(connection, [(person, consent)])[0]
 
 
 def leave_all(
     connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]
 ) -> list[UnsubscribeResult]:
-    """The same for thousands of people, each once, with as many statements as for one."""
+    """The same for thousands of subscribers, each once, with as many statements as for one."""
     if not leavers:
         return []
     new = _suppress(connection, leavers)
@@ -145,9 +145,9 @@ def leave_all(
 
 
 def resubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
-    """Undo: lift the unsubscribe, and no other reason; give back what it ended.
+    """Undo: lift the unsubscribe, and no other reason; restore what it ended.
 
-    Once `UNDO_S` have passed, nothing changes.
+    After `UNDO_S`, nothing changes.
 
     Args and Raises: as `unsubscribe`.
     """
@@ -169,14 +169,14 @@ def resubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
 
 
 LEAVING_REASONS = ("too-often", "not-expected", "not-asked", "other")
-"""Nothing about a reader's health may be asked or kept here."""
+"""Nothing about a subscriber's health may be asked or stored here."""
 
 
 def note_reason(store: Store, token: Token, reason: str) -> None:
-    """Keep why a reader left, one of `LEAVING_REASONS`, if they said so.
+    """Record why a subscriber left, one of `LEAVING_REASONS`.
 
     Raises:
-        ValueError: The token is for something else.
+        ValueError: The token is for another purpose.
     """
     if _harmless(token) is not None:
         return
@@ -195,14 +195,14 @@ def _harmless(token: Token) -> UnsubscribeResult | None:
     return None
 
 
-def find_readers(connection: Connection, uids: Collection[int]) -> dict[int, Row[Any]]:
-    """Readers by uid, locked until the transaction ends; as many as there still are."""
+def find_subscribers(connection: Connection, uids: Collection[int]) -> dict[int, Row[Any]]:
+    """Subscribers by uid, locked until the transaction ends; erased ones are missing."""
     rows: Iterable[Row[Any]] = connection.execute(_PEOPLE, {"uids": list(uids)})
     return {row.uid: row for row in rows}
 
 
 def _person(connection: Connection, token: Token) -> Row[Any] | None:
-    return find_readers(connection, [token.subscriber_uid]).get(token.subscriber_uid)
+    return find_subscribers(connection, [token.subscriber_uid]).get(token.subscriber_uid)
 
 
 def _left_since(connection: Connection, hashed: bytes, since: float) -> bool:
@@ -238,7 +238,7 @@ def _with(consent: Consent, state: str) -> Consent:
 
 
 def _ended_last(connection: Connection, uid: int) -> dict[str, str]:
-    """The lists that the latest unsubscribe ended, and the state each had before."""
+    """The lists that the latest unsubscribe ended, with the state each had before."""
     mine = (consent_event.c.subscriber_uid == uid, consent_event.c.action == _LEFT)
     latest = select(func.max(consent_event.c.at)).where(*mine).scalar_subquery()
     rows = connection.execute(

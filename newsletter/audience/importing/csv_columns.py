@@ -1,4 +1,4 @@
-"""Which column of a CSV file is what: by the header's normalised names, in any order."""
+"""What each column of a CSV file means: by the normalized names in its header, in any order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.audience.importing.column_uses import column_names, normalise, read_uses
+from newsletter.audience.importing.column_uses import column_names, normalize, read_uses
 from newsletter.audience.importing.csv_formats import (
     FORMATS,
     JOINED,
@@ -34,21 +34,22 @@ _FIELD_OF = {name: field for field, names in _FIELDS.items() for name in names.s
 
 _SHOWN = 20
 _JOINED = (*JOINED, "confirm_time")
-"""What a column is called that says when somebody joined; of several the first counts."""
+"""Names of columns that say when somebody joined; if there are several, the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where each value stands in a row; -1: nowhere.
+    """The index of each value in a row; -1: the file has no such column.
 
-    ``left_at`` is when somebody left and ``leaving`` what says so, each with its column.
-    ``evidence`` says how and when somebody joined, and ``joined`` is the column of these that tells
-    the time. ``consent`` and ``opt_out`` are columns that a person said decide who is added, by
-    their names in the header; of an ``opt_out`` with the reason to suppress for. ``unknown`` are
-    columns that nobody said anything about: as long as there are any, nobody may be imported.
+    ``left_at`` is the time of an unsubscribe, and ``leaving`` holds the rules that recognize one,
+    each with its column. ``evidence`` says how and when somebody joined; ``joined`` is the one of
+    these columns that holds the time. ``consent`` and ``opt_out`` are the columns that the operator
+    named to decide who is added, by their names in the header; each ``opt_out`` has the reason to
+    suppress for. ``unknown`` columns have no known meaning: while there are any, nothing is
+    imported.
 
-    ``keys`` are the names in the JSON of the column ``json``: their values count as further columns
-    to the right of the file's, behind a blank one.
+    ``keys`` are the names in the JSON of the column ``json``. Their values count as further columns
+    to the right of the file's own, after a blank one.
     """
 
     format: Format
@@ -71,7 +72,7 @@ class Columns:
     keys: tuple[str, ...] = ()
 
     def as_read(self, header: Sequence[str]) -> ColumnsRead:
-        """What became of each column of this header."""
+        """How each column of this header was used."""
         cells = with_keys(header, self.keys)
         own = {name: getattr(self, name) for name in _FIELDS}
         deciding = (*self.consent, *((name, index) for name, index, _ in self.opt_out))
@@ -93,13 +94,13 @@ class Columns:
 
 
 def with_keys(header: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """A header with columns for the names in a JSON column, as `Columns` counts them."""
+    """The header plus a column for each name in a JSON column, as `Columns` counts them."""
     return [*header, "", *(f"attributes.{key}" for key in keys)] if keys else list(header)
 
 
 def count_known(header: Sequence[str]) -> int:
-    """How many cells name one of our columns: tells a header's delimiter."""
-    return sum(normalise(cell) in _FIELD_OF for cell in header)
+    """How many cells name a known field: the right delimiter has the most."""
+    return sum(normalize(cell) in _FIELD_OF for cell in header)
 
 
 def map_columns(
@@ -118,16 +119,16 @@ def map_columns(
         header: Its cells.
         path: The file, for errors.
         line: The line that the header is on.
-        named: The `Format` that a person says it is; found by default.
-        uses: What a person says that columns are, ``NAME=USE`` each (`ColumnUse`).
-        declared: The names of merge fields: columns of these names become attributes.
+        named: The name of the `Format` given by the operator; detected by default.
+        uses: The column uses given by the operator, ``NAME=USE`` each (`ColumnUse`).
+        declared: The names of merge fields: columns with these names become attributes.
         keys: The names in the file's JSON column, if it has one.
 
     Raises:
-        InputError: No column holds e-mail addresses, columns are the same, or it is not of the
-            format that was named.
-        UsageError: Some of ``uses`` cannot be; or it may be a list of people who left, and nobody
-            said whether it is.
+        InputError: No column contains email addresses, two columns mean the same, or the header is
+            not that of the named format.
+        UsageError: Some of ``uses`` are invalid; or the file may list people who unsubscribed, and
+            ``named`` does not say.
     """
     head = _Header(with_keys(header, keys), len(header), keys)
     _require_addresses(head, path, line)
@@ -138,9 +139,9 @@ def map_columns(
     if problems:
         unknown = _columns(form, head, {"email": -1, **places}, said, declared).unknown
         told = [*problems, *doubles, *_still_unknown([head.cells[i].strip() for i in unknown])]
-        raise UsageError("\n  ".join(["--column cannot be used like this:", *told]))
+        raise UsageError("\n  ".join(["these --column options cannot be used:", *told]))
     if doubles:
-        fix = "rename or delete one of each, or say what it is: --column '#NUMBER=ignore'"
+        fix = "rename or delete one of each, or ignore one: --column '#NUMBER=ignore'"
         raise InputError("; ".join(doubles), file=path, line=line, fix=fix)
     return _columns(form, head, places, said, declared)
 
@@ -148,9 +149,9 @@ def map_columns(
 def json_column(
     header: Sequence[str], path: Path, line: int, named: str = "", *, uses: Sequence[str] = ()
 ) -> int:
-    """Where the JSON is whose names count as columns; -1: nowhere, or a person says to ignore it.
+    """The index of the JSON column whose names count as columns; -1: none, or it is ignored.
 
-    Args and errors are those of `map_columns`, which takes the names.
+    Arguments and errors are those of `map_columns`, which takes the names.
     """
     head = _Header(header, len(header), ())
     _require_addresses(head, path, line)
@@ -164,7 +165,7 @@ def _require_addresses(head: _Header, path: Path, line: int) -> None:
     if "email" not in head.names:
         found = ", ".join(cell.strip() for cell in head.cells)
         raise InputError(
-            f"no column holds e-mail addresses; found: {found}"[:500],
+            f"no column contains email addresses; the columns are: {found}"[:500],
             file=path,
             line=line,
             fix="name the columns in the first line: email,first_name,last_name",
@@ -172,19 +173,20 @@ def _require_addresses(head: _Header, path: Path, line: int) -> None:
 
 
 class _Header:
-    """Cells with their names.
+    """The cells of a header, with their canonical names.
 
-    ``width`` is how many are the file's own, and ``stored`` what each is called as an attribute.
+    ``width`` is the number of columns in the file itself; ``stored`` has the name of each as an
+    attribute.
     """
 
     def __init__(self, cells: Sequence[str], width: int, keys: Sequence[str]) -> None:
         self.cells = cells
         self.width = width
         self.keys = tuple(keys)
-        self.stored = [normalise(cell) for cell in (*cells[: width + 1], *keys)]
-        self.names = [_FIELD_OF.get(name, name) for name in map(normalise, cells)]
+        self.stored = [normalize(cell) for cell in (*cells[: width + 1], *keys)]
+        self.names = [_FIELD_OF.get(name, name) for name in map(normalize, cells)]
         self.skipped = {width} if keys else set()
-        if self.names[:2] == ["line", "reason"]:  # a rejects file, mended
+        if self.names[:2] == ["line", "reason"]:  # a corrected rejects file
             self.names[:2] = ["", ""]
             self.skipped |= {0, 1}
 
@@ -196,17 +198,17 @@ def _format(names: Sequence[str], path: Path, line: int, named: str) -> Format:
             continue
         if form.doubtful and not named:
             raise UsageError(
-                f"{path.name} may be {form.title}, whom nobody may mail, or {form.doubtful}",
-                fix=f"say which: --format {form.name}, or --format {PLAIN.name} for readers; leave "
-                "out what is neither",
+                f"{path.name} may be {form.title}, which must not be mailed, or {form.doubtful}",
+                fix=f"say which: --format {form.name}, or --format {PLAIN.name} for subscribers; "
+                "leave the file out if it is neither",
             )
         return form
     title = next(form.title for form in FORMATS if form.name == named)
-    raise InputError(f"these are not the columns of {title}", file=path, line=line)
+    raise InputError(f"the columns are not those of {title}", file=path, line=line)
 
 
 def _conflicts(form: Format, head: _Header, said: Mapping[int, ColumnUse]) -> list[str]:
-    """Where a person says of a column what it cannot be."""
+    """The uses that are impossible for their columns."""
     problems = []
     deciding = {form.left_at, *(rule.column for rule in form.leaving)} - {""}
     stored = Counter(head.stored[i] for i, use in said.items() if use is ColumnUse.ATTRIBUTE)
@@ -214,28 +216,28 @@ def _conflicts(form: Format, head: _Header, said: Mapping[int, ColumnUse]) -> li
     for index, use in said.items():
         name, text = head.names[index], f"{head.cells[index].strip()!r} cannot be {use}"
         if index in addresses and addresses <= said.keys():
-            problems.append(f"{text}: it holds the addresses")
+            problems.append(f"{text}: it contains the addresses")
         elif form.everyone and use is not ColumnUse.IGNORE:
-            problems.append(f"{text}: everybody in {form.title} is suppressed")
+            problems.append(f"{text}: everyone in {form.title} is suppressed")
         elif name in deciding:
-            problems.append(f"{text}: in {form.title} it says who left")
+            problems.append(f"{text}: in {form.title} it says who unsubscribed")
         elif name and name == form.json and use is not ColumnUse.IGNORE:
-            problems.append(f"{text}: what is in it counts as columns, like '{name}.NAME={use}'")
+            problems.append(f"{text}: each name inside it is a column; write '{name}.NAME={use}'")
         elif use is ColumnUse.ATTRIBUTE and not head.stored[index]:
-            problems.append(f"{text}: it has no name to be stored by; write one into the header")
+            problems.append(f"{text}: it has no name to store it under; add one to the header")
         elif use is ColumnUse.ATTRIBUTE and stored[head.stored[index]] > 1:
-            problems.append(f"{text}: another one would be stored as {head.stored[index]} too")
+            problems.append(f"{text}: another column would be stored as {head.stored[index]}, too")
     return problems
 
 
 def _still_unknown(columns: Sequence[str]) -> list[str]:
     names = [name for name in columns if name]
     shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return [f"these are not known either, and no --column names them: {shown}"] if names else []
+    return [f"these columns are unknown, too, and need a --column: {shown}"] if names else []
 
 
 def _places(head: _Header, said: Mapping[int, ColumnUse]) -> tuple[dict[str, int], list[str]]:
-    """Where each column is of which a person says nothing, and which columns are the same."""
+    """The index of each column without a given use, and a problem for each duplicate."""
     places: dict[str, int] = {}
     doubles = []
     for index, name in enumerate(head.names):
@@ -243,7 +245,7 @@ def _places(head: _Header, said: Mapping[int, ColumnUse]) -> tuple[dict[str, int
             continue
         if name in places:
             pair = (f"{head.cells[i]!r} (#{i + 1})" for i in (places[name], index))
-            doubles.append(f"two columns are the same: {' and '.join(pair)}")
+            doubles.append(f"two columns mean the same: {' and '.join(pair)}")
         places.setdefault(name, index)
     return places, doubles
 
@@ -301,8 +303,8 @@ def _attributes(
     declared: Collection[str],
     known: Collection[int],
 ) -> dict[str, int]:
-    """What is stored as an attribute, by its name: what is declared, and what a person says."""
-    wanted = {normalise(name): name for name in declared}
+    """The columns stored as attributes: those of declared merge fields, and those given as such."""
+    wanted = {normalize(name): name for name in declared}
     return {
         wanted.get(name, name): index
         for index, name in enumerate(head.stored)

@@ -1,6 +1,6 @@
-"""The exports of other services, told by their headers: which of their people left, and how.
+"""The exports of other services, recognized by their headers: who unsubscribed there, and how.
 
-Headers as the services write them, normalized (`column_uses.normalise`): Mailchimp's and
+Headers as the services write them, normalized (`column_uses.normalize`): Mailchimp's and
 Substack's by the fixtures of https://github.com/TryGhost/migrate, listmonk's by its
 ``cmd/subscribers.go``, SendGrid's by https://www.twilio.com/docs/sendgrid/ui/managing-contacts.
 """
@@ -18,9 +18,9 @@ _ANYTHING = r".+"
 
 
 class UnsubscribedRule(NamedTuple):
-    """Whose cell in ``column`` matches whole (in any case) left.
+    """A row whose cell in ``column`` matches entirely (in any case) may not be mailed.
 
-    Without a ``reason`` they never came: the row is rejected.
+    Without a ``reason`` to suppress them they never consented: the row is rejected.
     """
 
     column: str
@@ -28,7 +28,7 @@ class UnsubscribedRule(NamedTuple):
     reason: SuppressionReason | None
 
     def matches(self, cell: str) -> bool:
-        """Whether this cell says so."""
+        """Whether this cell matches."""
         return re.fullmatch(self.pattern, cell, re.IGNORECASE) is not None
 
 
@@ -39,15 +39,15 @@ class Format:
     Args:
         name: For ``--format``.
         title: For people.
-        marks: Columns that a header of it has; ``exact``: and no others.
-        doubtful: What else may have the same header, so that a person must say.
-        everyone: Why nobody in it may be mailed; None where ``leaving`` says so of some.
-        left_at: The column with the time at which somebody left.
+        marks: Columns that its header has; ``exact``: and no others.
+        doubtful: What else may have the same header, so that the operator must say which it is.
+        everyone: Why nobody in it may be mailed; None where ``leaving`` decides row by row.
+        left_at: The column with the time of the unsubscribe.
         full_name: The column with first and last name in one.
         json: The column with further attributes as a JSON object.
         evidence: Columns that say how and when somebody joined.
-        dropped: Columns that are known to say nothing of consent, and are not taken over unless a
-            merge field has their name. Any other column must be named by a person.
+        dropped: Columns known to say nothing about consent; ignored unless a merge field has their
+            name. The operator must say what any other column is.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Format:
     dropped: frozenset[str] = frozenset()
 
     def fits(self, names: Collection[str]) -> bool:
-        """Whether a header with these columns is one of it."""
+        """Whether a header with these columns has this format."""
         return set(names) == self.marks if self.exact else set(names) >= self.marks
 
 
@@ -77,7 +77,7 @@ JOINED = (
     *("subscribed_at", "subscribe_date", "signup_date", "sign_up_date", "signed_up_at"),
     *("created_at", "created_on", "created"),
 )
-"""What a column of a plain file is called that says when somebody joined; the first counts."""
+"""Names of columns in a plain file that say when somebody joined; the first one counts."""
 PLAIN = Format(
     "plain",
     "",
@@ -86,7 +86,7 @@ PLAIN = Format(
     dropped=frozenset(JOINED),
 )
 
-# Places, IP addresses and notes about people are not taken over.
+# Places, IP addresses and notes about people: a newsletter has no use for them.
 _MAILCHIMP = _columns(
     "member_rating optin_ip confirm_ip latitude longitude gmtoff dstoff cc region last_changed"
     " leid euid notes tags address phone_number birthday"
@@ -114,10 +114,10 @@ _BOTH_STATUS = ("email_status", "email_permission_status")
 FORMATS = (
     Format(
         "export",
-        "an export of this program",
+        "an export from this program",
         _OWN,
         leaving=(
-            # An unsubscribe last: of several reasons it alone can be taken back by its reader.
+            # An unsubscribe last: it is the only reason that a subscriber can undo by themselves.
             *(
                 UnsubscribedRule("suppressed", rf".*\b{reason}\b.*", reason)
                 for reason in (
@@ -134,7 +134,7 @@ FORMATS = (
     ),
     Format(
         "mailchimp-unsubscribed",
-        "Mailchimp's unsubscribed",
+        "Mailchimp's unsubscribed contacts",
         _columns("email leid euid unsub_time"),
         everyone=SuppressionReason.UNSUBSCRIBED,
         left_at="unsub_time",
@@ -192,7 +192,7 @@ FORMATS = (
                     (r".*bounce.*|undeliverable|non-?existent", SuppressionReason.BOUNCED),
                 )
             ),
-            # A blank status is of somebody who gave no permission, like "No Permissions Set":
+            # A blank status means that no permission was given, like "No Permissions Set":
             # https://community.constantcontact.com/t5/Questions-Discussions/m-p/410819
             UnsubscribedRule("email_status", "(?!active$).*", None),
             UnsubscribedRule("email_permission_status", rf"(?!({_PERMITTED})$).*", None),
@@ -230,7 +230,7 @@ FORMATS = (
         "SendGrid's spam reports",
         _columns("email created ip"),
         exact=True,
-        doubtful="a list of readers",
+        doubtful="a list of subscribers",
         everyone=SuppressionReason.COMPLAINED,
         left_at="created",
     ),
@@ -239,18 +239,18 @@ FORMATS = (
         "SendGrid's unsubscribes",
         _columns("email created"),
         exact=True,
-        doubtful="a list of readers",
+        doubtful="a list of subscribers",
         everyone=SuppressionReason.UNSUBSCRIBED,
         left_at="created",
     ),
     PLAIN,
-    # Only by its name: any header with an address is a plain one before.
+    # Chosen by name only: any header with an address matches PLAIN first.
     Format(
         "unsubscribes",
-        "people who left",
+        "people who unsubscribed",
         _columns("email"),
         everyone=SuppressionReason.UNSUBSCRIBED,
         left_at="unsubscribed_at",
     ),
 )
-"""In the order in which a header is compared with them."""
+"""In the order in which a header is compared with them: a subset comes after its supersets."""

@@ -17,7 +17,7 @@ from newsletter.errors import InputError
 
 DELIMITERS = ",;\t|"
 LONGEST_CELL = 10_000
-"""Characters; a longer cell is no name and no attribute, mostly a quote mark left open."""
+"""Characters; a longer cell is usually an unclosed quotation mark, not a name or an attribute."""
 _CHUNK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _WORKBOOK = b"PK\x03\x04"
@@ -29,15 +29,15 @@ _MARKS = (
 
 
 Row = tuple[int, list[str], str]
-"""The line a record starts on, its cells, and why it cannot be used (empty: it can).
+"""The line a record starts on, its cells, and why it cannot be used (empty: it can be).
 
-Usable cells have no blanks around them, and spaces for control characters.
+Usable cells are stripped, with spaces in place of control characters.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A file whose shape is known. ``digest`` (hex SHA-256) names its content."""
+    """A file of known encoding and header. ``digest`` (hex SHA-256) identifies its content."""
 
     path: Path
     encoding: str
@@ -47,10 +47,10 @@ class CsvFile:
     header_line: int
 
     def rows(self) -> Iterator[Row]:
-        """Every record below the header, one at a time; blank ones are left out.
+        """Every record below the header, one at a time; blank ones are skipped.
 
         Raises:
-            InputError: The file cannot be read to its end.
+            InputError: The file cannot be decoded.
         """
         records = _records(self.path, self.encoding, self.delimiter)
         next(records)
@@ -58,10 +58,10 @@ class CsvFile:
 
 
 def open_csv(path: Path) -> CsvFile:
-    """Find out encoding, delimiter and header.
+    """Detect encoding, delimiter and header.
 
     Raises:
-        InputError: There is no such file, it is empty, or it is no text in lines.
+        InputError: The file does not exist, is empty, or is not a text file.
     """
     try:
         encoding, digest = _sniff(path)
@@ -77,7 +77,7 @@ def _header(path: Path, encoding: str, delimiter: str) -> tuple[int, list[str]]:
         if problem:
             raise InputError(f"the first row cannot be read: {problem}", file=path, line=line)
         return line, cells
-    raise InputError("the file is empty", file=path, fix="its first line must name the columns")
+    raise InputError("the file is empty", file=path, fix="name the columns in the first line")
 
 
 def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
@@ -96,10 +96,12 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
                         yield line, list(map(str.strip, cells)), ""
                     line = reader.line_num + 1
             except csv.Error:
-                yield line, [], "a cell never ends: is a quote mark left open?"
+                yield line, [], "a cell is never closed: check for a missing quotation mark"
                 line = reader.line_num + 1
             except UnicodeDecodeError:
-                raise InputError(f"the file is not {encoding} to its end", file=path) from None
+                raise InputError(
+                    f"the file is not {encoding} throughout", file=path, fix="save it as UTF-8"
+                ) from None
             else:
                 return
 
@@ -111,10 +113,10 @@ def _clean(cells: list[str]) -> list[str]:
 def _problem(cells: list[str]) -> str:
     longest = max(map(len, cells))
     if longest > LONGEST_CELL:
-        return f"a cell of {longest:,} characters; {LONGEST_CELL:,} are allowed"
+        return f"a cell has {longest:,} characters; at most {LONGEST_CELL:,} are allowed"
     text = "".join(cells)
     if "\0" in text:
-        return "it holds a NUL byte"
+        return "it contains a NUL byte"
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "its encoding differs from the rest of the file"
     return ""
@@ -136,7 +138,9 @@ def _sniff(path: Path) -> tuple[str, str]:
         while chunk := file.read(_CHUNK):
             encoding = encoding or _by_mark(path, chunk)
             if len(chunk) == _CHUNK and not (b"\n" in chunk or b"\r" in chunk):
-                raise InputError("a line of more than a megabyte: this is no CSV file", file=path)
+                raise InputError(
+                    "a line is longer than a megabyte: this is not a CSV file", file=path
+                )
             digest.update(chunk)
             valid = valid and _decodes(decoder, chunk)
         valid = valid and _decodes(decoder, b"", final=True)
@@ -167,7 +171,7 @@ def _by_mark(path: Path, start: bytes) -> str:
 
 
 def _windows_or_mixed(path: Path) -> str:
-    """Whether a file is Windows-1252 throughout, or UTF-8 with some foreign rows."""
+    """``cp1252``, or ``utf-8`` where some rows are: then only the others are rejected."""
     with path.open("rb") as file:
         for line in file:
             if not line.isascii() and _decodes(

@@ -1,4 +1,4 @@
-"""CSV file -> subscribers: judged whole, then applied in batches that block nobody for long."""
+"""CSV file -> subscribers: the whole file is checked, then written in short transactions."""
 
 from __future__ import annotations
 
@@ -51,35 +51,35 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
     declared: Collection[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Read a CSV file into a list.
+    """Import a CSV file into a list.
 
-    Every row is judged before anything changes. Then each batch has a transaction of its own, so
-    a killed import is completed by running it again, and running it twice changes nothing. Nobody
-    who unsubscribed or is suppressed comes back. Other services' exports are known by their
-    headers (`csv_formats`): who left there is suppressed instead. A column that is known neither
-    to us nor to its format may say that somebody left: nobody is imported until a person says
+    Every row is checked before anything changes. Then each batch has a transaction of its own, so
+    running a killed import again completes it, and running it twice changes nothing. People who
+    unsubscribed or are suppressed are never re-added. Other services' exports are recognized by
+    their headers (`csv_formats`), and people who unsubscribed there are suppressed. Any unknown
+    column might say that somebody unsubscribed, so nothing is imported until the operator says
     what it is.
 
     Args:
         store: The database.
         keys: For the hashes of addresses.
         path: The file; UTF-8, UTF-16 or Windows-1252; comma, semicolon, tab or bar.
-        list_name: The list to join, made if need be.
+        list_name: The list to add to; created if needed.
         source: Where the consent comes from, for the record.
         dry_run: Count what would happen, and change nothing.
-        skip_invalid: Take the good rows of a file that has bad ones.
-        rejects: Where rows that were left out go, with line and reason.
-        form: Name of the file's format; found by its header by default.
-        uses: What a person says that columns are: ``NAME=USE``, a `ColumnUse` each.
-        declared: The names of merge fields: columns of these names become attributes.
+        skip_invalid: Import the valid rows of a file that has invalid ones.
+        rejects: Where to write the rows that were left out, with line and reason.
+        form: Name of the file's format; detected by its header by default.
+        uses: The column uses given by the operator: ``NAME=USE``, a `ColumnUse` each.
+        declared: The names of merge fields: columns with these names become attributes.
         progress: Called now and then with the number of rows read.
 
     Raises:
         InputError: The file or (without ``skip_invalid``) a row of it cannot be used.
         RefusedError: The suppression key is not this database's.
-        UnmappedColumnsError: Nobody says what some columns are; it tells what is in them.
-        UsageError: The rejects file is the imported one, some of ``uses`` cannot be, or the file
-            may be of people who left and ``form`` does not say.
+        UnmappedColumnsError: Some columns are unknown; the error shows what is in them.
+        UsageError: The rejects file is the imported one, some of ``uses`` are invalid, or the file
+            may list people who unsubscribed and ``form`` does not say.
     """
     file = open_csv(path)
     columns = known_columns(file, form, uses=uses, declared=declared)
@@ -102,12 +102,12 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
 
 
 def csv_columns(path: Path, declared: Collection[str], uses: Sequence[str] = ()) -> frozenset[str]:
-    """What merge fields a file can fill: names, and the columns that become attributes.
+    """The merge fields a file can fill: names, and the columns that become attributes.
 
     Args:
         path: The file.
         declared: The names of merge fields.
-        uses: What a person says that columns are, ``NAME=USE`` each.
+        uses: The column uses given by the operator, ``NAME=USE`` each.
 
     Raises:
         InputError: The file cannot be used.
@@ -130,15 +130,15 @@ def _require_rows(
     staging: Staging, path: Path, rejects: Path | None, *, skip_invalid: bool
 ) -> None:
     if not staging.rows:
-        raise InputError("the file names columns and holds no row", file=path)
+        raise InputError("the file has a header and no rows", file=path)
     if staging.rejected and not skip_invalid:
         first = staging.problems[0]
         raise InputError(
-            f"{staging.rejected:,} of {staging.rows:,} rows cannot be used, so none was imported; "
-            f"the first: {first.reason}",
+            f"{staging.rejected:,} of {staging.rows:,} rows cannot be used, so nothing was "
+            f"imported; the first problem: {first.reason}",
             file=path,
             line=first.line,
-            fix=f"fix them{f' ({rejects} lists all)' if rejects else ''}, or use --skip-invalid",
+            fix=f"fix them{f' (all are in {rejects})' if rejects else ''}, or use --skip-invalid",
         )
 
 

@@ -1,4 +1,4 @@
-"""A column of JSON objects, as listmonk exports: each name in them counts as a column."""
+"""A column of JSON objects, as listmonk exports it: each name in them counts as a column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from newsletter.audience.importing.csv_reader import CsvFile
 
 MOST_KEYS = 200
-"""How many different names there may be in one file."""
+"""Different names in one file, at most: each is a column that somebody must look at."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 
 
@@ -22,19 +22,19 @@ def read_object(cell: str) -> dict[str, str]:
     """A JSON object as names with the text of each value; a list or an object stays JSON.
 
     Raises:
-        InputError: It is no JSON object.
+        InputError: It is not a JSON object.
     """
     try:
         found = json.loads(cell or "{}")
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise InputError("its attributes are no JSON object")
+        raise InputError("its attributes are not a JSON object")
     return {_clean(name): _clean(_text(value)) for name, value in found.items()}
 
 
 def find_keys(file: CsvFile, index: int) -> tuple[str, ...]:
-    """Every name in a file's JSON column, in order; what is no JSON has none.
+    """Every name in a file's JSON column, in order; invalid JSON is skipped.
 
     Raises:
         InputError: There are too many of them.
@@ -50,25 +50,25 @@ def find_keys(file: CsvFile, index: int) -> tuple[str, ...]:
         if len(found) > MOST_KEYS:
             name = file.header[index].strip()
             raise InputError(
-                f"the column {name} holds more than {MOST_KEYS} different names",
+                f"the column {name} has more than {MOST_KEYS} different names",
                 file=file.path,
                 line=line,
-                fix=f"leave all of it out: --column {name}=ignore",
+                fix=f"ignore the column: --column {name}=ignore",
             )
     return tuple(found)
 
 
 def unfold(cells: Sequence[str], width: int, index: int, keys: Sequence[str]) -> list[str]:
-    """A row with the values in its JSON column behind it, as `Columns` counts them.
+    """A row followed by the values in its JSON column, as `Columns` counts them.
 
     Args:
-        cells: The row; cells past ``width`` are left out, missing ones are blank.
+        cells: The row; cells past ``width`` are dropped, missing ones are blank.
         width: How many columns the file has.
         index: The JSON column.
-        keys: The names whose values are wanted.
+        keys: The names whose values to add.
 
     Raises:
-        InputError: The cell is no JSON object.
+        InputError: The cell is not a JSON object.
     """
     own = [*cells[:width], *[""] * (width - len(cells))]
     found = read_object(own[index])

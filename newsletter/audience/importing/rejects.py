@@ -1,4 +1,4 @@
-"""The file of rows that were left out: line, reason, and the row as it was."""
+"""The file of rows that were left out: line, reason, and the row as in the source."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Rejects:
     """Writes a rejects file, if there is anything to write; only its owner can read it.
 
     Raises:
-        UsageError: It is the very file that is imported.
+        UsageError: It is the imported file itself.
     """
 
     def __init__(self, path: Path | None, source: Path, header: Sequence[str]) -> None:
         if path is not None and path.resolve() == source.resolve():
-            raise UsageError("the rejects file is the imported file", fix="name another one")
+            raise UsageError("the rejects file is the file to import", fix="choose another name")
         self._path = path
         self._header = header
         self._file: TextIO | None = None
@@ -32,7 +32,7 @@ class Rejects:
         return self._path if self._file else None
 
     def add(self, line: int, reason: str, cells: Sequence[str]) -> None:
-        """Write one row down."""
+        """Write one row."""
         if self._path is None:
             return
         if self._file is None:

@@ -29,7 +29,7 @@ from newsletter.errors import InputError, UnavailableError
 FIRST_PROBLEMS = 20
 _PROGRESS_EVERY = 5000
 _EARLIEST = 631_152_000.0
-"""1990, in Unix seconds: a smaller number in a column of objections is none of a time."""
+"""1990, in Unix seconds: a smaller number in an opt-out column is a count or a flag, not a time."""
 
 
 class StagedRow(NamedTuple):
@@ -133,7 +133,7 @@ class Staging:
         line, first = found.fetchone() or (0, 0)
         for number, cells, _ in self.file.rows() if line else ():
             if number == line:
-                self._rejects.add(line, f"the same address as in line {first}", cells)
+                self._rejects.add(line, f"same address as in line {first}", cells)
                 line, first = found.fetchone() or (0, 0)
 
     def _good(self, progress: Callable[[int], None]) -> Iterator[StagedRow]:
@@ -148,7 +148,8 @@ class Staging:
                 row = read(line, cells)
                 if row.unclear:
                     column, _, value = row.unclear.partition("\n")
-                    self._rejects.add(line, f"{column} is {value!r}: that is no clear yes", cells)
+                    reason = f"{column} is {value!r}, which is not a clear yes"
+                    self._rejects.add(line, reason, cells)
                 yield row
             except InputError as error:
                 self._reject(line, error.message, cells)
@@ -174,8 +175,8 @@ def _needing_room() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise UnavailableError(
-            f"no room to sort the file out: {error}",
-            fix="free some disk space, or name another folder in SQLITE_TMPDIR",
+            f"not enough disk space to sort the file: {error}",
+            fix="free some disk space, or set SQLITE_TMPDIR to another folder",
         ) from None
 
 
@@ -238,19 +239,23 @@ def _row_reader(
 
 def _fit(cells: list[str], width: int) -> list[str]:
     if any(cell.strip() for cell in cells[width:]):
-        raise InputError(f"{len(cells)} cells under {width} columns: is a quote mark missing?")
+        raise InputError(
+            f"{len(cells)} cells for {width} columns: check for a missing quotation mark"
+        )
     return cells[:width] + [""] * (width + 1 - len(cells[:width]))
 
 
 def _missing() -> str:
-    raise InputError("no e-mail address")
+    raise InputError("no email address")
 
 
 def _why_left(columns: Columns, cells: list[str]) -> str:
     for rule, index in columns.leaving:
         if rule.matches(cells[index]):
             if rule.reason is None:
-                raise InputError(f"its {rule.column} is {cells[index]!r}: that is no yes to mail")
+                raise InputError(
+                    f"its {rule.column} is {cells[index]!r}, which is not consent to receive mail"
+                )
             return str(rule.reason)
     return ""
 

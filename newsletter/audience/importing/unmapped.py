@@ -1,4 +1,4 @@
-"""The columns that nobody said anything about: what is in them, and what they may be."""
+"""Columns of unknown meaning: what they contain, and a guess at what they are."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 _SHOWN = 3
 _KEPT = 10
 _COUNTS = 40_000
-"""How many different values are counted in all columns together."""
+"""Different values counted in all columns together: bounds the memory."""
 _LONGEST = 20
 """Characters of a value that are shown."""
 _WIDEST = 60
 _MEANINGS = {
-    ColumnUse.CONSENT: "only rows with a clear yes are added; a clear no suppresses",
-    ColumnUse.OPT_OUT: "a yes, a number or a date in it means no: it suppresses",
-    ColumnUse.IGNORE: "nothing of it is stored",
-    ColumnUse.ATTRIBUTE: "it is stored; always, if newsletter.toml has [merge_fields.NAME]",
+    ColumnUse.CONSENT: "only rows with a clear yes are added; a clear no is suppressed",
+    ColumnUse.OPT_OUT: "a yes, a number or a date means no mail: the row is suppressed",
+    ColumnUse.IGNORE: "the column is not stored",
+    ColumnUse.ATTRIBUTE: "the column is stored; to store it always, declare [merge_fields.NAME]",
 }
 
 
@@ -40,9 +40,9 @@ _MEANINGS = {
 class Unmapped:
     """One column.
 
-    ``column`` is what it is called in ``--column``, ``values`` its commonest ones, ``others`` says
-    whether there are more, and ``guess`` is what it may be, ``because`` of this value if not of its
-    name.
+    ``column`` is its name in ``--column``, ``values`` are its most common values, ``others`` says
+    whether there are more. ``guess`` is its likely use: suggested by the value ``because``, or by
+    its name where that is empty.
     """
 
     column: str
@@ -53,19 +53,19 @@ class Unmapped:
 
     @property
     def option(self) -> str:
-        """What to type if the guess is right."""
+        """The option to add if the guess is right."""
         return f"--column {shlex.quote(f'{self.column}={self.guess}')}"
 
     @property
     def shown_guess(self) -> str:
-        """The guess, with what a person may not expect of it."""
+        """The guess, with what may surprise the operator about it."""
         if self.because:
             return f"{self.guess}, because of {self.because[:_LONGEST]!r}"
-        return f"{self.guess}: a yes means no" if self.guess is ColumnUse.OPT_OUT else self.guess
+        return f"{self.guess}: yes means no mail" if self.guess is ColumnUse.OPT_OUT else self.guess
 
     @property
     def shown_values(self) -> str:
-        """The few commonest, in one line."""
+        """The few most common values, in one line."""
         shown = (
             replace(one, value=f"{one.value[:_LONGEST]}…") if len(one.value) > _LONGEST else one
             for one in self.values[:_SHOWN]
@@ -75,19 +75,19 @@ class Unmapped:
 
 
 class UnmappedColumnsError(InputError):
-    """Nobody is imported until a person says what these columns are.
+    """Nothing is imported until the operator says what these columns are.
 
-    ``command`` is what to run if all guesses are right; the command line completes it.
+    ``command`` has the options to add if all guesses are right; the command line completes it.
     """
 
     def __init__(self, path: Path, line: int, columns: Sequence[Unmapped]) -> None:
         count = "1 column is" if len(columns) == 1 else f"{len(columns):,} columns are"
-        super().__init__(f"{count} not known, so nothing was imported", file=path, line=line)
+        super().__init__(f"{count} unknown, so nothing was imported", file=path, line=line)
         self.columns = tuple(columns)
         self.command = " ".join(one.option for one in columns)
 
     def __str__(self) -> str:
-        rows = [("column", "commonest values", "guess")]
+        rows = [("column", "most common values", "guess")]
         rows += [(one.column, one.shown_values, one.shown_guess) for one in self.columns]
         widths = [min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1)]
         table = [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
@@ -96,9 +96,9 @@ class UnmappedColumnsError(InputError):
             [
                 super().__str__(),
                 *table,
-                "What each can be:",
+                "A column can be:",
                 *meanings,
-                "If the guesses are right, run this; else change it first:",
+                "If the guesses are right, run this command; otherwise correct it first:",
                 f"  {self.command}",
             ]
         )
@@ -117,17 +117,16 @@ class UnmappedColumnsError(InputError):
 def known_columns(
     file: CsvFile, form: str, *, uses: Sequence[str], declared: Collection[str]
 ) -> Columns:
-    """The columns of a file, once each is known.
+    """The columns of a file, if the meaning of each is known.
 
     Args:
         file: The file.
-        form: As `map_columns` takes it, and so are ``uses`` and ``declared``.
+        form: As `map_columns` takes it, like ``uses`` and ``declared``.
 
     Raises:
-        UnmappedColumnsError: Some are not.
+        UnmappedColumnsError: Some are unknown.
         InputError, UsageError: As `map_columns`.
     """
-
     header = (file.header, file.path, file.header_line, form)
     index = json_column(*header, uses=uses)
     keys = find_keys(file, index) if index >= 0 else ()
@@ -139,7 +138,7 @@ def known_columns(
 
 
 def _survey(file: CsvFile, columns: Columns) -> list[Unmapped]:
-    """What is in the unknown columns; one without a name and without a value is none."""
+    """What the unknown columns contain; one without a name and without values is left out."""
     cells = with_keys(file.header, columns.keys)
     different = max(_KEPT, min(DIFFERENT, _COUNTS // len(columns.unknown)))
     tallies = {index: Tally(different) for index in columns.unknown}
@@ -179,7 +178,7 @@ def _guesses(
     }
     decided = columns.consent or columns.opt_out or columns.leaving
     if not decided and not any(_is_about_mail(cells[i], one) for i, one in found.items() if one):
-        # Nothing else says who wants mail: this may, under a name that we cannot read.
+        # No other column says who wants mail: this one may, under a name in an unknown language.
         for index, one in found.items():
             if one is None and is_yes_or_no(values[index]):
                 found[index] = Guess(ColumnUse.CONSENT, values[index][0])

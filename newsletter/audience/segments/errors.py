@@ -1,4 +1,4 @@
-"""What is wrong with a segment, shown where it is wrong."""
+"""Errors in a segment, shown at the column where they are."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ _SHOWN = 60
 
 
 def segment_error(text: str, at: int, message: str, fix: str) -> UsageError:
-    """An error with the expression and a caret below the column.
+    """An error that shows the expression and a caret below the column.
 
     Args:
         text: The whole expression.
-        at: Where, counted from 0.
+        at: The column, counted from 0.
         message: What is wrong there.
-        fix: What would be right.
+        fix: What to write instead.
     """
     start = max(0, at - _SHOWN // 2)
     part = text[start : start + _SHOWN]

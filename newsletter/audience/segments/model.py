@@ -12,14 +12,14 @@ ATTRIBUTE = "attribute."
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "empty", "contains", "days", "ago"})
 SIZES = ("<", "<=", ">", ">=")
 TIMES = ("before", "after", "within")
-"""Words only between a date and its value: elsewhere they may be names of attributes."""
+"""Keywords only between a date and its value: elsewhere they may be names of attributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What is compared: a column, a date, ``list``, or with ``attribute`` an attribute.
+    """What is compared: a column, a date, ``list``, or (with ``attribute``) an attribute.
 
-    ``at`` is where it stands in the text, counted from 0.
+    ``at`` is its position in the text, counted from 0.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A value compared as it is written, capitals and all."""
+    """A value, compared exactly, including case."""
 
     text: str
     at: int = field(default=0, compare=False)
@@ -55,7 +55,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class DaysAgo:
-    """The day in UTC that was so many days before today."""
+    """The day in UTC that many days before today."""
 
     days: int
 
@@ -65,7 +65,7 @@ class DaysAgo:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days in UTC from that many before today until today."""
+    """The days in UTC from that many days ago through today."""
 
     days: int
 
@@ -75,7 +75,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number as it was written: digits, perhaps a minus sign and a decimal point."""
+    """A number as written: digits, optionally a minus sign and a decimal point."""
 
     text: str
 

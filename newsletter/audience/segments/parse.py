@@ -54,15 +54,15 @@ def parse_segment(text: str) -> Condition:
     """Read an expression.
 
     Args:
-        text: As a person typed it, or `str` of an earlier result: both give the same.
+        text: As typed, or `str` of an earlier result: both give the same.
 
     Raises:
-        UsageError: It is none; the message shows the column.
+        UsageError: The expression is invalid; the message shows the column.
     """
     parser = _Parser(text)
     condition = parser.any(0)
     if parser.next.kind != "end":
-        raise parser.trouble(f"{parser.next} was not expected", "join tests with `and` or `or`")
+        raise parser.error(f"unexpected {parser.next}", "join tests with `and` or `or`")
     return condition
 
 
@@ -82,7 +82,7 @@ class _Parser:
             terms.append(self._all(depth))
         return terms[0] if len(terms) == 1 else Or(tuple(terms))
 
-    def trouble(self, message: str, fix: str, at: int | None = None) -> UsageError:
+    def error(self, message: str, fix: str, at: int | None = None) -> UsageError:
         return segment_error(self._text, self.next.at if at is None else at, message, fix)
 
     def _all(self, depth: int) -> Condition:
@@ -93,7 +93,7 @@ class _Parser:
 
     def _one(self, depth: int) -> Condition:
         if depth > DEEPEST:
-            raise self.trouble(f"nested more than {DEEPEST} deep", "make it simpler")
+            raise self.error(f"nested more than {DEEPEST} levels deep", "simplify it")
         if self._take("not"):
             return Not(self._one(depth + 1))
         if self._take("("):
@@ -120,8 +120,8 @@ class _Parser:
         good = token.kind == "word" and _NAME.fullmatch(text)
         if not good or (not explicit and text.casefold() in KEYWORDS):
             names = ", ".join((LIST, *COLUMNS, *DATES))
-            raise self.trouble(
-                f"a name should stand here, not {token}", f"{names}, or the name of an attribute"
+            raise self.error(
+                f"expected a name, not {token}", f"use {names}, or the name of an attribute"
             )
         self._at += 1
         return Name(text, explicit or text not in (LIST, *COLUMNS, *DATES), token.at)
@@ -130,7 +130,7 @@ class _Parser:
         opposite = self._take("not")
         self._require("empty")
         if not name.attribute and name.text not in COLUMNS:
-            raise self.trouble(f"{name} is never empty", "compare it instead", name.at)
+            raise self.error(f"{name} is never empty", "compare it with a value", name.at)
         return Not(Empty(name)) if opposite else Empty(name)
 
     def _one_of(self, name: Name) -> OneOf:
@@ -146,9 +146,9 @@ class _Parser:
         operator = self.next
         possible = _operators(name)
         if operator.kind == "text" or operator.text.casefold() not in possible:
-            raise self.trouble(
-                f"after {name} a comparison should stand, not {operator}",
-                f"one of {' '.join(possible)}",
+            raise self.error(
+                f"expected a comparison after {name}, not {operator}",
+                f"use one of {' '.join(possible)}",
             )
         self._at += 1
         sign = operator.text.casefold()
@@ -158,23 +158,21 @@ class _Parser:
             return Comparison(name, sign, self._number())
         value = self._value()
         if sign == "contains" and not value.text:
-            raise self.trouble("everything contains nothing", "name a text", value.at)
+            raise self.error("every value contains an empty text", "write a text", value.at)
         return Comparison(name, sign, value)
 
     def _value(self) -> Text:
         token = self.next
         keyword = token.kind == "word" and token.text.casefold() in KEYWORDS
         if token.kind not in {"word", "text"} or keyword:
-            raise self.trouble(f"a value should stand here, not {token}", 'a word, or "a text"')
+            raise self.error(f"expected a value, not {token}", 'write a word, or "a text"')
         self._at += 1
         return Text(token.text, token.at)
 
     def _number(self) -> Number:
         token = self.next
         if token.kind != "word" or not _NUMBER.fullmatch(token.text):
-            raise self.trouble(
-                f"a number should stand here, not {token}", "by size only numbers are compared"
-            )
+            raise self.error(f"expected a number, not {token}", "< <= > >= compare numbers")
         self._at += 1
         return Number(token.text)
 
@@ -189,14 +187,14 @@ class _Parser:
                 raise ValueError
             day = date.fromisoformat(token.text)
         except ValueError:
-            raise self.trouble(f"a day should stand here, not {token}", _DAY_HINT) from None
+            raise self.error(f"expected a date, not {token}", _DAY_HINT) from None
         self._at += 1
         return Day(day)
 
     def _days(self) -> Days:
         token = self.next
         if token.kind != "word" or not _DAYS.fullmatch(token.text):
-            raise self.trouble(f"a number of days should stand here, not {token}", "write 30 days")
+            raise self.error(f"expected a number of days, not {token}", "write 30 days")
         self._at += 1
         if not self._take("day"):
             self._require("days")
@@ -204,8 +202,8 @@ class _Parser:
 
     def _refuse_date(self, name: Name, word: str) -> None:
         if not name.attribute and name.text in DATES:
-            raise self.trouble(
-                f"`{word}` does not go with {name}", f"{name} after 2026-01-31", name.at
+            raise self.error(
+                f"`{word}` does not work with {name}", f"write {name} after 2026-01-31", name.at
             )
 
     def _take(self, wanted: str) -> bool:
@@ -215,7 +213,7 @@ class _Parser:
 
     def _require(self, wanted: str) -> None:
         if not self._take(wanted):
-            raise self.trouble(f"`{wanted}` should stand here, not {self.next}", f"add `{wanted}`")
+            raise self.error(f"expected `{wanted}`, not {self.next}", f"add `{wanted}`")
 
 
 def _operators(name: Name) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Days that are counted from today: which they are, and which way of saying it misleads."""
+"""Dates relative to today: resolving them, and refusing ambiguous ones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from newsletter.audience.segments.validate import each_test
 
 
 def relative_dates(condition: Condition, now: float) -> Condition:
-    """The same segment with each such day as a date.
+    """The same segment with each relative date as an absolute one.
 
     Args:
-        now: Unix seconds; whole days in UTC are counted from it.
+        now: Unix seconds; days are whole days in UTC.
     """
     match condition:
         case And(terms):
@@ -46,7 +46,7 @@ def require_clear(text: str, condition: Condition) -> None:
         text: What the condition was read from.
 
     Raises:
-        UsageError: Shows the column, and the ways to say either.
+        UsageError: Shows the column, and unambiguous ways to write either.
     """
     for test in each_test(condition):
         match test:
@@ -54,9 +54,9 @@ def require_clear(text: str, condition: Condition) -> None:
                 raise segment_error(
                     text,
                     name.at,
-                    f"{test} can be read both ways",
-                    f"`{name} after {ago}` are the newer, `{name} before {ago}` the older readers; "
-                    f"`{name} within {ago.days} days` has that day, too",
+                    f"{test} is ambiguous",
+                    f"write `{name} after {ago}` for newer subscribers, `{name} before {ago}` for "
+                    f"older ones, or `{name} within {ago.days} days` to include that day",
                 )
 
 

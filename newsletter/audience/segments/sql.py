@@ -1,6 +1,6 @@
 """A segment's tree -> one SQL condition on `subscriber` joined with `subscription`.
 
-Every value is a bound parameter. Nothing is ever NULL, so that `not` is the opposite: a missing
+Every value is a bound parameter. Nothing is ever NULL, so that `not` gives the opposite: a missing
 attribute is an empty text. Only what SQLite and PostgreSQL do alike is used: no LIKE, no lower.
 """
 
@@ -35,7 +35,7 @@ def where(condition: Condition, now: float) -> ColumnElement[bool]:
     """The condition for a query over `subscriber` joined with `subscription`.
 
     Args:
-        now: Unix seconds; what days ago are counted from.
+        now: Unix seconds; relative dates are counted from it.
     """
     match condition:
         case And(terms):
@@ -104,7 +104,9 @@ def _text(name: model.Name) -> ColumnElement[str]:
 
 
 def _by_size(value: ColumnElement[str], sign: str, number: float) -> ColumnElement[bool]:
-    """A comparison that is false for what is no number, without ever converting that."""
+    """A comparison that is false for values that are not numbers, and never casts those: PostgreSQL
+    would raise.
+    """
     digits = case((func.substr(value, 1, 1) == "-", func.substr(value, 2)), else_=value)
     rest = func.ltrim(digits, _DIGITS)
     fraction = func.substr(rest, 2)

@@ -28,14 +28,14 @@ class SegmentToken:
 
 
 def tokenize(text: str) -> list[SegmentToken]:
-    """The tokens of an expression, the last one being its end.
+    """The tokens of an expression; the last one is its end.
 
     Raises:
-        UsageError: It is too long, or a character can begin no token.
+        UsageError: The text is too long, or has a character that no token starts with.
     """
     if len(text) > LONGEST:
         raise segment_error(
-            text, LONGEST, f"longer than {LONGEST} characters", "use a list of their own instead"
+            text, LONGEST, f"longer than {LONGEST} characters", "use a separate list instead"
         )
     tokens = []
     at = _blank(text, 0)
@@ -66,11 +66,11 @@ def _blank(text: str, at: int) -> int:
 def _require_printable(text: str, start: int, end: int) -> None:
     for at in range(start, end):
         if not text[at].isprintable():
-            raise segment_error(text, at, "a character that cannot be seen", "take it out")
+            raise segment_error(text, at, "an invisible character", "remove it")
 
 
 def _unreadable(text: str, at: int) -> Exception:
     if text[at] in "\"'":
-        fix = f"end it with {text[at]}; write \\{text[at]} for a quotation mark inside, \\\\ for \\"
-        return segment_error(text, at, "this quotation is not ended", fix)
-    return segment_error(text, at, f"{text[at]!r} means nothing here", 'put values in quotes: "…"')
+        fix = f"close it with {text[at]}; inside, write \\{text[at]} for {text[at]} and \\\\ for \\"
+        return segment_error(text, at, "this quotation is not closed", fix)
+    return segment_error(text, at, f"{text[at]!r} is not allowed here", 'put values in quotes: "…"')

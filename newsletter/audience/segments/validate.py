@@ -1,4 +1,4 @@
-"""Whether the lists and attributes that a segment names exist: a typing error matches nobody."""
+"""Checks that the lists and attributes in a segment exist: a typing error would match nobody."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _SHOWN = 20
 
 
 def validate(connection: Connection, text: str, condition: Condition, list_name: str) -> None:
-    """Refuse a segment that names a list that is not there, or an attribute nobody has.
+    """Refuse a segment with a list that does not exist, or an attribute that nobody has.
 
     Args:
         text: What the condition was read from.
-        list_name: The list it is a part of: somebody on it must have the attribute.
+        list_name: The list to select from: somebody on it must have the attribute.
 
     Raises:
-        UsageError: Shows the column, and what there is.
+        UsageError: Shows the column, and the existing names.
     """
     tests = list(each_test(condition))
     if any(test.name.attribute for test in tests):
@@ -65,7 +65,7 @@ def _require(text: str, named: Name | Text, known: Sequence[str], message: str) 
         return
     near = get_close_matches(named.text, known, n=3)
     shown = ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
-    fix = f"did you mean {' or '.join(near)}?" if near else f"there are: {shown or 'none'}"
+    fix = f"did you mean {' or '.join(near)}?" if near else f"the known ones are: {shown or 'none'}"
     raise segment_error(text, named.at, f"{message} {named.text!r}", fix)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.audience.importing.column_uses import normalise
+from newsletter.audience.importing.column_uses import normalize
 from newsletter.audience.importing.csv_columns import map_columns
 from newsletter.audience.model import SuppressionReason
 from newsletter.errors import InputError, UsageError
@@ -63,8 +63,8 @@ def test_what_became_of_each_column_is_said() -> None:
     assert "TIMEZONE" not in told.partition("not taken over")[2]
 
 
-def test_names_are_normalised() -> None:
-    assert normalise(" Größe (cm) ") == "grösse_cm"
+def test_names_are_normalized() -> None:
+    assert normalize(" Größe (cm) ") == "grösse_cm"
 
 
 def test_what_is_declared_becomes_an_attribute_and_the_rest_is_unknown() -> None:
