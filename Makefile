@@ -28,13 +28,13 @@ test-fast: $(READY) ## the unit tests
 chaos: $(READY) ## kill senders at random and audit every row (KILLS=2000)
 	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),2000) $(ARGS)
 
-check: $(READY) ## lint, format, types, rooms
+check: $(READY) ## lint, format, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-golden: $(READY) ## write the golden files anew; read the diff before you commit it
+golden: $(READY) ## write the golden files again; read the diff before you commit it
 	GOLDEN=1 $(BIN)/pytest tests/unit -k "golden" $(ARGS)
 
 translations: $(READY) ## gather the words of pages and mail, and compile their translations (NEW=fr starts one)
@@ -43,13 +43,13 @@ translations: $(READY) ## gather the words of pages and mail, and compile their 
 	$(BIN)/pybabel -q update -i $(VENV)/newsletter.pot -d templates/locale -D newsletter -w 98 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	$(BIN)/pybabel -q compile -d templates/locale -D newsletter
 
-pictures: $(READY) chromium ## take the pictures of README.md anew
+pictures: $(READY) chromium ## take the pictures of README.md again
 	$(BIN)/python docs/make_pictures.py
 
 bench: $(READY) ## figures beside peers, as ratios (see docs/performance.md)
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
-lock: $(READY) ## resolve the dependencies anew
+lock: $(READY) ## resolve the dependencies again
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --generate-hashes --no-emit-index-url --python-version 3.11 -o requirements.lock
 
