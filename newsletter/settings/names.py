@@ -48,7 +48,7 @@ def similar_variable(name: str) -> str:
 
 def similar_setting(path: SettingPath) -> str:
     """Return the setting that was probably meant: a similar name in its table, or this name in
-    another table (several are joined with "or"). Returns an empty string if there is none.
+    another table (several are joined with "or"). Returns an empty string if nothing is similar.
     """
     *table, name = path
     kind = _kind(table)

@@ -107,7 +107,7 @@ class SmtpConnection(asyncio.Protocol):
             self.work()
 
     def work(self) -> None:
-        """Begin the next message; if there is none, say goodbye or rest."""
+        """Begin the next message; without one, say goodbye or rest."""
         if self._lost:
             return
         self._set_deadline(self._timeout)

@@ -173,7 +173,7 @@ class _SmtpVisit:
 
 
 def _path(rest: str, keyword: str) -> str | None:
-    """The address in `FROM:<address> SIZE=1`; None if there is none."""
+    """The address in `FROM:<address> SIZE=1`; or None."""
     word, _, path = rest.partition(":")
     path = path.strip()
     if word.strip().upper() != keyword or not path.startswith("<") or ">" not in path:
