@@ -178,7 +178,7 @@ class _Header:
         self.stored = [normalise(cell) for cell in (*cells[: width + 1], *keys)]
         self.names = [_FIELD_OF.get(name, name) for name in map(normalise, cells)]
         self.skipped = {width} if keys else set()
-        if self.names[:2] == ["line", "reason"]:  # a rejects file, mended
+        if self.names[:2] == ["line", "reason"]:  # a rejects file, corrected
             self.names[:2] = ["", ""]
             self.skipped |= {0, 1}
 
