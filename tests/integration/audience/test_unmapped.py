@@ -202,6 +202,16 @@ def test_several_columns_decide_together_and_a_wish_outweighs_a_bounce(
         assert connection.execute(since).scalar_one() == 1709296200.0
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_wish_outweighs_a_bounce_in_another_row_too(
+    app: Importer, csv_file: CsvFile, order: tuple[int, ...]
+) -> None:
+    rows = ["a@b.example,bounced", "a@b.example,unsubscribed"]
+    path = csv_file("email,status", *(rows[i] for i in order))
+    assert app.take(path, uses=["status=consent"]).newly_suppressed == 1
+    assert app.show("a@b.example")["suppressed"] == ["unsubscribed"]
+
+
 def test_a_number_is_no_date(app: Importer, csv_file: CsvFile) -> None:
     path = csv_file("email,bounces", "a@b.example,3")
     app.take(path, uses=["bounces=opt-out"])
