@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from tests.integration.audience.app import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing.answers import read_consent
@@ -20,6 +19,7 @@ from newsletter.audience.importing.unmapped import UnmappedColumnsError
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.tables import import_member, subscriber, suppression
 from newsletter.errors import InputError
+from tests.integration.audience.imports import Importer
 
 CsvFile = Callable[..., Path]
 GHOST = (
