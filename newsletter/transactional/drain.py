@@ -1,10 +1,10 @@
-"""Sends what is owed: takes messages from the queue, hands them to the transport, settles them.
+"""Drains the queue of transactional mail: leases messages, sends them, and settles them.
 
-The serving process drains, and so does every worker; a message is leased, so that no two send it
-at once. It leaves the queue when the relay has said that it took it. Whatever comes before that
-moment (a kill, a power failure, a relay that is away or says nothing) leaves it in the table, and
-it is sent later: everybody who was told that mail is on its way gets it, and gets it twice only
-where the relay took the first and its reply was lost.
+The serving process drains, and so does every worker; leases keep two from sending one message at
+once. A message leaves the queue when the relay has accepted it. If anything goes wrong before (a
+kill, a power failure, a relay that is down or silent), it stays in the table and is sent later:
+everybody who was told that mail is on its way gets it, and gets it twice only if the relay accepted
+the first and its reply was lost.
 """
 
 from __future__ import annotations
@@ -52,35 +52,35 @@ if TYPE_CHECKING:
 log = logging.getLogger("newsletter.transactional")
 
 LIFETIME_S = 48 * 3600.0
-"""How long a mailed link is good, and how long a message is worth sending."""
+"""How long a mailed link is valid, and how long a message is worth sending."""
 AT_ONCE = 8
-"""Messages under way in one process: what a killed one may send a second time, at most."""
+"""Messages one process sends at a time: a killed one may repeat this many, at most."""
 WAITS_S = (5.0, 30.0, 120.0, 900.0)
-"""Before each further try, about: servers that greylist take it after 1 to 15 minutes. Later waits
-double up to `LONGEST_WAIT_S`."""
+"""Approximate waits before each further try: greylisting servers accept after 1 to 15 minutes.
+Later waits double up to `LONGEST_WAIT_S`."""
 LONGEST_WAIT_S = 4 * 3600.0
 UNANSWERED_WAIT_S = 120.0
 MOST_UNANSWERED = 3
-"""A relay that takes messages and never says so (RFC 1047) must not flood their readers."""
+"""A relay that accepts messages without replying (RFC 1047) must not flood their readers."""
 RELAY_WAITS_S = (5.0, 15.0, 60.0)
-"""While the relay cannot be reached, nothing else is tried, however much is due."""
+"""While the relay cannot be reached, nothing else is tried, however much is due: the waits between."""
 POLL_S = 2.0
-"""How soon a message is found that another process wrote."""
+"""How soon a message queued by another process is found."""
 LEASE_S = 120.0
 STOP_S = 20.0
-"""How long a process that is stopped waits for replies to what is under way."""
+"""How long a stopping process waits for replies to the messages it is sending."""
 FAILED_KEPT_S = 30 * 86_400.0
-"""How long the record of what was given up is kept."""
+"""How long the record of a failed message is kept."""
 
 _STRANGERS = frozenset({LinkAction.JOIN, LinkAction.ADDRESS})
-"""Mailed to an address of which nobody has proved anything yet."""
+"""Mailed to an address that nobody has confirmed yet."""
 _KEPT_HERE = frozenset({"outbox", "file", "memory"})
-"""Transports whose mail leaves for nobody: each takes only what was asked for under it."""
+"""Transports that deliver to nobody: each drains only what was queued under it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """How one try ended; ``error`` where the transport was never asked, or is out of reach."""
+    """How one try ended; ``error`` if the transport was not reached."""
 
     message: OutgoingMessage
     outcome: Outcome | None = None
@@ -88,11 +88,11 @@ class _Ended:
 
 
 class Drain:
-    """Drains the queue of one database over the transport that the settings name.
+    """Drains the queue of one database over the configured transport.
 
     Args:
         store: The database.
-        keys: Sign links, and hash addresses.
+        keys: To sign links and hash addresses.
         settings: The publication, its templates and its transport.
     """
 
@@ -105,7 +105,7 @@ class Drain:
         self._messages = Messages(settings, languages, self._signer)
         self._scope = Scope(
             kinds=(*LinkAction, WELCOME),
-            # A trial that only writes files must not swallow mail that was meant to leave.
+            # A trial run that only writes files must not swallow mail that is meant to be delivered.
             transport=settings.transport if settings.transport in _KEPT_HERE else "",
             alone=store.is_sqlite,
         )
@@ -123,13 +123,13 @@ class Drain:
         self._trouble = ""
 
     async def wake(self) -> None:
-        """Look into the queue now: something was written to it."""
+        """Check the queue now: something was added to it."""
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Drain until stopped; then what is under way is finished, and the rest stays where it is.
+        """Drain until stopped; then finish the messages being sent, and leave the rest queued.
 
-        Trouble is logged, once, and waited out: the process around it has other work to do.
+        Problems are logged once and waited out: the process has other work to do.
         """
         while not stop.is_set():
             with ExitStack() as stack:
@@ -145,10 +145,10 @@ class Drain:
                     await self._drain(stop, until_empty=False)
 
     async def once(self) -> None:
-        """Send what is due, and end; at once where another process drains.
+        """Send what is due, then return; at once if another process drains.
 
         Raises:
-            UnavailableError: The relay or the database is out of reach.
+            UnavailableError: The relay or the database cannot be reached.
             NewsletterError: The keys are not this database's.
         """
         with ExitStack() as stack, suppress(RefusedError):
@@ -156,7 +156,7 @@ class Drain:
             await self._drain(asyncio.Event(), until_empty=True)
 
     def _lock(self) -> AbstractContextManager[None]:
-        """On SQLite, the proof that whoever left something half sent is gone."""
+        """On SQLite, the proof that the process which left something half sent is gone."""
         return sending_lock(self._store, "mailing")
 
     async def _drain(self, stop: asyncio.Event, *, until_empty: bool) -> None:
@@ -165,7 +165,7 @@ class Drain:
                 try:
                     more = await self._exchange()
                 except NewsletterError as error:
-                    # What has ended is kept, and settled once the database is back.
+                    # Results are kept, and settled once the database is back.
                     if until_empty:
                         raise
                     self._note(error)
@@ -183,7 +183,7 @@ class Drain:
             raise self._unreachable
 
     async def _exchange(self) -> bool:
-        """Settle what has ended, and take what is due, in one transaction.
+        """Settle finished tries, and take what is due, in one transaction.
 
         Returns:
             Whether there may be more to take.
@@ -200,16 +200,16 @@ class Drain:
         taken, ready = await asyncio.to_thread(self._settle_and_take, settled, mine, room)
         del self._ended[: len(settled)]
         self._lease.until = now + LEASE_S
-        # What was put off may be due before anything that was looked at.
+        # A deferred message may be due before anything that was queried.
         self._due_in = 0.0
         for message in ready:
             self._under_way[asyncio.create_task(self._send(message))] = message
         return taken > 0
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        """Until something has ended, is due, was written, or is to be stopped."""
+        """Wait until a try has ended, a message is due or was queued, or the drain must stop."""
         signals = [asyncio.create_task(event.wait()) for event in (stop, self._woken)]
-        # Never at once: what is due may be in the hands of another process.
+        # Never zero: what is due may be leased by another process, and this would spin.
         limit = max(0.02, min(POLL_S, self._due_in))
         if (rest := self._resume_at - time.monotonic()) > 0:
             limit = min(POLL_S, rest)
@@ -234,7 +234,7 @@ class Drain:
                 self._relay_losses, self._unreachable, self._trouble = 0, None, ""
 
     def _rest(self, error: UnavailableError) -> None:
-        """Leave the relay alone for a while. One loss may fail everything under way at once."""
+        """Pause for a while. One lost relay may fail all messages at once: that counts once."""
         self._note(error)
         self._unreachable = error
         self._close_transport()
@@ -244,7 +244,7 @@ class Drain:
             self._resume_at = time.monotonic() + wait
 
     async def _send(self, message: OutgoingMessage) -> _Ended:
-        """Try once. It never raises: one message that cannot be sent must not stop the others."""
+        """Try once. Never raises: one message that cannot be sent must not stop the others."""
         try:
             composer = await asyncio.to_thread(
                 self._messages.composer,
@@ -267,7 +267,7 @@ class Drain:
         return _Ended(message, outcome)
 
     async def _finish(self) -> None:
-        """Wait for the replies to what is under way, and leave the rest to whoever drains next."""
+        """Wait for the replies to messages being sent, and leave the rest to the next drain."""
         give_up = time.monotonic() + STOP_S
         while self._under_way and time.monotonic() < give_up:
             if self._transport:
@@ -275,7 +275,7 @@ class Drain:
             await asyncio.wait(self._under_way, timeout=1.0)
             self._take_in_ended()
         for task in self._under_way:
-            # It may have gone: its lease stays until it has run out, or this process has ended.
+            # It may have been sent: its lease stays until it expires or this process has ended.
             task.cancel()
         self._under_way.clear()
         try:
@@ -289,7 +289,7 @@ class Drain:
             await asyncio.wait(self._closing, timeout=STOP_S)
 
     def _close_transport(self) -> None:
-        """Say goodbye on the side: what is due next need not wait for the answer to that."""
+        """Close in the background: the next message need not wait for the reply to QUIT."""
         if self._transport:
             task = asyncio.create_task(self._close(self._transport))
             self._closing.add(task)
@@ -297,19 +297,19 @@ class Drain:
             self._transport = None
 
     async def _close(self, transport: Transport) -> None:
-        # One after the other, since two may write to one file. How each message ended is known.
+        # One at a time, since two may write to one file. Errors do not matter: results are known.
         async with self._goodbyes:
             with suppress(NewsletterError, OSError):
                 await transport.close()
 
     def _note(self, error: NewsletterError) -> None:
-        """Log a trouble once, however often it is met."""
+        """Log a problem once, however often it occurs."""
         if error.message != self._trouble:
-            log.warning("messages wait: %s", error.message)
+            log.warning("messages are waiting: %s", error.message)
         self._trouble = error.message
 
     def _look(self, mine: Collection[int]) -> float:
-        """Seconds until there is something to do; none or less: there is now."""
+        """Seconds until something is due; zero or less: it is due now."""
         with self._store.read() as connection:
             now = self._store.now(connection)
             due = outgoing.next_due(connection, now, self._scope, mine)
@@ -318,10 +318,10 @@ class Drain:
     def _settle_and_take(
         self, ended: Sequence[_Ended], mine: Collection[int], room: int
     ) -> tuple[int, list[OutgoingMessage]]:
-        """Settle, tidy up, and take up to ``room`` messages.
+        """Settle, clean up, and take up to ``room`` messages.
 
         Returns:
-            How many were taken, and those of them that may be sent.
+            The number taken, and those of them that may be sent.
         """
         with self._store.write() as connection:
             now = self._store.now(connection)
@@ -330,7 +330,7 @@ class Drain:
             if mine:
                 outgoing.keep(connection, mine, now + LEASE_S)
             for message in outgoing.stranded(connection, now, self._scope, mine):
-                # At once, but for what might be why its process died.
+                # At once the first time; later ones wait, since this message may be what killed it.
                 wait = _wait_s(message.tries - 1) if message.tries > 1 else 0.0
                 self._put_off(connection, message, now + wait)
             for message in outgoing.expired(connection, now):
@@ -343,10 +343,10 @@ class Drain:
     def _admit(
         self, connection: Connection, message: OutgoingMessage, now: float
     ) -> OutgoingMessage | None:
-        """The message as it is to be sent; None where it may not be, or is of no use any more.
+        """The message to send; None if it must not be sent, or is useless by now.
 
-        Whether a stranger's request leads to mail is decided here, long after it was answered: the
-        answer and the time it takes are the same for every address.
+        Whether an unconfirmed address may be mailed is decided here, after the visitor was
+        answered: the answer and the time it takes are the same for every address.
         """
         if message.kind == WELCOME:
             good = self._is_current(connection, message)
@@ -361,7 +361,7 @@ class Drain:
         return message if good else None
 
     def _is_current(self, connection: Connection, message: OutgoingMessage) -> bool:
-        """Whether they still get mail, and at this address."""
+        """Whether the subscriber still gets mail, and at this address."""
         person = reader(connection, message.subscriber_uid)
         at_home = person is not None and person.email_key == message.email_key
         return at_home and gets_mail(connection, message.subscriber_uid)
@@ -369,7 +369,7 @@ class Drain:
     def _first_time(
         self, connection: Connection, message: OutgoingMessage, now: float
     ) -> OutgoingMessage | None:
-        """Count it, and make its link: both are committed together, or neither."""
+        """Count the message and create its link: both are committed together, or neither."""
         who = mailbox_of(message.email_key)
         if not take_all(connection, CONFIRMATIONS, who, self._keys, now):
             outgoing.remove(connection, message)
@@ -394,15 +394,17 @@ class Drain:
         elif result is Result.FAILED:
             self._give_up(connection, message, outcome)
         elif result is Result.UNCERTAIN and message.unanswered + 1 >= MOST_UNANSWERED:
-            # It may well be there: its reader need not be able to ask again at once.
+            # It may well have arrived, so it counts: its reader need not ask again at once.
             outgoing.give_up(connection, message, None, "")
-            log.error("a message was given up: no reply to it", extra={"kind": message.kind})
+            log.error(
+                "gave up on a message: the relay does not reply", extra={"kind": message.kind}
+            )
         elif result is Result.UNCERTAIN:
             message = replace(message, unanswered=message.unanswered + 1)
             wait = max(UNANSWERED_WAIT_S, _wait_s(message.tries))
             self._put_off(connection, message, now + wait)
         elif result is Result.RETURNED or isinstance(ended.error, UnavailableError):
-            # Nothing of it went out, and that is not its fault.
+            # Nothing was sent, and not because of this message: the try does not count.
             self._put_off(connection, replace(message, tries=message.tries - 1), now)
         else:
             if ended.error:
@@ -417,12 +419,12 @@ class Drain:
     def _give_up(
         self, connection: Connection, message: OutgoingMessage, outcome: Outcome | None
     ) -> None:
-        """Record the failure; what never left does not count against anybody's limit."""
+        """Record the failure; a message that was never sent does not count against a limit."""
         code, status = (outcome.code, outcome.status) if outcome else (None, "")
         if not outgoing.give_up(connection, message, code, status):
             return
         facts = {"kind": message.kind, "tries": message.tries, "code": code, "status": status}
-        log.error("a message was given up", extra=facts)
+        log.error("gave up on a message", extra=facts)
         if message.kind in _STRANGERS and message.link_id:
             for limit in CONFIRMATIONS:
                 give_back(connection, limit, mailbox_of(message.email_key), self._keys)
@@ -432,14 +434,14 @@ class Drain:
 
 @dataclass(slots=True)
 class _Lease:
-    """Until when (monotonic seconds) what is under way is nobody else's to send."""
+    """Until when (monotonic seconds) no other process may send the leased messages."""
 
     until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _WhileLeased:
-    """Composes while the lease lasts: what others have taken over meanwhile is not begun."""
+    """Composes while the lease lasts: a message that others may have taken is not started."""
 
     composer: TransactionalComposer
     lease: _Lease
@@ -451,16 +453,16 @@ class _WhileLeased:
         return self.composer(delivery)
 
     def shared(self, variant: int) -> SharedContent:
-        """The same, for a provider that writes the headers itself."""
+        """The shared content, for a provider that writes the headers itself."""
         return self.composer.shared(variant)
 
     def personal(self, delivery: Delivery) -> Substitutions:
-        """What is this recipient's own."""
+        """The substitutions of one recipient."""
         return self.composer.personal(delivery)
 
 
 class _QueueIsJournal:
-    """The try was committed before, and what has no reply is tried again: no more is needed."""
+    """No journal is needed: tries are committed before, and unanswered ones are repeated."""
 
     def begun(self, position: int) -> None:
         """Nothing to keep."""
@@ -470,14 +472,14 @@ class _QueueIsJournal:
 
 
 def _wait_s(tries: int) -> float:
-    """Seconds until the next try, after so many; spread, lest all come back together."""
+    """Seconds until the next try; randomized, so that not all come back together."""
     more = tries - len(WAITS_S)
     usual = WAITS_S[tries - 1] if more <= 0 else min(WAITS_S[-1] * 2**more, LONGEST_WAIT_S)
     return usual * random.uniform(0.9, 1.1)  # noqa: S311
 
 
 def _words(error: Exception) -> str:
-    """Errors of ours are written to be read; others may quote anything."""
+    """Our own errors are safe to log; others may quote personal data."""
     return error.message if isinstance(error, NewsletterError) else type(error).__name__
 
 
