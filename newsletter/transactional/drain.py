@@ -63,7 +63,7 @@ UNANSWERED_WAIT_S = 120.0
 MOST_UNANSWERED = 3
 """A relay that accepts messages without replying (RFC 1047) must not flood their readers."""
 RELAY_WAITS_S = (5.0, 15.0, 60.0)
-"""While the relay cannot be reached, nothing else is tried, however much is due: the waits between."""
+"""Waits while the relay cannot be reached; nothing is tried meanwhile, however much is due."""
 POLL_S = 2.0
 """How soon a message queued by another process is found."""
 LEASE_S = 120.0
@@ -105,7 +105,7 @@ class Drain:
         self._messages = Messages(settings, languages, self._signer)
         self._scope = Scope(
             kinds=(*LinkAction, WELCOME),
-            # A trial run that only writes files must not swallow mail that is meant to be delivered.
+            # A trial run that only writes files must not swallow mail meant to be delivered.
             transport=settings.transport if settings.transport in _KEPT_HERE else "",
             alone=store.is_sqlite,
         )
@@ -330,7 +330,7 @@ class Drain:
             if mine:
                 outgoing.keep(connection, mine, now + LEASE_S)
             for message in outgoing.stranded(connection, now, self._scope, mine):
-                # At once the first time; later ones wait, since this message may be what killed it.
+                # At once the first time; then with a wait, since this message may be the cause.
                 wait = _wait_s(message.tries - 1) if message.tries > 1 else 0.0
                 self._put_off(connection, message, now + wait)
             for message in outgoing.expired(connection, now):
@@ -394,7 +394,7 @@ class Drain:
         elif result is Result.FAILED:
             self._give_up(connection, message, outcome)
         elif result is Result.UNCERTAIN and message.unanswered + 1 >= MOST_UNANSWERED:
-            # It may well have arrived, so it counts: its reader need not ask again at once.
+            # It may well have arrived, so it counts: its reader need not ask again.
             outgoing.give_up(connection, message, None, "")
             log.error(
                 "gave up on a message: the relay does not reply", extra={"kind": message.kind}

@@ -96,7 +96,7 @@ class Messages:
         return compile_message(self._settings, WELCOME, lang, values, {_TOKEN: UNSUBSCRIBE_TOKEN})
 
     def _templates_changed(self) -> int:
-        """A value that differs once a template was edited, which may happen while pages are served."""
+        """A value that changes when a template is edited, which happens while pages are served."""
         folder = self._settings.templates / "email"
         return hash(
             tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()))

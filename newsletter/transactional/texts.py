@@ -44,7 +44,7 @@ def link_words(action: LinkAction, _: Translate, name: str) -> dict[str, str]:
         LinkAction.DATA: (
             _("Your data: %(name)s", name=name),
             _(
-                "You asked for the data that %(name)s has about you. Press the button to download it.",
+                "You asked for the data %(name)s has about you. Press the button to download it.",
                 name=name,
             ),
             _("Download my data"),
@@ -83,7 +83,7 @@ def welcome_words(_: Translate, name: str) -> dict[str, str]:
         "text": _("Thank you for joining. From now on you will receive:"),
         "often": _("You get one email for each new issue, and nothing in between."),
         "read": _("Read past issues"),
-        "why": _("You get this email because you joined the list of %(name)s.", name=name),
+        "why": _("You get this mail because you joined the list of %(name)s.", name=name),
         "leave": _("Unsubscribe with one click"),
         "choose": _("Choose what you get"),
     }
