@@ -115,7 +115,7 @@ def test_the_good_rows_of_a_bad_file_on_request(app: Importer, csv_file: CsvFile
     assert (report.added, report.rejected) == (1, 1)
     assert str(report.problems[0]).endswith(
         "readers.csv:3: The part before the @-sign has non-ASCII characters, "
-        "which many mail servers refuse."
+        "which many mail servers reject."
     )
     assert json.loads(json.dumps(report.as_json()))["rejected"] == 1
 
