@@ -77,7 +77,7 @@ def test_a_campaign_frozen_by_the_former_words_is_finished_by_them(
     wanted = ("send", project.issue, "--list", "readers", "--segment")
     now = ("--live", "--confirm", 9)
     refused = project.run(*wanted, former, *now, exit_code=2)
-    assert "can be read both ways" in refused
+    assert "is ambiguous" in refused
     later = ("--at", "2099-01-01T09:00", "--detach")
     project.run(*wanted, "subscribed within 30 days", *now, *later)
     with closing(sqlite3.connect(project.folder / "var" / "newsletter.db")) as database:

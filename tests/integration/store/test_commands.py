@@ -104,7 +104,7 @@ def test_a_refusal_leaves_nothing_behind(project: Project) -> None:
     (project.folder / "damaged.db").write_bytes(b"no database")
     before = sorted(project.folder.rglob("*"))
     asked = ("db", "restore", "damaged.db", "--to", "sqlite:///new/again.db")
-    assert "no whole backup" in project.run(*asked, exit_code=1)
+    assert "not a complete backup" in project.run(*asked, exit_code=1)
     assert sorted(project.folder.rglob("*")) == before
 
     store = open_url(make_url(f"sqlite:///{project.folder / 'var' / 'newsletter.db'}"))
