@@ -128,7 +128,7 @@ class Throttle:
 
 
 def _rows(connection: Connection, names: list[str]) -> dict[str, float]:
-    """The rows of the limits, locked in the order of their names, so that offers cannot deadlock."""
+    """The rows of the limits, locked in the order of their names to avoid deadlocks."""
     query = select(rate).where(rate.c.name.in_(names)).order_by(rate.c.name).with_for_update()
     found = {row.name: row.tat for row in connection.execute(query)}
     if len(found) < len(names):

@@ -111,7 +111,7 @@ def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
 
 
 def _reclaim(store: Store, orphan: _Orphan) -> bool:
-    """Settle what a dead owner had offered, and make its chunk ready; False if it lost the chunk."""
+    """Settle what a dead owner had offered, and make its chunk ready; False if it was too late."""
     with store.write() as connection:
         # Another process may have reclaimed it since, or its owner may have renewed the lease.
         mine = connection.execute(
