@@ -27,7 +27,7 @@ def test_the_sample_publication_cannot_be_checked(project: Project) -> None:
 
 
 def test_wrong_usage(project: Project) -> None:
-    assert "no IP address" in project.run("doctor", "--ip", "mail", exit_code=2)
+    assert "is not an IP address" in project.run("doctor", "--ip", "mail", exit_code=2)
     assert "no nameserver" in project.run("doctor", "--nameserver", "mail", exit_code=2)
 
 

@@ -81,7 +81,7 @@ def encoded_words(text: str, start: int) -> str:
     quoted = ["".join(_Q[byte] for byte in char.encode()) for char in text]
     sizes = [len(char) for char in quoted]
     room = min(WORD, LINE - start) - _AROUND
-    # Q where it is no longer than B (4 characters for 3 bytes): it stays readable.
+    # Q unless B (4 characters for 3 bytes) is shorter: Q stays readable.
     if 3 * sum(sizes) <= 4 * len(text.encode()):
         words = ("".join(quoted[a:b]) for a, b in _spans(sizes, room, WORD - _AROUND))
         return "\r\n ".join(f"=?utf-8?q?{word}?=" for word in words)
