@@ -145,7 +145,7 @@ def test_wrong_columns_are_wrong_usage_and_all_named(project: Project) -> None:
     assert "write blacklisted=opt-out" in said
     assert "'x' is not a column use" in said
     said = project.run("send", project.issue, "--list", "a", "--column", "x=ignore", exit_code=2)
-    assert "--column goes with --csv" in said
+    assert "--column works only with --csv" in said
 
 
 def test_checking_an_issue_against_a_file_asks_nothing(project: Project) -> None:
