@@ -138,7 +138,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
     from newsletter.check.report import format_findings
 
     if findings:
-        click.echo(format_findings(findings, colour=sys.stdout.isatty()))
+        click.echo(format_findings(findings, color=sys.stdout.isatty()))
     counts = [
         f"{n} {severity}{'' if n == 1 else 's'}"
         for severity in Severity

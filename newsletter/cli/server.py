@@ -83,5 +83,5 @@ def _try_messages(settings: Settings) -> None:
         return
     blockers = [finding for finding in found if finding.severity is Severity.BLOCKER]
     if blockers:
-        say(format_findings(blockers, colour=False))
+        say(format_findings(blockers, color=False))
         say("Readers get mail like that until it is fixed. Try: ./send.py check --letters")

@@ -31,7 +31,7 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
 
     Args:
         issue: The article, every audience's blocks in it.
-        settings: The publication, its colours and disclaimers; `Settings.root` holds templates.
+        settings: The publication, its colors and disclaimers; `Settings.root` holds templates.
 
     Returns:
         One variant per subset of the topics that the article distinguishes.

@@ -19,19 +19,19 @@ NOTE = Finding("images/wide", Severity.NOTE, "issues/x.md", 9, "2401 pixels", "s
 
 
 def test_findings_read_like_a_compiler():
-    assert format_findings([UNUSED], colour=False) == (
+    assert format_findings([UNUSED], color=False) == (
         "issues/x.md:41: references/unused  [^smith2001] is never cited  (remove it, or cite it)"
     )
 
 
-def test_severity_is_in_words_and_colour_comes_on_top():
-    plain = format_findings([BLOCKER, NOTE], colour=False)
+def test_severity_is_in_words_and_color_comes_on_top():
+    plain = format_findings([BLOCKER, NOTE], color=False)
     assert plain.split("\n") == [
         "issues/x.md:3: blocker: disclaimer/missing  none  (name one)",
         "issues/x.md:9: note: images/wide  2401 pixels  (scale it down)",
     ]
-    coloured = format_findings([BLOCKER], colour=True)
-    assert coloured.replace("\x1b[31m", "").replace("\x1b[0m", "") == plain.split("\n")[0]
+    colored = format_findings([BLOCKER], color=True)
+    assert colored.replace("\x1b[31m", "").replace("\x1b[0m", "") == plain.split("\n")[0]
 
 
 def test_json_has_exactly_the_promised_keys():
