@@ -1,4 +1,4 @@
-"""The publication's colors as CSS, for pages of any room below."""
+"""The publication's colors as CSS, for all pages."""
 
 from newsletter.settings.model import Palette, Theme
 
