@@ -154,7 +154,7 @@ def catalogs_of(settings: Settings) -> Catalogs:
     """The catalogs of a project.
 
     Raises:
-        InputError: There is none for the publication's language.
+        InputError: There is no catalog for the publication's language.
     """
     return Catalogs(settings.templates / "locale", settings.publication.language)
 
