@@ -37,7 +37,7 @@ _LABELS = re.compile(
 
 
 def find_statistic(sentence: str) -> str:
-    """The first statistic in a sentence, as it is written; empty if there is none."""
+    """The first statistic in a sentence, as it is written; "" if it has no statistic."""
     found = []
     for match in (match for pattern in _PATTERNS for match in pattern.finditer(sentence)):
         first, _, rest = match[0].partition(" ")

@@ -123,7 +123,7 @@ class Catalogs:
         return next(filter(None, wanted), self._default)
 
     def match(self, language: str) -> str | None:
-        """The catalog for a mail's language: ``es`` for ``es-MX``; None if there is none."""
+        """The catalog for a mail's language: ``es`` for ``es-MX``; None if it has no catalog."""
         return lookup(language, self.languages)
 
     def plain(self, language: str) -> Translator:
@@ -154,7 +154,7 @@ def catalogs_of(settings: Settings) -> Catalogs:
     """The catalogs of a project.
 
     Raises:
-        InputError: There is no catalog for the publication's language.
+        InputError: The publication's language has no catalog.
     """
     return Catalogs(settings.templates / "locale", settings.publication.language)
 
