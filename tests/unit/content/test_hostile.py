@@ -29,7 +29,7 @@ def read_any(path: Path, source: bytes) -> None:
         select(issue, topics)
 
 
-fast = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+fast = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fast

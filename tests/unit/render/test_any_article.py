@@ -26,7 +26,7 @@ PIECES = [
 
 @given(body=st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 @hypothesis_settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_article_is_whole_or_refused(body: str, root: Path, settings: Settings) -> None:
     path = root / "any.md"
