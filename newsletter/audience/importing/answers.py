@@ -21,7 +21,7 @@ _JOINT = re.compile(r"(?<=[^\W\d_])[\s_\u2010-\u2015-]+(?=[^\W\d_])")
 _NUMBER = re.compile(r"\d+([.,]\d+)?")
 _DATE = re.compile(r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?!\d)|\b(19|20)\d\d\b")
 _NO_DATE = frozenset("0-./: tz")
-"""What `0000-00-00T00:00:00Z` consists of, which is how MySQL writes that there is none."""
+"""What `0000-00-00T00:00:00Z` consists of, which is how MySQL writes a missing date."""
 
 _NOTHING = frozenset(["", "-", "--", "n/a", "na", "nan", "nil", "none", "null", "\\n"])
 _YES = frozenset(
@@ -101,7 +101,7 @@ _HINTS = frozenset(
         *("inactivo", "inaktiv", "inactif", "inattivo", "inativo", "inactief", "ehemalig"),
     )
 )
-"""What says where somebody stands too, but neither a clear yes nor a clear no."""
+"""Also states of a subscription, but neither a clear yes nor a clear no."""
 _TOLD = re.compile(rf"\b({'|'.join(sorted((_LEFT.keys() | _HINTS) - {'baja'}))})\b")
 """Within a sentence; there Baja is a place."""
 
@@ -174,7 +174,7 @@ def _opt_out(cell: str, reason: SuppressionReason) -> Answer:
 
 
 def is_denial(cell: str) -> bool:
-    """Whether a cell in which a time should stand says that there was none."""
+    """Whether a cell says, in place of a time, that there was none."""
     return fold(cell) in _NEVER or read_consent(cell).left is not None
 
 
@@ -185,7 +185,7 @@ def is_bare(cell: str) -> bool:
 
 
 def is_about_leaving(cell: str) -> bool:
-    """Whether a cell says where its person stands with a list, or tells in a few words of a no."""
+    """Whether a cell is the state of a subscription, or speaks of a no in a few words."""
     said = fold(cell[:_LONGEST])
     whole = said in _ON_A_LIST or said in _AGREED or said in _LEFT or said in _NEVER
     return whole or _TOLD.search(said) is not None

@@ -102,15 +102,16 @@ class Staging:
             self._database.execute("COMMIT")
 
     def batches(self, size: int) -> Iterator[list[StagedRow]]:
-        """The rows by address key, each key once: one that says they left, else one that says no
-        clear yes, else the first.
+        """The rows by address key, each key once: one that says they left (asked to, if any does),
+        else one that says no clear yes, else the first.
 
         Raises:
             UnavailableError: The disk is full.
         """
         with _needing_room():
             cursor = self._database.execute(
-                "SELECT * FROM staged ORDER BY key, left = '', unclear = '', line"
+                "SELECT * FROM staged ORDER BY key, left = '',"
+                " left NOT IN ('unsubscribed', 'complained'), unclear = '', line"
             )
         key, first = "", 0
         while found := cursor.fetchmany(size):

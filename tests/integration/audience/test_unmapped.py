@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from tests.integration.audience.app import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing.answers import read_consent
@@ -20,6 +19,7 @@ from newsletter.audience.importing.unmapped import UnmappedColumnsError
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.tables import import_member, subscriber, suppression
 from newsletter.errors import InputError
+from tests.integration.audience.imports import Importer
 
 CsvFile = Callable[..., Path]
 GHOST = (
@@ -200,6 +200,16 @@ def test_several_columns_decide_together_and_a_wish_outweighs_a_bounce(
         hashed = address_hash("c@b.example", app.keys)
         since = select(suppression.c.at).where(suppression.c.address_hash == hashed)
         assert connection.execute(since).scalar_one() == 1709296200.0
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_wish_outweighs_a_bounce_in_another_row_too(
+    app: Importer, csv_file: CsvFile, order: tuple[int, ...]
+) -> None:
+    rows = ["a@b.example,bounced", "a@b.example,unsubscribed"]
+    path = csv_file("email,status", *(rows[i] for i in order))
+    assert app.take(path, uses=["status=consent"]).newly_suppressed == 1
+    assert app.show("a@b.example")["suppressed"] == ["unsubscribed"]
 
 
 def test_a_number_is_no_date(app: Importer, csv_file: CsvFile) -> None:
