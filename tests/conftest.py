@@ -23,7 +23,8 @@ os.environ |= {"LC_ALL": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
 time.tzset()
 os.umask(0o022)
 
-IGNORED = [each for each in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_IGN]
+HANDLED = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP)}
+IGNORED = [each for each, handler in HANDLED.items() if handler is signal.SIG_IGN]
 
 
 @pytest.fixture(autouse=True)
