@@ -29,7 +29,7 @@ FILL = f"""{START}
 from newsletter.database.restore_target import open_target
 with open_target(url, "db restore"):
     {WAIT}"""
-GIVE_UP_S = 60
+GIVE_UP_S = 120
 
 
 @contextmanager
