@@ -78,7 +78,7 @@ def lift(connection: Connection, hashed: bytes, reason: SuppressionReason) -> bo
 
 
 def reasons(connection: Connection, hashed: bytes) -> frozenset[SuppressionReason]:
-    """Every reason why an address must not be mailed; empty if there is none."""
+    """Every reason why an address must not be mailed; empty if it may be."""
     query = select(suppression.c.reason).where(suppression.c.address_hash == hashed)
     return frozenset(map(SuppressionReason, connection.execute(query).scalars()))
 

@@ -1,4 +1,4 @@
-"""Audience blocks: somebody may get each of them."""
+"""Audience blocks: each must reach somebody."""
 
 from __future__ import annotations
 
@@ -12,22 +12,20 @@ from newsletter.content.suggest import did_you_mean
 
 
 @rule("audience/unknown-topic", Severity.WARNING)
-def unknown_topic(case: LintContext) -> Iterator[Problem]:
-    """A block for a topic that nobody can have chosen: a slip of the pen hides it from everyone."""
-    known = {topic.list for topic in case.settings.join.topics} | (case.lists or frozenset())
-    for block in case.issue.blocks:
-        if isinstance(block, AudienceBlock) and block.topic not in known:
-            yield Problem(block.line, _message(block.topic, case), _fix(block.topic, known))
-
-
-def _message(topic: str, case: LintContext) -> str:
-    where_to = f"under [[join.topics]] in {SETTINGS_FILE}"
-    if case.lists is None:
-        return f"no {topic} stands {where_to}: unless a list has that name, nobody gets this block"
-    return f"there is no list {topic}: nobody gets this block"
-
-
-def _fix(topic: str, known: set[str]) -> str:
-    there = f"there: {', '.join(sorted(known))}" if known else "there is none"
-    otherwise = f"name a list, or add it under [[join.topics]] ({there})"
-    return did_you_mean(topic, known, otherwise=otherwise, before="topic=")
+def unknown_topic(context: LintContext) -> Iterator[Problem]:
+    """A block for a topic that does not exist: a misspelling hides it from everyone."""
+    known = {topic.list for topic in context.settings.join.topics} | (context.lists or frozenset())
+    for block in context.issue.blocks:
+        if not isinstance(block, AudienceBlock) or block.topic in known:
+            continue
+        if context.lists is None:
+            message = (
+                f"no topic {block.topic} under [[join.topics]] in {SETTINGS_FILE}: unless a list"
+                " has that name, nobody will see this block"
+            )
+        else:
+            message = f"there is no list {block.topic}: nobody will see this block"
+        there = f"known: {', '.join(sorted(known))}" if known else "none is defined yet"
+        otherwise = f"use the name of a list, or add it under [[join.topics]] ({there})"
+        fix = did_you_mean(block.topic, known, otherwise=otherwise, before="topic=")
+        yield Problem(block.line, message, fix)

@@ -1,4 +1,4 @@
-"""The claims lexicon: words that promise. Negated ones ("no guarantee") promise nothing."""
+"""The claims lexicon: words that promise a result, unless negated ("no guarantee")."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _LEXICON = re.compile(
     )(?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )
+# A negation counts within its clause only: "not cheap, but a proven cure" is a claim.
 _CLAUSE = re.compile(r"[;:—–]|\s-\s|\b(?:but|however|yet)\b", re.IGNORECASE)
 _NO = re.compile(
     r"\b(?:no|not(?!\s+(?:only|just)\b)|never|neither|nor|none|nobody|nothing|without|cannot"
@@ -34,19 +35,19 @@ _DENIED_AFTER = re.compile(
     re.IGNORECASE,
 )
 REACH = 60
-"""How many characters a negation may stand before the word it denies."""
+"""How many characters before a word a negation still counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One promise: the words as they stand, and their line."""
+    """One promise: the words as written, and their line."""
 
     words: str
     line: int
 
 
 def find_claims(sentence: str, line: int) -> Iterator[Claim]:
-    """The claims of one sentence that are not denied in their own clause."""
+    """The claims of one sentence that are not negated in their own clause."""
     for found in _LEXICON.finditer(sentence):
         before = _CLAUSE.split(sentence[: found.start()])[-1][-REACH:]
         if not _NO.search(before) and not _DENIED_AFTER.match(sentence, found.end()):

@@ -1,4 +1,4 @@
-"""The language of an issue: there are words of ours in it, and it is written in its direction."""
+"""The language of an issue: it has a catalog, and its text runs in the right direction."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from newsletter.i18n.languages import direction, language_name
 
 
 @rule("language/no-catalog", Severity.BLOCKER)
-def no_catalog(case: LintContext) -> Iterator[Problem]:
-    """A language that our own words are not translated into: they would be English."""
-    lang, catalogs = case.issue.meta.lang, catalogs_of(case.settings)
+def no_catalog(context: LintContext) -> Iterator[Problem]:
+    """A language without a catalog: headings and footer would be in English."""
+    lang, catalogs = context.issue.meta.lang, catalogs_of(context.settings)
     if catalogs.match(lang) is None:
         known = ", ".join(map(language_name, catalogs.languages))
         yield Problem(
-            case.meta_line("lang"),
-            f"the mail’s own words (headings, footer) do not exist in {language_name(lang)}",
-            f"set lang to one of: {known}; to add a language, see docs/adding-a-language.md",
+            context.meta_line("lang"),
+            f"the mail’s headings and footer are not translated into {language_name(lang)}",
+            f"set lang to one of: {known}; or add the language: docs/adding-a-language.md",
         )
 
 
 @rule("language/direction", Severity.WARNING)
-def other_direction(case: LintContext) -> Iterator[Problem]:
-    """A ``dir`` that is not the language's own: Arabic from left to right."""
-    meta = case.issue.meta
+def other_direction(context: LintContext) -> Iterator[Problem]:
+    """A ``dir`` that does not fit the language, such as Arabic from left to right."""
+    meta = context.issue.meta
     own = direction(meta.lang)
     if meta.dir != own and (own == "rtl" or meta.dir == "rtl"):
         way = "right to left" if own == "rtl" else "left to right"
         yield Problem(
-            case.meta_line("dir"),
+            context.meta_line("dir"),
             f"dir is {meta.dir}, but {language_name(meta.lang)} is written from {way}",
-            "remove the line with dir, or correct lang",
+            "remove the dir line, or correct lang",
         )

@@ -1,4 +1,4 @@
-"""Links: they must lead somewhere, safely, and say where."""
+"""Links: each must lead to a page, safely, and say where it leads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PERSONAL = re.compile(
     r"|condition|patient|health|ssn",
     re.IGNORECASE,
 )
-"""Merge fields that say who a reader is, or how they are."""
+"""Names of merge fields that identify a recipient or tell about their health."""
 
 _RESERVED = (".example", ".invalid", ".test", "example.com", "example.net", "example.org")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
@@ -30,48 +30,57 @@ _MERGE = re.compile(r"\{\{.*?\}\}")
 
 
 @rule("links/empty", Severity.BLOCKER, applies_to=ALL_MAIL)
-def empty(case: LintContext) -> Iterator[Problem]:
-    """A link to nothing."""
-    for link in _links(case):
+def empty(context: LintContext) -> Iterator[Problem]:
+    """A link without an address."""
+    for link in _links(context):
         if link.href in {"", "#"}:
-            yield from _hits(case, link, f"“{link.text}” links to nothing", "give it an address")
+            yield from _problems(
+                context, link, f"the link “{link.text}” has no address", "add the address"
+            )
 
 
 @rule("links/relative", Severity.BLOCKER, applies_to=ALL_MAIL)
-def relative(case: LintContext) -> Iterator[Problem]:
-    """An address that means something on a web page only: a mail has no folder to start from."""
-    for link in _links(case):
+def relative(context: LintContext) -> Iterator[Problem]:
+    """A relative address, or a ``#name`` that does not exist: a mail has no base URL."""
+    for link in _links(context):
         parts = split_url(link.href)
         if link.href.startswith("#"):
-            if link.href != "#" and not any(link.href[1:] in r.names for r in case.readings):
-                yield from _hits(
-                    case,
+            if link.href != "#" and not any(link.href[1:] in r.names for r in context.mails):
+                yield from _problems(
+                    context,
                     link,
-                    f"nothing in the mail is named {link.href}",
-                    "most mail programs have no links within a mail: leave it out",
+                    f"the link goes to {link.href}, which does not exist in the mail",
+                    "remove it: few mail programs support links within a mail",
                 )
         elif link.href and parts and not parts.scheme:
-            yield from _hits(
-                case, link, f"{link.href} is no whole address", "write it with https:// and host"
+            yield from _problems(
+                context, link, f"{link.href} is incomplete", "write the full address, with https://"
             )
 
 
 @rule("links/scheme", Severity.BLOCKER, applies_to=ALL_MAIL)
-def scheme(case: LintContext) -> Iterator[Problem]:
-    """An address that mail programs refuse or that runs something, like ``javascript:``."""
-    for link in _links(case):
+def scheme(context: LintContext) -> Iterator[Problem]:
+    """An invalid address, or one that mail programs block, such as ``javascript:``."""
+    for link in _links(context):
         parts = split_url(link.href)
-        if parts is None or (parts.scheme and not _leads_somewhere(parts)):
-            yield from _hits(
-                case, link, f"{link.href} is no web address", "use https, mailto or tel"
+        if parts is None:
+            usable = False
+        elif parts.scheme in {"mailto", "tel"}:
+            usable = True
+        else:
+            # An address without a scheme is a matter of links/relative.
+            usable = not parts.scheme or (parts.scheme in SCHEMES and bool(parts.hostname))
+        if not usable:
+            yield from _problems(
+                context, link, f"{link.href} is not a valid link", "use https:, mailto: or tel:"
             )
 
 
 @rule("links/insecure", Severity.WARNING, applies_to=ALL_MAIL)
-def insecure(case: LintContext) -> Iterator[Problem]:
-    """A plain http address: anyone on the way can read and change the page."""
+def insecure(context: LintContext) -> Iterator[Problem]:
+    """A plain http address: others on the network can read and change the page."""
     yield from _by_host(
-        case,
+        context,
         lambda parts: parts.scheme == "http" and not _is_here(parts),
         "{href} is not encrypted",
         "use its https address",
@@ -79,133 +88,134 @@ def insecure(case: LintContext) -> Iterator[Problem]:
 
 
 @rule("links/local", Severity.BLOCKER, applies_to=ALL_MAIL)
-def local(case: LintContext) -> Iterator[Problem]:
-    """An address that only exists on the writer's machine or network."""
+def local(context: LintContext) -> Iterator[Problem]:
+    """An address that works only on the author's machine or network."""
     yield from _by_host(
-        case,
+        context,
         _is_here,
-        "{href} leads to the reader's own machine or network",
+        "{href} works only on your own machine or network",
         "use the public address",
     )
 
 
 @rule("links/bare-ip", Severity.WARNING, applies_to=ALL_MAIL)
-def bare_ip(case: LintContext) -> Iterator[Problem]:
-    """A number for a host: spam filters count it against the mail."""
+def bare_ip(context: LintContext) -> Iterator[Problem]:
+    """An IP address as the host, which spam filters count against the mail."""
     yield from _by_host(
-        case,
+        context,
         lambda parts: _ip(parts) is not None and not _is_here(parts),
-        "{href} names its host by a number",
-        "use the host's name",
+        "{href} has an IP address as its host, which looks like spam",
+        "use the host’s name",
     )
 
 
 @rule("links/shortener", Severity.WARNING, applies_to=ALL_MAIL)
-def shortener(case: LintContext) -> Iterator[Problem]:
-    """A shortened address hides where it leads, from readers and spam filters alike."""
+def shortener(context: LintContext) -> Iterator[Problem]:
+    """A shortened address, which hides where it leads from readers and spam filters."""
     yield from _by_host(
-        case,
+        context,
         lambda parts: (parts.hostname or "").removeprefix("www.") in SHORTENERS,
-        "{href} hides where it leads",
-        "use the whole address",
+        "{href} is a shortened link, which hides where it leads",
+        "use the full address",
     )
 
 
 @rule("links/example-domain", Severity.WARNING, live=True)
-def example_domain(case: LintContext) -> Iterator[Problem]:
-    """An address on a reserved domain (RFC 2606) leads nowhere."""
+def example_domain(context: LintContext) -> Iterator[Problem]:
+    """An address on a reserved domain (RFC 2606), which does not exist."""
     yield from _by_host(
-        case,
+        context,
         lambda parts: f".{parts.hostname}".endswith(_RESERVED),
-        "{href} is a sample address",
-        "use the real one",
+        "{href} is a sample address that does not exist",
+        "use the real address",
     )
 
 
 @rule("links/vague-text", Severity.WARNING, applies_to=ALL_MAIL)
-def vague_text(case: LintContext) -> Iterator[Problem]:
-    """Words that say nothing when a screen reader lists the links (WCAG 2.4.4)."""
-    for link in _links(case):
+def vague_text(context: LintContext) -> Iterator[Problem]:
+    """Link text that makes no sense by itself (WCAG 2.4.4)."""
+    for link in _links(context):
         if link.text.casefold().strip(" .:!>»→…") in VAGUE:
-            fix = "name what the reader will find there"
-            yield from _hits(case, link, f"the link “{link.text}” does not say where it leads", fix)
+            # Screen readers list the links of a mail without the words around them.
+            fix = "describe the page it leads to"
+            yield from _problems(
+                context, link, f"the link “{link.text}” does not say where it leads", fix
+            )
         elif not link.text and not link.href.startswith("#"):
-            yield from _hits(case, link, f"the link to {link.href} has no words", "give it some")
+            yield from _problems(context, link, f"the link to {link.href} has no text", "add some")
 
 
 @rule("links/personal-data", Severity.BLOCKER, applies_to=ALL_MAIL)
-def personal_data(case: LintContext) -> Iterator[Problem]:
-    """A reader's address, name or health in a URL: it ends in logs of machines we do not know."""
-    for name, line in _merged(case):
+def personal_data(context: LintContext) -> Iterator[Problem]:
+    """A recipient's address, name or health in a URL, which ends up in other companies' logs."""
+    for name, line in _merged(context):
         if PERSONAL.search(name):
             yield Problem(
                 line,
-                f"{{{{ {name} }}}} puts personal data in a URL",
-                "take it out: the page can ask, or know the reader by its own means",
+                f"{{{{ {name} }}}} puts personal data into a link",
+                "remove it from the link, and let the page ask for it",
             )
-    for link in _links(case):
+    for link in _links(context):
         parts = split_url(link.href)
         if parts and parts.scheme in {"http", "https"} and _ADDRESS.search(unquote(parts.query)):
-            yield from _hits(
-                case, link, f"{link.href} puts personal data in a URL", "take the address out"
+            yield from _problems(
+                context, link, f"{link.href} contains an email address", "remove it from the link"
             )
 
 
 @rule("links/merge-field", Severity.WARNING)
-def merge_field(case: LintContext) -> Iterator[Problem]:
-    """Any other merge field in a URL may still tell readers apart."""
-    for name, line in _merged(case):
+def merge_field(context: LintContext) -> Iterator[Problem]:
+    """Any other merge field in a URL, which may still identify a recipient."""
+    for name, line in _merged(context):
         if not PERSONAL.search(name):
             yield Problem(
                 line,
-                f"{{{{ {name} }}}} in a URL tells its host something about the reader",
-                "take it out, unless the page cannot do without",
+                f"{{{{ {name} }}}} in a URL tells that site something about the recipient",
+                "remove it unless the page needs it",
             )
 
 
 def split_url(href: str) -> SplitResult | None:
-    """The parts of a URL; None if it is none at all."""
+    """The parts of a URL; None if it cannot be parsed."""
     try:
         parts = urlsplit(href)
-        _ = parts.hostname, parts.port
+        _ = parts.hostname, parts.port  # parsed, and refused, only when read
     except ValueError:
         return None
     return parts
 
 
-def _links(case: LintContext) -> list[Link]:
-    """Every link of every variant once, our own (unsubscribe, media) left out."""
-    own = case.publication.public_url.rstrip("/") + "/"
-    links = dict.fromkeys(link for reading in case.readings for link in reading.links)
+def _links(context: LintContext) -> list[Link]:
+    """Every link of every variant once, except our own (unsubscribe, media)."""
+    # Their tokens differ for each recipient, and no author writes them.
+    own = context.publication.public_url.rstrip("/") + "/"
+    links = dict.fromkeys(link for mail in context.mails for link in mail.links)
     return [link for link in links if not link.href.startswith(own)]
 
 
 def _by_host(
-    case: LintContext, wrong: Callable[[SplitResult], bool], message: str, fix: str
+    context: LintContext, wrong: Callable[[SplitResult], bool], message: str, fix: str
 ) -> Iterator[Problem]:
-    for link in _links(case):
+    for link in _links(context):
         parts = split_url(link.href)
         if parts and parts.scheme in {"http", "https"} and wrong(parts):
-            yield from _hits(case, link, message.format(href=link.href), fix)
+            yield from _problems(context, link, message.format(href=link.href), fix)
 
 
-def _hits(case: LintContext, link: Link, message: str, fix: str) -> Iterator[Problem]:
-    """A hit wherever the article has this link; else where its address or its words stand."""
+def _problems(context: LintContext, link: Link, message: str, fix: str) -> Iterator[Problem]:
+    """A problem at each place where the article has this link, or else its address or text."""
+    # Rendering percent-encodes an address; the author may have written it plain.
     written = dict.fromkeys((link.href, unquote(link.href)))
     for href in written:
-        if lines := case.lines_of(f"[{link.text}]({href}"):
+        if lines := context.lines_of(f"[{link.text}]({href}"):
             yield from (Problem(line, message, fix) for line in lines)
             return
     for text in (*written, link.text):
-        file, line = case.place_of(text)
-        if (file, line) != (case.file, 1):
+        file, line = context.place_of(text)
+        if (file, line) != (context.file, 1):
             yield Problem(line, message, fix, file)
             return
     yield Problem(1, message, fix)
-
-
-def _leads_somewhere(parts: SplitResult) -> bool:
-    return parts.scheme in SCHEMES and bool(parts.hostname or parts.scheme in {"mailto", "tel"})
 
 
 def _ip(parts: SplitResult) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -223,26 +233,24 @@ def _is_here(parts: SplitResult) -> bool:
     return inner or is_loopback(host)
 
 
-def _merged(case: LintContext) -> Iterator[tuple[str, int]]:
+def _merged(context: LintContext) -> Iterator[tuple[str, int]]:
     """Each merge field in a URL with its lines."""
-    for name in sorted(_names_in_urls(case)):
-        uses = [use.line for use in case.issue.merge_fields if use.name == name]
-        in_urls = [line for line in uses if _stands_in_url(case, name, line)]
-        yield from ((name, line) for line in dict.fromkeys(in_urls or uses[:1] or [1]))
-
-
-def _names_in_urls(case: LintContext) -> set[str]:
     whole_or_part = {SlotKind.URL, SlotKind.URL_PART, SlotKind.TEXT_URL}
-    return {
+    names = {
         slot.name
-        for variant in case.compiled.variants
+        for variant in context.compiled.variants
         for slot in (*variant.html.slots, *variant.text.slots)
         if slot.kind in whole_or_part
     }
+    source = context.issue.source.split("\n")
+    for name in sorted(names):
+        lines = [use.line for use in context.issue.merge_fields if use.name == name]
+        # The same field may be in the text as well: point at the lines that have it in a URL.
+        in_urls = [line for line in lines if _is_in_url(source[line - 1], name)]
+        yield from ((name, line) for line in dict.fromkeys(in_urls or lines[:1] or [1]))
 
 
-def _stands_in_url(case: LintContext, name: str, line: int) -> bool:
-    text = case.issue.source.split("\n")[line - 1]
+def _is_in_url(text: str, name: str) -> bool:
     return any(
         _IN_URL.search(_MERGE.sub("M", text[: found.start()])) is not None
         or text[: found.start()].rstrip().endswith(("(", "(<", "url:"))

@@ -1,4 +1,4 @@
-"""What the rules look at: one article, what it compiled to, and where things stand."""
+"""What the rules look at: one article, what it compiled to, and the lines of its parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from newsletter.check.rendered_mail import RenderedMail, read_mail
 from newsletter.check.sentences import Passage, sentences
@@ -21,12 +20,17 @@ _STRAIGHT = str.maketrans("‘’“”\u00a0\u202f", "''\"\"  ")
 
 @dataclass(frozen=True)
 class LintContext:
-    """One article before the rules.
+    """One article, as the rules see it.
 
-    ``columns`` are the audience's columns and attributes, and ``lists`` the lists there are, if
-    they are known; ``live`` says that the mail is about to leave for real readers. ``headers`` are
-    those of the finished message, where there is one to look at; ``can_leave``: its recipients are
-    on a list.
+    Args:
+        issue: The article.
+        compiled: What it compiled to.
+        settings: The publication's settings.
+        columns: The audience's columns and attributes; None: unknown.
+        live: The mail is about to be sent to real subscribers.
+        lists: The names of all lists; None: unknown.
+        headers: Those of the finished message, if there is one.
+        can_leave: Its recipients are on a list, and so can unsubscribe.
     """
 
     issue: Issue
@@ -40,13 +44,15 @@ class LintContext:
 
     @property
     def publication(self) -> Publication:
-        """Who is writing."""
+        """Whose newsletter it is."""
         return self.settings.publication
 
     @cached_property
     def file(self) -> str:
         """The article's path, relative to the project's folder when inside."""
-        return self._shown(self.issue.path)
+        root, path = self.settings.root.resolve(), self.issue.path.resolve()
+        inside = path.is_relative_to(root)
+        return (path.relative_to(root) if inside else self.issue.path).as_posix()
 
     @property
     def template(self) -> str:
@@ -60,41 +66,41 @@ class LintContext:
 
     @cached_property
     def passages(self) -> tuple[Passage, ...]:
-        """The article's own words, run by run."""
+        """The article's own text, passage by passage."""
         return tuple(sentences(self.issue.blocks))
 
     @cached_property
-    def readings(self) -> tuple[RenderedMail, ...]:
-        """Each variant as its readers see it."""
+    def mails(self) -> tuple[RenderedMail, ...]:
+        """Each variant as its recipients see it."""
         return tuple(read_mail(v, self.publication.public_url) for v in self.compiled.variants)
 
     @property
     def parts(self) -> Iterator[tuple[str, str, RenderedMail]]:
-        """The words of both parts of each variant: the part's name, its words, its reading."""
-        for reading in self.readings:
-            yield "HTML", reading.words, reading
-            yield "text", reading.text, reading
+        """Both parts of each variant: the part's name, its words, and the mail it belongs to."""
+        for mail in self.mails:
+            yield "HTML", mail.words, mail
+            yield "text", mail.text, mail
 
     def meta_line(self, key: str) -> int:
         """The line of a key of the front matter."""
         return self.issue.meta_lines.get(key, 1)
 
     def lines_of(self, text: str) -> tuple[int, ...]:
-        """Every line of the article where a text begins, whatever its blanks and quotes."""
+        """Every line of the article where a text begins, whatever its spaces and quotes."""
         return _lines(text, self._source)
 
     def line_of(self, text: str) -> int:
-        """The first line of the article where a text begins; 1 if it stands nowhere."""
+        """The first line of the article where a text begins; 1 if it is not there."""
         return next(iter(self.lines_of(text)), 1)
 
     def place_of(self, text: str) -> tuple[str, int]:
-        """File and line of a text: the article, or else the settings, or else the article's top."""
+        """File and line of a text: in the article, else the settings, else the article's top."""
         if lines := self.lines_of(text):
             return self.file, lines[0]
         return self.setting_of(text) or (self.file, 1)
 
     def setting_of(self, text: str) -> tuple[str, int] | None:
-        """File and line of a text in the settings; None if it stands nowhere there."""
+        """File and line of a text in the settings; None if it is not there."""
         lines = _lines(text, self._settings_source)
         return (SETTINGS_FILE, lines[0]) if lines else None
 
@@ -103,6 +109,7 @@ class LintContext:
         found = re.search(rf"^[ \t]*{re.escape(key)}[ \t]*=", self._settings_source, re.MULTILINE)
         return self._settings_source.count("\n", 0, found.start()) + 1 if found else 1
 
+    # Cached: rules look up many texts, and a source may be long.
     @cached_property
     def _source(self) -> str:
         return straight(self.issue.source)
@@ -115,13 +122,9 @@ class LintContext:
             return ""
         return straight(source)
 
-    def _shown(self, path: Path) -> str:
-        root, real = self.settings.root.resolve(), path.resolve()
-        return (real.relative_to(root) if real.is_relative_to(root) else path).as_posix()
-
 
 def straight(text: str) -> str:
-    """A text with plain quotation marks and blanks, as long as before."""
+    """A text with plain quotation marks and spaces; its length stays the same."""
     return text.translate(_STRAIGHT)
 
 

@@ -1,4 +1,4 @@
-"""Merge fields: declared, filled for everyone, and known to the audience."""
+"""Merge fields: declared, known to the audience, and with a default."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from newsletter.content.suggest import did_you_mean
 
 
 @rule("merge-fields/undeclared", Severity.BLOCKER)
-def undeclared(case: LintContext) -> Iterator[Problem]:
-    """A field that the settings do not know."""
-    declared = case.settings.merge_fields
-    for use in case.issue.merge_fields:
+def undeclared(context: LintContext) -> Iterator[Problem]:
+    """A field that the settings do not declare."""
+    declared = context.settings.merge_fields
+    for use in context.issue.merge_fields:
         if use.name not in declared:
             known = ", ".join(sorted(declared)) or "none yet"
             near = did_you_mean(use.name, declared, otherwise="")
@@ -22,32 +22,32 @@ def undeclared(case: LintContext) -> Iterator[Problem]:
                 use.line,
                 f"{{{{ {use.name} }}}} is not declared",
                 f"{near}{' Or ' if near else ''}declare [merge_fields.{use.name}]"
-                f" in {SETTINGS_FILE} (there: {known})",
+                f" in {SETTINGS_FILE} (declared: {known})",
             )
 
 
 @rule("merge-fields/unknown-column", Severity.BLOCKER)
-def unknown_column(case: LintContext) -> Iterator[Problem]:
+def unknown_column(context: LintContext) -> Iterator[Problem]:
     """A field whose column this audience does not have."""
-    if case.columns is None:
+    if context.columns is None:
         return
-    for use in case.issue.merge_fields:
-        if use.name in case.settings.merge_fields and use.name not in case.columns:
-            columns = f"its columns are: {', '.join(sorted(case.columns)) or 'none'}"
+    for use in context.issue.merge_fields:
+        if use.name in context.settings.merge_fields and use.name not in context.columns:
+            columns = f"use one of their columns: {', '.join(sorted(context.columns)) or 'none'}"
             yield Problem(
                 use.line,
-                f"the audience has no column {use.name} for {{{{ {use.name} }}}}",
-                did_you_mean(use.name, case.columns, otherwise=columns),
+                f"the subscribers have no column {use.name} to fill {{{{ {use.name} }}}}",
+                did_you_mean(use.name, context.columns, otherwise=columns),
             )
 
 
 @rule("merge-fields/no-default", Severity.WARNING)
-def no_default(case: LintContext) -> Iterator[Problem]:
-    """A field that leaves a hole ("Hello ,") where a subscriber has no value."""
-    for use in case.issue.merge_fields:
+def no_default(context: LintContext) -> Iterator[Problem]:
+    """A field that leaves a gap ("Hello ,") where a subscriber has no value."""
+    for use in context.issue.merge_fields:
         if not (use.default or "").strip():
             yield Problem(
                 use.line,
-                f"{{{{ {use.name} }}}} has no default for readers without one",
+                f"{{{{ {use.name} }}}} has no default for subscribers without a value",
                 f'write {{{{ {use.name} | default("…") }}}}',
             )

@@ -1,4 +1,4 @@
-"""What a check says: the values that `check` owns."""
+"""What the checks return: findings and their severities."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a finding weighs."""
+    """How serious a finding is."""
 
     BLOCKER = "blocker"
-    """Refuses a live send."""
+    """Prevents a live send, and cannot be waived."""
     WARNING = "warning"
-    """Shown to whoever approves, who can waive it by name with a reason."""
+    """Shown to the approver, who can waive its rule with a reason."""
     NOTE = "note"
-    """Worth reading."""
+    """Worth mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found: where it stands, what it is, how to mend it. ``line`` counts from 1."""
+    """One problem: where it is, what is wrong, how to fix it. ``line`` counts from 1."""
 
     rule: str
     severity: Severity

@@ -1,4 +1,4 @@
-"""Findings for people and for programs, and which of them a waiver settles."""
+"""Findings as text and as JSON, and which of them a waiver covers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from dataclasses import asdict
 
 from newsletter.check.model import Finding, Severity
 
-_COLOUR = {Severity.BLOCKER: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
+_COLOR = {Severity.BLOCKER: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 _WORD = {Severity.BLOCKER: "blocker: ", Severity.WARNING: "", Severity.NOTE: "note: "}
 
 
 def format_findings(findings: Iterable[Finding], *, color: bool) -> str:
-    """Findings like a compiler's, one a line; a line that names no severity is a warning.
+    """Findings in the style of a compiler, one per line; without a severity, it is a warning.
 
     Args:
         findings: In the order to print.
-        color: Mark severities with ANSI colors as well (ECMA-48 section 8.3.117).
+        color: Also mark severities with ANSI colors (ECMA-48 section 8.3.117).
     """
-    return "\n".join(_line(finding, color) for finding in findings)
+    lines = []
+    for finding in findings:
+        name = f"{_WORD[finding.severity]}{finding.rule}"
+        if color:
+            name = f"\x1b[{_COLOR[finding.severity]}m{name}\x1b[0m"
+        lines.append(f"{finding.file}:{finding.line}: {name}  {finding.message}  ({finding.fix})")
+    return "\n".join(lines)
 
 
 def findings_json(findings: Iterable[Finding]) -> str:
@@ -28,23 +34,16 @@ def findings_json(findings: Iterable[Finding]) -> str:
 
 
 def unwaived(findings: Iterable[Finding], waivers: Mapping[str, str]) -> list[Finding]:
-    """The findings that still stand.
+    """The findings that no waiver covers.
 
-    A warning is settled by a waiver of its rule with a reason; a blocker never is.
+    A waiver covers the warnings of one rule, and must give a reason; blockers cannot be waived.
 
     Args:
         findings: What the checks found.
         waivers: Rule name to reason.
     """
-    return [f for f in findings if not _is_waived(f, waivers)]
-
-
-def _is_waived(finding: Finding, waivers: Mapping[str, str]) -> bool:
-    return finding.severity is Severity.WARNING and bool(waivers.get(finding.rule, "").strip())
-
-
-def _line(finding: Finding, color: bool) -> str:
-    name = f"{_WORD[finding.severity]}{finding.rule}"
-    if color:
-        name = f"\x1b[{_COLOUR[finding.severity]}m{name}\x1b[0m"
-    return f"{finding.file}:{finding.line}: {name}  {finding.message}  ({finding.fix})"
+    return [
+        finding
+        for finding in findings
+        if finding.severity is not Severity.WARNING or not waivers.get(finding.rule, "").strip()
+    ]

@@ -1,4 +1,4 @@
-"""What a rule is: a name, a severity, and one small function that looks at a case."""
+"""What a rule is: a name, a severity, and a function that looks at a `LintContext`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.check.model import Finding, Severity
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a rule's function yields. Without ``file`` it stands in the article."""
+    """What a rule's function yields. Without ``file`` the problem is in the article."""
 
     line: int
     message: str
@@ -21,15 +21,15 @@ class Problem:
 
 
 class MailKind(StrEnum):
-    """What a rule may be asked about."""
+    """The kinds of mail that rules apply to."""
 
     ISSUE = "issue"
     TRANSACTIONAL = "transactional"
-    """From a template alone: confirmations and their like, and welcomes."""
+    """From a template alone: confirmations, welcomes and the like."""
 
 
 ISSUES = frozenset({MailKind.ISSUE})
-"""For what looks at an article: its references, its disclaimer, its merge fields."""
+"""For rules that need an article: its references, its disclaimer, its merge fields."""
 TRANSACTIONAL = frozenset({MailKind.TRANSACTIONAL})
 ALL_MAIL = frozenset(MailKind)
 
@@ -41,8 +41,8 @@ CheckFunction = Callable[[LintContext], Iterator[Problem]]
 class Rule:
     """One named rule.
 
-    ``name`` is ``group/rule``; ``applies_to``: which mail it is asked about; ``live``: it runs for
-    a live send only.
+    ``name`` is ``group/rule``; ``applies_to``: the kinds of mail it checks; ``live``: it runs for
+    live sends only.
     """
 
     name: str
@@ -56,11 +56,13 @@ class Rule:
         """The part of the name before the slash."""
         return self.name.partition("/")[0]
 
-    def findings(self, case: LintContext) -> Iterator[Finding]:
-        """What this rule says of a case."""
-        for hit in self.look(case):
-            file = hit.file or case.file
-            yield Finding(self.name, self.severity, file, hit.line, hit.message, hit.fix)
+    def findings(self, context: LintContext) -> Iterator[Finding]:
+        """What this rule finds."""
+        for problem in self.look(context):
+            file = problem.file or context.file
+            yield Finding(
+                self.name, self.severity, file, problem.line, problem.message, problem.fix
+            )
 
 
 def rule(
@@ -70,5 +72,5 @@ def rule(
     applies_to: frozenset[MailKind] = ISSUES,
     live: bool = False,
 ) -> Callable[[CheckFunction], Rule]:
-    """Make a rule of the function below."""
+    """Turn the decorated function into a rule."""
     return lambda look: Rule(name, severity, look, applies_to, live)

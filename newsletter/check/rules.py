@@ -1,4 +1,4 @@
-"""The rules in order, and what they find."""
+"""All rules in order, and running them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ RULES: tuple[Rule, ...] = (
     text_part.missing_reference,
     compliance.one_click,
 )
-"""In the order of `docs/checks.md`. Each says which mail it applies to."""
+"""In the order of `docs/checks.md`. Each says which kinds of mail it applies to."""
 
 _WEIGHT = {severity: weight for weight, severity in enumerate(Severity)}
 
@@ -106,20 +106,21 @@ def run_checks(
     live: bool = False,
     lists: frozenset[str] | None = None,
 ) -> list[Finding]:
-    """Ask every rule that applies about one article.
+    """Run every rule that applies on one article.
 
     Args:
-        issue: The article, every audience's blocks in it.
+        issue: The article, with the blocks of every audience.
         compiled: What it compiled to.
         settings: The publication, its disclaimers and merge fields.
         columns: The audience's columns and attributes; None: unknown, and not checked.
         lists: The names of all lists, which audience blocks may name; None: unknown.
-        live: Add the rules that matter only when mail is about to reach real readers.
+        live: Also run the rules that matter only for a live send.
 
     Returns:
         The findings by file, line and severity, each once.
     """
-    case = LintContext(issue, compiled, settings, columns, live, lists)
+    context = LintContext(issue, compiled, settings, columns, live, lists)
     rules = (r for r in RULES if MailKind.ISSUE in r.applies_to and (live or not r.live))
-    found = dict.fromkeys(finding for rule in rules for finding in rule.findings(case))
+    # A dict, since several variants of one article have the same problem.
+    found = dict.fromkeys(finding for rule in rules for finding in rule.findings(context))
     return sorted(found, key=lambda f: (f.file, f.line, _WEIGHT[f.severity]))

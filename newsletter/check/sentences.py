@@ -1,10 +1,11 @@
-"""The article's own words as sentences, each knowing whether a citation stands by it."""
+"""The article's own text as sentences, each with whether it is cited."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markdown_it.token import Token
 
@@ -20,7 +21,7 @@ from newsletter.content.model import (
 )
 
 CITED = "\ue000"
-"""Stands in a passage's text where a citation stands (a private-use character)."""
+"""Replaces a citation in a passage's text (a private-use character)."""
 
 _LITERAL = re.compile(r"\[\^[^\]\n]*\]")
 _SHORT = (
@@ -33,8 +34,8 @@ _ABBREVIATED = re.compile(rf"(?:^|[\s(“\"'])(?:{_SHORT})\.$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence. ``cited``: a citation stands in it or right after its full stop; ``covered``:
-    in it, or one speaks for the whole paragraph, list or block that it belongs to."""
+    """One sentence. ``cited``: it has a citation, in it or right after its period; ``covered``: it
+    is cited, or one citation covers the whole paragraph, list or block it belongs to."""
 
     text: str
     line: int
@@ -44,7 +45,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One run of words: a paragraph, a heading, a cell. ``covered``: its block is cited as one."""
+    """One run of text: a paragraph, a heading, a cell. ``covered``: its block is cited as one."""
 
     text: str
     line: int
@@ -53,9 +54,10 @@ class Passage:
 
     @property
     def sentences(self) -> Iterator[Sentence]:
-        """Its sentences; a citation that closes a passage speaks for all of it."""
+        """Its sentences; a citation at the end of a passage covers all of it."""
         covered = self.covered or self.text.rstrip().rstrip(".!?").endswith(CITED)
-        for start, end in _spans(self.text):
+        ends = [end.end() for end in _END.finditer(self.text) if not _goes_on(self.text, end)]
+        for start, end in pairwise((0, *ends, len(self.text))):
             raw = self.text[start:end]
             cited = CITED in raw
             text = " ".join(raw.replace(CITED, "").split())
@@ -66,7 +68,7 @@ class Passage:
 
 
 def sentences(blocks: Iterable[Block | AudienceBlock]) -> Iterator[Passage]:
-    """Take an article's blocks apart, in order; references are not among them."""
+    """The text of an article's blocks, in order; references are not among them."""
     for block in blocks:
         match block:
             case AudienceBlock():
@@ -91,7 +93,7 @@ def sentences(blocks: Iterable[Block | AudienceBlock]) -> Iterator[Passage]:
 
 
 def _as_one(runs: Sequence[tuple[Token, int, str]]) -> Iterator[Passage]:
-    """Runs of one block about one source: one citation anywhere covers them all."""
+    """Runs of one block that has one source: a citation anywhere covers them all."""
     texts = [before + flatten(token) for token, _, before in runs]
     covered = any(CITED in text for text in texts)
     for (token, line, _), text in zip(runs, texts, strict=True):
@@ -110,12 +112,10 @@ def _prose(tokens: Sequence[Token], line: int) -> Iterator[Passage]:
         elif token.type == "inline":
             passage = _passage(token, line, covered=depth > 0 and lead, heading=heading)
             yield passage
-            lead = lead if depth else _leads(passage.text)
-
-
-def _leads(text: str) -> bool:
-    """Whether a paragraph announces the list below it, with the source of it all."""
-    return CITED in text and text.replace(CITED, "").rstrip().endswith(":")
+            # "These work:[^a]" above a list: its citation is for the items, too.
+            if depth == 0:
+                text = passage.text
+                lead = CITED in text and text.replace(CITED, "").rstrip().endswith(":")
 
 
 def _passage(token: Token, line: int, *, covered: bool = False, heading: bool = False) -> Passage:
@@ -127,33 +127,22 @@ def _line(token: Token, otherwise: int) -> int:
 
 
 def flatten(token: Token) -> str:
-    """An inline token's words, one line per source line, with `CITED` for each citation."""
-    return "".join(_piece(child) for child in token.children or [])
-
-
-def _piece(token: Token) -> str:
-    match token.type:
-        case "text" | "code_inline":
-            return _LITERAL.sub(CITED, token.content.replace(CITED, ""))
-        case "footnote_ref":
-            return CITED
-        case "softbreak" | "hardbreak":
-            return "\n"
-    return ""
-
-
-def _spans(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for end in _END.finditer(text):
-        if not _goes_on(text, end):
-            yield start, end.end()
-            start = end.end()
-    if start < len(text):
-        yield start, len(text)
+    """An inline token's text, one line per source line, with `CITED` for each citation."""
+    pieces = []
+    for child in token.children or []:
+        match child.type:
+            case "text" | "code_inline":
+                # A citation without an entry stays text: it is missing, but it is meant as one.
+                pieces.append(_LITERAL.sub(CITED, child.content.replace(CITED, "")))
+            case "footnote_ref":
+                pieces.append(CITED)
+            case "softbreak" | "hardbreak":
+                pieces.append("\n")
+    return "".join(pieces)
 
 
 def _goes_on(text: str, end: re.Match[str]) -> bool:
-    """Whether this full stop ends an abbreviation, or a small letter follows it."""
+    """Whether this period ends an abbreviation, or a lowercase letter follows it."""
     if text[end.end() :].lstrip()[:1].islower():
         return True
     return CITED not in end[0] and bool(_ABBREVIATED.search(text[: end.end()]))

@@ -1,4 +1,4 @@
-"""What counts as a statistic: shares, "N of M", counts of people, "N times as likely"."""
+"""What counts as a statistic: percentages, "N of M", counts of people, "N times as likely"."""
 
 from __future__ import annotations
 
@@ -37,16 +37,14 @@ _LABELS = re.compile(
 
 
 def find_statistic(sentence: str) -> str:
-    """The first statistic in a sentence, as it stands there; empty if there is none."""
-    found = (match for pattern in _PATTERNS for match in pattern.finditer(sentence))
-    real = [match for match in found if _is_statistic(match, sentence)]
-    return min(real, key=lambda match: match.start())[0] if real else ""
-
-
-def _is_statistic(match: re.Match[str], sentence: str) -> bool:
-    """Not a year ("2017 patients", "4 in 2017") nor a counted thing ("page 2 of 5")."""
-    first, _, rest = match[0].partition(" ")
-    last = rest.split(" ")[-1]
-    if _YEAR.fullmatch(first) or _LABELS.search(sentence[: match.start()]):
-        return False
-    return first == "1" or not _YEAR.fullmatch(last)
+    """The first statistic in a sentence, as it is written; empty if there is none."""
+    found = []
+    for match in (match for pattern in _PATTERNS for match in pattern.finditer(sentence)):
+        first, _, rest = match[0].partition(" ")
+        last = rest.split(" ")[-1]
+        # Years ("2017 patients", "4 in 2017") and counted things ("page 2 of 5") only look like it;
+        # "1 in 2000" is one, although 2000 could be a year.
+        year = _YEAR.fullmatch(first) or (first != "1" and _YEAR.fullmatch(last))
+        if not year and not _LABELS.search(sentence[: match.start()]):
+            found.append(match)
+    return min(found, key=lambda match: match.start())[0] if found else ""

@@ -1,6 +1,6 @@
-"""Mail from a template alone, such as a confirmation: before the rules that apply to it.
+"""Checks of mail from a template alone, such as a confirmation.
 
-To them it is an article without blocks whose source is its template; nothing else is made up.
+To the rules it is an article without blocks whose source is its template.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _NO_PLACEHOLDER = "\0"
 def check_message(
     compiled: CompiledIssue, settings: Settings, *, headers: Mapping[str, str], can_leave: bool
 ) -> list[Finding]:
-    """Ask every rule that applies about one transactional message.
+    """Run every rule that applies on one transactional message.
 
     Args:
         compiled: What its template, ``templates/email/{slug}.mjml``, compiled to.
         settings: The publication.
-        headers: Those of the finished message, `PREVIEW_TOKEN` where a token goes.
-        can_leave: Whether its recipients are on a list, and so need the way out.
+        headers: Those of the finished message, with `PREVIEW_TOKEN` in place of tokens.
+        can_leave: Whether its recipients are on a list, and so must be able to unsubscribe.
 
     Returns:
         The findings in the order of the rules, each once.
@@ -47,6 +47,6 @@ def check_message(
     )
     source = path.read_text(encoding="utf-8")
     issue = Issue(path, source, meta, {}, (), (), (), (), _NO_PLACEHOLDER)
-    case = LintContext(issue, compiled, settings, headers=headers, can_leave=can_leave)
+    context = LintContext(issue, compiled, settings, headers=headers, can_leave=can_leave)
     rules = (rule for rule in RULES if MailKind.TRANSACTIONAL in rule.applies_to)
-    return list(dict.fromkeys(finding for rule in rules for finding in rule.findings(case)))
+    return list(dict.fromkeys(finding for rule in rules for finding in rule.findings(context)))

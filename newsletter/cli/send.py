@@ -146,6 +146,7 @@ def _live(app: AppContext, request: SendRequest, number: int | None) -> Status:
         result = send_live(app, request, confirm=confirm, listener=SendView())
     except BlockedError as error:
         # With file and line: the error itself only says how many there are.
+        # With file and line, since the error alone says only how many there are.
         say(format_findings(error.blockers, color=sys.stderr.isatty()))
         raise
     status = result.status

@@ -1,7 +1,7 @@
-"""Message-IDs of campaigns, ``<tag.position.mac@domain>``: each proves its own delivery, no other.
+"""Message-IDs of campaigns, ``<tag.position.mac@domain>``: each proves only its own delivery.
 
 The tag names the campaign. The MAC covers campaign, position and subscriber
-(`TokenSigner.sign_delivery`), so a recipient cannot work out another's from their own.
+(`TokenSigner.sign_delivery`), so recipients cannot derive another's from their own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OURS = re.compile(
 
 
 class MessageId(NamedTuple):
-    """What a Message-ID of ours says; whether the MAC is genuine is not yet known."""
+    """The parts of one of our Message-IDs; the MAC is not verified yet."""
 
     tag: str
     position: int
@@ -27,11 +27,11 @@ class MessageId(NamedTuple):
 
 
 def campaign_tag(digest: str, seal: str, run: str = "") -> str:
-    """What a campaign's Message-IDs begin with: the same on every run.
+    """The first part of a campaign's Message-IDs: the same on every run.
 
     Args:
-        digest: Of the compiled issue.
-        seal: The bounce token of the campaign and of nobody (uid 0), signed.
+        digest: The digest of the compiled issue.
+        seal: The signed bounce token of the campaign for uid 0, which is nobody's.
         run: Tells proof messages of one run from those of another.
     """
     return hashlib.sha256(f"{digest} {seal} {run}".encode()).hexdigest()[:TAG_LENGTH]
@@ -43,6 +43,6 @@ def local_part(tag: str, position: int, mac: bytes) -> str:
 
 
 def read_message_id(text: str) -> MessageId | None:
-    """What a Message-ID, with its angle brackets, says; None for one that is not of this form."""
+    """Parse a Message-ID with its angle brackets; None if it is not of this form."""
     found = _OURS(text)
     return MessageId(found[1], int(found[2]), bytes.fromhex(found[3])) if found else None

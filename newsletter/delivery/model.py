@@ -1,4 +1,4 @@
-"""What delivering is about: the values that `deliver` owns, and the seam of its transports."""
+"""The values of a delivery, and the interface of transports."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Result(StrEnum):
     ACCEPTED = "accepted"
     """The next host took responsibility (RFC 5321 section 4.2.5)."""
     DEFERRED = "deferred"
-    """Refused for now; the message was not taken. Try later."""
+    """Refused for now; the message was not accepted. Try again later."""
     FAILED = "failed"
-    """Refused for good."""
+    """Refused permanently."""
     UNCERTAIN = "uncertain"
-    """The whole message went out and no reply came: it may or may not have been taken."""
+    """The whole message was sent and no reply came: it may or may not have been accepted."""
     RETURNED = "returned"
-    """Nothing of the body was sent: put back in the queue, and no attempt is counted."""
+    """Nothing of the body was sent: requeued, and no attempt is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One recipient of one campaign. ``position`` counts from 1 in the frozen audience."""
+    """One recipient of one campaign. ``position`` counts from 1 in the audience snapshot."""
 
     campaign_id: int
     position: int
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
     """What happened to one delivery in one attempt.
 
     ``code`` is the SMTP reply code or HTTP status, ``status`` the enhanced status code
-    (RFC 3463, "5.1.1"), ``reply`` what the other side said, at most 500 characters.
+    (RFC 3463, "5.1.1"), ``reply`` the server's text, at most 500 characters.
     """
 
     position: int
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Which chunk a journal is about. ``created_at``, its campaign's, tells databases apart."""
+    """The chunk of a journal. ``created_at`` is its campaign's, and tells databases apart."""
 
     campaign_id: int
     created_at: float
@@ -58,7 +58,7 @@ class Origin(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One message ready for the wire: CRLF lines, 7 bit, dot-stuffing never needed."""
+    """One message ready to be sent: CRLF lines, 7 bit, dot-stuffing never needed."""
 
     mail_from: str
     rcpt_to: str
@@ -66,7 +66,7 @@ class Message(NamedTuple):
 
 
 class WithheldError(Exception):
-    """This delivery is not to be begun any more: it is `Result.RETURNED`."""
+    """This delivery must not be begun anymore: it is `Result.RETURNED`."""
 
 
 class Compose(Protocol):
@@ -76,7 +76,7 @@ class Compose(Protocol):
         """Compose the message of one delivery.
 
         Raises:
-            WithheldError: Sending was stopped meanwhile; the transport goes on with the others.
+            WithheldError: Sending was stopped meanwhile; the transport continues with the others.
         """
         ...
 
@@ -85,7 +85,7 @@ class Journal(Protocol):
     """Evidence for after a crash; each call is on disk (not necessarily synced) on return.
 
     A transport calls `begun` just before the first byte of a body, `replied` when its final
-    reply came; `begun` again only after a reply that says that nothing was taken. A call that
+    reply came; `begun` again only after a reply that says that nothing was accepted. A call that
     raises stops the sending: `Transport.deliver` raises, now or at its next call.
     """
 
@@ -99,10 +99,10 @@ class Journal(Protocol):
 
 
 class Transport(Protocol):
-    """Carries messages. One batch may be under way while the next is handed over.
+    """Sends messages. One batch may be under way while the next is handed over.
 
-    ``batch``: how many are best handed over at once, to fill a provider's calls; 0 where each goes
-    by itself, and as many as leave in a moment are best.
+    ``batch``: the best number to hand over at once, to fill a provider's calls; 0 if messages are
+    sent one by one, and the number that leaves in half a second is best.
     """
 
     batch: int
@@ -116,19 +116,19 @@ class Transport(Protocol):
             Exactly one outcome per delivery, in any order.
 
         Raises:
-            UnavailableError: The transport cannot be reached or refuses us altogether (wrong
-                login, say). Then *nothing* of the batch went out.
+            UnavailableError: The transport cannot be reached or refuses us altogether (for
+                example, the login is wrong). Then *nothing* of the batch was sent.
         """
         ...
 
     def recall(self) -> None:
-        """Give back at once whatever is not begun, of every batch under way.
+        """Return at once whatever is not begun, of every batch under way.
 
-        Asked about once a second while a sending is being stopped: nobody waits for a server that
-        does not answer, or for a time at which it would.
+        Called about once a second while sending is being stopped, so that nobody waits for a
+        server that does not answer, or for the next try.
         """
         ...
 
     async def close(self) -> None:
-        """Finish politely (QUIT) and give everything back."""
+        """End sessions properly (QUIT) and release everything."""
         ...

@@ -1,7 +1,7 @@
-"""The words of pages and mail in each language, and which language a reader gets.
+"""Translations of pages and mail, and the choice of a reader's language.
 
-Words stand in the code and the templates in English, and gettext's catalogs in `templates/locale`
-translate them; `make translations` gathers them. To add a language: docs/adding-a-language.md.
+Texts in code and templates are English; the gettext catalogs in `templates/locale` translate them,
+and `make translations` updates these. To add a language: docs/adding-a-language.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from newsletter.settings.model import Settings
 
 DOMAIN = "newsletter"
 SOURCE = "en"
-"""The language that the words are written in, which so needs no catalog."""
+"""The language of the texts in code and templates, which needs no catalog."""
 
 Translate = Callable[..., str]
 """Translates ``_(text, name=value)``."""
@@ -33,10 +33,10 @@ def _as_it_is(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """The words of one language; templates know it as ``_`` and its `ngettext` by that name.
+    """Translates into one language; templates call it ``_``, and its `ngettext` by that name.
 
-    ``write_text`` and ``write_value`` make of the translated text, and of each value that goes into
-    it, what may stand in a page of HTML or in MJML.
+    ``write_text`` and ``write_value`` escape the translated text, and each value in it, for HTML or
+    MJML.
     """
 
     language: str
@@ -45,17 +45,17 @@ class Translator:
     write_value: Callable[[object], object] = _as_it_is
 
     def __call__(self, text: str, **values: object) -> str:
-        """Translate a text, and put the values in the places ``%(name)s``."""
+        """Translate a text, and put the values in place of ``%(name)s``."""
         return self._fill(self.catalog.gettext(text), values)
 
     def ngettext(self, one: str, many: str, count: int, **values: object) -> str:
-        """Translate a text about a number of things, in the plural that the language has for it.
+        """Translate a text with a number, in the plural form that the language requires.
 
         Args:
-            one: The text about one thing; ``%(count)s`` is the number.
-            many: The same about any other number.
-            count: How many there are.
-            values: Go in the other places.
+            one: The text for the number 1; ``%(count)s`` is the number.
+            many: The text for any other number.
+            count: The number.
+            values: Replace the other ``%(name)s``.
         """
         text = self.catalog.ngettext(one, many, count)
         return self._fill(text, {**values, "count": whole_number(count, self.language)})
@@ -63,7 +63,7 @@ class Translator:
     def writing(
         self, text: Callable[[str], str], value: Callable[[object], object] = _as_it_is
     ) -> Translator:
-        """The same words, written in another way."""
+        """The same translator, with texts and values written in another way."""
         return replace(self, write_text=text, write_value=value)
 
     def _fill(self, text: str, values: dict[str, object]) -> str:
@@ -76,7 +76,7 @@ class Catalogs:
 
     Args:
         folder: Holds ``es/LC_MESSAGES/newsletter.mo`` and so on; English needs none.
-        default: For readers who want none of the languages there are.
+        default: For readers who accept none of the available languages.
 
     Raises:
         InputError: There is no catalog for ``default``.
@@ -89,12 +89,12 @@ class Catalogs:
         }
         self._files = files
         self.languages = (SOURCE, *files)
-        """The languages there are: those of the catalogs, and English."""
+        """The available languages: English, and those of the catalogs."""
         found = lookup(default, self.languages)
         if found is None:
             raise InputError(
                 f"publication.language is {default}, which has no catalog in {folder}",
-                fix=f"set it to one of {', '.join(self.languages)}; to add a language, see"
+                fix=f"set it to one of {', '.join(self.languages)}; or add the language:"
                 " docs/adding-a-language.md",
             )
         self._default = found
@@ -103,22 +103,34 @@ class Catalogs:
         """The language of a page.
 
         Args:
-            accepted: The header Accept-Language (RFC 9110 section 12.5.4).
-            known: What the reader's record says (RFC 5646, or ``es_MX`` as many lists write it),
-                which goes first.
+            accepted: The Accept-Language header (RFC 9110 section 12.5.4).
+            known: The language in the subscriber's record (RFC 5646, or ``es_MX`` as many lists
+                write it), which takes precedence.
         """
-        wanted = (lookup(name, self.languages) for name in (known, *_ranked(accepted)))
+        weighted = []
+        # Bounded: the header comes from anybody, and may be long.
+        for part in accepted[:1000].split(","):
+            name, _, parameter = part.partition(";")
+            key, _, value = parameter.strip().partition("=")
+            try:
+                weight = float(value) if key.strip().lower() == "q" else float(not key)
+            except ValueError:
+                continue
+            if weight > 0:
+                weighted.append((weight, name.strip()))
+        ranked = [name for _, name in sorted(weighted, key=lambda entry: -entry[0])]
+        wanted = (lookup(name, self.languages) for name in (known, *ranked))
         return next(filter(None, wanted), self._default)
 
     def match(self, language: str) -> str | None:
-        """The language of a mail's own words: ``es`` for one in ``es-MX``; None: there is none."""
+        """The catalog for a mail's language: ``es`` for ``es-MX``; None if there is none."""
         return lookup(language, self.languages)
 
     def plain(self, language: str) -> Translator:
-        """The words of a mail or page in this language, as plain text.
+        """The translator of a mail or page in this language, as plain text.
 
-        In a language that has no catalog they are English: whoever writes an issue can look at it,
-        and a check refuses to send it.
+        Without a catalog it is English: an author can preview the issue, but a check prevents
+        sending it.
 
         Raises:
             InputError: The catalog cannot be read.
@@ -149,26 +161,11 @@ def catalogs_of(settings: Settings) -> Catalogs:
 
 @lru_cache(maxsize=32)
 def _read(path: Path, _changed_ns: int) -> GNUTranslations:
-    """gettext's own cache never looks again: a preview would go on with what it read first."""
+    # gettext's own cache ignores changes: a preview would keep showing the old catalog.
     try:
         with path.open("rb") as file:
             return GNUTranslations(file)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"not a compiled catalog: {error}", file=path, fix="run: make translations"
+            f"this is not a compiled catalog: {error}", file=path, fix="run: make translations"
         ) from None
-
-
-def _ranked(accepted: str) -> list[str]:
-    """Language ranges, the most wanted first; what cannot be read counts least."""
-    wishes = [part.partition(";") for part in accepted[:1000].split(",")]
-    weighed = [(_weight(weight), name.strip()) for name, _, weight in wishes]
-    return [name for weight, name in sorted(weighed, key=lambda one: -one[0]) if weight > 0]
-
-
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.strip().partition("=")
-    try:
-        return float(value) if name.strip().lower() == "q" else float(not name)
-    except ValueError:
-        return 0.0

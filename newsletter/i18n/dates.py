@@ -14,6 +14,6 @@ def long_date(day: datetime.date, language: str) -> str:
 
     Args:
         day: The date.
-        language: The language of the words around it, one that has a catalog.
+        language: The language of the text around it.
     """
     return str(format_date(day, "long", locale=locale_of(language) or "en"))

@@ -1,6 +1,6 @@
-"""Language tags (RFC 5646): which of the languages there are fits, how it is written and called.
+"""Language tags (RFC 5646): the best available match, the direction and the name of a language.
 
-Everything else that depends on a language is asked of Babel, which has it from the CLDR
+Everything else that depends on a language comes from Babel, which has it from the CLDR
 (https://cldr.unicode.org).
 """
 
@@ -14,14 +14,14 @@ from babel.core import Locale, UnknownLocaleError
 
 
 def lookup(wanted: str, available: Collection[str]) -> str | None:
-    """The language that fits best: the tag itself, or it without its last parts.
+    """The available language that fits best: the tag itself, or without its last parts.
 
     ``es-MX`` is served by ``es``, and ``zh-Hant-TW`` by ``zh-Hant`` and never by ``zh-Hans``
     (RFC 4647 section 3.4, Lookup).
 
     Args:
         wanted: A tag, or ``es_MX`` as many lists write it; capitals do not matter.
-        available: The languages there are.
+        available: The tags to choose from.
     """
     names = {name.lower(): name for name in available}
     parts = wanted.replace("_", "-").lower().split("-")
@@ -29,25 +29,25 @@ def lookup(wanted: str, available: Collection[str]) -> str | None:
         if found := names.get("-".join(parts)):
             return found
         parts.pop()
-        # A single letter only announces what came after it.
+        # A single letter (RFC 5646 section 2.2.6) only introduces the part after it.
         if parts and len(parts[-1]) == 1:
             parts.pop()
     return None
 
 
 def same_language(one: str, other: str) -> bool:
-    """Whether a voice that reads the one aloud can read the other: ``en`` and ``en-GB``."""
+    """Whether a screen reader needs only one voice for both: ``en`` and ``en-GB``."""
     return _primary(one) == _primary(other)
 
 
 def direction(tag: str) -> Literal["ltr", "rtl"]:
-    """Which way a language is written; what nobody knows, from left to right."""
+    """The direction in which a language is written; left to right if it is unknown."""
     found = locale_of(tag)
     return "rtl" if found and found.text_direction == "rtl" else "ltr"
 
 
 def language_name(tag: str) -> str:
-    """A language for people who read English: ``Spanish (es)``; only the tag if nobody knows it."""
+    """The English name of a language: ``Spanish (es)``; the tag alone if it is unknown."""
     found = locale_of(tag)
     name = found.get_display_name("en") if found else None
     return f"{name} ({tag})" if name else tag
@@ -55,7 +55,7 @@ def language_name(tag: str) -> str:
 
 @lru_cache(maxsize=64)
 def locale_of(tag: str) -> Locale | None:
-    """What Babel knows of a language, or of it without its last parts; None for an unknown one."""
+    """Babel's locale of a language, or of the tag without its last parts; None if it is unknown."""
     parts = tag.replace("_", "-").split("-")
     while parts:
         try:

@@ -1,1 +1,1 @@
-"""Issue and templates in, compiled issue out: the same bytes every time."""
+"""Compiles an issue and its templates into mail: the same bytes every time."""

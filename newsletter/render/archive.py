@@ -1,8 +1,8 @@
-"""The article as a page of the web: real headings, no layout tables, links back, no reader."""
+"""The article as a web page: real headings, no layout tables, links back from references."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from string import ascii_lowercase
 
@@ -19,7 +19,6 @@ from newsletter.content.model import (
     Issue,
     Note,
     Prose,
-    Reference,
     Study,
 )
 from newsletter.i18n.catalog import Translator
@@ -30,10 +29,10 @@ from newsletter.render.template_context import TemplateContext
 from newsletter.settings.model import Settings
 
 WIDEST = 1200
-"""CSS pixels of the widest picture: the page's own stylesheet scales it down."""
+"""CSS pixels of the widest picture; the page's stylesheet scales it down."""
 
 _ARROW = "\u21a9\ufe0e"
-"""The variation selector keeps it a letter: many systems would draw an emoji."""
+"""With a variation selector, since many systems would draw an emoji."""
 
 
 class _ArchiveWriter(Writer):
@@ -58,9 +57,9 @@ def write_archive(
 ) -> str:
     """The article below its page's ``<h1>``, from the standfirst to the disclaimer.
 
-    Placeholders of merge fields still stand in it.
+    It still contains the placeholders of merge fields.
     """
-    # The catalog's words are plain text in mail and here; on the pages around they are markup.
+    # The catalog's text is plain in mail and here; on the pages around it, it is markup.
     _ = page.words.writing(to_markup)
     meta = issue.meta
     writer = _ArchiveWriter(issue.numbers, gallery, WIDEST, page.words)
@@ -76,8 +75,17 @@ def write_archive(
     pieces += [
         write_blocks(page.blocks, writer, _block),
         _action(issue, settings, _),
-        _references(issue.cited, writer, _),
     ]
+    # After the blocks: only now does the writer know how often each reference is cited.
+    references = "".join(
+        f'<li id="ref-{r.number}" value="{r.number}">{writer.render_inline(r.entry, r.line)}'
+        f"{_back(r.number or 0, writer, _)}</li>"
+        for r in issue.cited
+    )
+    if references:
+        pieces.append(
+            f'<section class="references"><h2>{_("References")}</h2><ol>{references}</ol></section>'
+        )
     if page.disclaimer:
         text = write_plain(page.disclaimer, page.disclaimer_language)
         pieces.append(f'<aside class="disclaimer"><h2>{_("Disclaimer")}</h2>{text}</aside>')
@@ -97,19 +105,8 @@ def _action(issue: Issue, settings: Settings, _: Translator) -> str:
     return f'<div class="action">{inside}</div>' if inside else ""
 
 
-def _references(references: Iterable[Reference], writer: _ArchiveWriter, _: Translator) -> str:
-    items = "".join(
-        f'<li id="ref-{r.number}" value="{r.number}">{writer.render_inline(r.entry, r.line)}'
-        f"{_back(r.number or 0, writer, _)}</li>"
-        for r in references
-    )
-    if not items:
-        return ""
-    return f'<section class="references"><h2>{_("References")}</h2><ol>{items}</ol></section>'
-
-
 def _back(number: int, writer: _ArchiveWriter, _: Translator) -> str:
-    """An arrow back to the only citation; behind one arrow a letter for each of several."""
+    """An arrow back to a single citation; an arrow and a letter for each of several."""
     count = writer.cited.get(number, 0)
     if not count:
         return ""
@@ -119,7 +116,9 @@ def _back(number: int, writer: _ArchiveWriter, _: Translator) -> str:
         return f' <span class="back">{link}</span>'
     links = []
     for time in range(1, count + 1):
-        letter = _letter(time)
+        # After z comes a1: a number alone could be taken for that of another reference.
+        again, index = divmod(time - 1, len(ascii_lowercase))
+        letter = f"{ascii_lowercase[index]}{again or ''}"
         label = _(
             "Back to citation %(letter)s of reference %(number)s", letter=letter, number=number
         )
@@ -127,20 +126,21 @@ def _back(number: int, writer: _ArchiveWriter, _: Translator) -> str:
     return f' <span class="back"><span aria-hidden="true">{_ARROW}</span> {" ".join(links)}</span>'
 
 
-def _letter(time: int) -> str:
-    """a, b, c …, after z comes a1: a number could be taken for that of another reference."""
-    again, letter = divmod(time - 1, len(ascii_lowercase))
-    return f"{ascii_lowercase[letter]}{again or ''}"
-
-
 def _block(block: Block, writer: Writer, level: int) -> str:
     match block:
         case Prose():
             return writer.render_tokens(block.tokens)
         case DataTable():
-            return _table(block, writer)
+            head = write_cells("th", block.head, block, writer)
+            rows = "".join(
+                f"<tr>{write_cells('td', row, block, writer)}</tr>" for row in block.rows
+            )
+            return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         case Bars():
-            return _bars(block, writer)
+            bars = "".join(_bar(bar, writer) for bar in block.bars)
+            title = writer.render_inline(block.title)
+            caption = f"<figcaption>{title}</figcaption>" if title else ""
+            return f'<figure class="bars">{caption}<ul>{bars}</ul></figure>'
         case Study():
             rows = "".join(
                 f"<dt>{escape(label, quote=False)}</dt><dd>{writer.render_inline(text)}</dd>"
@@ -164,13 +164,6 @@ def _title(title: Token, writer: Writer, level: int) -> str:
     return f"<h{level}>{text}</h{level}>" if text else ""
 
 
-def _bars(block: Bars, writer: Writer) -> str:
-    bars = "".join(_bar(bar, writer) for bar in block.bars)
-    title = writer.render_inline(block.title)
-    caption = f"<figcaption>{title}</figcaption>" if title else ""
-    return f'<figure class="bars">{caption}<ul>{bars}</ul></figure>'
-
-
 def _bar(bar: Bar, writer: Writer) -> str:
     share = f"{min(max(bar.percent, 0), 100):g}"
     picture = (
@@ -179,9 +172,3 @@ def _bar(bar: Bar, writer: Writer) -> str:
     )
     value = f"<strong>{escape(bar.value)}</strong>"
     return f"<li>{value} {writer.render_inline(bar.label)}{picture}</li>"
-
-
-def _table(block: DataTable, writer: Writer) -> str:
-    head = write_cells("th", block.head, block, writer)
-    rows = "".join(f"<tr>{write_cells('td', row, block, writer)}</tr>" for row in block.rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -1,4 +1,4 @@
-"""Blocks of an article as HTML for the mail: tables where Outlook needs them, classes for CSS."""
+"""Blocks of an article as HTML for the mail: tables for Outlook, classes for the stylesheet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from newsletter.render.html import Writer
 
 
 def write_references(references: Iterable[Reference], writer: Writer) -> str:
-    """The reference list. Each entry has a name as well as an id, since clients honour either."""
+    """The reference list."""
+    # A name as well as an id: some clients follow only one of them.
     items = (
         f'<li value="{r.number}"><a name="ref-{r.number}" id="ref-{r.number}"></a>'
         f"{writer.render_inline(r.entry, r.line)}</li>"
@@ -33,7 +34,12 @@ def write_references(references: Iterable[Reference], writer: Writer) -> str:
 
 
 def write_plain(text: str, attributes: str = "") -> str:
-    """Plain text as paragraphs, word for word; each has the attributes, a blank before them."""
+    """Plain text as paragraphs, word for word.
+
+    Args:
+        text: Paragraphs, separated by empty lines.
+        attributes: Of each paragraph, with a space before them.
+    """
     paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
     return "".join(f"<p{attributes}>{escape(part, quote=False)}</p>" for part in paragraphs if part)
 
@@ -46,11 +52,25 @@ def write_block(block: Block, writer: Writer, level: int) -> str:
         case DataTable():
             return _table(block, writer)
         case Bars():
-            return _bars(block, writer)
+            title = writer.render_inline(block.title, block.line)
+            heading = f'<p class="bars-title">{title}</p>' if title else ""
+            largest = max((bar.percent for bar in block.bars), default=0.0)
+            bars = "".join(_bar(bar, writer, bar.percent == largest) for bar in block.bars)
+            return f'<div class="bars">{heading}{bars}</div>'
         case Study():
-            return _box("study", _title(block.title, writer, level) + _rows(block, writer))
+            title = _title(block.title, writer, level)
+            rows = "".join(
+                f"<dt>{escape(label, quote=False)}</dt>"
+                f"<dd>{writer.render_inline(text, block.line)}</dd>"
+                for label, text in block.rows
+            )
+            return _box("study", f"{title}<dl>{rows}</dl>")
         case Glance():
-            return _box("glance", _title(block.title, writer, level) + _facts(block, writer))
+            title = _title(block.title, writer, level)
+            facts = "".join(
+                f"<li>{writer.render_inline(fact, block.line)}</li>" for fact in block.facts
+            )
+            return _box("glance", f"{title}<ul>{facts}</ul>")
         case Note():
             body = writer.render_tokens(block.tokens)
             return _box("note", _title(block.title, writer, level) + body)
@@ -68,38 +88,15 @@ def _title(title: Token, writer: Writer, level: int) -> str:
     return f'<h{level} class="box-title">{text}</h{level}>' if text else ""
 
 
-def _facts(block: Glance, writer: Writer) -> str:
-    facts = (f"<li>{writer.render_inline(fact, block.line)}</li>" for fact in block.facts)
-    return f"<ul>{''.join(facts)}</ul>"
-
-
-def _rows(block: Study, writer: Writer) -> str:
-    rows = (
-        f"<dt>{escape(label, quote=False)}</dt><dd>{writer.render_inline(text, block.line)}</dd>"
-        for label, text in block.rows
-    )
-    return f"<dl>{''.join(rows)}</dl>"
-
-
-def _bars(block: Bars, writer: Writer) -> str:
-    largest = max((bar.percent for bar in block.bars), default=0.0)
-    bars = "".join(_bar(bar, writer, bar.percent == largest) for bar in block.bars)
-    title = writer.render_inline(block.title, block.line)
-    named = f'<p class="bars-title">{title}</p>' if title else ""
-    return f'<div class="bars">{named}{bars}</div>'
-
-
 def _bar(bar: Bar, writer: Writer, largest: bool) -> str:
     label = writer.render_inline(bar.label, bar.line)
     value = f'<strong class="value{" warm" if largest else ""}">{escape(bar.value)}</strong>'
-    return f'<p class="bar-label">{value} {label}</p>{_strip(bar.percent, largest)}'
-
-
-def _strip(percent: float, largest: bool) -> str:
-    share = min(max(round(percent), 0), 100)
+    # A table, since Outlook ignores the width of a div. A cell of width 0 would still show.
+    share = min(max(round(bar.percent), 0), 100)
     fill = f'<td width="{share}%" class="{"fill-warm" if largest else "fill"}">&nbsp;</td>'
     rest = f'<td width="{100 - share}%" class="track">&nbsp;</td>'
     return (
+        f'<p class="bar-label">{value} {label}</p>'
         '<table role="presentation" aria-hidden="true" class="bar" width="100%"'
         f' cellpadding="0" cellspacing="0"><tr>{fill if share else ""}'
         f"{rest if share < 100 else ''}</tr></table>"
@@ -117,7 +114,7 @@ def _table(block: DataTable, writer: Writer) -> str:
 
 
 def write_cells(tag: str, cells: Sequence[Token], block: DataTable, writer: Writer) -> str:
-    """One row's cells, each of its column's alignment."""
+    """One row's cells, each aligned like its column."""
     opening = '<th scope="col"' if tag == "th" else "<td"
     classes = (f' class="{align}"' if align else "" for align in chain(block.align, repeat("")))
     return "".join(

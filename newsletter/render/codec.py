@@ -1,4 +1,4 @@
-"""A compiled issue as bytes, for keeping what was approved."""
+"""A compiled issue as bytes, to store what was approved."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def serialize(compiled: CompiledIssue) -> bytes:
 
 
 def deserialize(data: bytes) -> CompiledIssue:
-    """Read back what `serialize` wrote.
+    """Restore a compiled issue from the output of `serialize`.
 
     Raises:
-        InputError: It is no compiled issue, or was changed since it was written.
+        InputError: It is not a compiled issue, or was changed since it was written.
     """
     try:
         compiled = _issue(json.loads(data))
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError("not a compiled issue", fix="render and approve it again") from None
+        raise InputError("this is not a compiled issue", fix="approve the issue again") from None
     if digest_of(compiled) != compiled.digest:
         raise InputError(
-            "the compiled issue was changed after it was stored", fix="render and approve it again"
+            "the compiled issue was changed after it was stored", fix="approve the issue again"
         )
     return compiled
 

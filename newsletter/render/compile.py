@@ -1,12 +1,11 @@
-"""From an article to what is sent: one compiled issue, the same bytes every time."""
+"""Compile an article into what is sent: the same bytes every time."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
-from itertools import combinations
+from itertools import chain, combinations
 
 from newsletter.content.model import Issue
 from newsletter.content.reader import select, topics_of
@@ -23,18 +22,18 @@ from newsletter.render.text_blocks import write_text_references
 from newsletter.settings.model import Settings
 
 MOST_TOPICS = 4
-"""Topics one article may tell apart: each doubles the number of mails to approve."""
+"""Topics that one article may have blocks for: each doubles the number of mails to approve."""
 
 
 def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
     """Compile an article with its templates.
 
     Args:
-        issue: The article, every audience's blocks in it.
-        settings: The publication, its colours and disclaimers; `Settings.root` holds templates.
+        issue: The article, with the blocks of every audience.
+        settings: The publication, its colors and disclaimers; `Settings.root` has the templates.
 
     Returns:
-        One variant per subset of the topics that the article distinguishes.
+        One variant per subset of the topics that the article has blocks for.
 
     Raises:
         InputError: With file and line: a template, a picture, a merge field or a setting is wrong.
@@ -42,15 +41,35 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
     topics = tuple(sorted(topics_of(issue)))
     if len(topics) > MOST_TOPICS:
         raise InputError(
-            f"the article tells {len(topics)} topics apart; {MOST_TOPICS} is the most",
+            f"the article has blocks for {len(topics)} topics; the limit is {MOST_TOPICS}",
             file=issue.path,
-            fix="join some of its audience blocks",
+            fix="merge or remove some of its audience blocks",
         )
     gallery = ImageCollector(
         issue.folder, settings.root, issue.path, settings.publication.public_url
     )
-    marks = _marks(issue)
-    variants = tuple(_variant(issue, some, settings, gallery, marks) for some in _subsets(topics))
+    known = {
+        use.placeholder: Placeholder(use.name, use.default or "", use.line)
+        for use in issue.merge_fields
+    }
+    token = Placeholder(UNSUBSCRIBE_TOKEN, "", None, SlotKind.TOKEN)
+    marks = Placeholders(issue.prefix, issue.path, {**known, issue.placeholder(UNSUBSCRIBE): token})
+    subsets = chain.from_iterable(combinations(topics, n) for n in range(len(topics) + 1))
+    variants = []
+    for subset in subsets:
+        chosen = select(issue, frozenset(subset))
+        page = template_context(chosen, settings, gallery)
+        html = write_mail(page, chosen, settings, gallery)
+        variants.append(
+            Variant(
+                topics=frozenset(subset),
+                subject=split_text(issue.meta.subject, marks),
+                preheader=split_text(issue.meta.preheader, marks),
+                html=split_html(html, marks),
+                text=split_text(_text(page, chosen, settings), marks),
+            )
+        )
+    # The archive has no audience of its own, and shows the blocks of all.
     whole = select(issue, frozenset(topics))
     archive = write_archive(template_context(whole, settings, gallery), whole, settings, gallery)
     compiled = CompiledIssue(
@@ -59,7 +78,7 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
         date=issue.meta.date.isoformat(),
         title=without_slots(issue.meta.title, marks, str),
         sender=sender_of(settings),
-        variants=variants,
+        variants=tuple(variants),
         images=gallery.distinct,
         archive_html=without_slots(archive, marks, escape),
         digest="",
@@ -69,7 +88,7 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
 
 
 def write_text(issue: Issue, settings: Settings) -> str:
-    """The text part of an article, merge fields still placeholders.
+    """The text part of an article, with placeholders for merge fields.
 
     Raises:
         InputError: A template or a setting is wrong.
@@ -80,24 +99,6 @@ def write_text(issue: Issue, settings: Settings) -> str:
     return _text(template_context(issue, settings, gallery), issue, settings)
 
 
-def _variant(
-    issue: Issue,
-    topics: frozenset[str],
-    settings: Settings,
-    gallery: ImageCollector,
-    marks: Placeholders,
-) -> Variant:
-    chosen = select(issue, topics)
-    page = template_context(chosen, settings, gallery)
-    return Variant(
-        topics=topics,
-        subject=split_text(issue.meta.subject, marks),
-        preheader=split_text(issue.meta.preheader, marks),
-        html=split_html(write_mail(page, chosen, settings, gallery), marks),
-        text=split_text(_text(page, chosen, settings), marks),
-    )
-
-
 def _text(page: TemplateContext, issue: Issue, settings: Settings) -> str:
     values = {
         **page.values,
@@ -106,26 +107,13 @@ def _text(page: TemplateContext, issue: Issue, settings: Settings) -> str:
         "disclaimer": page.disclaimer,
     }
     text = render_template(settings.root, f"email/{issue.meta.template}.txt", values, page.words)
+    # Templates leave empty lines where they show nothing.
     text = re.sub(r" +$", "", text.strip(), flags=re.MULTILINE)
     return re.sub(r"\n{4,}", "\n\n\n", text) + "\n"
 
 
-def _subsets(topics: tuple[str, ...]) -> Iterator[frozenset[str]]:
-    for size in range(len(topics) + 1):
-        yield from map(frozenset, combinations(topics, size))
-
-
-def _marks(issue: Issue) -> Placeholders:
-    known = {
-        use.placeholder: Placeholder(use.name, use.default or "", use.line)
-        for use in issue.merge_fields
-    }
-    token = Placeholder(UNSUBSCRIBE_TOKEN, "", None, SlotKind.TOKEN)
-    return Placeholders(issue.prefix, issue.path, {**known, issue.placeholder(UNSUBSCRIBE): token})
-
-
 def sender_of(settings: Settings) -> Sender:
-    """What the headers of all mail say of the publication."""
+    """What the headers of all mail say about the publication."""
     publication = settings.publication
     return Sender(
         from_name=publication.from_name,

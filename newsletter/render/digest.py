@@ -1,4 +1,4 @@
-"""The name of a compiled issue: what an approval is bound to."""
+"""The digest of a compiled issue, which an approval is bound to."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from newsletter.render.model import CompiledIssue
 
 
 def digest_of(compiled: CompiledIssue) -> str:
-    """The SHA-256 (hex) of all that readers, the archive and the envelope will show.
-
-    Where a picture's file lies does not count; its content does.
-    """
+    """The SHA-256 (hex) of all that recipients, the archive and the headers show."""
+    # A picture counts by its content: moving its file does not undo an approval.
     data = plain(compiled)
     data["images"] = [image["sha256"] + image["suffix"] for image in data["images"]]
     return hashlib.sha256(canonical(data)).hexdigest()
@@ -25,7 +23,8 @@ def plain(compiled: CompiledIssue) -> dict[str, Any]:
     """A compiled issue as JSON values, without its digest."""
     data = asdict(compiled)
     del data["digest"]
-    if not compiled.author:  # as what was stored before there was one: its digest still holds
+    # Issues stored before there was an author must keep their digest.
+    if not compiled.author:
         del data["author"]
     for variant in data["variants"]:
         variant["topics"] = sorted(variant["topics"])
@@ -35,6 +34,6 @@ def plain(compiled: CompiledIssue) -> dict[str, Any]:
 
 
 def canonical(data: Mapping[str, Any]) -> bytes:
-    """JSON with sorted keys and no blanks, in UTF-8."""
+    """JSON with sorted keys and no whitespace, in UTF-8."""
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return text.encode()

@@ -1,6 +1,6 @@
-"""Text in another language than the mail's says so, that it is read aloud as what it is.
+"""Text in another language than the mail's, marked so that screen readers pronounce it right.
 
-WCAG 2.2 asks for it in success criterion 3.1.2, Language of Parts.
+WCAG 2.2 requires it in success criterion 3.1.2, Language of Parts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from newsletter.i18n.languages import direction, lookup, same_language
 
 @dataclass(frozen=True, slots=True)
 class LocalText:
-    """A text and the language that it is in (RFC 5646)."""
+    """A text and its language (RFC 5646)."""
 
     text: str
     language: str
@@ -25,7 +25,7 @@ def choose_text(texts: Mapping[str, str], wanted: str, own: str) -> LocalText:
     """The text in a mail's language, or else in the publication's, or else the first.
 
     Args:
-        texts: By language; that of the publication may be called "".
+        texts: By language; "" means the publication's.
         wanted: The mail's language.
         own: The publication's language.
     """
@@ -35,13 +35,13 @@ def choose_text(texts: Mapping[str, str], wanted: str, own: str) -> LocalText:
 
 
 def mark_language(text: str, language: str, around: str) -> Markup:
-    """A text for HTML, in an element that says its language where that is another one."""
+    """A text as HTML, in an element that marks its language if it differs."""
     attributes = Markup(language_attributes(language, around))  # noqa: S704
     return Markup("<span%s>%s</span>") % (attributes, text) if attributes else escape(text)
 
 
 def language_attributes(text: str, mail: str) -> str:
-    """``lang`` and ``dir`` for an element, each after a blank; nothing where the mail has the same.
+    """``lang`` and ``dir`` of an element, each after a space; empty if the language is the same.
 
     Args:
         text: The language of the element's text.

@@ -18,17 +18,17 @@ from newsletter.render.images import ImageCollector, Picture
 _OPTIONS = MarkdownIt("commonmark", {"xhtmlOut": False}).options
 
 _SHARE = re.compile(r"(?<=[0-9]) %")
-"""A number and its sign stay on one line."""
+"""A number and its percent sign stay on one line."""
 
 
 class Writer(RendererHTML):
-    """Writes tokens as HTML for the mail. A method named after a token type writes that token.
+    """Writes tokens as HTML for the mail. Each token type is written by the method of its name.
 
     Args:
         numbers: Reference key to its number.
-        gallery: Takes the pictures in.
+        gallery: Collects the pictures.
         width: The widest picture, in CSS pixels.
-        words: The words of the article's language, as plain text.
+        words: Translates into the article's language, as plain text.
     """
 
     def __init__(
@@ -43,22 +43,22 @@ class Writer(RendererHTML):
 
     def render_tokens(self, tokens: Sequence[Token]) -> str:
         """Block tokens as HTML."""
-        return "".join(self._token(tokens, index) for index in range(len(tokens)))
+        pieces = []
+        for index, token in enumerate(tokens):
+            if token.type == "inline":
+                pieces.append(self.render_inline(token))
+            else:
+                rule = self.rules.get(token.type, self.renderToken)
+                pieces.append(rule(tokens, index, _OPTIONS, {}))
+        return "".join(pieces)
 
     def render_inline(self, token: Token, line: int | None = None) -> str:
-        """The content of one inline token as HTML; ``line`` is where it stands."""
+        """The content of one inline token as HTML; ``line`` is its line in the article."""
         self._line = token.map[0] + 1 if token.map else line
         return self.renderInline(token.children or [], _OPTIONS, {}).strip()
 
-    def _token(self, tokens: Sequence[Token], index: int) -> str:
-        token = tokens[index]
-        if token.type == "inline":
-            return self.render_inline(token)
-        rule = self.rules.get(token.type, self.renderToken)
-        return rule(tokens, index, _OPTIONS, {})
-
     def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Text; a citation follows its word without a blank."""
+        """Text; a citation follows its word without a space."""
         content = _SHARE.sub("\u00a0%", tokens[idx].content)
         cited = idx + 1 < len(tokens) and tokens[idx + 1].type == "footnote_ref"
         return escape(content.rstrip() if cited else content, quote=False)
@@ -76,18 +76,19 @@ class Writer(RendererHTML):
         return before + link + ("</sup>" if last else "")
 
     def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """A picture, hosted under its content's name."""
+        """A picture, hosted under the hash of its content."""
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children, options, env)
         picture = self._gallery.add(str(token.attrs["src"]), self._width, self._line)
         return self._picture(picture, alt)
 
     def _anchor(self, number: int) -> str:
-        """None: where clients drop anchors, the number makes sense alone."""
+        """The id of a citation: none in mail, where nothing links back to it."""
         return ""
 
     def _picture(self, picture: Picture, alt: str) -> str:
-        """An image that shrinks, even while it is only its alternative text."""
+        """An image that scales down."""
+        # The style also limits the alternative text while pictures are blocked.
         return write_picture(picture, alt, f' style="max-width:{picture.width}px"')
 
 
@@ -111,7 +112,7 @@ WriteBlock = Callable[[Block, Writer, int], str]
 def write_blocks(blocks: Iterable[Block], writer: Writer, write: WriteBlock) -> str:
     """An article's blocks, each by ``write``.
 
-    The titles of boxes continue the article's heading levels, so that none is left out.
+    The titles of boxes continue the article's heading levels, so that none is skipped.
     """
     pieces, level = [], 1
     for block in blocks:

@@ -1,4 +1,4 @@
-"""Pictures: read once, named by their content."""
+"""Pictures: read once, and named by a hash of their content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.errors import InputError
 from newsletter.render.model import Image
 
 LARGEST = 5_000_000
-"""Bytes of one picture."""
+"""The limit for one picture, in bytes."""
 
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".gif"})
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif"}
@@ -35,8 +35,8 @@ class Picture:
 class ImageCollector:
     """The pictures of one issue, in the order in which they first appear.
 
-    ``folder`` is where relative paths start, ``root`` the project's folder, ``article`` the file
-    that errors name.
+    Paths are relative to ``folder`` and must be inside the project's folder, ``root``; errors name
+    the file ``article``.
     """
 
     folder: Path
@@ -46,15 +46,15 @@ class ImageCollector:
     images: dict[str, Image] = field(default_factory=dict)
 
     def add(self, source: str, limit: int, line: int | None) -> Picture:
-        """Take a picture in.
+        """Add a picture.
 
         Args:
             source: Its path relative to the article, as written.
-            limit: The width of its place, in CSS pixels.
+            limit: The width of the space for it, in CSS pixels.
             line: Where the article names it.
 
         Raises:
-            InputError: It is missing, outside the project, too large, or no PNG, JPEG or GIF.
+            InputError: It is missing, outside the project, too large, or not a PNG, JPEG or GIF.
         """
         image = self.images.get(source)
         if image is None:
@@ -65,49 +65,51 @@ class ImageCollector:
 
     @property
     def distinct(self) -> tuple[Image, ...]:
-        """Each picture once, even where two paths lead to the same bytes."""
+        """Each picture once, even if two files have the same content."""
         return tuple({image.sha256: image for image in self.images.values()}.values())
 
     def _read(self, source: str, line: int | None) -> Image:
-        path, data = self._load(source, line)
-        suffix, width, height = self._measure(data, source, line)
-        sha256 = hashlib.sha256(data).hexdigest()
-        return Image(sha256, suffix, path, len(data), width, height)
-
-    def _load(self, source: str, line: int | None) -> tuple[Path, bytes]:
         if "://" in source or source.startswith(("//", "data:")):
             raise self._wrong(f"picture {source[:80]} is not a file", line)
         root = self.root.resolve()
         path = (self.folder / unquote(source)).resolve()
+        # Resolved before: a symbolic link must not publish a file from elsewhere.
         if not path.is_relative_to(root):
-            raise self._wrong(f"picture {source} lies outside the project's folder", line)
+            raise self._wrong(f"picture {source} is outside the project's folder", line)
         if not path.is_file():
             raise self._missing(source, path, line)
         if path.stat().st_size > LARGEST:
             raise self._wrong(f"picture {source} is larger than 5 MB", line)
-        return path.relative_to(root), path.read_bytes()
-
-    def _measure(self, data: bytes, source: str, line: int | None) -> tuple[str, int, int]:
+        data = path.read_bytes()
         try:
             with warnings.catch_warnings():
+                # Pillow only warns of a small file with an enormous number of pixels.
                 warnings.simplefilter("error", Pillow.DecompressionBombWarning)
                 picture = Pillow.open(BytesIO(data), formats=list(_SUFFIXES))
                 picture.verify()
+        # Damaged files raise whatever their decoder stumbles on.
         except Exception:
             raise self._wrong(f"{source} is not a readable PNG, JPEG or GIF", line) from None
-        return _SUFFIXES[str(picture.format)], picture.width, picture.height
+        return Image(
+            sha256=hashlib.sha256(data).hexdigest(),
+            suffix=_SUFFIXES[str(picture.format)],
+            path=path.relative_to(root),
+            size=len(data),
+            width=picture.width,
+            height=picture.height,
+        )
 
     def _missing(self, source: str, path: Path, line: int | None) -> InputError:
-        # Without their endings, which all of them share and which may be what is wrong.
-        there = sorted(path.parent.glob("*"))
-        beside = {f.stem.casefold(): f.name for f in there if f.suffix.lower() in _ENDINGS}
-        near = get_close_matches(path.stem.casefold(), beside, n=1)
+        # Compared without suffixes, which all have in common and which may be the mistake.
+        files = sorted(path.parent.glob("*"))
+        names = {f.stem.casefold(): f.name for f in files if f.suffix.lower() in _ENDINGS}
+        near = get_close_matches(path.stem.casefold(), names, n=1)
         folder = "".join(unquote(source).rpartition("/")[:2])
-        error = self._wrong(f"no such picture: {source}", line)
+        error = self._wrong(f"picture {source} does not exist", line)
         if near:
-            error.fix = f"did you mean {folder}{beside[near[0]]}?"
+            error.fix = f"did you mean {folder}{names[near[0]]}?"
         return error
 
     def _wrong(self, message: str, line: int | None) -> InputError:
-        fix = "put a PNG, JPEG or GIF of at most 5 MB beside the article"
+        fix = "use a PNG, JPEG or GIF file of at most 5 MB in the article's folder"
         return InputError(message, file=self.article, line=line, fix=fix)

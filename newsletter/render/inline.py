@@ -1,7 +1,7 @@
-"""Write the stylesheet into style attributes, and leave everything else as it is.
+"""Write the stylesheet into style attributes, and leave everything else unchanged.
 
-premailer's defaults drop the doctype, strip ``!important`` from the rules that make dark mode,
-rewrite image widths and fetch what ``@import`` names. Each option here undoes one of these.
+premailer by default drops the doctype, strips ``!important`` from the dark mode rules, rewrites
+image widths and fetches what ``@import`` names. The options here turn all of that off.
 """
 
 from __future__ import annotations
@@ -9,30 +9,22 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache, partial, update_wrapper
 from types import ModuleType
 from typing import Any, NoReturn
 
 import cssutils
 
-
-@contextmanager
-def _without_requests() -> Iterator[None]:
-    """Nothing is fetched here, so what premailer would fetch with need not be loaded: 10 MB."""
-    loaded = sys.modules.setdefault("requests", ModuleType("requests"))
-    try:
-        yield
-    finally:
-        if not hasattr(loaded, "__version__"):
-            del sys.modules["requests"]
-
-
-with _without_requests():
+# premailer imports requests, 10 MB, to fetch what is never fetched here.
+_requests = sys.modules.setdefault("requests", ModuleType("requests"))
+try:
     from premailer import Premailer, merge_style
+finally:
+    if not hasattr(_requests, "__version__"):
+        del sys.modules["requests"]
 
-# ``disable_validation`` does not get as far as this, and the rules of all CSS are slow to compile.
+# premailer's ``disable_validation`` does not reach this function, and cssutils takes long to
+# compile the grammar it validates with.
 _pairs = merge_style.csstext_to_pairs
 merge_style.csstext_to_pairs = update_wrapper(partial(_pairs, validate=False), _pairs)
 
@@ -45,7 +37,7 @@ _SAME_CONDITION = re.compile(r"<!\[endif\]-->\s*<!--\[if mso \| IE\]>")
 
 class _NoNetwork:
     def get(self, *_args: object, **_options: object) -> NoReturn:
-        raise RuntimeError("rendering never fetches anything")
+        raise RuntimeError("rendering must not fetch anything")
 
 
 _OPTIONS: dict[str, Any] = {
@@ -71,9 +63,9 @@ class _Inliner(_QuietInliner):
         return _parsed(css_body, ruleset_index)
 
 
+# Parsing takes most of premailer's time, and the stylesheet seldom changes.
 @lru_cache(maxsize=8)
 def _parsed(css: str, index: int) -> Any:
-    """Parsing takes most of premailer's time, and the stylesheet seldom changes."""
     return _QuietInliner("", **_OPTIONS)._parse_style_rules(css, index)
 
 
@@ -81,9 +73,10 @@ def inline_styles(html: str, css: str) -> str:
     """Apply a stylesheet to a page as style attributes.
 
     Args:
-        html: A whole page; its own ``<style>`` elements stay exactly as they are.
+        html: A whole page; its own ``<style>`` elements stay unchanged.
         css: The rules to inline. Media queries and pseudo-classes belong in the page instead.
     """
+    # premailer drops a lowercase doctype, and clients then render in quirks mode.
     html = re.sub(r"^\s*<!doctype html>", "<!DOCTYPE html>", html, flags=re.IGNORECASE)
     html = re.sub(r"<style(?=[\s>])", f"<style{_KEEP}", html)
     inlined: str = _Inliner(html, css_text=[css], **_OPTIONS).transform(pretty_print=False)

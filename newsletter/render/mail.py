@@ -1,4 +1,4 @@
-"""The mail's HTML: templates, MJML, the article spliced in, styles inlined."""
+"""The mail's HTML: templates, MJML, the article inserted, styles inlined."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from newsletter.render.templates import render_template
 from newsletter.settings.model import Settings
 
 CONTENT_WIDTH = 520
-"""CSS pixels between the card's sides, where they are widest apart."""
+"""CSS pixels of the card's text column at its widest."""
 
 FONTS = {
     "sans": "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif",
@@ -32,7 +32,7 @@ _ROLE = 'aria-roledescription="{}"'
 def write_mail(
     page: TemplateContext, issue: Issue, settings: Settings, gallery: ImageCollector
 ) -> str:
-    """Write the HTML part, placeholders of merge fields still in it.
+    """Write the HTML part, with placeholders for merge fields.
 
     Raises:
         InputError: A template, a picture or a setting is wrong.
@@ -43,6 +43,7 @@ def write_mail(
         "references": write_references(issue.cited, writer) if issue.cited else "",
         "disclaimer": write_plain(page.disclaimer, page.disclaimer_language),
     }
+    # The article is inserted after MJML, whose compiler passes errors in it through in silence.
     marks = {
         name: issue.placeholder(_FIRST_PIECE - index) if html else ""
         for index, (name, html) in enumerate(pieces.items())
@@ -54,7 +55,7 @@ def write_mail(
         "lang": lang,
         "dir": issue.meta.dir,
         "own_language": own_language(settings, lang),
-        # MJML knows no "auto", and Outlook no "start".
+        # MJML does not support "auto", nor Outlook "start".
         "direction": "rtl" if rtl else "ltr",
         "start": "right" if rtl else "left",
         "theme": settings.theme,
@@ -73,8 +74,8 @@ def mjml_to_html(mjml: str, file: str, words: Translator) -> str:
 
     Args:
         mjml: The whole mail.
-        file: The template it came from.
-        words: The words of the mail's language.
+        file: The template it comes from, for errors.
+        words: Translates into the mail's language.
 
     Raises:
         InputError: It does not compile.
@@ -86,8 +87,8 @@ def mjml_to_html(mjml: str, file: str, words: Translator) -> str:
         raise InputError(
             f"MJML does not compile: {error}",
             file=file,
-            fix="look for a tag that is not closed, here or in a partial",
+            fix="look for an unclosed tag, here or in an included template",
         ) from None
-    # Screen readers say this word of MJML's own, whatever the mail's language (WAI-ARIA 1.2,
+    # MJML writes this word in English, and screen readers say it (WAI-ARIA 1.2,
     # aria-roledescription: authors must localize it).
     return html.replace(_ROLE.format("email"), _ROLE.format(escape(_("email"))), 1)

@@ -1,8 +1,7 @@
-"""Find mistakes in an MJML template before mjml-python swallows them.
+"""Find mistakes in an MJML template that mjml-python would hide.
 
-The compiler passes unknown elements and attributes through in silence, and reports the rest by
-byte offset in the assembled page. Here each template file is read by itself, so that a mistake is
-named by its own line.
+The compiler ignores unknown elements and attributes, and reports other errors by byte offset in the
+assembled page. Here each template file is read by itself, so that an error names file and line.
 """
 
 from __future__ import annotations
@@ -23,20 +22,18 @@ _ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)(\s*=\s*(?:"[^"]*"|'[^']*'))?""")
 
 
 def lint_mjml(source: str, file: Path | str) -> None:
-    """Check one template file, Jinja2 code in it left aside.
+    """Check one template file, except its Jinja2 code.
 
     Args:
         source: The file's text.
-        file: What errors name.
+        file: Its name, for errors.
 
     Raises:
-        InputError: An unknown element or attribute, one in the wrong place, or one left open.
+        InputError: An unknown element or attribute, one in the wrong place, or an unclosed element.
     """
-    _Lint(_TEMPLATE_CODE.sub(_blank, source), file).run()
-
-
-def _blank(code: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", code[0])
+    # Spaces in place of template code keep lines and offsets.
+    text = _TEMPLATE_CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), source)
+    _Lint(text, file).run()
 
 
 class _Lint:
@@ -48,11 +45,16 @@ class _Lint:
     def run(self) -> None:
         tab = self.text.find("\t")
         if tab >= 0:
-            raise self._wrong("a tab, which MJML may not take", tab, "indent with blanks")
+            raise self._wrong("MJML may not accept this tab", tab, "indent with spaces")
         end = 0
         for tag in _TAG.finditer(self.text):
             self._stray(end, tag.start())
-            self._close(tag) if tag["close"] else self._open(tag)
+            if not tag["close"]:
+                self._open(tag)
+            elif self.open and self.open[-1][0] == tag["name"]:
+                self.open.pop()
+            else:
+                raise self._wrong(f"</{tag['name']}> does not close anything here", tag.start())
             end = tag.end()
         self._stray(end, len(self.text))
         if self.open:
@@ -62,14 +64,17 @@ class _Lint:
     def _stray(self, start: int, end: int) -> None:
         at = self.text.find("<", start, end)
         if at >= 0 and not (self.open and self.open[-1][0] in {"mj-style", "style"}):
-            raise self._wrong("this < starts no element", at, "write &lt;, or close the quotes")
+            raise self._wrong(
+                "this < does not start an element", at, "write &lt;, or close the quotes"
+            )
 
     def _open(self, tag: re.Match[str]) -> None:
-        name = tag["name"]
+        name, parent = tag["name"], self._parent()
         if name in ATTRIBUTES:
             self._place(name, tag.start())
             self._attributes(tag)
-        elif name.startswith("mj") or not self._in_content():
+        # Other elements are HTML, which belongs in content, or in a partial that is included there.
+        elif name.startswith("mj") or (self.open and parent not in CONTENT | {""}):
             raise self._wrong(f"unknown element <{name}>", tag.start(), _nearest(name, ATTRIBUTES))
         if not tag["end"] and name not in VOID:
             self.open.append((name, tag.start()))
@@ -77,11 +82,11 @@ class _Lint:
     def _place(self, name: str, at: int) -> None:
         parent = self._parent()
         if parent in CONTENT:
-            raise self._wrong(f"<{name}> may not stand inside <{parent}>", at)
+            raise self._wrong(f"<{name}> is not allowed inside <{parent}>", at)
         allowed = PARENTS.get(name)
         if parent and allowed and parent not in allowed | {"mj-attributes"}:
             fix = "put it in " + " or ".join(f"<{tag}>" for tag in sorted(allowed))
-            raise self._wrong(f"<{name}> may not stand inside <{parent}>", at, fix)
+            raise self._wrong(f"<{name}> is not allowed inside <{parent}>", at, fix)
 
     def _attributes(self, tag: re.Match[str]) -> None:
         seen = set()
@@ -91,24 +96,17 @@ class _Lint:
                 fix = _nearest(name, ATTRIBUTES[tag["name"]])
                 raise self._wrong(f'<{tag["name"]}> has no attribute "{name}"', at, fix)
             if name in seen or attribute[2] is None:
-                raise self._wrong(f'attribute "{name}" twice, or without a quoted value', at)
+                raise self._wrong(
+                    f'attribute "{name}" is given twice, or without a quoted value', at
+                )
             seen.add(name)
-
-    def _close(self, tag: re.Match[str]) -> None:
-        name = tag["name"]
-        if not self.open or self.open[-1][0] != name:
-            raise self._wrong(f"</{name}> closes nothing that is open here", tag.start())
-        self.open.pop()
 
     def _parent(self) -> str:
         return next((name for name, _ in reversed(self.open) if name in ATTRIBUTES), "")
 
-    def _in_content(self) -> bool:
-        return not self.open or self._parent() in CONTENT | {""}
-
     def _wrong(self, message: str, at: int, fix: str = "") -> InputError:
         line = self.text.count("\n", 0, at) + 1
-        return InputError(message, file=self.file, line=line, fix=fix or "mend the template")
+        return InputError(message, file=self.file, line=line, fix=fix or "correct the template")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

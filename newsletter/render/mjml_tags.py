@@ -1,8 +1,8 @@
-"""The MJML that templates may use: each element, its attributes and where it may stand.
+"""The MJML that templates may use: elements, their attributes and where they are allowed.
 
 From the component reference at https://documentation.mjml.io/#components. Left out on purpose:
-``mj-include`` (loses widths: use ``{% include %}``), ``mj-font`` (a web font is a request to a
-stranger), and the components that need scripts-in-CSS (accordion, carousel, navbar).
+``mj-include`` (loses widths: use ``{% include %}``), ``mj-font`` (a web font tells a third party
+who opens the mail), and the components that need scripts-in-CSS (accordion, carousel, navbar).
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
         "mjml": "lang dir owa",
     }.items()
 }
-"""Element name to the attributes it takes."""
+"""Element name to its attributes."""
 
 CONTENT = frozenset(
     {"mj-text", "mj-button", "mj-table", "mj-raw", "mj-style", "mj-title", "mj-preview"}
 )
-"""Elements that hold HTML or text and no further MJML."""
+"""Elements that contain HTML or text and no further MJML."""
 
 _COLUMN = frozenset({"mj-column"})
 PARENTS: dict[str, frozenset[str]] = {
@@ -98,7 +98,7 @@ PARENTS: dict[str, frozenset[str]] = {
     "mj-spacer": _COLUMN,
     "mj-table": _COLUMN,
 }
-"""Where an element may stand, besides ``mj-attributes``, which takes any of them as defaults."""
+"""Where an element is allowed, besides ``mj-attributes``, which takes any as defaults."""
 
 VOID = frozenset(
     {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}

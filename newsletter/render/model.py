@@ -1,4 +1,4 @@
-"""What an article becomes: the values that `render` owns. Nothing here knows a reader."""
+"""What an article compiles to. Nothing here depends on a recipient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class SlotKind(StrEnum):
-    """Where a merge slot stands, and so how its value is written there."""
+    """Where a merge slot is, which determines how its value is written."""
 
     TEXT = "text"
     """Plain text: subject, preheader, the text part."""
@@ -21,7 +21,7 @@ class SlotKind(StrEnum):
     TEXT_URL = "text-url"
     """A whole https URL in the text part."""
     TOKEN = "token"  # noqa: S105
-    """URL-safe already, by construction: written as it is."""
+    """URL-safe by construction: written unchanged."""
 
 
 UNSUBSCRIBE_TOKEN = "unsubscribe_token"  # noqa: S105
@@ -30,7 +30,7 @@ UNSUBSCRIBE_TOKEN = "unsubscribe_token"  # noqa: S105
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place a value goes: the merge field's name, and what stands there when it is empty."""
+    """The place of one value: the merge field's name, and what it shows if there is no value."""
 
     name: str
     kind: SlotKind
@@ -49,8 +49,8 @@ class Part:
 class Image:
     """A picture in the mail, hosted at ``{public_url}/media/{sha256}{suffix}``.
 
-    ``path`` is relative to the project's folder (`Settings.root`), so that a stored issue means the
-    same on every machine; ``size`` is in bytes, ``width`` and ``height`` are the file's own pixels.
+    ``path`` is relative to the project's folder (`Settings.root`), so that a stored issue is valid
+    on every machine; ``size`` is in bytes, ``width`` and ``height`` are the file's own pixels.
     """
 
     sha256: str
@@ -63,7 +63,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What readers of exactly these topics (of those the article distinguishes) get."""
+    """The mail for subscribers of exactly these topics (of those the article has blocks for)."""
 
     topics: frozenset[str]
     subject: Part
@@ -86,7 +86,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class CompiledIssue:
-    """An issue ready to send: immutable, named by its digest.
+    """An issue ready to send: immutable, identified by its digest.
 
     ``variants`` holds one per subset of the topics that the article has blocks for; without such
     blocks, exactly one. ``archive_html`` is the article for the web, below its page's ``<h1>``.
@@ -107,7 +107,7 @@ class CompiledIssue:
 
     @property
     def merge_fields(self) -> frozenset[str]:
-        """The merge fields used anywhere, reserved slots left out."""
+        """The merge fields used anywhere, except reserved slots."""
         return frozenset(
             slot.name
             for variant in self.variants

@@ -1,4 +1,4 @@
-"""How a reader's value is written into a slot. Pure, and called once per slot and reader."""
+"""How a recipient's value is written into a slot. Pure; called per slot and recipient."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import quote
 
-from newsletter.render.model import Part, Slot, SlotKind
+from newsletter.render.model import Part, SlotKind
 
 LONGEST = 1000
-"""Characters of one value; the rest is cut."""
+"""Characters of one value; the rest is cut off."""
 
 PREVIEW_TOKEN = "preview"  # noqa: S105
-"""Stands for a token where a part is only looked at."""
+"""The token in previews."""
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -23,18 +23,18 @@ _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
 def encode_value(kind: SlotKind, value: str, default: str = "") -> str:
-    """Write one value as its place demands.
+    """Write one value as its place requires.
 
     Control characters, line ends and line separators become spaces, so that no value can start a
-    header or a line of its own; an empty value gives way to ``default``.
+    header or a line of its own; an empty value is replaced by ``default``.
 
     Args:
-        kind: Where the slot stands.
-        value: What the reader's record holds, at most 1,000 characters of which are used.
-        default: What stands there otherwise, escaped alike.
+        kind: The kind of the slot.
+        value: From the subscriber's record; at most 1,000 characters are used.
+        default: Used if the value is empty; escaped in the same way.
 
     Raises:
-        ValueError: A token that is not URL-safe, or empty: a fault of the program.
+        ValueError: A token is empty or not URL-safe, which is a bug.
     """
     if kind is SlotKind.TOKEN:
         if not _TOKEN.fullmatch(value):
@@ -50,29 +50,28 @@ def encode_value(kind: SlotKind, value: str, default: str = "") -> str:
 
 
 def _clean(value: str) -> str:
+    # Nearly every value is printable, and this runs for each recipient.
     if not value.isprintable():
         value = _SURROGATE.sub("\ufffd", _UNPRINTABLE.sub(" ", value))
     return value[:LONGEST].strip()
 
 
 def _https(value: str) -> str:
+    # Browsers read a backslash as a slash: the host would be another one than checked here.
     if not _HTTPS.fullmatch(value) or "\\" in value:
         return ""
     return quote(value, safe=_URL_SAFE)
 
 
 def preview_part(part: Part, values: Mapping[str, str]) -> str:
-    """Fill a part's slots, to be looked at.
+    """Fill a part's slots for a preview.
 
     Args:
         part: The part to fill.
-        values: Merge field name to value; what is missing shows its default.
+        values: Merge field name to value; a missing one shows its default.
     """
-    filled = (_preview(slot, values) for slot in part.slots)
-    rest = (text for pair in zip(filled, part.segments[1:], strict=True) for text in pair)
-    return part.segments[0] + "".join(rest)
-
-
-def _preview(slot: Slot, values: Mapping[str, str]) -> str:
-    value = values.get(slot.name, PREVIEW_TOKEN if slot.kind is SlotKind.TOKEN else "")
-    return encode_value(slot.kind, value, slot.default)
+    pieces = [part.segments[0]]
+    for slot, segment in zip(part.slots, part.segments[1:], strict=True):
+        value = values.get(slot.name, PREVIEW_TOKEN if slot.kind is SlotKind.TOKEN else "")
+        pieces += encode_value(slot.kind, value, slot.default), segment
+    return "".join(pieces)

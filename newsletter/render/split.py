@@ -1,7 +1,7 @@
-"""Cut finished text at its placeholders, and tell where each one stands.
+"""Split finished text at its placeholders, and determine the kind of each slot.
 
-A value may stand in HTML text, in a quoted attribute, in the path or query of an absolute URL, or
-as a whole link target. Anywhere else it could change what the mail does, and is refused.
+A value may be in HTML text, in a quoted attribute, in the path or query of an absolute URL, or be a
+whole link target. Anywhere else it could change what the mail does, and is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOADED = frozenset({"src", "srcset", "background", "poster", "action", "formact
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """What a placeholder stands for. ``line`` is the article's; ``kind`` is set for our own."""
+    """What a placeholder stands for. ``line`` is in the article; ``kind`` is set for our own."""
 
     name: str
     default: str
@@ -39,7 +39,7 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class Placeholders:
-    """The placeholders of one issue: all of them, and how to recognise one."""
+    """The placeholders of one issue, and how to recognize one."""
 
     prefix: str
     file: Path
@@ -55,15 +55,27 @@ def split_html(html: str, marks: Placeholders) -> Part:
     """Split HTML at its placeholders.
 
     Raises:
-        InputError: A merge field stands where none may.
+        InputError: A merge field is where none is allowed.
     """
     regions = list(_REGION.finditer(html))
     starts = [region.start() for region in regions]
 
     def kind_at(found: re.Match[str]) -> SlotKind | str:
         index = bisect_right(starts, found.start()) - 1
-        inside = index >= 0 and found.end() <= regions[index].end()
-        return _in_region(regions[index], found) if inside else SlotKind.HTML
+        if index < 0 or found.end() > regions[index].end():
+            return SlotKind.HTML
+        region = regions[index]
+        comment = region["comment"]
+        if comment is None:
+            return _in_markup(region, found.start(), found[0])
+        # Outlook renders conditional comments: what is in them counts like the rest of the mail.
+        if not comment.startswith("[if"):
+            return "a comment"
+        at = found.start() - region.start("comment")
+        for inner in _REGION.finditer(comment):
+            if inner.start() <= at < inner.end():
+                return _in_markup(inner, at, found[0])
+        return SlotKind.HTML
 
     return _split(html, marks, kind_at)
 
@@ -72,13 +84,13 @@ def split_text(text: str, marks: Placeholders) -> Part:
     """Split plain text (a text part, a subject) at its placeholders.
 
     Raises:
-        InputError: A merge field stands in the scheme or host of a URL.
+        InputError: A merge field is in the scheme or host of a URL.
     """
     return _split(text, marks, _in_text)
 
 
 def without_slots(text: str, marks: Placeholders, write: Callable[[str], str]) -> str:
-    """The same text with each merge field's default in its place, as written by ``write``."""
+    """The same text with each merge field replaced by its default, as written by ``write``."""
     return marks.pattern.sub(lambda found: write(marks.known[found[0]].default), text)
 
 
@@ -91,10 +103,10 @@ def _split(
         kind = kind_at(found)
         if not isinstance(kind, SlotKind):
             raise InputError(
-                f"merge field {mark.name} stands in {kind}",
+                f"merge field {mark.name} is not allowed in {kind}",
                 file=marks.file,
                 line=mark.line,
-                fix="put it in the text, or in a link after https://host/",
+                fix="use it in the text, or in a link after https://host/",
             )
         segments.append(text[end : found.start()])
         slots.append(Slot(mark.name, mark.kind or kind, mark.default))
@@ -103,44 +115,25 @@ def _split(
     return Part(tuple(segments), tuple(slots))
 
 
-def _in_region(region: re.Match[str], found: re.Match[str]) -> SlotKind | str:
+def _in_markup(region: re.Match[str], at: int, placeholder: str) -> SlotKind | str:
+    """The kind of a slot in a tag, or where it is if it is not allowed there."""
     if region["raw"]:
         return f"a <{region['raw'].lower()}> element"
-    if region["comment"] is None:
-        return _in_tag(region[0], found.start() - region.start(), found[0])
-    if not region["comment"].startswith("[if"):
-        return "a comment"
-    return _in_comment(region["comment"], found.start() - region.start("comment"), found[0])
-
-
-def _in_comment(inner: str, at: int, placeholder: str) -> SlotKind | str:
-    for region in _REGION.finditer(inner):
-        if region.start() <= at < region.end():
-            if region["raw"]:
-                return f"a <{region['raw'].lower()}> element"
-            return _in_tag(region[0], at - region.start(), placeholder)
-    return SlotKind.HTML
-
-
-def _in_tag(tag: str, at: int, placeholder: str) -> SlotKind | str:
-    for attribute in _ATTRIBUTE.finditer(tag):
+    at -= region.start()
+    for attribute in _ATTRIBUTE.finditer(region[0]):
         group = 2 if attribute[2] is not None else 3
-        if attribute.start(group) <= at < attribute.end(group):
-            before = attribute[group][: at - attribute.start(group)]
-            return _in_attribute(attribute[1].lower(), attribute[group], before, placeholder)
+        start, value = attribute.start(group), attribute[group]
+        if not start <= at < attribute.end(group):
+            continue
+        name = attribute[1].lower()
+        if name == "style" or name.startswith("on"):
+            return f'the "{name}" attribute'
+        if name in _LOADED:
+            return f'the "{name}" attribute, which is fetched when the mail is opened'
+        if name not in _LINKS:
+            return SlotKind.HTML
+        return SlotKind.URL if value == placeholder else _in_url(value[: at - start])
     return "a tag, outside a quoted attribute"
-
-
-def _in_attribute(name: str, value: str, before: str, placeholder: str) -> SlotKind | str:
-    if name == "style" or name.startswith("on"):
-        return f'the "{name}" attribute'
-    if name in _LOADED:
-        return f'the "{name}" attribute, which is fetched when the mail is opened'
-    if name not in _LINKS:
-        return SlotKind.HTML
-    if value == placeholder:
-        return SlotKind.URL
-    return _in_url(before)
 
 
 def _in_url(before: str) -> SlotKind | str:
@@ -151,5 +144,6 @@ def _in_text(found: re.Match[str]) -> SlotKind | str:
     text = found.string
     if text[max(found.start() - 1, 0) : found.end() + 1] == f"<{found[0]}>":
         return SlotKind.TEXT_URL
+    # Bounded: a long text with many slots would be searched again for each of them.
     before = re.split(r"[\s<>()]", text[max(found.start() - 2000, 0) : found.start()])[-1]
     return _in_url(before) if re.match(r"(https?:|mailto:)", before) else SlotKind.TEXT

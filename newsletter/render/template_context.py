@@ -1,4 +1,4 @@
-"""What stands around the article: gathered once, for the HTML and the text part alike."""
+"""What surrounds the article: gathered once, for both the HTML and the text part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from newsletter.content.model import PLACEHOLDERS, AudienceBlock, Block, CallToAction, Issue
+from newsletter.content.model import PLACEHOLDERS, AudienceBlock, Block, Issue
 from newsletter.errors import InputError
 from newsletter.i18n.catalog import Translator, catalogs_of
 from newsletter.i18n.dates import long_date
@@ -18,23 +18,23 @@ from newsletter.render.text_blocks import write_text_blocks
 from newsletter.settings.model import Settings
 
 HERO_WIDTH = 552
-"""CSS pixels between the card's sides, where they are closest."""
+"""CSS pixels inside the card's narrowest padding."""
 
 UNSUBSCRIBE = PLACEHOLDERS - 1
-"""Number of the placeholder of the unsubscribe token."""
+"""The number of the unsubscribe token's placeholder."""
 
 WORDS_PER_MINUTE = 220
-"""Silent reading of non-fiction is 238 on average (Brysbaert 2019); ours has terms to take in."""
+"""Adults read non-fiction at 238 words a minute (Brysbaert 2019); medical terms slow them down."""
 
 _WORD = re.compile(r"\S*\w\S*")
-"""Not the marks of boxes, lists and headings."""
+"""A word, but no mark of a box, list or heading."""
 
 _LINK = re.compile(r"(https?://|mailto:|tel:)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """One variant's blocks, the words of its language, and the values of every template.
+    """One variant's blocks, the translator of its language, and the values for every template.
 
     ``disclaimer_language`` has the attributes of the disclaimer's paragraphs.
     """
@@ -48,10 +48,10 @@ class TemplateContext:
 
 
 def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) -> TemplateContext:
-    """Gather what a mail is made of.
+    """Gather the values for a mail's templates.
 
     Raises:
-        InputError: The hero cannot be used, or the disclaimer is not in the settings.
+        InputError: The hero or the button cannot be used, or the disclaimer is not in the settings.
     """
     meta = issue.meta
     words = catalogs_of(settings).plain(meta.lang)
@@ -61,6 +61,14 @@ def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) 
         for block in (each.blocks if isinstance(each, AudienceBlock) else (each,))
     )
     text = write_text_blocks(blocks, issue.numbers, words)
+    action = meta.call_to_action
+    if action and not _LINK.match(action.url) and not action.url.startswith(issue.prefix):
+        raise InputError(
+            "the button's url is not a web page, email address or phone number",
+            file=issue.path,
+            line=issue.meta_lines.get("call_to_action.url"),
+            fix="start the url with https://, mailto: or tel:",
+        )
     disclaimer = _disclaimer(issue, settings)
     line = issue.meta_lines.get("hero.image")
     public_url, token = settings.publication.public_url, issue.placeholder(UNSUBSCRIBE)
@@ -75,9 +83,9 @@ def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) 
         "minutes": max(1, -(-len(_WORD.findall(text)) // WORDS_PER_MINUTE)),
         "hero": gallery.add(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
         "hero_alt": meta.hero.alt if meta.hero else "",
-        "action": _action(issue),
+        "action": action,
         "phones": settings.publication.phones,
-        # Where the footer leads: the reader's own pages, and those of everybody, empty if not on.
+        # The footer's links: the recipient's own pages, then public ones, empty if turned off.
         "unsubscribe": f"{public_url}/u/{token}",
         "preferences": f"{public_url}/p/{token}",
         "on_the_web": on_the_web,
@@ -94,20 +102,8 @@ def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) 
 
 
 def own_language(settings: Settings, lang: str) -> Markup:
-    """The attributes of an element that holds the publication's name or address, in a mail."""
+    """The attributes of an element with the publication's name or address, in a mail."""
     return Markup(language_attributes(settings.publication.language, lang))  # noqa: S704
-
-
-def _action(issue: Issue) -> CallToAction | None:
-    action = issue.meta.call_to_action
-    if action and not _LINK.match(action.url) and not action.url.startswith(issue.prefix):
-        raise InputError(
-            "the button leads to no web page, mail address or number",
-            file=issue.path,
-            line=issue.meta_lines.get("call_to_action.url"),
-            fix="start its url with https://",
-        )
-    return action
 
 
 def _disclaimer(issue: Issue, settings: Settings) -> LocalText:
@@ -117,10 +113,10 @@ def _disclaimer(issue: Issue, settings: Settings) -> LocalText:
         return LocalText("", publication.language)
     if name not in settings.disclaimers:
         raise InputError(
-            f"no disclaimer is called {name}",
+            f"there is no disclaimer named {name}",
             file=issue.path,
             line=issue.meta_lines.get("disclaimer"),
-            fix="write it under [disclaimers] in the settings",
+            fix="use the name of one under [disclaimers] in the settings, or add it",
         )
     found = choose_text(settings.disclaimers[name], issue.meta.lang, publication.language)
     return LocalText(found.text.strip(), found.language)

@@ -1,4 +1,4 @@
-"""Jinja2 over the project's templates: sandboxed, strict, and with errors at their line."""
+"""Jinja2 templates of the project: sandboxed, strict, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -32,16 +32,15 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 def render_template(root: Path, name: str, values: Mapping[str, object], words: Translator) -> str:
     """Render one template.
 
-    In ``.mjml`` templates values are written as plain ASCII with numeric references, since
-    mjml-python garbles quotes, backslashes and non-ASCII in attributes. Elsewhere they are written
-    as they are. Filters besides Jinja2's own: ``wrap`` and ``underline``, for plain text. Words of
-    ours are translated by ``_`` and ``ngettext``.
+    In ``.mjml`` templates values are escaped as plain ASCII with numeric references; elsewhere they
+    are written unchanged. Besides Jinja2's own filters there are ``wrap`` and ``underline``, for
+    plain text; ``_`` and ``ngettext`` translate.
 
     Args:
-        root: The project's folder; templates lie in its ``templates/``.
-        name: The template's path below that.
+        root: The project's folder; templates are in its ``templates/``.
+        name: The template's path in that folder.
         values: What the template may use.
-        words: The words of the mail's language.
+        words: Translates into the mail's language.
 
     Raises:
         InputError: With the template's file and line.
@@ -57,17 +56,19 @@ def render_template(root: Path, name: str, values: Mapping[str, object], words: 
         raise
     except TemplateSyntaxError as error:
         raise _wrong(error.message or "syntax error", error.filename, error.lineno, root) from None
+    # Templates call filters and methods of values: any exception may come from a mistake in one.
     except Exception as error:
         missing = error.name if isinstance(error, TemplateNotFound) else ""
-        message = f"no such template: templates/{missing}" if missing else str(error)
+        message = f"template templates/{missing} does not exist" if missing else str(error)
         frames = traceback.extract_tb(error.__traceback__)
         inside = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
         if not inside and not missing:
-            raise
+            raise  # a bug of ours, not of a template
         file, line = (inside[-1].filename, inside[-1].lineno) if inside else (None, None)
         raise _wrong(message, file, line, root) from None
 
 
+# Cached, since an environment keeps its compiled templates.
 @lru_cache(maxsize=16)
 def _environment(folder: Path, root: Path, mjml: bool) -> Environment:
     environment = SandboxedEnvironment(
@@ -85,7 +86,7 @@ def _environment(folder: Path, root: Path, mjml: bool) -> Environment:
 
 
 class _TemplateLoader(FileSystemLoader):
-    """Reads only what lies in the project, and lints MJML as it comes in."""
+    """Reads only files inside the project, and lints MJML files as they are read."""
 
     def __init__(self, folder: Path, root: Path) -> None:
         super().__init__(folder)
@@ -98,7 +99,9 @@ class _TemplateLoader(FileSystemLoader):
         path = Path(filename)
         if not path.resolve().is_relative_to(self.root):
             raise InputError(
-                "template lies outside the project's folder", file=f"templates/{template}"
+                "the template is outside the project's folder",
+                file=f"templates/{template}",
+                fix="copy it into the folder, instead of linking to it",
             )
         if path.suffix == ".mjml":
             lint_mjml(source, _shown(path, self.root))
@@ -106,7 +109,8 @@ class _TemplateLoader(FileSystemLoader):
 
 
 def _finalize(value: Any) -> Any:
-    """Escape a value so that it survives MJML; what is Markup already is left alone."""
+    """Escape a value so that it survives MJML; Markup stays unchanged."""
+    # mjml-python garbles quotes, backslashes and non-ASCII characters in attributes.
     if isinstance(value, Markup) or not isinstance(value, (str, int, float)):
         return value
     plain = _CONTROL.sub(" ", str(value))
@@ -119,4 +123,4 @@ def _shown(path: Path, root: Path) -> Path:
 
 def _wrong(message: str, file: str | None, line: int | None, root: Path) -> InputError:
     shown = _shown(Path(file), root.resolve()) if file else None
-    return InputError(message, file=shown, line=line, fix="mend the template")
+    return InputError(message, file=shown, line=line, fix="correct the template")

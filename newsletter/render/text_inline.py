@@ -19,7 +19,7 @@ class Inline:
 
     Args:
         numbers: Reference key to its number.
-        words: The words of the article's language.
+        words: Translates into the article's language.
     """
 
     def __init__(self, numbers: Mapping[str, int], words: Translator) -> None:
@@ -27,7 +27,7 @@ class Inline:
         self._words = words
 
     def write(self, token: Token) -> str:
-        """The content of one inline token; a hard break is a line end."""
+        """The content of one inline token; a hard break is a line break."""
         return self._sequence(token.children or []).strip()
 
     def _sequence(self, tokens: list[Token]) -> str:
@@ -39,16 +39,13 @@ class Inline:
                 out += self._link(token, self._sequence(tokens[index + 1 : end]))
                 index = end
             elif token.type == "footnote_ref":
+                number = citation_number(token, self._numbers)
                 joined = index > 0 and tokens[index - 1].type == "footnote_ref"
-                out = self._cite(out, token, joined=joined)
+                out = f"{out[:-1]},{number}]" if joined else f"{out}[{number}]"
             else:
                 out += self._leaf(token)
             index += 1
         return out
-
-    def _cite(self, before: str, token: Token, *, joined: bool) -> str:
-        number = citation_number(token, self._numbers)
-        return f"{before[:-1]},{number}]" if joined else f"{before}[{number}]"
 
     def _leaf(self, token: Token) -> str:
         match token.type:
@@ -76,12 +73,13 @@ class Inline:
 
 
 class LinkEntry(Inline):
-    """Writes reference entries: a DOI as its whole URL, PubMed's numbers as they are."""
+    """Writes reference entries: a DOI as its full URL, PubMed's numbers unchanged."""
 
     emphasis = ""
 
     def write(self, token: Token) -> str:
-        """One entry. "doi:" gives way to the URL, which no full stop may follow."""
+        """One entry, with the URL of a DOI in place of "doi:"."""
+        # Mail programs would make a period after a URL part of the link.
         text = _DOI_LABEL.sub("", super().write(token))
         return _STOP_AFTER_URL.sub(r"\1", text)
 

@@ -1,10 +1,10 @@
-"""The publication's colours as CSS, for pages of any room below."""
+"""The publication's colors as CSS, for all pages."""
 
 from newsletter.settings.model import Palette, Theme
 
 
 def theme_css(theme: Theme) -> str:
-    """The publication’s colours as CSS custom properties: light and, on screens only, dark."""
+    """The publication’s colors as CSS custom properties: light and, on screens only, dark."""
     light, dark = _properties(theme.light), _properties(theme.dark)
     return (
         f":root {{ color-scheme: light dark; {light} }}\n"
@@ -13,4 +13,4 @@ def theme_css(theme: Theme) -> str:
 
 
 def _properties(palette: Palette) -> str:
-    return " ".join(f"--{name}: {colour};" for name, colour in palette.model_dump().items())
+    return " ".join(f"--{name}: {color};" for name, color in palette.model_dump().items())

@@ -1,4 +1,4 @@
-"""A mail from a template alone, for one person who asked for it: no article, two tokens at most."""
+"""Mail from a template alone, such as a confirmation: no article, and two tokens at most."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PREFIX = "QZTOKEN"
 
 
 def placeholder(number: int) -> str:
-    """What a template is given in place of a token, which is another one for each recipient.
+    """What a template gets in place of a token, which differs for each recipient.
 
     Args:
         number: From 0 to 9.
@@ -43,11 +43,11 @@ def compile_message(
         settings: The publication and its colors.
         name: The template.
         lang: The mail's language (RFC 5646).
-        values: What the template needs; ``subject``, ``title`` and ``preheader`` at least.
-        tokens: What each `placeholder` in the values stands for: the name of its slot.
+        values: The template's values; at least ``subject``, ``title`` and ``preheader``.
+        tokens: Each `placeholder` in the values, to the name of its slot.
 
     Raises:
-        InputError: A template is wrong, or has a token where none may stand.
+        InputError: A template is wrong, or has a token where none is allowed.
     """
     words = catalogs_of(settings).plain(lang)
     written = direction(lang)

@@ -1,4 +1,4 @@
-"""Lines of plain text."""
+"""Wrapping and headings of plain text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ WIDTH = 72
 
 
 def wrap(text: str, first: str = "", rest: str = "") -> str:
-    """Wrap text to 72 columns; its own line breaks stay, and no word or URL is ever broken.
+    """Wrap text to 72 columns; its line breaks stay, and words and URLs are never broken.
 
     Args:
         text: One paragraph.
-        first: Starts the first line.
-        rest: Starts every other line.
+        first: The start of the first line.
+        rest: The start of every other line.
     """
     lines: list[str] = []
     for line in text.split("\n"):
@@ -33,7 +33,7 @@ def wrap(text: str, first: str = "", rest: str = "") -> str:
 
 
 def underline(text: str) -> str:
-    """A heading: wrapped, and underlined as far as its longest line."""
+    """A heading: wrapped, and underlined to the length of its longest line."""
     wrapped = wrap(text)
     longest = max((len(line) for line in wrapped.split("\n")), default=0)
     return f"{wrapped}\n{'-' * min(longest, WIDTH)}"

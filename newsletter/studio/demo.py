@@ -1,4 +1,4 @@
-"""The page that the demonstration ends with: what happened, and every message of it to open."""
+"""The page at the end of the demonstration: what happened, and every message it sent."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from newsletter.web.public.media import media_route
 from newsletter.web.public.pages import Pages
 
 LISTED = 200
-"""Messages that the page lists; the folder holds the rest."""
+"""Messages listed on the page; the rest are in the folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoStep:
-    """One thing that the demonstration did, and what came of it."""
+    """One step of the demonstration, and its outcome."""
 
     title: str
     outcome: str
@@ -40,10 +40,10 @@ class DemoStep:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What a demonstration leaves behind.
+    """The results of a demonstration.
 
     ``html`` is the issue as a sample reader gets it, ``mailbox`` the folder of received ``.eml``
-    files, ``media`` the folder of pictures named ``<sha256><suffix>``, ``places`` what lies where.
+    files, ``media`` the folder of pictures named ``<sha256><suffix>``, ``places`` names folders.
     """
 
     title: str
@@ -63,7 +63,7 @@ class Received:
     message: EmailMessage
 
     def part(self, kind: str) -> str:
-        """The text of its ``html`` or ``plain`` part; empty where there is none."""
+        """The text of its ``html`` or ``plain`` part; empty if it has none."""
         body = self.message.get_body((kind,))
         return str(body.get_content()) if body else ""
 
@@ -72,7 +72,7 @@ def demo_app(settings: Settings, demo: Demo) -> Starlette:
     """The demonstration's pages, for loopback only.
 
     Args:
-        settings: The publication and its colours.
+        settings: The publication and its colors.
         demo: What happened.
     """
     pages = Pages(settings, "studio")
@@ -113,7 +113,7 @@ class _DemoPages:
         )
 
     async def issue(self, request: Request) -> Response:
-        """The document of a frame: the issue."""
+        """The issue, as the document of a frame."""
         return self._frame(request, self._demo.html)
 
     async def message(self, request: Request) -> Response:
@@ -130,7 +130,7 @@ class _DemoPages:
         )
 
     async def mail(self, request: Request) -> Response:
-        """The document of a frame: a received message's HTML part."""
+        """A received message's HTML part, as the document of a frame."""
         return self._frame(request, (await self._received(request)).part("html"))
 
     def _frame(self, request: Request, html: str) -> Response:

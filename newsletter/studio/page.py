@@ -1,4 +1,4 @@
-"""What the staff pages share: the look of a mail, chosen in the URL, and findings in order."""
+"""What the staff pages share: how to view a message, chosen in the URL, and sorted findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ORDER = tuple(Severity)
 
 
 class Preview(Protocol):
-    """One article with what it compiled to and what the checks say of it."""
+    """One article, compiled and checked."""
 
     @property
     def issue(self) -> Issue:
@@ -35,7 +35,7 @@ class Preview(Protocol):
 
     @property
     def compiled(self) -> CompiledIssue:
-        """What it compiled to."""
+        """The compiled article."""
         ...
 
     @property
@@ -46,7 +46,7 @@ class Preview(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a mail is looked at. All of it stands in the URL, so that a view can be passed on."""
+    """How a message is viewed. All of it is in the URL, so that a view can be shared."""
 
     width: int = 600
     scheme: Scheme = "light"
@@ -70,7 +70,7 @@ class View:
 
 
 def read_view(query: QueryParams, variants: int) -> View:
-    """The view that a query string asks for; what it does not understand keeps its default."""
+    """The view that a query string asks for; invalid values are replaced by defaults."""
     usual = View()
     width = _number(query.get("width", ""), usual.width)
     variant = _number(query.get("variant", ""), 0)
@@ -94,7 +94,7 @@ def reader_values(reader: Reader, samples: dict[str, str]) -> dict[str, str]:
 
     Args:
         reader: Which one.
-        samples: Field to sample value, of `newsletter.toml`.
+        samples: Field to sample value, from `newsletter.toml`.
     """
     if reader == "sample":
         return samples
@@ -102,5 +102,5 @@ def reader_values(reader: Reader, samples: dict[str, str]) -> dict[str, str]:
 
 
 def by_weight(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings, the gravest first, then by place."""
+    """Findings, the most severe first, then by file and line."""
     return sorted(findings, key=lambda f: (_ORDER.index(f.severity), f.file, f.line))

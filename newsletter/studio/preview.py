@@ -1,4 +1,4 @@
-"""The staff preview on loopback: an issue exactly as readers will get it, findings beside it."""
+"""The staff preview on loopback: an issue exactly as readers will get it, with its findings."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from newsletter.web.public.pages import Pages
 
 
 def preview_app(settings: Settings, issue: Path | None, load: Load, token: str) -> Starlette:
-    """The preview, to be served on loopback and opened at ``/?token=…``.
+    """The preview: serve it on loopback and open ``/?token=…``.
 
     Args:
-        settings: The publication; articles lie in `issues/` under its root.
+        settings: The publication; articles are in `issues/` under its root.
         issue: The one article to show; None lists all.
         load: Reads, compiles and checks one article.
-        token: Opens the preview once; the browser that used it is let in from then on.
+        token: Opens the preview once, and admits the browser that used it from then on.
     """
     pages = Pages(settings, "studio")
     articles = PreviewCache(settings, issue, load)
@@ -70,7 +70,7 @@ class _PreviewPages:
         self._public_url = settings.publication.public_url
 
     async def index(self, _request: Request) -> Response:
-        """Every article; straight to it when there is one."""
+        """Every article; a redirect if there is only one."""
         articles = await run_in_threadpool(self._articles.files)
         if len(articles) == 1:
             return RedirectResponse(f"/issue/{next(iter(articles))}", 303)
@@ -78,7 +78,7 @@ class _PreviewPages:
         return self._pages.respond("index.html", issues=listed)
 
     async def issue(self, request: Request) -> Response:
-        """One article with its findings, or what keeps it from compiling."""
+        """One article with its findings, or why it does not compile."""
         slug = self._slug(request)
         version = await run_in_threadpool(self._articles.version, slug)
         try:
@@ -105,7 +105,7 @@ class _PreviewPages:
         )
 
     async def mail(self, request: Request) -> Response:
-        """The document of the frame: the mail itself."""
+        """The message itself, as the document of the frame."""
         try:
             preview = await run_in_threadpool(self._articles.preview, self._slug(request))
         except NewsletterError:

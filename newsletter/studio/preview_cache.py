@@ -15,10 +15,10 @@ Load = Callable[[Path], Preview]
 
 
 class PreviewCache:
-    """Each article is compiled again only when something changed.
+    """Recompiles each article only when something changed.
 
     Args:
-        settings: Articles lie in `issues/` under its root.
+        settings: Articles are in `issues/` under their root.
         issue: The only one to show; None shows all.
         load: Reads, compiles and checks one article.
     """
@@ -37,8 +37,8 @@ class PreviewCache:
         return {file.stem: file for file in sorted((self._settings.root / "issues").glob("*.md"))}
 
     def version(self, slug: str) -> str:
-        """A digest that changes with the article, what lies beside it, or any template."""
-        # Two levels beside the article and no hidden folder: it may lie in a project's root.
+        """A digest that changes with the article, the files next to it, or any template."""
+        # Two levels and no hidden folder: the article may be in a project's root, next to .git.
         beside = self.files()[slug].parent
         found = (beside.glob("*"), beside.glob("[!.]*/*"), self._settings.templates.rglob("*"))
         files = sorted(file for places in found for file in places)
@@ -55,7 +55,7 @@ class PreviewCache:
         """The article, compiled.
 
         Raises:
-            NewsletterError: It cannot be read or compiled just now.
+            NewsletterError: It cannot be read or compiled right now.
         """
         with self._lock:
             version = self.version(slug)
@@ -73,7 +73,7 @@ class PreviewCache:
             return error
 
     def picture(self, name: str) -> bytes | None:
-        """A picture of an article that is being looked at, if it is still the one compiled."""
+        """A picture in a compiled article, if the file has not changed since."""
         for _, result in list(self._loaded.values()):
             if isinstance(result, NewsletterError):
                 continue

@@ -1,4 +1,4 @@
-"""Rendered mail, shown where it can do nothing: no script, no request, no way out.
+"""Rendered mail in a sandbox: it runs no script, sends no request and leads nowhere.
 
 A frame is a page of its own under a policy that allows no network but this server's pictures, in
 an ``<iframe sandbox>`` whose page allows no other frames (``frame-src 'self'``), so that a link
@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 Scheme = Literal["light", "dark"]
 
 WIDTHS = (320, 375, 600, 1280)
-"""CSS pixels: two phones, the mail's own column, a desktop."""
+"""CSS pixels: two phones, the width of the message itself, a desktop."""
 
 _POLICY = (
     "sandbox; default-src 'none'; img-src {images}; style-src 'unsafe-inline'; "
@@ -37,15 +37,15 @@ def frame_response(html: str, *, images: bool = True) -> HTMLResponse:
 
 
 def local_pictures(html: str, public_url: str) -> str:
-    """Point hosted pictures at this server, so that looking fetches nothing from elsewhere."""
+    """Point hosted pictures at this server, so that a preview fetches nothing from elsewhere."""
     return html.replace(f"{public_url}/media/", "/media/")
 
 
 def force_scheme(html: str, scheme: Scheme) -> str:
-    """Show mail as a client in this colour scheme would, whatever the viewer's own is.
+    """Show mail as a client in this color scheme would, regardless of the viewer's own.
 
-    Media queries for the scheme become true, for the other one false, and the declared schemes
-    narrow to this one (Media Queries Level 5, CSS Color Adjustment Level 1).
+    Media queries for this scheme become true, those for the other one false, and the declared
+    schemes narrow to this one (Media Queries Level 5, CSS Color Adjustment Level 1).
     """
 
     def decide(query: re.Match[str]) -> str:

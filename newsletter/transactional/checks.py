@@ -1,4 +1,4 @@
-"""What the rules say of the messages, before anybody asks for one."""
+"""Checks every transactional message, before anybody asks for one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from newsletter.transactional.messages import LINK_TOKEN, WELCOME, Messages
 
 
 def check_messages(settings: Settings) -> list[Finding]:
-    """What the rules for mail that people ask for say of each in each language, each finding once.
+    """The findings of the rules for transactional mail, over every kind and language, each once.
 
     Raises:
-        InputError: A template is wrong.
+        InputError: A template is invalid.
     """
     return list(dict.fromkeys(_findings(settings)))
 
@@ -34,7 +34,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     for kind in (*LinkAction, WELCOME):
         for lang in catalogs.languages:
             compiled = messages.compile(kind, lang, lists)
-            # The headers are read from the finished message: what is not sent proves nothing.
+            # Read the headers from the finished message: only what is sent counts.
             finished = messages.composer_of(compiled)(sample)
             yield from check_message(
                 compiled,
@@ -45,16 +45,16 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 class PreviewSigner:
-    """Checks need no keys: it signs with what a rule reads where a token stands."""
+    """Checks need no keys: it signs with the placeholder that rules expect in place of a token."""
 
     def sign(self, _token: Token) -> str:
-        """Nobody can use it."""
+        """A placeholder."""
         return PREVIEW_TOKEN
 
     def sign_local(self, _token: Token) -> str:
-        """Nobody can use it."""
+        """A placeholder."""
         return PREVIEW_TOKEN
 
     def sign_delivery(self, _token: Token, _position: int) -> bytes:
-        """Nobody can use it."""
+        """A placeholder."""
         return b""

@@ -1,10 +1,10 @@
-"""Sends what is owed: takes messages from the queue, hands them to the transport, settles them.
+"""Drains the queue of transactional mail: leases messages, sends them, and settles them.
 
-The serving process drains, and so does every worker; a message is leased, so that no two send it
-at once. It leaves the queue when the relay has said that it took it. Whatever comes before that
-moment (a kill, a power failure, a relay that is away or says nothing) leaves it in the table, and
-it is sent later: everybody who was told that mail is on its way gets it, and gets it twice only
-where the relay took the first and its reply was lost.
+The serving process drains, and so does every worker; leases keep two from sending one message at
+once. A message leaves the queue when the relay has accepted it. If anything goes wrong before (a
+kill, a power failure, a relay that is down or silent), it stays in the table and is sent later:
+everybody who was told that mail is on its way gets it, and gets it twice only if the relay accepted
+the first and its reply was lost.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ log = logging.getLogger("newsletter.transactional")
 AT_ONCE = 8
 """Messages under way in one process: what a killed one may send a second time, at most."""
 RELAY_WAITS_S = (5.0, 15.0, 60.0)
-"""While the relay cannot be reached, nothing else is tried, however much is due."""
+"""Waits while the relay cannot be reached; nothing is tried meanwhile, however much is due."""
 POLL_S = 2.0
-"""How soon a message is found that another process wrote."""
+"""How soon a message queued by another process is found."""
 LEASE_S = 120.0
 STOP_S = 20.0
 """How long a process that is stopped waits for replies to what is under way."""
 
 
 class Drain:
-    """Drains the queue of one database over the transport that the settings name.
+    """Drains the queue of one database over the configured transport.
 
     Args:
         store: The database.
-        keys: Sign links, and hash addresses.
+        keys: To sign links and hash addresses.
         settings: The publication, its templates and its transport.
     """
 
@@ -88,13 +88,13 @@ class Drain:
         self._trouble = ""
 
     async def wake(self) -> None:
-        """Look into the queue now: something was written to it."""
+        """Check the queue now: something was added to it."""
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Drain until stopped; then what is under way is finished, and the rest stays where it is.
+        """Drain until stopped; then finish the messages being sent, and leave the rest queued.
 
-        Trouble is logged, once, and waited out: the process around it has other work to do.
+        Problems are logged once and waited out: the process has other work to do.
         """
         while not stop.is_set():
             with ExitStack() as stack:
@@ -110,10 +110,10 @@ class Drain:
                     await self._drain(stop, until_empty=False)
 
     async def once(self) -> None:
-        """Send what is due, and end; at once where another process drains.
+        """Send what is due, then return; at once if another process drains.
 
         Raises:
-            UnavailableError: The relay or the database is out of reach.
+            UnavailableError: The relay or the database cannot be reached.
             NewsletterError: The keys are not this database's.
         """
         with ExitStack() as stack:
@@ -124,7 +124,7 @@ class Drain:
             await self._drain(asyncio.Event(), until_empty=True)
 
     def _lock(self) -> AbstractContextManager[None]:
-        """On SQLite, the proof that whoever left something half sent is gone."""
+        """On SQLite, the proof that the process which left something half sent is gone."""
         return sending_lock(self._store, "mailing")
 
     async def _drain(self, stop: asyncio.Event, *, until_empty: bool) -> None:
@@ -152,7 +152,7 @@ class Drain:
             raise self._unreachable
 
     async def _exchange(self) -> bool:
-        """Settle what has ended, and take what is due, in one transaction.
+        """Settle finished tries, and take what is due, in one transaction.
 
         Returns:
             Whether there may be more to take.
@@ -169,16 +169,16 @@ class Drain:
         taken, ready = await asyncio.to_thread(self._settle_and_take, settled, mine, room)
         del self._ended[: len(settled)]
         self._lease.until = now + LEASE_S
-        # What was put off may be due before anything that was looked at.
+        # A deferred message may be due before anything that was queried.
         self._due_in = 0.0
         for message in ready:
             self._under_way[asyncio.create_task(self._send(message))] = message
         return taken > 0
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        """Until something has ended, is due, was written, or is to be stopped."""
+        """Wait until a try has ended, a message is due or was queued, or the drain must stop."""
         signals = [asyncio.create_task(event.wait()) for event in (stop, self._woken)]
-        # Never at once: what is due may be in the hands of another process.
+        # Never zero: what is due may be leased by another process, and this would spin.
         limit = max(0.02, min(POLL_S, self._due_in))
         if (rest := self._resume_at - time.monotonic()) > 0:
             limit = min(POLL_S, rest)
@@ -234,7 +234,7 @@ class Drain:
         return Ended(message, outcome)
 
     async def _finish(self) -> None:
-        """Wait for the replies to what is under way, and leave the rest to whoever drains next."""
+        """Wait for the replies to messages being sent, and leave the rest to the next drain."""
         give_up = time.monotonic() + STOP_S
         while self._under_way and time.monotonic() < give_up:
             if self._transport:
@@ -242,7 +242,7 @@ class Drain:
             await asyncio.wait(self._under_way, timeout=1.0)
             self._take_in_ended()
         for task in self._under_way:
-            # It may have gone: its lease stays until it has run out, or this process has ended.
+            # It may have been sent: its lease stays until it expires or this process has ended.
             task.cancel()
         self._under_way.clear()
         try:
@@ -257,7 +257,7 @@ class Drain:
             await asyncio.wait(self._closing, timeout=STOP_S)
 
     def _close_transport(self) -> None:
-        """Say goodbye on the side: what is due next need not wait for the answer to that."""
+        """Close in the background: the next message need not wait for the reply to QUIT."""
         if self._transport:
             task = asyncio.create_task(self._close(self._transport))
             self._closing.add(task)
@@ -265,21 +265,21 @@ class Drain:
             self._transport = None
 
     async def _close(self, transport: Transport) -> None:
-        # One after the other, since two may write to one file. How each message ended is known.
+        # One at a time, since two may write to one file. Errors do not matter: results are known.
         async with self._goodbyes:
             with suppress(NewsletterError, OSError):
                 await transport.close()
 
     def _note(self, error: Exception) -> None:
-        """Log a trouble once, however often it is met."""
+        """Log a problem once, however often it occurs."""
         ours = isinstance(error, NewsletterError)
         told = str(error) if ours else type(error).__name__
         if told != self._trouble:
-            log.warning("messages wait: %s", told, exc_info=None if ours else error)
+            log.warning("messages are waiting: %s", told, exc_info=None if ours else error)
         self._trouble = told
 
     def _look(self, mine: Collection[int]) -> float:
-        """Seconds until there is something to do; none or less: there is now."""
+        """Seconds until something is due; zero or less: it is due now."""
         with self._store.read() as connection:
             now = self._store.now(connection)
             due = outgoing.next_due(connection, now, self._scope, mine)
@@ -288,10 +288,10 @@ class Drain:
     def _settle_and_take(
         self, ended: Sequence[Ended], mine: Collection[int], room: int
     ) -> tuple[int, list[OutgoingMessage]]:
-        """Settle, tidy up, and take up to ``room`` messages.
+        """Settle, clean up, and take up to ``room`` messages.
 
         Returns:
-            How many were taken, and those of them that may be sent.
+            The number taken, and those of them that may be sent.
         """
         with self._store.write() as connection:
             now = self._store.now(connection)
@@ -307,14 +307,14 @@ class Drain:
 
 @dataclass(slots=True)
 class _Lease:
-    """Until when (monotonic seconds) what is under way is nobody else's to send."""
+    """Until when (monotonic seconds) no other process may send the leased messages."""
 
     until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _WhileLeased:
-    """Composes while the lease lasts: what others have taken over meanwhile is not begun."""
+    """Composes while the lease lasts: a message that others may have taken is not started."""
 
     composer: TransactionalComposer
     lease: _Lease
@@ -326,16 +326,16 @@ class _WhileLeased:
         return self.composer(delivery)
 
     def shared(self, variant: int) -> SharedContent:
-        """The same, for a provider that writes the headers itself."""
+        """The shared content, for a provider that writes the headers itself."""
         return self.composer.shared(variant)
 
     def personal(self, delivery: Delivery) -> Substitutions:
-        """What is this recipient's own."""
+        """The substitutions of one recipient."""
         return self.composer.personal(delivery)
 
 
 class _QueueIsJournal:
-    """The try was committed before, and what has no reply is tried again: no more is needed."""
+    """No journal is needed: tries are committed before, and unanswered ones are repeated."""
 
     def begun(self, position: int) -> None:
         """Nothing to keep."""

@@ -1,7 +1,7 @@
-"""How often somebody may ask, in the database, so that all processes count together.
+"""Rate limits for requests, counted in the database, so that all processes share them.
 
 The generic cell rate algorithm (ITU-T I.371): one number for each limit and visitor. Visitors are
-kept as keyed hashes, and only until their limit has run out.
+stored as keyed hashes, and only until their limit has expired.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Limit:
 
 CONFIRMATION_BY_DAY = Limit("letter-day", 1, 86_400.0)
 CONFIRMATION_BY_MONTH = Limit("letter-month", 3, 10 * 86_400.0)
-"""Confirmations to one address, so that nobody can flood it in somebody's name.
+"""Confirmations to one address, so that nobody can flood it in somebody else's name.
 
-The names are part of what is hashed: other ones would forget what was counted before an upgrade.
+The names are part of the hash: renaming them would reset what was counted before an upgrade.
 """
 CONFIRMATIONS = (CONFIRMATION_BY_DAY, CONFIRMATION_BY_MONTH)
 LINK_BY_READER = Limit("link", 3, 8 * 3_600.0)
-"""Links that one reader asks for on their preferences page, whose own link gets forwarded: three a
-day, so that nobody who has it can flood them either.
+"""Links that one subscriber asks for on the preferences page: three a day, so that nobody with a
+forwarded link to that page can flood them, either.
 """
 
 
@@ -51,20 +51,20 @@ def take(connection: Connection, limit: Limit, who: str, keys: Keys, now: float)
 
     Args:
         connection: A write transaction.
-        limit: How much is allowed.
+        limit: The limit.
         who: The visitor or address.
-        keys: Hash it.
+        keys: For its hash.
         now: Unix seconds.
 
     Returns:
-        0.0, or how many seconds too early it was; then it is not counted.
+        0.0, or the seconds to wait; then the request is not counted.
     """
     connection.execute(delete(rate).where(rate.c.name.startswith(_PREFIX), rate.c.tat < now))
     name = _name(limit, who, keys)
     insert_new(connection, rate, {"name": name, "tat": now})
     mine = rate.c.name == name
     found = connection.execute(select(rate.c.tat).where(mine).with_for_update()).scalar_one()
-    # A clock that was set back must not lock anybody out for longer than the limit itself.
+    # A clock that was set back must not lock anybody out for longer than the limit itself allows.
     due = min(max(found, now), now + limit.burst * limit.period)
     wait = due - now - (limit.burst - 1) * limit.period
     if wait > 0:
@@ -76,7 +76,7 @@ def take(connection: Connection, limit: Limit, who: str, keys: Keys, now: float)
 def take_all(
     connection: Connection, limits: Sequence[Limit], who: str, keys: Keys, now: float
 ) -> bool:
-    """Count one request in every limit, or, where one is used up, in none.
+    """Count one request in every limit or, if one is used up, in none.
 
     Args: as `take`.
 
@@ -92,15 +92,15 @@ def take_all(
 
 
 def give_back(connection: Connection, limit: Limit, who: str, keys: Keys) -> None:
-    """Take back one request that came to nothing."""
+    """Uncount one request that had no effect."""
     mine = rate.c.name == _name(limit, who, keys)
     connection.execute(update(rate).where(mine).values(tat=rate.c.tat - limit.period))
 
 
 def mailbox_of(key: str) -> str:
-    """Where mail to an address key probably ends up: large providers ignore dots and plus tags.
+    """The mailbox that an address key probably leads to: large providers ignore dots and plus tags.
 
-    Good for counting only: two readers who share it wait for each other, and no more.
+    Good enough for counting: two subscribers with the same result only share a limit.
     """
     local, _, domain = key.rpartition("@")
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"

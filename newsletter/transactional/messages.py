@@ -1,7 +1,7 @@
-"""Mail that a person has just asked for: a link with one button, or the welcome to the list.
+"""Composes transactional mail: a link with one button, or the welcome to the list.
 
-It holds nothing that anybody typed but the address it goes to, so that a form cannot be used to
-send somebody else's words.
+It contains nothing that a visitor typed except the address it goes to, so that a form cannot be
+abused to send somebody else's words.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from newsletter.settings.model import Settings
 from newsletter.transactional.texts import link_words, welcome_words
 
 WELCOME: Final = "welcome"
-"""The kind of message that greets who has joined. Every other kind is a `LinkAction`."""
+"""The kind of the message to new subscribers. Every other kind is a `LinkAction`."""
 LINK_TOKEN = "link_token"  # noqa: S105
-"""The slot of a link's token."""
+"""The slot for a link's token."""
 KEPT = 64
-"""Messages whose encoded form is kept: kinds by languages, and welcomes by what was joined."""
+"""Composers cached: one by kind and language, and for welcomes by the lists joined."""
 
 _TOKEN = placeholder(0)
 _Key = tuple[str, str, tuple[str, ...], int]
 
 
 class Messages:
-    """Writes them: each kind once for each language, until a template changes.
+    """Compiles each kind once for each language, until a template changes.
 
     Args:
         settings: The publication and its templates.
@@ -46,27 +46,25 @@ class Messages:
         self._kept: OrderedDict[_Key, TransactionalComposer] = OrderedDict()
 
     def composer(self, kind: str, lang: str, lists: Collection[str] = ()) -> TransactionalComposer:
-        """What composes a message of this kind.
+        """The composer of a kind of message.
 
         Args:
             kind: `WELCOME` or a `LinkAction`.
             lang: A language of the catalogs.
-            lists: For a welcome: what they joined.
-
-        Raises:
-            InputError: A template is wrong.
-            ValueError: There is no such kind.
+            lists: For a welcome: the lists joined.     Raises:
+            InputError: A template is invalid.
+            ValueError: The kind does not exist.
         """
         key = (kind, lang, tuple(sorted(lists)), self._templates_changed())
         found = self._kept.pop(key, None) or self.composer_of(self.compile(kind, lang, lists))
         self._kept[key] = found
-        # Another thread may have taken the last one away meanwhile.
+        # Another thread may have removed the last one in the meantime.
         while len(self._kept) > KEPT:
             self._kept.pop(next(iter(self._kept)), None)
         return found
 
     def composer_of(self, compiled: CompiledIssue) -> TransactionalComposer:
-        """What composes a message that `compile` gave."""
+        """The composer of a message from `compile`."""
         return TransactionalComposer(
             compiled,
             signer=self._signer,
@@ -98,7 +96,7 @@ class Messages:
         return compile_message(self._settings, WELCOME, lang, values, {_TOKEN: UNSUBSCRIBE_TOKEN})
 
     def _templates_changed(self) -> int:
-        """What differs once a template was changed: people edit them while pages are served."""
+        """A value that changes when a template is edited, which happens while pages are served."""
         folder = self._settings.templates / "email"
         return hash(
             tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()))

@@ -1,1 +1,1 @@
-"""What subscribers reach: the HTTP server and the public pages."""
+"""The HTTP server and the public pages."""

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from newsletter.store.engine import Store
 
 FRESH_S = 5.0
-"""Figures from the database are kept for so long, and for ten times as long as they took."""
+"""Figures from the database are cached this long, or ten times as long as reading them took."""
 DAY_S = 24 * 3600.0
 MOST_CAMPAIGNS = 10
 _MACHINE = ("127.0.0.1", "::1")
 
 
 class Metrics:
-    """What one application counts, and what it reads from the database."""
+    """The metrics of one application, its own and those read from the database."""
 
     def __init__(self, store: Store) -> None:
         self._registry = CollectorRegistry()
@@ -58,7 +58,7 @@ class Metrics:
         )
         self._unsubscribes = Counter(
             "newsletter_unsubscribes",
-            "Unsubscribes by links in mail: one-click is the mail program's button.",
+            "Unsubscribes through links in mail; one-click is the mail program's button.",
             ("source",),
             registry=self._registry,
         )
@@ -69,11 +69,11 @@ class Metrics:
         self._seconds.labels(route).observe(seconds)
 
     def unsubscribed(self, source: str) -> None:
-        """Count one person who left; ``source`` is ``one-click`` or ``page``."""
+        """Count one unsubscribe; ``source`` is ``one-click`` or ``page``."""
         self._unsubscribes.labels(source).inc()
 
     def route(self, *, public: bool) -> Route:
-        """``/metrics``; for others than this machine there is none, unless ``public``."""
+        """``/metrics``; unless ``public``, other machines get a 404."""
 
         async def scrape(request: Request) -> Response:
             if not (public or _from_this_machine(request)):
@@ -85,7 +85,7 @@ class Metrics:
 
 
 def _from_this_machine(request: Request) -> bool:
-    """A reverse proxy on this machine asks for somebody else: it names another host."""
+    """Whether nobody else asks: a reverse proxy here forwards others, and names another host."""
     near = request.client is not None and request.client.host in _MACHINE
     forwarded = {"forwarded", "x-forwarded-for"} & set(request.headers)
     return near and not forwarded and is_loopback_host(request.headers.get("host", ""))
@@ -105,7 +105,7 @@ class _Database:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The gauges: fresh, or as they were a moment ago."""
+        """The gauges, read now or a moment ago."""
         began = self._clock()
         if not self._kept or began >= self._good_until:
             self._kept = self._read()
@@ -116,12 +116,12 @@ class _Database:
     def _read(self) -> list[Metric]:
         deliveries = GaugeMetricFamily(
             "newsletter_deliveries",
-            "Deliveries by state, of campaigns that are under way or ended within a day.",
+            "Deliveries by state, for campaigns that are running or ended within a day.",
             labels=("campaign", "issue", "state"),
         )
         attempts = GaugeMetricFamily(
             "newsletter_attempts",
-            "Attempts by result, of the same campaigns.",
+            "Attempts by result, for the same campaigns.",
             labels=("campaign", "issue", "result"),
         )
         readers = GaugeMetricFamily(

@@ -220,13 +220,13 @@ def test_a_wrong_letter_is_named_at_the_start_and_keeps_nobody_on_the_list(
     process.terminate()
     said = process.communicate(timeout=GIVE_UP_S)[1]
     assert "'txt' is undefined" in said
-    assert "nobody can join" in said
+    assert "nobody can sign up" in said
 
 
 def test_a_letter_that_misses_something_is_named_by_the_check_and_at_the_start(
     project: Project,
 ) -> None:
-    assert "Nothing found" in project.run("check", "--letters")
+    assert "No problems found" in project.run("check", "--letters")
     template("welcome.mjml", 'href="{{ unsubscribe }}"', 'href="/u"')(project)
     finding = "templates/email/welcome.mjml:1: blocker: compliance/unsubscribe"
     assert finding in project.run("check", "--letters", exit_code=1)

@@ -122,18 +122,18 @@ def test_a_scheduled_send_waits_and_ctrl_c_leaves_it_scheduled(
         at[:10],
     )
     assert relay.recipients == []
-    assert "It begins on" in project.run("status", 1)
+    assert "It starts on" in project.run("status", 1)
     said = project.run("cancel", 1)
-    assert "0 had gone out" in said
+    assert "0 accepted" in said
     project.run(*send)
     assert len(relay.recipients) == READERS
 
 
 def test_a_time_that_is_past_sends_nothing(project: Project, relay: Relay) -> None:
     send = ready(project)
-    assert "is past" in project.run(*send, "--at", "2020-01-01T09:00", exit_code=1)
+    assert "is in the past" in project.run(*send, "--at", "2020-01-01T09:00", exit_code=1)
     assert "not a date" in project.run(*send, "--at", "soon", exit_code=1)
-    assert "--live would begin on" in project.run(*send[:4], "--at", "2100-01-01T09:00")
+    assert "With --live it would start on" in project.run(*send[:4], "--at", "2100-01-01T09:00")
     assert relay.recipients == []
     assert project.json("status") == {"campaigns": []}
 
@@ -152,8 +152,8 @@ def test_a_sender_that_is_refused_holds_and_says_why(project: Project, relay: Re
     relay.server.faults = [Fault("rcpt", reply="550 5.7.1 blocked: poor reputation")]
     send = ready(project, 300)
     said = project.run(*send, exit_code=1)
-    assert "put on hold: " in said
-    assert "replies refuse us as a sender" in said
+    assert "It paused by itself: " in said
+    assert "replies reject us as a sender" in said
     found = project.json("status", 1, exit_code=1)
     assert found["state"] == "paused"
     assert found["queued"] > 0
@@ -171,8 +171,8 @@ def test_retry_needs_a_reason_and_says_how_many(project: Project, relay: Relay) 
     project.run(*send, exit_code=1)
     assert "--reason" in project.run("retry", 1, "--failed", exit_code=2)
     relay.server.faults = []
-    said = project.run("retry", 1, "--failed", "--reason", "the address was mended")
-    assert "1 that had failed are queued again" in said
+    said = project.run("retry", 1, "--failed", "--reason", "the address was corrected")
+    assert "Requeued 1 failed delivery." in said
     assert project.json(*send)["accepted"] == READERS
     assert len(relay.recipients) == READERS
 
@@ -190,7 +190,7 @@ def test_what_is_uncertain_is_listed_and_settled_by_a_person(
     assert "--reason" in project.run("uncertain", 1, "--resolve", "accepted", exit_code=2)
     resolve = ("--position", position, "--by", "maria", "--reason", "it is in her mailbox")
     said = project.run("uncertain", 1, "--resolve", "accepted", *resolve)
-    assert "nothing is uncertain" in said
+    assert "no uncertain deliveries" in said
     assert project.json("status", 1)["accepted"] == READERS
     assert "Not uncertain" in project.run(
         "uncertain", 1, "--resolve", "send-again", *resolve, exit_code=1
@@ -213,5 +213,5 @@ def test_a_deferral_says_when_it_is_due_and_retry_brings_it_forward(
     project.run("pause", 1)
     assert "It is paused: `send.py resume 1`, then run" in project.run("retry", 1)
     project.run("resume", 1)
-    assert "1 deferred are due now" in project.run("retry", 1)
+    assert "1 deferred delivery is due now" in project.run("retry", 1)
     assert project.json(*send)["accepted"] == READERS

@@ -40,7 +40,7 @@ def test_a_dry_run_writes_every_message_and_changes_nothing(project: Project) ->
     parsed = BytesParser(policy=policy.default).parsebytes(messages[0].read_bytes())
     assert parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert {part.get_content_type() for part in parsed.iter_parts()} == {"text/plain", "text/html"}
-    assert "No list yet" in project.run("subscribers", "lists")
+    assert "No lists yet" in project.run("subscribers", "lists")
     assert project.json("status") == {"campaigns": []}
 
 
@@ -132,7 +132,7 @@ def test_sending_again_doubles_nobody(project: Project, relay: Relay) -> None:
     project.run("subscribers", "import", project.csv, "--list", "readers")
     approve_and_send(project, project.issue)
     said = project.run("send", project.issue, "--list", "readers", "--live", "--confirm", READERS)
-    assert "went out to this list already" in said
+    assert "was already sent to this list" in said
     assert len(relay.recipients) == READERS
 
 

@@ -73,4 +73,4 @@ def test_a_report_in_every_form(project: Project, relay: Relay) -> None:
 def test_a_report_that_cannot_be(project: Project) -> None:
     assert "no campaign 7" in project.run("report", 7, exit_code=1)
     assert "no campaign 7" in project.run("report", 7, "--csv", exit_code=1)
-    assert "choose one" in project.run("report", 7, "--csv", "--json", exit_code=2)
+    assert "choose only one" in project.run("report", 7, "--csv", "--json", exit_code=2)

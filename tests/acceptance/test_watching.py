@@ -101,4 +101,4 @@ def test_the_sending_terminal_shows_the_same(project: Project, relay: Relay) -> 
 
 
 def test_there_is_one_campaign_to_watch(project: Project) -> None:
-    assert "which campaign" in project.run("status", "--watch", exit_code=2)
+    assert "needs a campaign" in project.run("status", "--watch", exit_code=2)

@@ -98,10 +98,10 @@ def test_from_joining_to_leaving_and_back(chromium: Browser, clinic: Clinic, add
     press("Change my address")
     page.goto(address + newest_link(clinic, 3))
     page.get_by_label("Your new email address").fill("moved@reader.example")
-    press("Go on")
+    press("Continue")
     page.goto(address + newest_link(clinic, 4))
     press("Confirm")
-    assert heading(page) == "Your address is changed"
+    assert heading(page) == "Your address has been changed"
 
     page.goto(f"{address}/p/{clinic.token()}")
     page.get_by_role("link", name="Unsubscribe").click()

@@ -29,7 +29,7 @@ def test_axe_finds_nothing_and_nothing_is_fetched(
     for plot in plots.all():
         assert plot.locator("title").text_content()
         assert plot.bounding_box()["width"] > 200
-    page.get_by_text("The same in figures").click()
+    page.get_by_text("The same in numbers").click()
     assert page.get_by_role("columnheader", name="unsubscribed", exact=True).is_visible()
     assert_accessible(page)
     page.set_viewport_size({"width": 700, "height": 1000})

@@ -63,7 +63,7 @@ def make_link(
 
 
 def find_link(connection: Connection, link_id: int, *, used: bool = False) -> ActionLink | None:
-    """The request behind an unused link (or, with ``used``, a used one); None if there is none."""
+    """The request behind an unused link (or, with ``used``, a used one); None if not found."""
     is_used = mailed_link.c.used_at.is_not(None) if used else mailed_link.c.used_at.is_(None)
     query = select(mailed_link).where(mailed_link.c.id == link_id, is_used)
     row = connection.execute(query).first()

@@ -1,7 +1,7 @@
-"""Whether a cell says yes, says no, or says nothing clear.
+"""Whether a cell is a yes, a no, or unclear.
 
-In English, Spanish, German, French, Italian, Portuguese and Dutch. Only whole cells count: of
-"unsubscribed by mistake" nobody can tell, so it is unclear.
+In English, Spanish, German, French, Italian, Portuguese and Dutch. Only whole cells count:
+"unsubscribed by mistake" could mean either, so it is unclear.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import NamedTuple
 from newsletter.audience.model import SuppressionReason
 
 _SPELLINGS = 4096
-"""How many different cells are remembered: most columns hold few, and one may hold a million."""
+"""Different cells cached: most columns have few values, but one may have a million."""
 _LONGEST = 100
-"""Characters; a longer cell is no answer."""
+"""Characters; a longer cell is not an answer."""
 _JOINT = re.compile(r"(?<=[^\W\d_])[\s_\u2010-\u2015-]+(?=[^\W\d_])")
 _NUMBER = re.compile(r"\d+([.,]\d+)?")
 _DATE = re.compile(r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?!\d)|\b(19|20)\d\d\b")
 _NO_DATE = frozenset("0-./: tz")
-"""What `0000-00-00T00:00:00Z` consists of, which is how MySQL writes a missing date."""
+"""The characters of `0000-00-00T00:00:00Z`, MySQL's way to write a missing date."""
 
 _NOTHING = frozenset(["", "-", "--", "n/a", "na", "nan", "nil", "none", "null", "\\n"])
 _YES = frozenset(
@@ -59,7 +59,7 @@ _AGREED = frozenset(
         *("actief", "bevestigd", "akkoord"),
     )
 )
-"""A yes in a column of consent. In one of objections it would say that the objection holds."""
+"""A yes in a consent column. In an opt-out column it would mean that the opt-out is valid."""
 _LEFT = {
     word: reason
     for reason, words in {
@@ -101,13 +101,13 @@ _HINTS = frozenset(
         *("inactivo", "inaktiv", "inactif", "inattivo", "inativo", "inactief", "ehemalig"),
     )
 )
-"""Also states of a subscription, but neither a clear yes nor a clear no."""
+"""Words about a subscription that are neither a clear yes nor a clear no."""
 _TOLD = re.compile(rf"\b({'|'.join(sorted((_LEFT.keys() | _HINTS) - {'baja'}))})\b")
-"""Within a sentence; there Baja is a place."""
+"""Within a sentence. "Baja" is left out: there it is a place (Baja California)."""
 
 
 class Answer(NamedTuple):
-    """What a cell says: ``yes``, or why its person ``left``; neither where it is unclear."""
+    """The meaning of a cell: ``yes``, or the reason why they ``left``; neither if it is unclear."""
 
     yes: bool
     left: SuppressionReason | None = None
@@ -118,7 +118,7 @@ UNCLEAR = Answer(yes=False)
 
 
 def fold(text: str) -> str:
-    """Text without the differences that do not count: case, accents, width, hyphens."""
+    """The text without case, accents, width and hyphens, which make no difference."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     letters = "".join(char for char in plain if not unicodedata.combining(char))
     return _JOINT.sub(" ", letters.strip())
@@ -132,20 +132,20 @@ _ELSEWHERE = frozenset(
         *("はい", "いいえ", "是", "否", "예", "아니요"),
     )
 )
-"""Yes and no in languages whose answers are not taken: enough to ask what a column is."""
+"""Yes and no in languages that are not understood: enough to ask what a column is."""
 
 
 def read_consent(cell: str) -> Answer:
-    """What a cell says in a column where a yes is consent."""
+    """The meaning of a cell in a column where a yes is consent."""
     return _consent(cell) if len(cell) <= _LONGEST else UNCLEAR
 
 
 def read_opt_out(cell: str, reason: SuppressionReason) -> Answer:
-    """What a cell says in a column where a yes, a number or a date is an objection.
+    """The meaning of a cell in a column where a yes, a number or a date is an opt-out.
 
     Args:
         cell: The cell.
-        reason: What somebody is suppressed for whose cell gives no reason of its own.
+        reason: The reason to suppress for if the cell gives none.
     """
     return _opt_out(cell, reason) if len(cell) <= _LONGEST else UNCLEAR
 
@@ -174,18 +174,18 @@ def _opt_out(cell: str, reason: SuppressionReason) -> Answer:
 
 
 def is_denial(cell: str) -> bool:
-    """Whether a cell says, in place of a time, that there was none."""
+    """Whether a cell that should be a time says "never"."""
     return fold(cell) in _NEVER or read_consent(cell).left is not None
 
 
 def is_bare(cell: str) -> bool:
-    """Whether a cell is no more than a yes or a no, of whatever."""
+    """Whether a cell is just a yes or a no, about anything."""
     said = fold(cell)
     return said in _YES or said in _NO or said in _ELSEWHERE
 
 
 def is_about_leaving(cell: str) -> bool:
-    """Whether a cell is the state of a subscription, or speaks of a no in a few words."""
+    """Whether a cell is the state of a subscription, or mentions an opt-out in a few words."""
     said = fold(cell[:_LONGEST])
     whole = said in _ON_A_LIST or said in _AGREED or said in _LEFT or said in _NEVER
     return whole or _TOLD.search(said) is not None

@@ -26,7 +26,7 @@ def normalize(name: str) -> str:
 def column_names(header: Sequence[str]) -> list[str]:
     """What to call each column in ``--column``: its name, or ``#`` and its number.
 
-    The number stands in for a name that is blank, duplicated, very long or hard to type.
+    The number replaces a name that is blank, duplicated, very long or hard to type.
     """
     known = Counter(map(normalize, header))
     return [

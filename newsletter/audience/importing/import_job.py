@@ -1,4 +1,4 @@
-"""What all batches of one import share."""
+"""The values that all batches of one import share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONSENT_COLUMNS = ("subscriber_uid", "list_name", "action", "source", "evidence"
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """One file into one list. ``at`` is Unix seconds; ``batch`` names the file's rows."""
+    """One file into one list. ``at`` is Unix seconds; ``batch`` identifies its rows."""
 
     keys: Keys
     list_name: str

@@ -1,4 +1,4 @@
-"""Rows of people who left another service: each is suppressed, nobody is added."""
+"""Imported rows of people who unsubscribed or bounced elsewhere: suppressed, and never added."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from newsletter.store.upsert import insert_many
 def import_suppressions(
     connection: Connection, job: ImportJob, reason: SuppressionReason, staged: Sequence[StagedRow]
 ) -> Counter[str]:
-    """Suppress people since when the file says; end their subscriptions if they asked for it.
+    """Suppress addresses as of the time in the file; end subscriptions of those who unsubscribed.
 
     Returns:
-        How many rows were ``newly_suppressed`` and ``unchanged``.
+        The number of rows ``newly_suppressed`` and ``unchanged``.
     """
     rows = [
         (address_hash(row.key, job.keys), str(reason), job.source, row.left_at or job.at)

@@ -1,6 +1,7 @@
-"""What a column may be about, by its name and values: whether people want mail, or do not.
+"""What a column may mean, by its name and values: that people want mail, or that they do not.
 
-It guesses, for a person to decide, and guards against saying the opposite of what a name says.
+The guesses are for the operator to confirm; the check keeps a ``--column`` from contradicting a
+name.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ _NOT = re.compile(r"(^|_)(not|non|nicht|niet|pas|never)(_|$)")
 _NUMBERED = re.compile(r"(^|_)(uid|uuid|token|url|link|hash|ip)$|(?<!status)(?<!reason)(^|_)id$")
 _BOUNCING = re.compile(r"bounc|cleaned|undeliv|invalid|rebot|unzust")
 _PLACES = frozenset(["state", "estado", "stato"])
-"""Names of a place too, which is written with a capital."""
+"""Names of a place, too; place names are capitalized."""
 
 
 class Sense(IntEnum):
-    """What a yes in a column says."""
+    """What a yes in a column means."""
 
     LEFT = -1
     UNKNOWN = 0
@@ -58,14 +59,14 @@ class Sense(IntEnum):
 
 
 class Guess(NamedTuple):
-    """What a column may be, and the value ``because`` of which; empty: because of its name."""
+    """A guess at a column's use, ``because`` of a value; empty: because of its name."""
 
     use: ColumnUse
     because: str = ""
 
 
 def sense(column: str) -> Sense:
-    """What a yes in a column of this name would say."""
+    """What a yes in a column of this name would mean."""
     name = _snake(column)
     if _REFUSING.search(name):
         return Sense.LEFT
@@ -78,7 +79,7 @@ def sense(column: str) -> Sense:
 
 
 def contradicted(column: str, use: ColumnUse) -> ColumnUse | None:
-    """What a column of this name is instead, if a yes in it says the opposite of ``use``."""
+    """The use that fits a column's name, if a yes in it means the opposite of ``use``."""
     said = sense(column)
     if use is ColumnUse.CONSENT and said is Sense.LEFT:
         return ColumnUse.OPT_OUT
@@ -87,20 +88,20 @@ def contradicted(column: str, use: ColumnUse) -> ColumnUse | None:
 
 
 def is_about_bounces(column: str) -> bool:
-    """Whether a column of this name says that mail does not arrive, rather than what is wanted."""
+    """Whether a column of this name is about undelivered mail rather than consent."""
     return bool(_BOUNCING.search(_snake(column)))
 
 
 def guess(column: str, values: Collection[str], *, filled: bool) -> Guess | None:
-    """What a column is, most likely; None: neither its name nor its values say.
+    """The most likely use of a column; None: neither its name nor its values say.
 
     Args:
         column: Its name.
-        values: The commonest of its values first, without the blank.
+        values: Its values, most common first, without the blank.
         filled: Whether no row leaves it blank.
     """
     name, said = _snake(column), sense(column)
-    # Everybody has a link to leave by; only who left has the number of a mail that they left by.
+    # Everybody has an unsubscribe link; only people who unsubscribed have the id of that event.
     if _NUMBERED.search(name) and (filled or said is not Sense.LEFT):
         return Guess(ColumnUse.IGNORE)
     if said is Sense.LEFT:
@@ -112,7 +113,7 @@ def guess(column: str, values: Collection[str], *, filled: bool) -> Guess | None
 
 
 def is_yes_or_no(values: Collection[str]) -> bool:
-    """Whether values are a yes or a no each, of whatever: it may be about mail."""
+    """Whether all values are a yes or a no, about anything: it may be about mail."""
     return bool(values) and all(map(is_bare, values))
 
 
@@ -121,6 +122,6 @@ def _tells(value: str) -> bool:
 
 
 def _snake(name: str) -> str:
-    """``doNotEmail`` and ``Do not e-mail`` as ``do_not_email`` and ``do_not_e_mail``."""
+    """``doNotEmail`` and ``Do not Email`` as ``do_not_email``."""
     apart = _HUMP.sub("_", unicodedata.normalize("NFKC", name))
     return _BETWEEN.sub("_", fold(apart)).strip("_")

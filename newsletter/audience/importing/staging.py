@@ -1,7 +1,7 @@
-"""CSV file -> private staging database: every row judged before anything is changed.
+"""CSV file -> private staging database: every row is checked before anything changes.
 
 SQLite keeps an unnamed database in a file that is deleted as soon as it is opened: a killed import
-leaves no addresses behind, and memory stays flat.
+leaves no addresses behind, and memory use stays constant.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _EARLIEST = 631_152_000.0
 
 
 class StagedRow(NamedTuple):
-    """One good row. ``attributes`` and ``evidence`` are JSON.
+    """One valid row. ``attributes`` and ``evidence`` are JSON.
 
-    ``left`` is why nobody may mail them (a `SuppressionReason`; empty: they may be), ``left_at``
-    since when, ``joined_at`` when they joined as the file says, both in Unix seconds. ``unclear``
-    is a column that should say yes and does not, and in its second line what it says: such a row
-    is not added.
+    ``left`` is the reason not to mail them (a `SuppressionReason`; empty: they may be mailed) and
+    ``left_at`` since when; ``joined_at`` is when they joined according to the file. Both are Unix
+    seconds. ``unclear`` is empty, or a column that should be a yes and is not, with its value on
+    the second line: such a row is not added.
     """
 
     line: int
@@ -60,7 +60,7 @@ _INSERT = f"INSERT INTO staged VALUES ({', '.join('?' * len(StagedRow._fields))}
 
 
 class Staging:
-    """The good rows of one file, sorted out; a context manager, gone at its end."""
+    """The valid rows of one file; a context manager that deletes them at its end."""
 
     def __init__(self, file: CsvFile, columns: Columns, rejects: Rejects) -> None:
         self.file = file
@@ -91,7 +91,7 @@ class Staging:
         self._database.close()
 
     def fill(self, progress: Callable[[int], None]) -> None:
-        """Judge and keep every row of the file.
+        """Check and store every row of the file.
 
         Raises:
             UnavailableError: The disk is full.
@@ -102,8 +102,8 @@ class Staging:
             self._database.execute("COMMIT")
 
     def batches(self, size: int) -> Iterator[list[StagedRow]]:
-        """The rows by address key, each key once: one that says they left (asked to, if any does),
-        else one that says no clear yes, else the first.
+        """The rows by address key, each key once: a row with an unsubscribe (one of their own
+        asking first), else an unclear one, else the first.
 
         Raises:
             UnavailableError: The disk is full.
@@ -129,7 +129,7 @@ class Staging:
             yield list(map(StagedRow._make, batch))
 
     def write_duplicates(self) -> None:
-        """Add the left-out repetitions to the rejects file, as they stand in the source."""
+        """Add the duplicates to the rejects file, as they are in the source."""
         found = self._database.execute("SELECT line, first FROM duplicate ORDER BY line")
         line, first = found.fetchone() or (0, 0)
         for number, cells, _ in self.file.rows() if line else ():
@@ -156,7 +156,7 @@ class Staging:
                 self._reject(line, error.message, cells)
 
     def _joined_at(self, cell: str) -> float | None:
-        """When somebody joined; what is no time in the past is counted and says nothing."""
+        """When somebody joined; None, and counted, if the cell is not a time in the past."""
         at = _seconds(cell)
         if at is not None and 0 < at <= self._now:
             return at
@@ -185,7 +185,7 @@ def _row_reader(
     columns: Columns, when: Callable[[str], float | None]
 ) -> Callable[[int, list[str]], StagedRow]:
     width = columns.width
-    # The cell after the last is blank: it stands in for every column that the file lacks.
+    # The cell after the last is blank: it is used for every column that the file lacks.
     wanted = (
         columns.email,
         columns.first_name,
@@ -262,10 +262,10 @@ def _why_left(columns: Columns, cells: list[str]) -> str:
 
 
 def _judge(columns: Columns, cells: list[str]) -> tuple[str, float | None, str]:
-    """What the columns say of which a person said that they decide.
+    """Evaluate the columns that the operator said decide who is added.
 
     Returns:
-        Why nobody may mail them, and since when, or what is no clear yes.
+        Why they must not be mailed, and since when; or the column that is not a clear yes.
     """
     unclear = ""
     reasons: dict[SuppressionReason, float | None] = {}
@@ -283,7 +283,7 @@ def _judge(columns: Columns, cells: list[str]) -> tuple[str, float | None, str]:
             unclear = unclear or f"{name}\n{cells[index]}"
     if not reasons:
         return "", None, unclear
-    # What they asked for themselves comes first: nobody but they can take it back.
+    # What they asked for themselves comes first: only they can undo it.
     why = min(reasons, key=lambda reason: (reason not in ASKED_TO_LEAVE, reason))
     return str(why), reasons[why], ""
 
@@ -305,7 +305,7 @@ def _json_writer(places: tuple[tuple[str, int], ...]) -> Callable[[list[str]], s
 
 
 def _seconds(text: str) -> float | None:
-    """Unix seconds (SendGrid), or a date and time as ISO 8601 has it, UTC unless it says more."""
+    """Unix seconds (SendGrid), or an ISO 8601 date with or without a time; UTC by default."""
     try:
         if text.isascii() and text.isdecimal():
             return float(text) if len(text) < 12 else None

@@ -1,4 +1,4 @@
-"""The commonest values of a column, counted in bounded memory."""
+"""The most common values of a column, counted in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections import Counter
 from newsletter.audience.model import ValueCount
 
 DIFFERENT = 2000
-"""How many different values are counted at most."""
+"""Different values counted, at most."""
 _LONGEST = 60
 
 
 class Tally:
-    """Counts values, exactly while there are not too many different ones.
+    """Counts values: exactly, as long as there are not too many different ones.
 
-    Past that the rarer half is forgotten now and then: a count may then be too low, and a value
-    that is common only towards the end may be missed.
+    Beyond that the rarer half is dropped now and then: a count may then be too low, and a value
+    that is common only near the end may be missed.
     """
 
     def __init__(self, different: int = DIFFERENT) -> None:
@@ -36,14 +36,14 @@ class Tally:
 
     @property
     def different(self) -> int:
-        """How many different values are remembered, the blank among them."""
+        """The number of different values counted, including blank."""
         return len(self._counts) + bool(self.blank)
 
     def commonest(self, number: int) -> tuple[ValueCount, ...]:
-        """The values in most rows, blank cells among them."""
+        """The values in most rows, including blank."""
         counts = Counter({**self._counts, **({"": self.blank} if self.blank else {})})
         return tuple(ValueCount(value, rows) for value, rows in counts.most_common(number))
 
     def values(self) -> list[str]:
-        """Every value that is remembered, the commonest first, without the blank."""
+        """Every value counted, most common first, without the blank."""
         return [value for value, _ in self._counts.most_common()]

@@ -1,7 +1,7 @@
-"""One batch of a file into the database, within the caller's write transaction.
+"""Writes one batch of an import, within the caller's write transaction.
 
-New people get their uids from one random block, so that everything about them can be written with
-a few statements over a range, and lands together in every index.
+New subscribers get their uids from one random block, so that everything about them can be written
+with a few statements over a range, and is adjacent in every index.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _NEW = (
 
 @dataclass(frozen=True, slots=True)
 class PreparedBatch:
-    """A batch as rows for the database, made before the transaction begins."""
+    """A batch as rows for the database, prepared before the transaction begins."""
 
     staged: Sequence[StagedRow]
     people: Sequence[tuple[Any, ...]]
@@ -69,7 +69,7 @@ class PreparedBatch:
 
     @property
     def block(self) -> ColumnElement[bool]:
-        """The subscribers whose uid is of this batch."""
+        """The subscribers whose uid is in this batch's block."""
         return subscriber.c.uid.between(self.first_uid, self.first_uid + len(self.people) - 1)
 
 
@@ -96,10 +96,10 @@ def prepare(staged: Sequence[StagedRow], keys: Keys, at: float) -> PreparedBatch
 
 
 def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) -> Counter[str]:
-    """Write one batch. Nobody who left or is suppressed comes back by it.
+    """Write one batch. People who unsubscribed or are suppressed are not re-added.
 
     Returns:
-        How many rows came to what: ``added``, ``updated``, ``unchanged``, or the reason why not.
+        The number of rows ``added``, ``updated``, ``unchanged``, or left out by reason.
     """
     which = ensure_list(connection, job.list_name, job.at)
     insert_many(connection, subscriber, _NEW, batch.people, unique="email_key")
@@ -126,7 +126,7 @@ def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) ->
 
 
 def _suppressed_new(connection: Connection, batch: PreparedBatch) -> dict[int, set[str]]:
-    """Why those new people are suppressed who are, by uid."""
+    """The reasons for suppression of new subscribers, by uid."""
     found: dict[int, set[str]] = {}
     query = (
         select(subscriber.c.uid, suppression.c.reason)
@@ -139,7 +139,7 @@ def _suppressed_new(connection: Connection, batch: PreparedBatch) -> dict[int, s
 
 
 def _missing_uids(connection: Connection, batch: PreparedBatch) -> set[int]:
-    """The numbers nobody got, since their address was known already (or is erased again)."""
+    """The uids that were not used, because the address was already known (or is erased)."""
     total = select(func.count()).select_from(subscriber).where(batch.block)
     expected = range(batch.first_uid, batch.first_uid + len(batch.people))
     if connection.execute(total).scalar_one() == len(expected):

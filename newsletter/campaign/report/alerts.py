@@ -50,8 +50,8 @@ def alerts(
     found = []
     held = [step for step in steps if step.to_state == CampaignState.PAUSED and step.by == SYSTEM]
     if held:
-        times = f"{len(held)} times, most recently" if len(held) > 1 else "once"
-        found.append(Alert("held", f"The campaign paused by itself {times}: {held[-1].note}."))
+        times = f" {len(held)} times, most recently" if len(held) > 1 else ""
+        found.append(Alert("held", f"The campaign paused by itself{times}: {held[-1].note}."))
     if number := refusals.classes.get(ReplyClass.BLOCK, 0):
         reject = "reply rejects" if number == 1 else "replies reject"
         text = (

@@ -83,6 +83,7 @@ class CampaignReport:
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints; times are ISO 8601 in UTC."""
+        after = self.after
         return {
             **self.status.as_json(),
             "title": self.title,
@@ -107,13 +108,6 @@ class CampaignReport:
                 for step in self.steps
             ],
             "alerts": [each.as_json() for each in self.alerts],
-            **self._reported(),
-            **self._figures(),
-        }
-
-    def _reported(self) -> dict[str, Any]:
-        after = self.after
-        return {
             "delivered": after.delivered,
             "bounced": {kind.value: after.bounced.get(kind, 0) for kind in ReplyClass},
             "unreported": self.unreported,
@@ -124,10 +118,6 @@ class CampaignReport:
                 kind: {iso(start): count for start, count in sorted(minutes.items())}
                 for kind, minutes in self.later.items()
             },
-        }
-
-    def _figures(self) -> dict[str, Any]:
-        return {
             "domains": [each.as_json() for each in self.domains.largest],
             "other_domains": self.domains.others and self.domains.others.as_json(),
             "domain_count": self.domains.count,
@@ -144,7 +134,19 @@ class CampaignReport:
             ],
             "refusals": {kind.value: count for kind, count in self.refusals.classes.items()},
             "policy_reply": self.refusals.policy_reply,
-            "problems": [_problem(each) for each in self.problems],
+            "problems": [
+                {
+                    "position": each.fate.position,
+                    "address": each.fate.email,
+                    "state": each.fate.state,
+                    "code": each.fate.code,
+                    "status": each.fate.status,
+                    "reply": each.fate.reply,
+                    "class": each.kind.value,
+                    "at": iso(each.fate.at),
+                }
+                for each in self.problems
+            ],
             "problems_not_listed": self.unlisted_problems,
         }
 
@@ -158,6 +160,19 @@ def build_report(connection: Connection, campaign_id: int) -> CampaignReport:
     known = status(connection, campaign_id)
     row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).one()
     after = afterwards(connection, campaign_id)
+    approved = connection.execute(
+        select(approval)
+        .where(
+            approval.c.digest == known.digest,
+            approval.c.audience.in_((known.audience, approvals.ANY_AUDIENCE)),
+        )
+        .order_by(approval.c.id)
+    )
+    changes = connection.execute(
+        select(campaign_event)
+        .where(campaign_event.c.campaign_id == campaign_id)
+        .order_by(campaign_event.c.id)
+    )
     return CampaignReport(
         status=known,
         title=approvals.load(connection, row.digest).title,
@@ -166,8 +181,10 @@ def build_report(connection: Connection, campaign_id: int) -> CampaignReport:
         created_at=row.created_at,
         finished_at=row.finished_at,
         again_reason=row.again_reason,
-        approvals=_approvals(connection, known),
-        steps=_steps(connection, campaign_id),
+        approvals=[Approval(row.approved_by, row.at, row.waivers) for row in approved],
+        steps=[
+            StateChange(row.from_state, row.to_state, row.by, row.note, row.at) for row in changes
+        ],
         after=after,
         domains=domain_figures(connection, campaign_id, known.tally, after),
         minutes=statistics.accepted_by_minute(connection, campaign_id),
@@ -187,38 +204,3 @@ def iso(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _approvals(connection: Connection, of: Status) -> list[Approval]:
-    rows = connection.execute(
-        select(approval)
-        .where(
-            approval.c.digest == of.digest,
-            approval.c.audience.in_((of.audience, approvals.ANY_AUDIENCE)),
-        )
-        .order_by(approval.c.id)
-    )
-    return [Approval(row.approved_by, row.at, row.waivers) for row in rows]
-
-
-def _steps(connection: Connection, campaign_id: int) -> list[StateChange]:
-    rows = connection.execute(
-        select(campaign_event)
-        .where(campaign_event.c.campaign_id == campaign_id)
-        .order_by(campaign_event.c.id)
-    )
-    return [StateChange(row.from_state, row.to_state, row.by, row.note, row.at) for row in rows]
-
-
-def _problem(problem: DeliveryProblem) -> dict[str, Any]:
-    fate = problem.fate
-    return {
-        "position": fate.position,
-        "address": fate.email,
-        "state": fate.state,
-        "code": fate.code,
-        "status": fate.status,
-        "reply": fate.reply,
-        "class": problem.kind.value,
-        "at": iso(fate.at),
-    }

@@ -18,13 +18,12 @@ def report_text(report: CampaignReport) -> str:
     sections = (
         _head,
         _alerts,
-        _counts,
-        _reported,
-        _later,
+        _results,
+        _feedback,
+        _over_time,
         _history,
         _domains,
-        _attempts,
-        _waits,
+        _delays,
         _problems,
     )
     blocks = ["\n".join(section(report)) for section in sections]
@@ -77,7 +76,7 @@ def _alerts(report: CampaignReport) -> Iterator[str]:
         yield "  Find and fix the cause before the next send."
 
 
-def _counts(report: CampaignReport) -> Iterator[str]:
+def _results(report: CampaignReport) -> Iterator[str]:
     yield "Delivery results"
     counts = report.status.tally
     rows = [
@@ -89,7 +88,7 @@ def _counts(report: CampaignReport) -> Iterator[str]:
     yield from _columns([*rows, ("audience", f"{counts.audience:,}")], numbers=1)
 
 
-def _reported(report: CampaignReport) -> Iterator[str]:
+def _feedback(report: CampaignReport) -> Iterator[str]:
     yield "Feedback on accepted messages"
     after = report.after
     rows = [("delivered", after.delivered)]
@@ -102,7 +101,7 @@ def _reported(report: CampaignReport) -> Iterator[str]:
     )
 
 
-def _later(report: CampaignReport) -> Iterator[str]:
+def _over_time(report: CampaignReport) -> Iterator[str]:
     found = lanes({"accepted": report.minutes, **report.later})
     if not found:
         return
@@ -134,15 +133,13 @@ def _domains(report: CampaignReport) -> Iterator[str]:
     yield from _columns([("domain", *names), *figures], numbers=1)
 
 
-def _attempts(report: CampaignReport) -> Iterator[str]:
+def _delays(report: CampaignReport) -> Iterator[str]:
     if report.attempts:
         yield "Attempts per delivery"
     yield from _columns([(str(n), f"{count:,}") for n, count in report.attempts.items()], numbers=0)
-
-
-def _waits(report: CampaignReport) -> Iterator[str]:
     if not report.waits:
         return
+    yield ""
     yield "Longest delays by domain"
     head = ("domain", "deliveries", "mean", "longest")
     figures = [

@@ -1,4 +1,4 @@
-"""Compose: what every reader gets alike is encoded once; per reader only the slots are filled."""
+"""Compose messages: what all recipients share is encoded once; only slots are filled for each."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ Values = Mapping[str, str]
 Fill = Callable[[Values], bytes]
 _TO, _ID, _TOKEN = "\0to", "\0message-id", "\0token"
 REMEMBERED = 1000
-"""Values of one slot whose encoded form is kept."""
+"""Values of one slot whose encoded form is cached."""
 _ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
 class Signer(Protocol):
-    """What composing needs of `newsletter.audience.tokens.TokenSigner`."""
+    """The part of `newsletter.audience.tokens.TokenSigner` that composing needs."""
 
     def sign(self, token: Token) -> str:
         """The token for a URL."""
@@ -68,7 +68,7 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """One variant: static pieces, and between them holes; equal ones are filled as one."""
+    """One variant: static pieces with holes between them; equal holes are filled once."""
 
     pieces: tuple[bytes, ...]
     fills: tuple[tuple[Fill, tuple[int, ...]], ...]
@@ -85,21 +85,21 @@ class _Template:
 class Composer:
     """Composes the messages of one campaign; callable as `newsletter.delivery.model.Compose`.
 
-    For providers that fill the slots themselves it is a `Personalize`, too
-    (`newsletter.delivery.compose.substitutions`).
+    It also implements `newsletter.delivery.compose.substitutions.Personalize`, for providers that
+    fill the slots themselves.
 
     Args:
         compiled: The issue.
-        signer: Makes the unsubscribe and bounce tokens, and what Message-IDs prove.
+        signer: Makes the unsubscribe and bounce tokens, and the MACs of Message-IDs.
         bounce_address: Envelope sender, which gets ``+token`` in its local part (VERP); empty
             means the From address.
         proof: Whether tokens are proof tokens, which change nothing.
-        campaign_id: The campaign; 0 where there is none.
+        campaign_id: The campaign; 0 if there is no campaign.
         date: The Date header in Unix seconds; now by default.
         subject_prefix: Put before every subject.
 
     Raises:
-        InputError: A sender value cannot stand in a header.
+        InputError: A sender value is not valid in a header.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Composer:
         """Compose the message of one delivery.
 
         Raises:
-            InputError: The address cannot stand in a header; nothing but this delivery fails.
+            InputError: The address is not valid in a header; only this delivery fails.
         """
         values = self._values(delivery)
         bounce = self._token(TokenPurpose.BOUNCE, delivery.subscriber_uid)
@@ -141,7 +141,7 @@ class Composer:
         return Message(self._envelope_sender(bounce), values[_TO], data)
 
     def shared(self, variant: int) -> SharedContent:
-        """The message of a variant, with keys in place of what differs."""
+        """The message of a variant, with keys in place of the slots."""
         sender = self._compiled.sender
         parts = self._compiled.variants[variant]
         return SharedContent(
@@ -154,19 +154,24 @@ class Composer:
         )
 
     def personal(self, delivery: Delivery) -> Substitutions:
-        """What differs for one delivery.
+        """The values of the slots for one delivery.
 
         Raises:
-            InputError: The address cannot stand in a header; nothing but this delivery fails.
+            InputError: The address is not valid in a header; only this delivery fails.
         """
         values = self._values(delivery)
         parts = self._compiled.variants[delivery.variant]
         slots = (slot for part in (parts.subject, parts.html, parts.text) for slot in part.slots)
-        substitutions = {slot_key(slot, self._seal): _written(slot, values) for slot in slots}
+        substitutions = {
+            slot_key(slot, self._seal): encode_value(
+                slot.kind, values.get(_value_name(slot), ""), slot.default
+            )
+            for slot in slots
+        }
         return Substitutions(values[_TO], substitutions, self._own_headers(values))
 
     def _own_headers(self, values: Values) -> Mapping[str, str]:
-        """One recipient's headers beside those that a provider writes by itself."""
+        """One recipient's headers besides those that a provider writes itself."""
         sender = self._compiled.sender
         return {
             "List-Unsubscribe": f"<{sender.public_url}/u/{values[_TOKEN]}>",
@@ -176,9 +181,9 @@ class Composer:
 
     def _values(self, delivery: Delivery) -> dict[str, str]:
         rcpt_to = ascii_domain(delivery.email)
-        # Letters beyond ASCII would make it a message of another kind (RFC 6532).
+        # Non-ASCII addresses would need an internationalized message (RFC 6532).
         if not (rcpt_to.isascii() and _ADDRESS.fullmatch(rcpt_to)):
-            raise InputError("the address cannot stand in a header", fix="correct it in the list")
+            raise InputError("the address is not valid in a header", fix="correct it in the list")
         token = self._token(TokenPurpose.UNSUBSCRIBE, delivery.subscriber_uid)
         return {
             **delivery.values,
@@ -256,11 +261,9 @@ class Composer:
         ]
 
     def _campaign_tag(self, compiled: CompiledIssue) -> str:
-        """An opaque name of the campaign: the same on every run, and nobody else can make it.
-
-        Proof messages get another one each run, so that a second test mail is not taken for a
-        repeat of the first.
-        """
+        """An opaque name of the campaign: the same on every run, and nobody else can make it."""
+        # A new one for each run of proof messages: otherwise mailboxes would discard a second test
+        # mail as a duplicate of the first.
         run = repr(self._date) if self._proof else ""
         return campaign_tag(compiled.digest, self._seal, run)
 
@@ -293,12 +296,8 @@ def _value_name(slot: Slot) -> str:
     return _TOKEN if slot.name == UNSUBSCRIBE_TOKEN else slot.name
 
 
-def _written(slot: Slot, values: Values) -> str:
-    return encode_value(slot.kind, values.get(_value_name(slot), ""), slot.default)
-
-
 def _body(part: Part) -> list[bytes | Fill]:
-    """The part's pieces. The last one ends without a soft break: nothing follows that it joins."""
+    """The part's pieces. The last ends without a soft break: there is nothing to join it to."""
     pieces: list[bytes | Fill] = [encode_text(part.segments[0])]
     for slot, segment in zip(part.slots, part.segments[1:], strict=True):
         pieces += (_slot_fill(slot), encode_text(segment))
@@ -311,19 +310,20 @@ def _body(part: Part) -> list[bytes | Fill]:
 
 @cache
 def _slot_fill(slot: Slot, *, last: bool = False) -> Fill:
-    """How a slot is filled. Readers share names and towns, never a token."""
+    """The function that fills a slot."""
     name = _value_name(slot)
 
     def coded(value: str) -> bytes:
         piece = encode_slot(encode_value(slot.kind, value, slot.default))
         return piece.removesuffix(SOFT_BREAK) if last else piece
 
+    # Recipients share names and towns, so their encoding is cached; no two share a token.
     write = coded if slot.kind is SlotKind.TOKEN else lru_cache(maxsize=REMEMBERED)(coded)
     return lambda values: write(values.get(name, ""))
 
 
 def _joined(pieces: list[bytes | Fill]) -> _Template:
-    """Merge neighbouring static pieces, and note where the holes are."""
+    """Merge adjacent static pieces, and note where the holes are."""
     joined: list[bytes] = [b""]
     places: dict[Fill, tuple[int, ...]] = {}
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""Header fields: RFC 5322 lines, RFC 2047 encoded words, and nothing a value could break out of."""
+"""Header fields: RFC 5322 lines, RFC 2047 encoded words, safe from header injection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Q[32] = "_"
 
 
 def raw_header(name: str, value: str) -> bytes:
-    """A structured field whose value is ASCII already: never encoded, never folded.
+    """A structured field whose value is already ASCII: never encoded, never folded.
 
     An encoded word in a ``List-*`` field breaks one-click unsubscribing (RFC 2369 section 4 and
     RFC 8058 want plain URIs), and folded ones have lost their DKIM signature at relays.
@@ -41,7 +41,7 @@ def raw_header(name: str, value: str) -> bytes:
 
 
 def text_header(name: str, text: str) -> bytes:
-    """An unstructured field such as Subject, folded; encoded words where plain text will not do.
+    """An unstructured field such as Subject, folded; with encoded words where necessary.
 
     Raises:
         InputError: The text holds CR, LF or NUL.
@@ -56,7 +56,7 @@ def mailbox_header(name: str, phrase: str, address: str) -> bytes:
     """An address field with one mailbox (RFC 5322 section 3.4).
 
     Raises:
-        InputError: A part holds CR, LF or NUL, or the address is not ASCII once its domain is.
+        InputError: A part holds CR, LF or NUL, or the address is not ASCII apart from its domain.
     """
     address = ascii_domain(_unbroken(name, address))
     phrase = _unbroken(name, phrase)
@@ -78,9 +78,10 @@ def encoded_words(text: str, start: int) -> str:
         text: Any text.
         start: Column at which the first word begins.
     """
-    quoted = [_Q[ord(char)] if char < "\x80" else _q(char) for char in text]
+    quoted = ["".join(_Q[byte] for byte in char.encode()) for char in text]
     sizes = [len(char) for char in quoted]
     room = min(WORD, LINE - start) - _AROUND
+    # Q unless B (4 characters for 3 bytes) is shorter: Q stays readable.
     if 3 * sum(sizes) <= 4 * len(text.encode()):
         words = ("".join(quoted[a:b]) for a, b in _spans(sizes, room, WORD - _AROUND))
         return "\r\n ".join(f"=?utf-8?q?{word}?=" for word in words)
@@ -91,7 +92,7 @@ def encoded_words(text: str, start: int) -> str:
 
 
 def _spans(sizes: list[int], first_room: int, room: int) -> list[tuple[int, int]]:
-    """Where to cut characters of these sizes into words: whole characters only."""
+    """Where to cut characters of these sizes into words; a character is never split."""
     cuts = [0]
     left = first_room
     for index, size in enumerate(sizes):
@@ -111,11 +112,12 @@ def list_phrase(name: str) -> str:
 
 def _unbroken(name: str, value: str) -> str:
     if _BREAKS.search(value):
-        raise InputError(f"a line break or NUL in the header {name}", fix="take it out")
+        raise InputError(f"the header {name} contains a line break or NUL", fix="remove it")
     return value
 
 
 def _must_encode(text: str) -> bool:
+    # Plain text with "=?" in it would be decoded as an encoded word.
     return not _PLAIN.fullmatch(text) or "=?" in text
 
 
@@ -126,7 +128,7 @@ def _quoted(phrase: str) -> str:
 
 
 def _folded(text: str, start: int) -> str | None:
-    """The text broken at its single blanks; None when a word alone is too long for a line."""
+    """The text folded at single spaces; None when a single word is too long for a line."""
     lines = [""]
     room = LINE - start
     for word in text.split(" "):
@@ -139,7 +141,3 @@ def _folded(text: str, start: int) -> str | None:
         else:
             lines[-1] = line
     return "\r\n ".join(lines)
-
-
-def _q(text: str) -> str:
-    return "".join(_Q[byte] for byte in text.encode())

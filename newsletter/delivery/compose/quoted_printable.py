@@ -1,8 +1,8 @@
 """Quoted-printable (RFC 2045 section 6.7) in pieces that can be joined.
 
-Every piece starts and ends at the start of a line, so that what a reader's value needs depends on
-nothing around it. Each line is its own relaxed canonical form (RFC 6376 section 3.4.4), begins with
-neither "." (RFC 5321 section 4.5.2) nor "From ", and is 7 bit.
+Every piece starts and ends at the start of a line, so that the encoding of a recipient's value does
+not depend on its surroundings. Each line is its own relaxed canonical form (RFC 6376 section
+3.4.4), begins with neither "." (RFC 5321 section 4.5.2) nor "From ", and is 7 bit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _plain = re.compile(rb"(?!\.|From )[!-<>-~]+(?: [!-<>-~]+)*").fullmatch
 
 
 def encode_slot(value: str) -> bytes:
-    """Encode one reader's value, without line breaks; ends with a soft break."""
+    """Encode one recipient's value, without line breaks; ends with a soft break."""
     raw = value.encode()
     if len(raw) < LINE and _plain(raw):
         return raw + SOFT_BREAK

@@ -1,7 +1,8 @@
-"""The same message for a provider that fills the slots itself: what is shared, and each reader's.
+"""Messages for providers that fill the slots themselves: shared content and substitutions.
 
-A provider replaces keys by plain search in whatever it is given, values included, so a key must be
-something that no article holds and no reader can name: it comes from the campaign's secret seal.
+A provider replaces keys by plain search in everything it is given, values included. So a key must
+not occur in any article, and no reader may be able to guess it: it comes from the campaign's
+secret seal.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from newsletter.render.model import Part, Slot
 
 @dataclass(frozen=True, slots=True)
 class SharedContent:
-    """What every reader of one variant gets alike, with keys where the slots are."""
+    """What all recipients of one variant share, with keys where the slots are."""
 
     from_name: str
     from_address: str
@@ -29,10 +30,10 @@ class SharedContent:
 
 @dataclass(frozen=True, slots=True)
 class Substitutions:
-    """What is one reader's own.
+    """The values for one recipient.
 
-    ``substitutions`` maps each key to its value, written as its place demands; ``headers`` are the
-    ``List-*`` fields with this reader's way out.
+    ``substitutions`` maps each key to its value, encoded for its place; ``headers`` are the
+    ``List-*`` fields with this recipient's unsubscribe link.
     """
 
     to: str
@@ -42,26 +43,26 @@ class Substitutions:
 
 @runtime_checkable
 class Personalize(Protocol):
-    """What a transport with a provider behind it needs beside `newsletter.delivery.model.Compose`.
+    """What provider transports need in addition to `newsletter.delivery.model.Compose`.
 
-    `newsletter.delivery.compose.composer.Composer` is both.
+    `newsletter.delivery.compose.composer.Composer` implements both.
     """
 
     def shared(self, variant: int) -> SharedContent:
-        """The message of a variant, with keys in place of what differs."""
+        """The message of a variant, with keys in place of the slots."""
         ...
 
     def personal(self, delivery: Delivery) -> Substitutions:
-        """What differs for one delivery.
+        """The values of the slots for one delivery.
 
         Raises:
-            InputError: The address cannot stand in a header; nothing but this delivery fails.
+            InputError: The address is not valid in a header; only this delivery fails.
         """
         ...
 
 
 def slot_key(slot: Slot, seal: str) -> str:
-    """The key that stands for a slot: equal slots have equal keys, all are equally long.
+    """The key of a slot: equal slots have equal keys, and all keys have the same length.
 
     Args:
         seal: A secret of the campaign.
@@ -71,7 +72,7 @@ def slot_key(slot: Slot, seal: str) -> str:
 
 
 def with_keys(part: Part, seal: str) -> str:
-    """A part as one text, keys in place of its slots."""
+    """A part as one text, with keys in place of its slots."""
     keyed = (
         slot_key(slot, seal) + text
         for slot, text in zip(part.slots, part.segments[1:], strict=True)

@@ -1,4 +1,4 @@
-"""Compose for mail that one person asked for: the same parts and slots under other headers."""
+"""Compose transactional mail: the same parts and slots as campaigns, with other headers."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from newsletter.dns_checks.domains import ascii_domain
 from newsletter.render.model import CompiledIssue
 
 CREATED_AT = "\0created_at"
-"""The delivery's value that says when the message was asked for: Unix seconds, written out."""
+"""The delivery's value that says when the message was requested: Unix seconds, as text."""
 _DATE = "\0date"
 _AUTOMATIC = ("Auto-Submitted", "auto-generated")
-"""RFC 3834 section 5: nobody's holiday notice answers it."""
+"""RFC 3834 section 5: vacation responders do not answer it."""
 
 
 class TransactionalComposer(Composer):
     """Composes the messages of one template in one language.
 
-    No campaign is behind them, so bounces go to the plain address, without a token. Date and
-    Message-ID are those of the request, on every try: a mailbox that gets a message twice, since
-    the first reply was lost, can tell that it is the same.
+    They belong to no campaign, so bounces go to the plain address, without a token. Date and
+    Message-ID are those of the request on every try: a mailbox that receives a message twice,
+    because the first reply was lost, can tell that it is the same.
 
     Args:
         compiled: The message.
         signer: Makes the token that unsubscribes.
         bounce_address: Envelope sender; empty means the From address.
-        can_leave: Whether its recipients are on a list, and so get the headers of one-click
+        can_leave: Whether its recipients are on a list, and so receive the headers for one-click
             unsubscribing (RFC 8058).
 
     Raises:
-        InputError: A sender value cannot stand in a header.
+        InputError: A sender value is not valid in a header.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Attempts: appended, and changed only to say more about one that was uncertain."""
+"""Attempts: appended, and changed only when more is known about an uncertain one."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from newsletter.delivery.model import Outcome, Result
 from newsletter.store.upsert import insert_into
 
 SKIPPED = "skipped"
-"""Result of an attempt that was not made: ``reply`` holds the reason."""
+"""The result of an attempt that was not made: ``reply`` holds the reason."""
 OVER_RATE = "over the rate of "
-"""What precedes the domain in the ``reply`` of an attempt that was passed over for its rate."""
+"""Precedes the domain in the ``reply`` of an attempt that was postponed by a rate limit."""
 LONGEST_REPLY = 500
 MEMBERS = 5000
 """Deliveries in one chunk."""
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
-    """Which attempts: this campaign's, in this chunk."""
+    """The attempts of one chunk of a campaign."""
 
     campaign_id: int
     chunk_id: int
@@ -58,12 +58,12 @@ class Place(NamedTuple):
 
 
 def append(connection: Connection, place: Place, outcomes: Iterable[Outcome], now: float) -> None:
-    """Write outcomes; one that is there already gives way only when it was uncertain."""
+    """Write outcomes; an existing one is replaced only if it was uncertain."""
     rows: dict[int, tuple[int, Result, int | None, str, str]] = {}
     for outcome in outcomes:
         known = rows.get(outcome.position)
         if known is None or known[1] == Result.UNCERTAIN:
-            # PostgreSQL takes no NUL in text.
+            # PostgreSQL does not accept NUL in text.
             reply = outcome.reply[:LONGEST_REPLY].replace("\0", "")
             cells = (outcome.position, outcome.result, outcome.code, outcome.status[:16], reply)
             rows[outcome.position] = cells
@@ -75,7 +75,7 @@ def append(connection: Connection, place: Place, outcomes: Iterable[Outcome], no
 
 @cache
 def _appending(dialect: str) -> Insert:
-    """Takes all rows as one JSON value: a parameter for each cell costs far more."""
+    """The insert that takes all rows as one JSON value: a parameter per cell costs far more."""
     rows = bindparam("rows", type_=Text)
     if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import JSONB
@@ -89,7 +89,7 @@ def _appending(dialect: str) -> Insert:
         found = func.json_each(rows).table_valued("value")
         cells = [func.json_extract(found.c.value, f"$[{at}]") for at in range(len(_CELLS))]
     alike = [bindparam(name, type_=attempt.c[name].type) for name in (*Place._fields, "at")]
-    # SQLite would take the ON of ON CONFLICT for that of a join, were there no WHERE before it.
+    # Without a WHERE, SQLite would parse the ON of ON CONFLICT as part of a join.
     given = select(*alike, *cells).where(true())
     names = [*(parameter.key for parameter in alike), *_CELLS]
     statement = insert_into(dialect, attempt).from_select(names, given)
@@ -103,7 +103,7 @@ def _appending(dialect: str) -> Insert:
 def append_skips(
     connection: Connection, place: Place, skips: Sequence[tuple[int, str]], now: float
 ) -> None:
-    """Record which recipients may no longer be mailed, as (position, reason)."""
+    """Record recipients who may no longer be mailed, as (position, reason)."""
     if skips:
         alike = {**place._asdict(), "result": SKIPPED, "at": now}
         rows = [{**alike, "position": position, "reply": reason} for position, reason in skips]
@@ -116,7 +116,7 @@ def append_late(
     """Settle what is still uncertain, after the lease was lost.
 
     Returns:
-        The outcomes that counted.
+        The outcomes that were stored.
     """
     uncertain = set(
         connection.execute(
@@ -140,23 +140,23 @@ def requeue(
     positions: Sequence[int] | None = None,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> None:
-    """Put what a chunk leaves unfinished into new chunks, each with a time to be due.
+    """Requeue what a chunk leaves unfinished in new chunks, each with its due time.
 
     Args:
-        positions: Only these, of a chunk that was done before: its campaign may have finished, and
-            then sends again. Everything by default.
-        policy: When to retry what was deferred.
+        positions: Only these, of a chunk that was done before: if its campaign has finished, it is
+            reopened. Everything by default.
+        policy: When to retry deferred deliveries.
     """
     returned: dict[str, list[int]] = defaultdict(list)
     deferred: dict[float, list[int]] = defaultdict(list)
     failed: list[int] = []
     for row in _unfinished(connection, place, positions):
         if row.result == Result.RETURNED:
-            # One chunk a domain, so that nobody waits behind another domain's rate.
+            # One chunk per domain, so that nobody waits for another domain's rate limit.
             limit = row.reply if row.reply.startswith(OVER_RATE) else ""
             returned[limit].append(row.position)
             continue
-        # So that what one server refused together does not come back together.
+        # So that messages that a server deferred together are not retried together.
         jitter = random.random()  # noqa: S311
         decision = decide(row.tries, row.since, now, jitter=jitter, policy=policy)
         if isinstance(decision, Later):
@@ -172,7 +172,7 @@ def requeue(
         facts = {"deliveries": len(members), "seconds": round(due_at - now)}
         log.info("retry scheduled", extra={"campaign": place.campaign_id, **facts})
         make_listed(connection, place.campaign_id, ChunkKind.RETRY, members, due_at)
-    # Their last deferral becomes the failure: it was their last attempt.
+    # Their last deferral was their last attempt, so it becomes the failure.
     if failed:
         connection.execute(
             update(attempt)
@@ -189,7 +189,7 @@ def make_listed(
     positions: Sequence[int],
     due_at: float,
 ) -> None:
-    """Make chunks that list their members."""
+    """Create chunks that list their members."""
     for start in range(0, len(positions), MEMBERS):
         members = positions[start : start + MEMBERS]
         chunk_id = insert_chunk(
@@ -216,13 +216,13 @@ def make_listed(
 def insert_chunk(
     connection: Connection, campaign_id: int, values: Mapping[str, str | float]
 ) -> int:
-    """Make one chunk, and give its number."""
+    """Create a chunk, and return its number."""
     made = connection.execute(insert(chunk).values(campaign_id=campaign_id, **values))
     return int(made.inserted_primary_key[0])  # type: ignore[index]
 
 
 class _Unfinished(NamedTuple):
-    """A delivery that is to be tried again: how often it was deferred, and since when."""
+    """A delivery to be tried again: how often it was deferred, and since when."""
 
     position: int
     result: str
@@ -240,7 +240,8 @@ def _unfinished(
         earlier.c.position == attempt.c.position,
         earlier.c.result == Result.DEFERRED,
     ]
-    # What a person requeued has the whole time again: deferrals before that do not count.
+    # A delivery requeued by a person gets the full retry time again: earlier deferrals do not
+    # count.
     requeued = _chunks_of_requests(connection, place.campaign_id)
     if requeued:
         later = attempt.alias("later")
@@ -275,7 +276,7 @@ def _unfinished(
 
 
 def _chunks_of_requests(connection: Connection, campaign_id: int) -> Sequence[int]:
-    """The chunks that record what a person requeued; they have no members of their own."""
+    """The chunks that record what a person requeued; they have no members."""
     query = select(chunk.c.id).where(
         chunk.c.campaign_id == campaign_id,
         chunk.c.state == ChunkState.DONE,
@@ -286,7 +287,7 @@ def _chunks_of_requests(connection: Connection, campaign_id: int) -> Sequence[in
 
 
 def _in_range(connection: Connection, place: Place) -> ColumnElement[bool]:
-    """Where a chunk's attempts are: without this the whole campaign's would be searched."""
+    """Restricts a query to a chunk's positions: otherwise the whole campaign is searched."""
     kind, first, last = connection.execute(
         select(chunk.c.kind, chunk.c.first, chunk.c.last).where(chunk.c.id == place.chunk_id)
     ).one()

@@ -1,4 +1,4 @@
-"""Chunks: an audience divided among any number of workers, and which of them are waiting."""
+"""Chunks: an audience divided among any number of workers, and which chunks are due."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from newsletter.delivery.ledger.tables import campaign, chunk, delivery
 from newsletter.store.engine import Store
 
 LOOK_S = 1.0
-"""How often to look after what another worker has in hand."""
+"""How often to check on what another worker is sending."""
 LONGEST_REST_S = 600.0
-"""A rest for the sake of a rate is shorter, and a retry waits less than twice the longest delay.
+"""The rest for a rate limit is shorter, and a retry waits less than twice the longest delay.
 
-What waits for longer was put off before the clock was set back."""
+Whatever waits longer was scheduled before the clock was set back."""
 CHUNKS = 24
 SMALLEST = 500
 _LONGEST = {
@@ -39,9 +39,9 @@ _LONGEST = {
 
 
 class LeasedChunk(NamedTuple):
-    """A chunk as the owner of its lease sees it, beside what its campaign is.
+    """A chunk as the owner of its lease sees it, with the state of its campaign.
 
-    ``list_id`` is the list that the campaign goes to; None once there is no such list.
+    ``list_id`` is the list of the campaign; None if it was deleted.
     """
 
     id: int
@@ -58,22 +58,35 @@ def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int
     """Divide an audience snapshot into chunks.
 
     Args:
-        connection: A write transaction, best the one that took the snapshot.
-        campaign_id: Whose audience; it must not be planned already.
-        size: Deliveries in one chunk; 0 takes what suits the database and the audience.
-        canary: How many are to have their outcome before anybody else is offered anything.
+        connection: A write transaction, preferably the one that took the snapshot.
+        campaign_id: The campaign; it must not be planned already.
+        size: Deliveries in one chunk; 0 chooses by database and audience.
+        canary: How many must have an outcome before anyone else is mailed.
     """
     last = connection.execute(
         select(func.max(delivery.c.position)).where(delivery.c.campaign_id == campaign_id)
     ).scalar()
     if not size:
-        # On PostgreSQL enough chunks for many workers, each long enough to be worth a lease.
+        # On PostgreSQL: enough chunks for many workers, each large enough to be worth a lease.
         shared = min(max((last or 0) // CHUNKS, SMALLEST), MEMBERS)
         size = MEMBERS if connection.dialect.name == "sqlite" else shared
-    ahead = _set_canary(connection, campaign_id, canary) if canary else 0
+    ahead = 0
+    if canary:
+        # The position up to which the first ``canary`` of the mailable are; 0 if there are fewer.
+        found: int | None = connection.execute(
+            select(delivery.c.position)
+            .where(delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
+            .order_by(delivery.c.position)
+            .offset(canary - 1)
+            .limit(1)
+        ).scalar()
+        ahead = found or 0
+        connection.execute(
+            update(campaign).where(campaign.c.id == campaign_id).values(canary=ahead)
+        )
     starts = [*([1] if ahead else []), *range(ahead + 1, (last or 0) + 1, size)]
     ends = [*(start - 1 for start in starts[1:]), last or 0]
-    # Positions of those skipped in the snapshot are in the ranges, too: an offer passes over them.
+    # Ranges include the positions that the snapshot skipped: reserving a batch passes over them.
     rows = [
         {
             "campaign_id": campaign_id,
@@ -89,29 +102,14 @@ def plan(connection: Connection, campaign_id: int, size: int = 0, *, canary: int
         connection.execute(insert(chunk), rows)
 
 
-def _set_canary(connection: Connection, campaign_id: int, number: int) -> int:
-    """The position up to which the first ``number`` of the mailable are; 0 if there are fewer."""
-    position = connection.execute(
-        select(delivery.c.position)
-        .where(delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
-        .order_by(delivery.c.position)
-        .offset(number - 1)
-        .limit(1)
-    ).scalar()
-    connection.execute(
-        update(campaign).where(campaign.c.id == campaign_id).values(canary=position or 0)
-    )
-    return position or 0
-
-
 def claimable(now: float) -> Select[int]:
-    """The chunks that anybody may claim: retries before what nobody has been offered yet.
+    """The chunks that any worker may claim: retries before first attempts.
 
     Args:
         now: Unix seconds, by `newsletter.store.engine.Store.now`.
     """
     ahead = chunk.alias("ahead")
-    # What is deferred in the canary has a chunk of its own: only first answers are waited for.
+    # Deferred messages of the canary are in retry chunks: only first replies are waited for.
     behind_no_canary = or_(
         campaign.c.canary == 0,
         and_(chunk.c.kind == ChunkKind.FIRST, chunk.c.last <= campaign.c.canary),
@@ -146,11 +144,11 @@ def _due_at(now: float) -> ColumnElement[float]:
 
 
 def due_chunks(connection: Connection, transport: str, now: float) -> list[int]:
-    """The chunks that anybody may claim, by number.
+    """The chunks that any worker may claim, by number.
 
     Args:
         connection: Any connection.
-        transport: Only of campaigns that go by it.
+        transport: Only campaigns that use it.
         now: As `claimable`.
     """
     query = claimable(now).where(campaign.c.transport == transport)
@@ -158,9 +156,9 @@ def due_chunks(connection: Connection, transport: str, now: float) -> list[int]:
 
 
 def seconds_until_due(store: Store, campaign_id: int) -> float | None:
-    """How long until there may be something to do; None when nothing waits or the campaign halts.
+    """How long until there may be something to do; None if nothing is left or the campaign halted.
 
-    What another worker has in hand may come back at any time: that is looked after every second.
+    What another worker is sending may be returned at any time: that is checked every second.
     """
     with store.read() as connection:
         now = store.now(connection)

@@ -1,4 +1,4 @@
-"""Which deliveries of a chunk may still be mailed, asked again just before each offer."""
+"""Which deliveries of a chunk may still be mailed, checked again just before each offer."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from newsletter.delivery.model import Delivery, Outcome, Result
 
 
 class Candidate(NamedTuple):
-    """A delivery above a chunk's watermark: its place in the chunk, and why it may not be mailed.
+    """A delivery above a chunk's watermark: its index in the chunk, and why it may not be mailed.
 
-    ``reason`` is empty where nothing speaks against it.
+    ``reason`` is empty if it may be mailed.
     """
 
     member: int
@@ -60,10 +60,10 @@ class Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class Choice:
-    """What is decided about the deliveries that an offer looks at.
+    """The decisions about the candidates of an offer.
 
-    ``ready`` may go out; ``skips`` may not, each with the reason; ``over`` is passed over for now.
-    ``member`` is the last that was decided on, and ``wait`` how many seconds the next has to wait.
+    ``ready`` may be sent; ``skips`` may not, each with its reason; ``over`` is postponed by a rate
+    limit. ``member`` is the last one decided on, ``wait`` the seconds that the next has to wait.
     """
 
     ready: list[Delivery] = field(default_factory=list)
@@ -76,17 +76,17 @@ class Choice:
 def choose(
     candidates: Iterable[Candidate], throttle: Throttle | None, *, kind: ChunkKind
 ) -> Choice:
-    """Decide about each, in order.
+    """Decide about each candidate, in order.
 
     Args:
-        throttle: Reserves what is ready; nothing is limited without one.
-        kind: The chunk's. One that is ``LIMITED`` has nothing but such members: it stops at the
-            first that has to wait, where others pass it over.
+        throttle: Reserves what is ready; None if there are no rate limits.
+        kind: The kind of the chunk. A ``LIMITED`` one stops at the first member that has to wait,
+            since all its members are of one domain; others postpone it.
     """
     choice = Choice()
     for each in candidates:
         if each.reason:
-            # Before the rate: nobody who is not mailed uses it up.
+            # Before the rate limit: a recipient who is not mailed must not use it up.
             choice.skips.append((each.position, each.reason))
         elif throttle is None or throttle.admits(domain := each.email_key.rpartition("@")[2]):
             choice.ready.append(each.delivery())
@@ -104,7 +104,7 @@ def find_candidates(connection: Connection, chunk: LeasedChunk, room: int) -> li
     """The deliveries above a chunk's watermark, in order.
 
     Args:
-        room: How many at most.
+        room: The number of candidates at most.
     """
     given = {
         "of_campaign": chunk.campaign_id,
@@ -125,7 +125,7 @@ def find_candidates(connection: Connection, chunk: LeasedChunk, room: int) -> li
 
 @cache
 def _as_json(*, first: bool) -> Select[str]:
-    """All rows as one value: SQLite gives them singly, each by way of Python's lock."""
+    """All rows as one JSON value: SQLite returns rows one by one, each taking Python's lock."""
     rows = _query(first=first).subquery()
     cells = [func.json(cell) if cell.name == "attributes" else cell for cell in rows.c]
     return select(func.json_group_array(func.json_array(*cells), type_=Text))
@@ -146,7 +146,7 @@ def _query(*, first: bool) -> Select[Any]:
             reason.label("reason"),
             *(delivery.c[name] for name in Candidate._fields[2:]),
         )
-        # Outer joins: a subscriber or subscription that is gone is a reason, and must be told.
+        # Outer joins: a deleted subscriber or subscription is a skip reason, and must be recorded.
         .select_from(
             source.outerjoin(subscriber, subscriber.c.uid == delivery.c.subscriber_uid).outerjoin(
                 subscription,
@@ -165,7 +165,7 @@ def _query(*, first: bool) -> Select[Any]:
     )
     if first:
         return query
-    # A late reply may have closed a delivery after it was put back into the queue.
+    # A late reply may have settled a delivery after it was requeued.
     accepted = exists().where(
         attempt.c.campaign_id == delivery.c.campaign_id,
         attempt.c.position == delivery.c.position,

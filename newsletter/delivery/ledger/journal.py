@@ -1,9 +1,8 @@
-"""The journal: what a sending process began, and what it was answered, line by line on disk.
+"""The journal: what a sending process began and which replies it received, line by line on disk.
 
-Each line is written before the next step is taken and goes straight to the kernel, so it outlives
-the process, though not a loss of power. One file per lease: its name stands in the chunk's row,
-and its lock is held as long as the owner lives. It begins with the boot it was written on and the
-chunk it is about.
+Each line is written before the next step and goes straight to the kernel, so it survives the
+process, but not a power failure. One file per lease: its name is in the chunk's row, and its owner
+holds a lock on it while it lives. It begins with the boot it was written on and its chunk.
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class Evidence:
     """What a journal proves.
 
-    ``complete``: it holds every line its owner wrote, so a position it does not name was not begun.
+    ``complete``: it holds every line that its owner wrote, so whatever it does not name was not
+    begun.
     """
 
     complete: bool = False
@@ -35,9 +35,9 @@ class Evidence:
     replies: dict[int, Outcome] = field(default_factory=dict)
 
     def outcome(self, position: int) -> Outcome:
-        """How an offered delivery ended, as far as is known."""
+        """The outcome of an offered delivery, as far as known."""
         known = self.replies.get(position)
-        # What was given back may have been begun again, in a line that is lost.
+        # What was returned may have been begun again, in a line that is lost.
         if known and (self.complete or known.result != Result.RETURNED):
             return known
         unsent = self.complete and position not in self.begun
@@ -52,7 +52,7 @@ class FileJournal:
         origin: The leased chunk.
 
     Raises:
-        UnavailableError: The file cannot be made.
+        UnavailableError: The file cannot be created.
     """
 
     def __init__(self, path: Path, origin: Origin) -> None:
@@ -77,7 +77,7 @@ class FileJournal:
         """The body of this position is about to be written.
 
         Raises:
-            OSError: The line could not be written; nothing may be sent any more.
+            OSError: The line could not be written; nothing more may be sent.
         """
         self._write(f"begun {position}\n")
 
@@ -93,10 +93,8 @@ class FileJournal:
         self._write(f"reply {line}\n")
 
     def close(self, *, remove: bool) -> None:
-        """Let go of the file. Remove it only when all that it says is in the database.
-
-        Nothing is written after that: its descriptor may be another file's by then.
-        """
+        """Close the file. Remove it only if everything in it is in the database."""
+        # Blocks later writes: the descriptor may belong to another file by then.
         self._broken = True
         if remove:
             self.path.unlink(missing_ok=True)
@@ -124,8 +122,8 @@ def own_evidence(journal: FileJournal) -> Evidence:
 def read_evidence(path: Path) -> Evidence | None:
     """What a journal proves after its owner died; None while the owner holds its lock.
 
-    Replies always count; that a line is missing proves something only on the boot it was written
-    on, and a file that is not here proves nothing.
+    Replies always count; a missing line proves something only on the boot the journal was written
+    on, and a missing file proves nothing.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -138,7 +136,7 @@ def read_evidence(path: Path) -> Evidence | None:
 
 
 def read_origin(path: Path) -> Origin | None:
-    """The chunk that a journal is about; None if it does not say, as those of earlier versions."""
+    """The chunk of a journal; None if it does not say, as in earlier versions."""
     try:
         with path.open("rb") as file:
             lines = file.read(_LONGEST_HEAD).decode("ascii", "replace").split("\n")[:-1]
@@ -162,13 +160,13 @@ def _parse(raw: bytes) -> Evidence:
         try:
             if word == "begun":
                 begun.add(int(rest))
-                # A call that was refused as a whole is made again.
+                # Begun again: an API call that was refused as a whole is repeated.
                 replies.pop(int(rest), None)
             elif word == "reply":
                 position, result, code, status, reply = json.loads(rest)
                 replies[position] = Outcome(position, Result(result), code, status, reply)
         except (ValueError, TypeError):
-            # A loss of power may leave zeros in the middle of a file.
+            # A power failure may leave zeros in the middle of a file.
             garbled = True
     boot = _boot_id()
     complete = bool(boot) and bool(lines) and lines[0] == f"boot {boot}" and not garbled
@@ -176,7 +174,7 @@ def _parse(raw: bytes) -> Evidence:
 
 
 def _boot_id() -> str:
-    """This kernel's boot; "" where it has none, and then a missing line proves nothing."""
+    """The ID of this kernel's boot; "" if it has none, and then a missing line proves nothing."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

@@ -1,9 +1,9 @@
 """Leases: claim a chunk, reserve batches of it, record outcomes, finish.
 
-A chunk is worked on under a lease with a fence number: whoever takes it over raises the number,
+A chunk is sent under a lease with a fence number: a worker that takes it over raises the number,
 and the former owner can offer nothing more. Every delivery is offered at most once per chunk, the
-watermark over it is committed before its first byte goes out, and it comes into another chunk only
-when it is known not to have been taken. All of that holds whatever hands the chunks out.
+watermark over it is committed before its first byte is sent, and it is moved to another chunk only
+if it is known not to have been accepted. None of this depends on how chunks are handed out.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from newsletter.delivery.model import Delivery, Origin, Outcome, Result
 from newsletter.store.engine import Store
 
 LEASE_S = 120.0
-"""Longer than the slowest batch takes between two heartbeats."""
+"""Longer than the slowest batch between two heartbeats."""
 _NO_LEASE: dict[str, str | float] = {"owner": "", "lease_until": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to offer from one chunk, until somebody else raises its fence.
+    """The right to offer from one chunk, until another worker raises its fence.
 
     ``created_at`` is the campaign's.
     """
@@ -47,7 +47,7 @@ class Lease:
 
     @property
     def origin(self) -> Origin:
-        """What its journal says of itself."""
+        """The first line of its journal."""
         return Origin(self.campaign_id, self.created_at, self.chunk_id)
 
     @property
@@ -58,12 +58,12 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ReservedBatch:
-    """What may go out now.
+    """What may be sent now.
 
-    ``skipped`` and ``over`` are passed for good or for now. ``wait``: seconds until it is worth
-    asking again, ``rest``: until it is worth claiming this chunk again, since a rate is used up.
-    ``exhausted``: the chunk has nothing more. ``halted``: the campaign does not send (paused, say)
-    or the lease is lost.
+    ``skipped`` may never be mailed, ``over`` not now. ``wait``: seconds until it is worth asking
+    again; ``rest``: until it is worth claiming this chunk again, since a rate is used up.
+    ``exhausted``: the chunk has nothing more. ``halted``: the campaign does not send (it may be
+    paused), or the lease is lost.
     """
 
     deliveries: Sequence[Delivery] = ()
@@ -83,16 +83,16 @@ def claim(
     chunk_id: int | None = None,
     begin: Callable[[Lease], None] | None = None,
 ) -> Lease | None:
-    """Take a chunk that is due: retries before what nobody has been offered yet.
+    """Claim a chunk that is due: retries before first attempts.
 
     Args:
-        owner: Who works on it, for people to read.
+        owner: The name of the sender, for people to read.
         chunk_id: Only this one; the next of the campaign by default.
-        begin: Opens the journal, before anybody can see the lease: whoever sees it finds the
-            journal, and can tell whether its owner lives. None for those who send nothing.
+        begin: Opens the journal before anyone can see the lease, so that others always find it and
+            can tell whether the owner is alive. None for callers that send nothing.
 
     Returns:
-        None when nothing is due, somebody else has it, or the campaign does not send.
+        None if nothing is due, another worker has it, or the campaign does not send.
     """
     with store.write() as connection:
         now = store.now(connection)
@@ -100,7 +100,7 @@ def claim(
         query = query.add_columns(chunk.c.kind, chunk.c.fence, campaign.c.created_at)
         if chunk_id is not None:
             query = query.where(chunk.c.id == chunk_id)
-        # Others claim at the same moment: each passes over what another has locked.
+        # Workers claim at the same moment: each skips what another has locked.
         row = connection.execute(query.limit(1).with_for_update(skip_locked=True, of=chunk)).first()
         if row is None:
             return None
@@ -124,7 +124,7 @@ def claim(
             },
         )
         if begin is not None:
-            # Within the transaction: should it fail, there is no lease without a journal.
+            # Within the transaction: if it fails, there is no lease without a journal.
             begin(lease)
         return lease
 
@@ -138,13 +138,13 @@ def reserve_batch(
 ) -> ReservedBatch:
     """Move the watermark over the next deliveries, and store outcomes in the same commit.
 
-    Recipients who may not be mailed any more are skipped with the reason. Once this returns, what
-    it offers may go out; until then nothing of it may.
+    Recipients who may no longer be mailed are skipped with the reason. What it offers may be sent
+    once this returns, and not before.
 
     Args:
-        limit: Deliveries at most: what goes out in about a second.
-        outcomes: Of earlier offers under this lease.
-        rates: What is offered is reserved from these in the same commit.
+        limit: Deliveries at most: about what is sent in a second.
+        outcomes: Outcomes of earlier offers under this lease.
+        rates: The offer is reserved from these limits in the same commit.
     """
     with store.write() as connection:
         now = store.now(connection)
@@ -155,7 +155,7 @@ def reserve_batch(
         room = throttle.room(limit) if throttle else limit
         found = find_candidates(connection, row, room) if room else []
         choice = choose(found, throttle, kind=row.kind)
-        # Fewer than there is room for: no mailable recipient is left up to the chunk's end.
+        # Fewer than there was room for: the chunk has no more mailable recipients.
         exhausted = (len(found) < room and not choice.wait) or choice.member == row.last
         passed = row.last if exhausted else choice.member
         connection.execute(
@@ -186,7 +186,7 @@ def record_outcomes(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> 
     After the lease was lost, outcomes count only for what is still uncertain.
 
     Returns:
-        Whether anything more may be offered: the lease holds, and the campaign sends.
+        Whether more may be offered: the lease is valid, and the campaign sends.
     """
     with store.write() as connection:
         now = store.now(connection)
@@ -200,7 +200,7 @@ def record_outcomes(store: Store, lease: Lease, outcomes: Sequence[Outcome]) -> 
 
 
 def release(store: Store, lease: Lease, outcomes: Sequence[Outcome], rest: float = 0.0) -> None:
-    """Store outcomes and give the chunk back; what was not offered stays queued.
+    """Store outcomes and release the chunk; what was not offered stays queued.
 
     Args:
         rest: Seconds until it may be claimed again.
@@ -228,11 +228,11 @@ def finish(
 
 
 def _end(connection: Connection, lease: Lease, outcomes: Sequence[Outcome], now: float) -> bool:
-    """Store the last outcomes under a lease; False when it is lost."""
+    """Store the last outcomes under a lease; False if it is lost."""
     row = _record(connection, lease, outcomes, now)
     if row is None:
         return False
-    # Two counts, in place of a search among the thousands that have their answer.
+    # Two counts, instead of a search among thousands of answered deliveries.
     if not all_answered(connection, row):
         mark_unanswered(connection, lease.place, now)
     return True
@@ -244,10 +244,10 @@ def mark_unanswered(
     now: float,
     explain: Callable[[int], Outcome] = lambda position: Outcome(position, Result.UNCERTAIN),
 ) -> None:
-    """Leave nothing that a chunk offered without an attempt.
+    """Write an attempt for everything that a chunk offered and that has none.
 
     Args:
-        explain: What is known of a position; by default nothing, so that it is uncertain.
+        explain: Gives the outcome of a position, as far as known; by default it is uncertain.
     """
     silent = unanswered(place.campaign_id, place.chunk_id).subquery()
     positions = connection.execute(select(silent.c.position)).scalars()
@@ -257,7 +257,7 @@ def mark_unanswered(
 def _record(
     connection: Connection, lease: Lease, outcomes: Sequence[Outcome], now: float
 ) -> LeasedChunk | None:
-    """Store outcomes; the chunk's row, or None when the lease is lost."""
+    """Store outcomes; return the chunk, or None if the lease is lost."""
     row = connection.execute(
         select(
             chunk,
@@ -269,7 +269,7 @@ def _record(
         )
         .join(campaign, campaign.c.id == chunk.c.campaign_id)
         .where(chunk.c.id == lease.chunk_id)
-        # The chunk alone: to lock the campaign as well would make all workers wait in line.
+        # Only the chunk: locking the campaign as well would serialize all workers.
         .with_for_update(of=chunk)
     ).one()
     if row.fence != lease.fence or row.state != ChunkState.LEASED:
@@ -296,12 +296,12 @@ def record_late_outcomes(
     outcomes: Sequence[Outcome],
     now: float,
 ) -> None:
-    """Store what came after a lease was lost: it counts for what is still uncertain.
+    """Store outcomes that arrive after a lease was lost, for deliveries still uncertain.
 
     Args:
-        state: The chunk's, whose row is locked.
+        state: The state of the chunk, whose row is locked.
     """
     late = append_late(connection, place, outcomes, now)
-    # Whoever has the chunk now requeues these with all others, once it is done.
+    # Unless it is done, the chunk's present owner requeues these with all others at its end.
     if state is ChunkState.DONE and late:
         requeue(connection, place, now, positions=[outcome.position for outcome in late])

@@ -1,8 +1,8 @@
 """The outcome of every delivery: the one place that decides it.
 
-What `status`, a report, its CSV, the metrics and `subscribers show` tell is counted or listed here,
-from the same `known_outcomes`, so that they cannot disagree. The counts add up to the audience,
-whatever happened.
+What `status`, reports, their CSV, the metrics and `subscribers show` print is counted or listed
+here, from the same `known_outcomes`, so that they cannot disagree. The counts add up to the
+audience, whatever happened.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ from newsletter.delivery.ledger.tables import attempt, campaign, chunk, chunk_me
 from newsletter.delivery.model import Result
 
 Number = int | ColumnElement[int]
-"""A number, or the parameter that stands for it in a query that is built once."""
+"""A number, or its parameter in a query that is built once."""
 
 
 class DeliveryState(StrEnum):
-    """How far a delivery has come. All but the last are of recipients to be mailed."""
+    """The state of a delivery. All but the last are of recipients to be mailed."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
     FAILED = "failed"
     UNCERTAIN = "uncertain"
     QUEUED = "queued"
-    """Nothing was sent yet, or what was offered this moment has no answer yet."""
+    """Nothing was sent yet, or what is being sent right now has no reply yet."""
     SKIPPED = "skipped"
 
 
 CANCELLED = "cancelled"
-"""Why a cancelled campaign skipped those it had not reached."""
+"""Why a cancelled campaign skipped the recipients it had not reached."""
 TRIED = (Result.ACCEPTED, Result.DEFERRED, Result.FAILED, Result.UNCERTAIN)
-"""Results of attempts that were made."""
+"""The results of attempts that were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class DeliveryOutcome:
 
 @dataclass(frozen=True, slots=True)
 class UncertainDelivery:
-    """One uncertain delivery: offered by which chunk, uncertain since when, and what is known."""
+    """One uncertain delivery: since when, of which chunk, and what is known about it."""
 
     position: int
     email: str
@@ -120,7 +120,7 @@ class UncertainDelivery:
 
 def count_outcomes(connection: Connection, campaign_id: int) -> OutcomeCounts:
     """Count the states of a campaign's deliveries."""
-    frozen = connection.execute(
+    in_snapshot = connection.execute(
         select(delivery.c.skipped, func.count())
         .where(delivery.c.campaign_id == campaign_id)
         .group_by(delivery.c.skipped)
@@ -131,15 +131,16 @@ def count_outcomes(connection: Connection, campaign_id: int) -> OutcomeCounts:
         select(known.c.state, reason, func.count()).group_by(known.c.state, reason)
     ).all()
     states = {state: count for state, _, count in counted if state != SKIPPED}
-    skipped = {reason: count for reason, count in frozen if reason}
+    skipped = {reason: count for reason, count in in_snapshot if reason}
     for state, reason, count in counted:
         if state == SKIPPED:
             skipped[reason] = skipped.get(reason, 0) + count
-    audience = sum(count for _, count in frozen)
-    # All others wait; to join every delivery with its attempts only to count these costs far more.
+    audience = sum(count for _, count in in_snapshot)
+    # All others are queued; joining every delivery with its attempts just to count them costs far
+    # more.
     queued = audience - sum(skipped.values()) - sum(states.values())
     if _cancelled_at(connection, campaign_id) is not None:
-        # Nobody waits any more, except for the answer to what is on its way.
+        # Nobody is queued anymore, except where a message is under way.
         waiting, queued = queued, len(_awaited(connection, campaign_id))
         skipped |= {CANCELLED: waiting - queued} if waiting > queued else {}
     return OutcomeCounts(audience, queued=queued, skipped=dict(sorted(skipped.items())), **states)
@@ -176,7 +177,7 @@ def delivery_outcomes(
 
 @cache
 def _outcome_query(*, one: bool) -> Select[Any]:
-    """Built once: a subscriber may have been sent hundreds of issues, with a query for each."""
+    """The query of `delivery_outcomes`, built once: a subscriber's history runs it per issue."""
     campaign_id = bindparam("of_campaign", type_=Integer)
     position = bindparam("of_position", type_=Integer) if one else None
     known = _known(campaign_id, bindparam("gone_before", type_=Double), position)
@@ -212,7 +213,7 @@ def _outcome_query(*, one: bool) -> Select[Any]:
 def uncertain_deliveries(connection: Connection, campaign_id: int) -> list[UncertainDelivery]:
     """The uncertain deliveries of a campaign that can be resolved, by position.
 
-    What a dead sender left is among them once `recover` has looked.
+    What a dead sender left is among them once `recover` has run.
     """
     known = known_outcomes(connection, campaign_id)
     rows = connection.execute(
@@ -229,14 +230,14 @@ def uncertain_deliveries(connection: Connection, campaign_id: int) -> list[Uncer
 
 
 def known_outcomes(connection: Connection, campaign_id: int) -> Subquery:
-    """The deliveries of a campaign that do not wait: one row each, from the attempt that counts.
+    """The deliveries of a campaign that are not queued: one row each, from the attempt that counts.
 
-    That is the accepted one, else the last; but whoever was offered since by a sender that is gone
-    is uncertain. All others wait: they are queued, or skipped once the campaign is cancelled.
+    That is the accepted one, else the last; but a delivery that was offered since by a dead sender
+    is uncertain. All others are queued, or skipped once the campaign is cancelled.
 
     Returns:
         Columns ``position``, ``chunk_id``, ``state`` (a `DeliveryState`), ``code``, ``status``,
-        ``reply`` and ``at``, which is null while no attempt is written.
+        ``reply`` and ``at``, which is null if no attempt is written yet.
     """
     return _known(campaign_id, _gone_before(connection))
 
@@ -253,10 +254,10 @@ def _known(
         .where(chunk.c.lease_until < gone_before)
     )
     other = attempt.alias("other")
-    # An acceptance outweighs what came later: it may itself be a late reply, to what was queued
-    # again by then.
+    # An acceptance outweighs whatever follows: it may itself be a late reply that arrived after
+    # the delivery was requeued.
     is_accepted, other_accepted = (table.c.result == Result.ACCEPTED for table in (attempt, other))
-    # Of two chunks the one with the greater number was made later; clocks may differ.
+    # Of two chunks, the one with the greater number was created later; clocks may differ.
     is_later = other.c.chunk_id > attempt.c.chunk_id
     beaten = exists().where(
         other.c.campaign_id == attempt.c.campaign_id,
@@ -267,7 +268,7 @@ def _known(
     cancelled = exists().where(
         campaign.c.id == campaign_id, campaign.c.state == CampaignState.CANCELLED
     )
-    # Their next attempt is still to come, unless nobody is mailed any more.
+    # Their next attempt is still to come, unless the campaign is cancelled.
     waits = or_(
         attempt.c.result == Result.RETURNED, and_(attempt.c.result == Result.DEFERRED, cancelled)
     )
@@ -298,7 +299,7 @@ def _known(
 def taken_or_uncertain(row: FromClause) -> ColumnElement[bool]:
     """Whether a row of `delivery` (or an alias of it) was mailed, or may have been.
 
-    An attempt that is under way counts as one that may have been.
+    An attempt that is under way counts as "may have been".
     """
     taken = exists().where(
         attempt.c.campaign_id == row.c.campaign_id,
@@ -334,7 +335,7 @@ def taken_or_uncertain(row: FromClause) -> ColumnElement[bool]:
 
 
 def under_way(connection: Connection, campaign_id: int) -> int:
-    """How many were offered and have no outcome yet, by senders that are alive."""
+    """How many deliveries live senders have offered that have no outcome yet."""
     moving = _under_way(connection, campaign_id).subquery()
     return int(connection.execute(select(func.count()).select_from(moving)).scalar_one())
 
@@ -349,7 +350,7 @@ def _under_way(connection: Connection, campaign_id: int) -> Select[int]:
 
 
 def _awaited(connection: Connection, campaign_id: int) -> frozenset[int]:
-    """The positions of those that wait and are under way."""
+    """The positions of queued deliveries that are under way."""
     known = known_outcomes(connection, campaign_id)
     moving = _under_way(connection, campaign_id).subquery()
     waiting = moving.c.position.not_in(select(known.c.position))
@@ -395,7 +396,7 @@ def unanswered(
         .where(
             *chosen,
             chunk.c.kind != ChunkKind.FIRST,
-            # It was not offered by this chunk: a late reply had closed it.
+            # Settled by a late reply before, so this chunk did not offer it.
             ~_attempted(campaign_id, member, attempt.c.result == Result.ACCEPTED),
             ~_attempted(campaign_id, member, attempt.c.chunk_id == chunk.c.id),
         )
@@ -415,9 +416,9 @@ def _attempted(
 
 
 def all_answered(connection: Connection, row: LeasedChunk) -> bool:
-    """Whether `unanswered` would surely find nothing in a chunk on its first pass: two counts.
+    """Whether `unanswered` certainly finds nothing in a chunk of first attempts: two counts.
 
-    Of a chunk that lists its members this says nothing.
+    False for chunks that list their members, whatever their deliveries.
     """
     if row.kind is not ChunkKind.FIRST:
         return False
@@ -431,8 +432,8 @@ def all_answered(connection: Connection, row: LeasedChunk) -> bool:
         attempt.c.position.between(row.first, row.offered),
         attempt.c.chunk_id == row.id,
     )
-    # Each attempt of this chunk in the range is of a delivery that it offered, and there is at most
-    # one for each: equal numbers leave none without.
+    # Each attempt of this chunk in the range is for a delivery that it offered, at most one for
+    # each: if the numbers are equal, none is missing.
     wanted, found = (
         select(func.count()).select_from(table).where(*which).scalar_subquery()
         for table, which in ((delivery, offered), (attempt, answered))
@@ -452,9 +453,9 @@ def _cancelled_at(connection: Connection, campaign_id: int) -> float | None:
 
 
 def _gone_before(connection: Connection) -> float:
-    """Leases that end before this time belong to nobody any more.
+    """Leases that end before this time belong to dead senders.
 
-    On SQLite the lock of the sending process says it, on PostgreSQL the database's clock.
+    On SQLite the lock of the sending process decides, on PostgreSQL the database's clock.
     """
     if connection.dialect.name == "sqlite":
         return -inf if is_sending(connection.engine) else inf

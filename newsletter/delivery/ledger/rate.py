@@ -1,8 +1,8 @@
-"""How many may go out now: one row a limit, shared by all workers and kept across restarts.
+"""Rate limits: one row per limit, shared by all workers and kept across restarts.
 
 The generic cell rate algorithm (ITU-T I.371): a row holds the theoretical arrival time, at which
 the next message would be exactly on time. An offer reserves in its own transaction, before
-anything of it goes out, and so never waits with what it has offered.
+anything is sent, and so never has to hold messages back afterwards.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from newsletter.delivery.ledger.tables import rate
 from newsletter.store.upsert import insert_into
 
 BURST_S = 1.0
-"""What may go out at once: a second's worth, and one message at least."""
+"""What may be sent at once: a second's worth, and at least one message."""
 _ROUNDING = 0.01
-"""Of a message: Unix seconds in a double are exact to a quarter of a microsecond."""
+"""Share of a message: Unix seconds in a double are exact to a quarter of a microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Messages per second: by one transport in all (0: any number), and to each domain."""
+    """Messages per second: for one transport in total (0: unlimited), and for each domain."""
 
     transport: str = ""
     per_second: float = 0.0
@@ -42,8 +42,8 @@ class Bucket:
 
     Args:
         per_second: Messages per second.
-        tat: The theoretical arrival time as it is stored (Unix seconds). One that lies further
-            ahead than a reservation reaches is of a clock that was set back since, and is clamped.
+        tat: The stored theoretical arrival time (Unix seconds). If it is further ahead than any
+            reservation reaches, the clock was set back since, and it is clamped.
         now: Unix seconds.
     """
 
@@ -61,7 +61,7 @@ class Bucket:
 
     @property
     def room(self) -> int:
-        """Messages that may go out now."""
+        """How many messages may be sent now."""
         return int((self._now + self._burst - self.tat) / self._interval + _ROUNDING)
 
     def take(self) -> None:
@@ -70,7 +70,7 @@ class Bucket:
 
     @property
     def wait(self) -> float:
-        """Seconds until it is worth asking again: until a quarter of a burst may go out."""
+        """Seconds until it is worth asking again: until a quarter of a burst may be sent."""
         worth = max(1, int(self._burst / self._interval / 4))
         return max(0.0, self.tat + worth * self._interval - self._burst - self._now)
 
@@ -80,7 +80,7 @@ class Throttle:
 
     Args:
         connection: A write transaction.
-        rates: Which limits there are.
+        rates: The limits.
         now: Unix seconds.
     """
 
@@ -96,12 +96,12 @@ class Throttle:
         self._all = self._buckets.get(rates.transport)
 
     def room(self, most: int) -> int:
-        """How many may go out in all, at most so many."""
+        """How many messages may be sent now in total, but no more than ``most``."""
         return min(most, self._all.room) if self._all else most
 
     @property
     def wait(self) -> float:
-        """Seconds until more may go out in all."""
+        """Seconds until more may be sent in total."""
         return self._all.wait if self._all else 0.0
 
     def admits(self, domain: str) -> bool:
@@ -115,7 +115,7 @@ class Throttle:
         return True
 
     def wait_for(self, domain: str) -> float:
-        """Seconds until more may go out to a domain."""
+        """Seconds until more may be sent to a domain."""
         return self._buckets[f"@{domain}"].wait
 
     def save(self) -> None:
@@ -128,7 +128,7 @@ class Throttle:
 
 
 def _rows(connection: Connection, names: list[str]) -> dict[str, float]:
-    """The limits' rows, locked in the order of their names, so that no two offers deadlock."""
+    """The rows of the limits, locked in the order of their names to avoid deadlocks."""
     query = select(rate).where(rate.c.name.in_(names)).order_by(rate.c.name).with_for_update()
     found = {row.name: row.tat for row in connection.execute(query)}
     if len(found) < len(names):

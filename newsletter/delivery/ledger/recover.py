@@ -19,7 +19,7 @@ from newsletter.store.engine import Store
 
 
 def has_left_behind(store: Store, journal_dir: Path) -> bool:
-    """Whether any sender, dead or alive, left something that `recover` would look at."""
+    """Whether any sender, dead or alive, has a journal or a lease for `recover` to look at."""
     if journal_dir.is_dir() and any(journal_dir.iterdir()):
         return True
     with store.read() as connection:
@@ -32,19 +32,26 @@ def has_left_behind(store: Store, journal_dir: Path) -> bool:
 def recover(store: Store, journal_dir: Path) -> None:
     """Settle what dead owners had offered, and make their chunks ready again.
 
-    What the journal says was answered gets that outcome, what it proves was never begun goes back
-    into the queue, and all else is uncertain: it is not sent again.
+    A reply in the journal is the outcome, what the journal proves was never begun is requeued, and
+    everything else is uncertain: it is not sent again.
 
-    An owner is dead when its journal is here and nobody holds it, or when its lease ran out. On
-    SQLite there is no other machine, and the caller holds the `sending_lock`: there every owner
-    that does not hold its journal is dead.
+    An owner is dead if its journal is here and not locked, or if its lease has expired. On SQLite
+    there is no other machine, and the caller holds the `sending_lock`: there every owner that does
+    not lock its journal is dead.
 
-    Then the journals are read of those whose chunks others reclaimed meanwhile: each settles what
-    is uncertain because of its owner, and is removed.
+    Then the journals of chunks that others have reclaimed are read: each settles what is uncertain
+    because of its owner, and is removed.
     """
-    _shorten(store)
+    # Leases granted before the database's clock was set back would last for too long.
+    with store.read() as connection:
+        longest = store.now(connection) + LEASE_S
+        too_long = and_(chunk.c.state == ChunkState.LEASED, chunk.c.lease_until > longest)
+        found = connection.execute(select(chunk.c.id).where(too_long)).first()
+    if found is not None:
+        with store.write() as connection:
+            connection.execute(update(chunk).where(too_long).values(lease_until=longest))
     for orphan in _orphans(store, journal_dir):
-        # Kept until the commit: should this process die before, the next reads it again.
+        # Removed after the commit: if this process dies before, the next reads it again.
         if _reclaim(store, orphan) and not orphan.held:
             (journal_dir / orphan.journal).unlink(missing_ok=True)
     for path, origin in _left_behind(store, journal_dir):
@@ -54,7 +61,7 @@ def recover(store: Store, journal_dir: Path) -> None:
 
 
 class _Orphan(NamedTuple):
-    """A chunk whose owner is gone; ``held``: gone but not dead, its journal is in use."""
+    """A chunk whose owner is gone; ``held``: its lease expired, but its journal is in use."""
 
     campaign_id: int
     chunk_id: int
@@ -66,23 +73,13 @@ class _Orphan(NamedTuple):
     held: bool
 
     def explain(self, position: int) -> Outcome:
-        """What is known of a delivery; if nothing, which journal may yet say more."""
+        """What is known of a delivery; if nothing, which journal may say more later."""
         outcome = self.evidence.outcome(position)
         if outcome.result != Result.UNCERTAIN:
             return outcome
-        known = f"its sender, {self.owner}, was cut off and left the journal {self.journal}"
+        # `_settle_by` finds these attempts by the journal at the end.
+        known = f"its sender, {self.owner}, died and left the journal {self.journal}"
         return outcome._replace(reply=known)
-
-
-def _shorten(store: Store) -> None:
-    """End leases on time that were given before the database's clock was set back."""
-    with store.read() as connection:
-        longest = store.now(connection) + LEASE_S
-        too_long = and_(chunk.c.state == ChunkState.LEASED, chunk.c.lease_until > longest)
-        if connection.execute(select(chunk.c.id).where(too_long)).first() is None:
-            return
-    with store.write() as connection:
-        connection.execute(update(chunk).where(too_long).values(lease_until=longest))
 
 
 def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
@@ -114,7 +111,7 @@ def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
 
 
 def _reclaim(store: Store, orphan: _Orphan) -> bool:
-    """Settle what a dead owner had offered, and make its chunk ready; False if it is not its."""
+    """Settle what a dead owner had offered, and make its chunk ready; False if it was too late."""
     with store.write() as connection:
         # Another process may have reclaimed it since, or its owner may have renewed the lease.
         mine = connection.execute(
@@ -135,7 +132,7 @@ def _reclaim(store: Store, orphan: _Orphan) -> bool:
             connection,
             orphan.chunk_id,
             ChunkState.READY,
-            # The higher fence ends its owner's lease for good, should it wake up.
+            # The higher fence ends the owner's lease for good, in case it was only frozen.
             {"owner": "", "fence": orphan.fence + 1, "lease_until": 0.0},
         )
         return True
@@ -144,17 +141,17 @@ def _reclaim(store: Store, orphan: _Orphan) -> bool:
 def resolve(
     store: Store, campaign_id: int, positions: list[int], result: Result, *, note: str
 ) -> int:
-    """Settle uncertain deliveries, by evidence or a person's word.
+    """Settle uncertain deliveries, by evidence or by a person.
 
     Args:
         result: ACCEPTED, FAILED, or RETURNED to send them again.
-        note: Who says so, and why; kept with the attempt.
+        note: Who says so, and why; recorded with the attempt.
 
     Returns:
-        How many were still uncertain, and so changed.
+        How many were still uncertain and have been changed.
 
     Raises:
-        InputError: The result is another.
+        InputError: Any other result was given.
     """
     with store.write() as connection:
         return resolve_within(
@@ -173,7 +170,10 @@ def resolve_within(
 ) -> int:
     """The same as `resolve`, within the caller's write transaction; ``now`` in Unix seconds."""
     if result not in {Result.ACCEPTED, Result.FAILED, Result.RETURNED}:
-        raise InputError("an uncertain delivery was accepted, failed, or is sent again")
+        raise InputError(
+            f"an uncertain delivery cannot become {result}",
+            fix="choose accepted, failed, or returned to send it again",
+        )
     rows = connection.execute(
         select(attempt.c.position, attempt.c.chunk_id, chunk.c.state)
         .join(chunk, chunk.c.id == attempt.c.chunk_id)
@@ -191,14 +191,14 @@ def resolve_within(
         place = Place(campaign_id, chunk_id)
         known = [Outcome(position, result, reply=note) for position in found]
         append(connection, place, known, now)
-        # A chunk that is not done yet requeues what is returned when it ends.
+        # A chunk that is not done yet requeues returned deliveries at its end.
         if result == Result.RETURNED and state == ChunkState.DONE:
             requeue(connection, place, now, positions=found)
     return len(rows)
 
 
 def _left_behind(store: Store, journal_dir: Path) -> list[tuple[Path, Origin]]:
-    """The journals of leases of this database that are lost; those of another's are not ours."""
+    """The journals of lost leases of this database."""
     paths = sorted(journal_dir.iterdir()) if journal_dir.is_dir() else []
     origins = [(path, origin) for path in paths if (origin := read_origin(path))]
     if not origins:
@@ -212,7 +212,7 @@ def _left_behind(store: Store, journal_dir: Path) -> list[tuple[Path, Origin]]:
                 .where(
                     chunk.c.id == origin.chunk_id,
                     campaign.c.id == origin.campaign_id,
-                    # Numbers alone are the same in another database.
+                    # Another database may have the same numbers.
                     campaign.c.created_at == origin.created_at,
                 )
             ).first()
@@ -225,7 +225,7 @@ def _settle_by(store: Store, journal: str, origin: Origin, evidence: Evidence) -
     """Settle what is uncertain because of the owner of this journal.
 
     Returns:
-        Whether the journal has nothing more to say: all that it names is in the ledger.
+        Whether everything that the journal names is in the ledger.
     """
     place = Place(origin.campaign_id, origin.chunk_id)
     with store.write() as connection:

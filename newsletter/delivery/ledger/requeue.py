@@ -1,4 +1,4 @@
-"""Trying again because a person asks for it."""
+"""Requeue deliveries at a person's request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.delivery.model import Outcome, Result
 
 
 def due_now(connection: Connection, campaign_id: int, now: float) -> None:
-    """Let every deferred delivery be due at once."""
+    """Make every deferred delivery due now."""
     connection.execute(
         update(chunk)
         .where(
@@ -26,18 +26,18 @@ def due_now(connection: Connection, campaign_id: int, now: float) -> None:
 
 
 def requeue_failed(connection: Connection, campaign_id: int, now: float, *, note: str) -> int:
-    """Put every failed delivery back into the queue.
+    """Requeue every failed delivery.
 
-    A chunk of its own records it: nobody is offered by it, and its attempts say who was requeued
-    and why. Recipients who may not be mailed any more are skipped when it is their turn.
+    A separate chunk without members records it: its attempts say who was requeued and why.
+    Recipients who may no longer be mailed are skipped when it is their turn.
 
     Args:
         connection: A write transaction.
         now: Unix seconds.
-        note: Who asked for it, and why.
+        note: Who requested it, and why.
 
     Returns:
-        How many.
+        How many were requeued.
     """
     known = known_outcomes(connection, campaign_id)
     failed = connection.execute(

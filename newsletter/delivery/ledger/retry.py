@@ -23,7 +23,7 @@ class RetryPolicy:
     give_up_after: float = 72 * HOUR
 
     def rounded(self, at: float) -> float:
-        """The time at which retries that are due about then go out together, not before ``at``."""
+        """The time, not before ``at``, at which retries due about then are sent together."""
         grain = self.first_delay / 4
         return ceil(at / grain) * grain if grain else at
 
@@ -37,7 +37,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """Do not try again: the delivery failed."""
+    """Do not try again: the delivery has failed."""
 
 
 DEFAULT_POLICY = RetryPolicy()
@@ -51,14 +51,14 @@ def decide(
     jitter: float,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> Later | Final:
-    """What follows on a deferral.
+    """Decide what follows a deferral.
 
     Args:
         attempts: How often this delivery has been deferred, this time included.
         since: When it was first deferred (Unix seconds).
         now: Unix seconds.
-        jitter: From 0 to 1; spreads the delay by up to a quarter, so that what was refused
-            together does not come back together.
+        jitter: From 0 to 1; spreads the delay by up to a quarter, so that messages deferred
+            together are not retried together.
         policy: How patient to be.
     """
     if now - since >= policy.give_up_after:

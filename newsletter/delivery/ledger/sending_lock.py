@@ -1,4 +1,4 @@
-"""One sending process per SQLite database, proved by a lock that dies with its holder."""
+"""One sending process per SQLite database, ensured by a lock that ends with its holder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from newsletter.store.engine import Store
 
-# Somebody asking whether the lock is free holds it for a moment.
+# A process that tests the lock holds it for a moment.
 PATIENCE_S = 1.0
 SENDING = "sending"
 
@@ -28,11 +28,11 @@ def sending_lock(store: Store, what: str = SENDING) -> Iterator[None]:
     """Hold the right to send from this database; PostgreSQL has leases instead.
 
     Args:
-        what: Campaigns by default; each kind of mail has a lock of its own.
+        what: Campaigns by default; each kind of mail has its own lock.
 
     Raises:
         RefusedError: Another process is sending.
-        UnavailableError: The lock file cannot be made.
+        UnavailableError: The lock file cannot be created.
     """
     path = lock_path(store.engine, what)
     if path is None:
@@ -48,7 +48,7 @@ def sending_lock(store: Store, what: str = SENDING) -> Iterator[None]:
             if time.monotonic() > deadline:
                 raise RefusedError(
                     "another process is sending from this database",
-                    fix="let it finish; `./send.py status` shows how far it is",
+                    fix="wait until it finishes; `./send.py status` shows its progress",
                 )
             time.sleep(0.05)
         yield

@@ -1,8 +1,8 @@
 """The states of campaigns and of chunks, and the only functions that change one.
 
-An issue is draft, checked or approved before it has a campaign: that follows from its findings and
-approvals. A campaign row starts as ``approved``: its audience snapshot is taken, and nothing may
-leave yet.
+Before it has a campaign, an issue is draft, checked or approved: that follows from its findings and
+approvals. A campaign row starts as ``approved``: its audience snapshot is taken, and nothing may be
+sent yet.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ from newsletter.store.engine import advisory_lock
 log = logging.getLogger(__name__)
 
 SYSTEM = "system"
-"""Who did it, where no person did."""
+"""Recorded as the author of a change that no person made."""
 
 
 class CampaignState(StrEnum):
-    """Where a campaign is between approval and its end."""
+    """The state of a campaign, from approval to its end."""
 
     APPROVED = "approved"
-    """Its audience snapshot is taken; nothing leaves before a person confirms it."""
+    """Its audience snapshot is taken; nothing is sent before a person confirms it."""
     SCHEDULED = "scheduled"
-    """It waits for its time."""
+    """It waits for its start time."""
     SENDING = "sending"
     PAUSED = "paused"
     FAILED = "failed"
     FINISHED = "finished"
-    """Every delivery has its outcome. It sends again only to recipients who are requeued."""
+    """Every delivery has its outcome. It sends again only to requeued recipients."""
     CANCELLED = "cancelled"
 
 
 class ChunkKind(StrEnum):
-    """Why a chunk was made, which also says what its ``first`` and ``last`` count.
+    """Why a chunk was created, which also says what its ``first`` and ``last`` count.
 
-    Those of a ``FIRST`` chunk are positions, all others list their members in `chunk_member`.
+    In a ``FIRST`` chunk they are positions; all others list their members in `chunk_member`.
     """
 
     FIRST = "first"
     RETRY = "retry"
-    """The recipients were refused for now, and are due again."""
+    """Its deliveries were deferred and are due again."""
     RETURNED = "returned"
-    """Nothing was sent to them."""
+    """Nothing was sent to its recipients."""
     LIMITED = "limited"
-    """Nothing was sent to them because their domain's rate was used up; all are of one domain."""
+    """Nothing was sent because their domain's rate was used up; all are of one domain."""
 
 
 class ChunkState(StrEnum):
-    """Whether a chunk waits for a sender, has one, or has nothing left to offer."""
+    """Whether a chunk waits for a sender, has one, or is finished."""
 
     READY = "ready"
     LEASED = "leased"
@@ -65,7 +65,7 @@ TRANSITIONS: Mapping[CampaignState, frozenset[CampaignState]] = {
     CampaignState.APPROVED: frozenset(
         {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.CANCELLED}
     ),
-    # From scheduled to scheduled: for another time.
+    # From scheduled to scheduled: rescheduled for another time.
     CampaignState.SCHEDULED: frozenset(
         {
             CampaignState.SCHEDULED,
@@ -95,7 +95,7 @@ _CHUNK_BEFORE: Mapping[ChunkState, ChunkState] = {
     ChunkState.READY: ChunkState.LEASED,
     ChunkState.DONE: ChunkState.LEASED,
 }
-"""The one state from which a chunk gets into each."""
+"""The only state from which a chunk can enter each state."""
 
 UNFINISHED = (
     CampaignState.SCHEDULED,
@@ -105,17 +105,17 @@ UNFINISHED = (
 )
 ENDED = (CampaignState.FINISHED, CampaignState.CANCELLED)
 HELD = (CampaignState.PAUSED, CampaignState.FAILED)
-"""States that only a person ends, with `resume`."""
+"""States that only a person can end, with `resume`."""
 AT_REST = tuple(
     state
     for state in CampaignState
     if state not in {CampaignState.SCHEDULED, CampaignState.SENDING}
 )
-"""States in which nothing leaves before a person says so."""
+"""States in which nothing is sent unless a person acts."""
 
 
 def lock_issue(connection: Connection, slug: str) -> None:
-    """Wait for others who decide to whom this issue goes; they wait until this transaction ends.
+    """Lock the decision about who receives this issue until this transaction ends.
 
     Args:
         connection: A write transaction. What it read before may be out of date.
@@ -124,7 +124,7 @@ def lock_issue(connection: Connection, slug: str) -> None:
 
 
 def lock_state(connection: Connection, campaign_id: int) -> CampaignState:
-    """A campaign's state, which nobody else changes until this transaction ends.
+    """A campaign's state, locked until this transaction ends.
 
     Args:
         connection: A write transaction.
@@ -132,8 +132,8 @@ def lock_state(connection: Connection, campaign_id: int) -> CampaignState:
     Raises:
         InputError: There is no such campaign.
     """
-    # The strongest row lock: a new chunk waits for it, too (its foreign key locks the campaign),
-    # so that no campaign finishes while another transaction requeues somebody in it.
+    # The strongest row lock: inserting a chunk waits for it, too (its foreign key locks the
+    # campaign), so that no campaign finishes while another transaction requeues a recipient.
     state = connection.execute(
         select(campaign.c.state).where(campaign.c.id == campaign_id).with_for_update()
     ).scalar()
@@ -164,7 +164,7 @@ def transition(
     state = lock_state(connection, campaign_id)
     if to not in TRANSITIONS[state]:
         if to == state:
-            raise RefusedError(f"campaign {campaign_id} is {state} already")
+            raise RefusedError(f"campaign {campaign_id} is already {state}")
         allowed = " or ".join(sorted(TRANSITIONS[state] - {state})) or "nothing else"
         raise RefusedError(f"campaign {campaign_id} is {state}: it can become {allowed}, not {to}")
     finished = now if to in ENDED else None
@@ -180,14 +180,14 @@ def transition(
 
 
 def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> CampaignState:
-    """Let a held campaign continue, at its time if that is still to come.
+    """Let a held campaign continue, at its start time if that is still to come.
 
     Returns:
         Its state: ``SENDING`` or ``SCHEDULED``.
 
     Raises:
         InputError: There is no such campaign.
-        RefusedError: It is not held: nobody has confirmed it, say.
+        RefusedError: It is not held: for example, nobody has confirmed it.
     """
     state = lock_state(connection, campaign_id)
     if state not in HELD:
@@ -204,23 +204,20 @@ def resume(connection: Connection, campaign_id: int, *, by: str, now: float) -> 
 def reopen(
     connection: Connection, campaign_id: int, *, by: str, now: float, note: str
 ) -> CampaignState:
-    """Let a campaign send to recipients whom a person requeues, even if it is finished.
-
-    Others who requeue recipients of this issue or start a campaign of it wait until this
-    transaction ends: two at once would each find the same people left out, and both would have
-    them mailed.
+    """Let a campaign send to recipients requeued by a person, even if it is finished.
 
     Returns:
         Its state now.
 
     Raises:
         InputError: There is no such campaign.
-        RefusedError: It is cancelled, nobody has confirmed it, or the issue continued in another
-            campaign, which may have reached the same recipients.
+        RefusedError: It is cancelled, nobody has confirmed it, or the issue was continued in
+            another campaign, which may have reached the same recipients.
     """
     slug = connection.execute(select(campaign.c.slug).where(campaign.c.id == campaign_id)).scalar()
     if slug is None:
         raise InputError(f"there is no campaign {campaign_id}", fix="see `./send.py status`")
+    # Two that requeue or launch at once would each find the same people left out, and mail them.
     lock_issue(connection, slug)
     state = lock_state(connection, campaign_id)
     later = connection.execute(
@@ -233,29 +230,29 @@ def reopen(
     ).scalar()
     if later:
         raise RefusedError(
-            f"this issue continued in campaign {later}, which may have reached them",
-            fix="send the issue again to those it left out, with `--again REASON` if need be",
+            f"this issue was continued in campaign {later}, which may have reached them",
+            fix="send the issue to the people it left out, with `--again REASON` if necessary",
         )
     if state is CampaignState.FINISHED:
         transition(connection, campaign_id, CampaignState.SENDING, by=by, now=now, note=note)
         return CampaignState.SENDING
     if state not in UNFINISHED:
-        raise RefusedError(f"campaign {campaign_id} is {state}: it mails nobody any more")
+        raise RefusedError(f"campaign {campaign_id} is {state}: it sends nothing anymore")
     return state
 
 
 def reopen_finished(connection: Connection, campaign_id: int, now: float) -> None:
-    """Let a finished campaign send again, since uncertain recipients turned out not to have it.
-
-    The news comes late from a sender that was cut off or frozen; without this nobody would look.
+    """Let a finished campaign send again, since uncertain messages turned out not to be sent.
 
     Args:
-        connection: A write transaction that has added no chunk to the campaign yet. Two that had,
-            and then both waited for `lock_state`, would wait for each other.
+        connection: A write transaction that has not added a chunk to the campaign yet: two that
+            have would deadlock in `lock_state`.
         now: Unix seconds.
     """
+    # Such news comes late from a sender that was cut off or frozen. Finished campaigns are not
+    # looked at, so the requeued deliveries would never be sent.
     if lock_state(connection, campaign_id) is CampaignState.FINISHED:
-        note = "uncertain recipients came back into the queue"
+        note = "uncertain deliveries were requeued"
         transition(connection, campaign_id, CampaignState.SENDING, by=SYSTEM, now=now, note=note)
 
 
@@ -265,13 +262,13 @@ def move_chunk(
     to: ChunkState,
     values: Mapping[str, str | float | ColumnElement[float]],
 ) -> None:
-    """Change a chunk's state, and other columns of its lease with it.
+    """Change a chunk's state together with other columns of its lease.
 
     Args:
-        connection: A write transaction that has locked the chunk's row, and knows its state.
+        connection: A write transaction that has locked the chunk's row and checked its state.
 
     Raises:
-        RuntimeError: It is in another state than that from which it gets there.
+        RuntimeError: The chunk cannot enter this state from its present one.
     """
     moved = connection.execute(
         update(chunk)

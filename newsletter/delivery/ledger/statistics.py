@@ -1,4 +1,4 @@
-"""Statistics of a campaign, added up by the database: flat memory, whatever the size."""
+"""Statistics of a campaign, added up by the database: constant memory, whatever the size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class DomainCount:
-    """The outcomes at one recipient domain; ``mailable`` are all not skipped in the snapshot."""
+    """The outcomes at one recipient domain; ``mailable``: not skipped in the snapshot."""
 
     domain: str
     mailable: int
@@ -37,7 +37,7 @@ class DomainCount:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long a domain made mail wait, from a delivery's first attempt to its last, in seconds."""
+    """How long a domain delayed mail, from a delivery's first attempt to its last, in seconds."""
 
     domain: str
     deliveries: int
@@ -47,14 +47,14 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What refusals said: attempts by class, and the first reply that was about the sender."""
+    """Refused attempts by class, and the first reply that was about the sender."""
 
     classes: Mapping[ReplyClass, int] = field(default_factory=dict)
     policy_reply: str = ""
 
 
 def domains(connection: Connection, campaign_id: int, limit: int) -> tuple[list[DomainCount], int]:
-    """The domains with most deliveries, and how many domains there are."""
+    """The domains with the most deliveries, and the number of domains."""
     known = known_outcomes(connection, campaign_id)
     domain = domain_of(connection)
     mailable = (delivery.c.campaign_id == campaign_id, delivery.c.skipped == "")
@@ -77,7 +77,7 @@ def domains(connection: Connection, campaign_id: int, limit: int) -> tuple[list[
 
 
 def accepted_by_minute(connection: Connection, campaign_id: int) -> dict[int, int]:
-    """How many were accepted in each minute (Unix seconds at its start); none without any."""
+    """How many were accepted in each minute (Unix seconds at its start); others are left out."""
     known = known_outcomes(connection, campaign_id)
     minute = cast(known.c.at, BigInteger) // MINUTE
     rows = connection.execute(
@@ -106,7 +106,7 @@ def by_attempts(connection: Connection, campaign_id: int) -> dict[int, int]:
 
 
 def waits(connection: Connection, campaign_id: int, limit: int) -> list[Wait]:
-    """The domains that put mail off for longest."""
+    """The domains with the longest delays."""
     mine = attempt.c.campaign_id == campaign_id
     put_off = select(attempt.c.position).where(mine, attempt.c.result == Result.DEFERRED)
     each = (
@@ -151,7 +151,7 @@ def problems(connection: Connection, campaign_id: int, limit: int) -> Iterator[D
 
 
 def refusals(connection: Connection, campaign_id: int) -> Refusals:
-    """Read every refusal of a campaign, those that were followed by success included."""
+    """Classify every refusal of a campaign, including those followed by success."""
     rows = connection.execute(
         select(attempt.c.code, attempt.c.status, attempt.c.reply)
         .where(
@@ -159,7 +159,7 @@ def refusals(connection: Connection, campaign_id: int) -> Refusals:
             attempt.c.result.in_((Result.DEFERRED, Result.FAILED)),
         )
         .order_by(attempt.c.position, attempt.c.chunk_id)
-        # On the statement: on the connection it would make a cursor of every later query, too.
+        # On the statement: on the connection, every later query would stream, too.
         .execution_options(yield_per=1000)
     )
     counts: Counter[ReplyClass] = Counter()
@@ -173,7 +173,7 @@ def refusals(connection: Connection, campaign_id: int) -> Refusals:
 
 
 def said(code: int | None, status: str, reply: str) -> str:
-    """A reply in one line; a status code that begins the text is not said twice."""
+    """A reply in one line; a status code that begins the text is not repeated."""
     parts = (str(code or ""), "" if reply.startswith(status) else status, reply)
     return " ".join(" ".join(part for part in parts if part).split())
 
@@ -182,6 +182,6 @@ _classify = lru_cache(maxsize=1024)(classify)
 
 
 def domain_of(connection: Connection) -> ColumnElement[str]:
-    """What follows the @ of a delivery's address; its key has only one."""
+    """The domain of a delivery's address; its key contains only one @."""
     find = func.instr if connection.dialect.name == "sqlite" else func.strpos
     return func.substr(delivery.c.email_key, find(delivery.c.email_key, "@") + 1)

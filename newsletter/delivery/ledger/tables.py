@@ -1,16 +1,16 @@
-"""The ledger: campaigns, who is in each, what was offered, what came of it.
+"""The ledger: campaigns, their recipients, what was offered, and the outcomes.
 
 Nothing of a `campaign` is offered before ``not_before``, and nothing beyond position ``canary``
-(0: there is none) before everyone up to it has an outcome. ``segment`` is the canonical text of
-which part of the list ``audience`` it is for; empty for all of it.
+(0 for no canary) before everyone up to it has an outcome. ``segment`` is the canonical text of the
+part of the list ``audience`` it is for; empty for all of it.
 
-A `delivery` row is frozen. A `chunk` is a fenced lease over deliveries: members ``first`` to
-``last``, which are positions when ``kind`` is ``first``, or indexes into `chunk_member` when it is
-``retry`` (refused for now, due again), ``returned`` (nothing was sent) or ``limited`` (nothing was
-sent, since their domain's rate is used up; all of one domain). ``offered`` is the
-watermark: the last member that may have gone out (``first - 1``: none yet). Of two chunks that
-hold the same delivery the one with the greater ``id`` was made later: that orders attempts, and no
-clock does. ``journal`` names the file in which the owner of the lease wrote what it began.
+A `delivery` row never changes. A `chunk` is a fenced lease over deliveries: members ``first`` to
+``last``, which are positions if ``kind`` is ``first``, or indexes into `chunk_member` if it is
+``retry`` (deferred, due again), ``returned`` (nothing was sent) or ``limited`` (nothing was sent,
+since their domain's rate is used up; all of one domain). ``offered`` is the watermark: the last
+member that may have been sent (``first - 1``: none yet). Of two chunks with the same delivery, the
+one with the greater ``id`` was created later: that orders attempts, and no clock does. ``journal``
+names the file in which the owner of the lease recorded what it began.
 
 A `rate` row is one limit: ``tat`` is when the next message would be on time.
 """

@@ -1,4 +1,4 @@
-"""How much to offer at a time, and when to hold back."""
+"""How much to offer at a time, and when to pause."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from newsletter.delivery.model import Outcome, Result
 
 SMALLEST = 10
 SECONDS_OFFERED = 0.5
-"""One batch goes out while the next is offered: together about a second's worth."""
+"""One batch is sent while the next is offered: together about a second's worth."""
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
 
 
 class BatchSizer:
-    """Follows how fast a transport is.
+    """Adapts the batch size to the speed of a transport.
 
     Args:
         most: Deliveries in one batch at most.
-        whole: Deliveries in every batch, however fast they go; 0 where the rate decides.
+        whole: Deliveries in every batch, whatever the speed; 0 to adapt it.
     """
 
     def __init__(self, most: int, whole: int = 0) -> None:
@@ -27,7 +27,7 @@ class BatchSizer:
         self._rate = 100.0
         self._last = time.monotonic()
         self.pause = 0.0
-        """Seconds to wait before the next offer: the transport gives everything back."""
+        """Seconds to wait before the next offer, after the transport returned everything."""
 
     @property
     def size(self) -> int:

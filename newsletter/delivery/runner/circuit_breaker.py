@@ -1,4 +1,4 @@
-"""When a campaign stops by itself: too many are refused, or we are refused as a sender."""
+"""When a campaign pauses by itself: too many refusals, or servers that refuse us as a sender."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BreakerRule:
-    """When to stop.
+    """When to pause.
 
-    ``failures``: share of those that went out which failed for good, or are uncertain: were these
-    not counted, a server that takes mail and answers nothing would leave a whole list uncertain.
-    0 never stops. ``minimum``: how many must have gone out before a share means anything.
-    ``policy``: replies that refuse the sender and not the recipient; 0 never stops.
+    ``failures``: the share of sent messages that failed or are uncertain; 0 never pauses.
+    ``minimum``: how many must have been sent before a share means anything. ``policy``: the number
+    of replies that refuse the sender rather than the recipient; 0 never pauses.
     """
 
     failures: float = 0.0
@@ -33,7 +32,7 @@ NEVER = BreakerRule()
 
 
 class CircuitBreaker:
-    """Judges the outcomes of one chunk, so that what a person has resumed starts from nothing."""
+    """Judges the outcomes of one chunk, so that a resumed campaign starts from zero."""
 
     def __init__(self, rule: BreakerRule) -> None:
         self._rule = rule
@@ -44,7 +43,7 @@ class CircuitBreaker:
         self._last = ""
 
     def learn(self, outcomes: Iterable[Outcome]) -> None:
-        """Take in outcomes."""
+        """Count outcomes."""
         for outcome in outcomes:
             if outcome.result == Result.ACCEPTED:
                 self._accepted += 1
@@ -55,28 +54,30 @@ class CircuitBreaker:
                 kind = classify(outcome.code, outcome.status, outcome.reply)
                 if kind is ReplyClass.BLOCK:
                     self._policy += 1
-                    # Only the codes: what the server says may name the recipient.
+                    # Only the codes: the server's text may name the recipient.
                     self._last = f"{outcome.code or ''} {outcome.status}".strip()
 
     @property
     def verdict(self) -> str:
-        """Why to stop; empty to go on. It names nobody."""
+        """Why to pause; empty to continue. It names nobody."""
+        # Uncertain deliveries count, too: a server that accepts mail without ever replying would
+        # otherwise leave a whole list uncertain.
         rule, lost = self._rule, self._failed + self._uncertain
         ended = self._accepted + lost
         if rule.policy and self._policy >= rule.policy:
             said = f", the last with {self._last}" if self._last else ""
-            return f"{self._policy} replies refuse us as a sender{said}"
+            return f"{self._policy} replies reject us as a sender{said}"
         if rule.failures and ended >= rule.minimum and lost / ended >= rule.failures:
-            silent = f", and {self._uncertain} got no answer" if self._uncertain else ""
+            silent = f", and {self._uncertain} got no reply" if self._uncertain else ""
             return (
-                f"{self._failed} of the last {ended} were refused for good{silent} "
+                f"{self._failed} of the last {ended} were refused permanently{silent} "
                 f"({lost / ended:.0%}; the limit is {rule.failures:.0%})"
             )
         return ""
 
 
 def trip(store: Store, campaign_id: int, reason: str) -> bool:
-    """Pause a campaign that is sending, and write down why.
+    """Pause a campaign that is sending, and record why.
 
     Returns:
         Whether it was sending.

@@ -1,4 +1,4 @@
-"""A gate before composing: once it is closed, what was offered and not begun is given back."""
+"""A gate before composing: once closed, messages that were offered but not begun are returned."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Gate:
 
 
 class PersonalGate(Gate):
-    """The same for what is also `newsletter.delivery.compose.substitutions.Personalize`.
+    """A gate that is also a `newsletter.delivery.compose.substitutions.Personalize`.
 
-    What is personalized goes out in few calls, each as a whole: those are not withheld.
+    Provider transports send a whole batch in one call, so substitutions are not withheld.
     """
 
     def __init__(self, compose: Compose, personalize: Personalize) -> None:
@@ -35,16 +35,16 @@ class PersonalGate(Gate):
         self._personalize = personalize
 
     def shared(self, variant: int) -> SharedContent:
-        """The message of a variant, with keys in place of what differs."""
+        """The message of a variant, with keys in place of the slots."""
         return self._personalize.shared(variant)
 
     def personal(self, delivery: Delivery) -> Substitutions:
-        """What differs for one delivery."""
+        """The values of the slots for one delivery."""
         return self._personalize.personal(delivery)
 
 
 def gate(compose: Compose) -> Gate:
-    """Put a gate before composing."""
+    """Put a gate before a composer."""
     if isinstance(compose, Personalize):
         return PersonalGate(compose, compose)
     return Gate(compose)

@@ -1,4 +1,4 @@
-"""The counts of a running campaign, kept by adding instead of counting everything again."""
+"""The counts of a running campaign, updated with each outcome instead of counted again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _COUNTED = tuple(state for state in DeliveryState if state is not DeliveryState.
 
 
 class LiveCounts:
-    """Starts from true counts and follows what happens; drifts only with what others do.
+    """Starts from exact counts and adds outcomes; misses only what other processes do.
 
     Args:
         start: The counts to start from.
-        progress: Told about twice a second.
+        progress: Called about twice a second.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LiveCounts:
         self._states[was] -= number
 
     def tell(self) -> None:
-        """Tell at once: nothing may happen for a while."""
+        """Report at once, since nothing may happen for a while."""
         self._told = 0.0
         self._tell()
 

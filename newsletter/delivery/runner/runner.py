@@ -1,7 +1,7 @@
-"""Run a campaign: claim a chunk, offer, send, settle, again.
+"""Run a campaign: claim a chunk, reserve batches, send them, record outcomes, repeat.
 
-The ledger works in a thread of its own, so that connections never wait for a disk. While one batch
-goes out the next is offered.
+The ledger works in its own thread, so that connections never wait for a disk. While one batch is
+sent, the next is reserved.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class SendLimits:
-    """How much at once, and how patient.
+    """The limits of a run.
 
     ``batch``: deliveries offered at once, at most. ``patience``: seconds to wait for a retry to be
-    due, enough for the first one; a longer wait ends the run. ``retry``: when to try again what
-    was deferred. ``rates``: messages per second. ``trip``: when to pause the campaign.
+    due, enough for the first one; a longer wait ends the run. ``retry``: when to retry deferred
+    deliveries. ``rates``: messages per second. ``hold``: when to pause the campaign.
     """
 
     batch: int = 500
@@ -77,12 +77,12 @@ class Sending:
     )
 
     async def ledger(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call something of the ledger in its thread."""
+        """Call a function of the ledger in its thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
 
     async def rest(self, seconds: float) -> None:
-        """Wait, but not after a stop."""
+        """Wait, but no longer than until a stop."""
         if not seconds:
             return
         with suppress(TimeoutError):
@@ -110,16 +110,17 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
 
     Args:
         transport: Stays open; the caller closes it.
-        owner: Who sends, for people to read.
-        journal_dir: Where journals of what was begun are kept until they are settled.
-        progress: Told the counts about twice a second and at the end.
-        counted: The counts now, if they are known; else they are counted where ``progress`` asks.
+        owner: The name of the sender, for people to read.
+        journal_dir: Where the journals are kept until they are settled.
+        progress: Called with the counts about twice a second and at the end.
+        counted: The counts now, if they are known; else they are counted if ``progress`` is given.
         stop: Once set, nothing more is offered, and what was not begun within a second returns.
-        limits: How much at once and per second, how patient, and when to hold.
+        limits: How much at once and per second, how patient, and when to pause.
 
     Raises:
         RefusedError: Another process is sending from this database.
-        UnavailableError: The transport or the journal is out of reach. Run again to continue.
+        UnavailableError: The transport cannot be reached or the journal cannot be written. Run
+            again to continue.
     """
     with sending_lock(store):
         recover(store, journal_dir)
@@ -131,31 +132,33 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
         pace = BatchSizer(limits.batch, transport.batch)
         sending = Sending(store, transport, compose, journal_dir, stop, pace, counts, limits)
         try:
-            await _run(sending, campaign_id, owner, limits.patience)
+            async with _Overlap(sending) as chunks:
+                while not stop.is_set():
+                    claimed = await sending.ledger(
+                        claim_chunk, store, journal_dir, campaign_id, owner
+                    )
+                    if claimed is not None:
+                        await chunks.begin(claimed)
+                        continue
+                    # What the last chunks return or defer may be due at once.
+                    if await chunks.end():
+                        continue
+                    # Another worker may have died since the run began.
+                    await sending.ledger(recover, store, journal_dir)
+                    wait = await sending.ledger(seconds_until_due, store, campaign_id)
+                    if wait is None or wait > limits.patience:
+                        return
+                    counts.tell()
+                    await sending.rest(min(max(wait, 0.05), LOOK_S))
         finally:
             sending.close()
             counts.tell()
 
 
-async def _run(sending: Sending, campaign_id: int, owner: str, patience: float) -> None:
-    folder = sending.journal_dir
-    async with _Overlap(sending) as chunks:
-        while not sending.stop.is_set():
-            claimed = await sending.ledger(claim_chunk, sending.store, folder, campaign_id, owner)
-            if claimed is not None:
-                await chunks.begin(claimed)
-                continue
-            if await chunks.end():
-                continue
-            await sending.ledger(recover, sending.store, folder)
-            if not await _wait_for_due(sending, campaign_id, patience):
-                return
-
-
 class _Overlap:
-    """Chunks one after the other, each begun while the last messages of another are on their way.
+    """Runs chunks one after the other, each begun while the last messages of another are under way.
 
-    Otherwise the connections would idle while one is closed and the next is claimed.
+    Otherwise the connections would idle while one is finished and the next is claimed.
     """
 
     def __init__(self, sending: Sending) -> None:
@@ -177,7 +180,7 @@ class _Overlap:
                 raise end
 
     async def begin(self, claimed: Claimed) -> None:
-        """Run a chunk until all of it is offered, and the one before to its end."""
+        """Run a chunk until all of it is offered, and the one before it to its end."""
         offered = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(run_chunk(self._sending, claimed, offered))
         self._under_way.append(task)
@@ -193,18 +196,8 @@ class _Overlap:
         return True
 
 
-async def _wait_for_due(sending: Sending, campaign_id: int, patience: float) -> bool:
-    """Rest a while when something is due soon; False when it is not worth waiting."""
-    wait = await sending.ledger(seconds_until_due, sending.store, campaign_id)
-    if wait is None or wait > patience:
-        return False
-    sending.counts.tell()
-    await sending.rest(min(max(wait, 0.05), LOOK_S))
-    return True
-
-
 class Claimed(NamedTuple):
-    """A leased chunk, and the journal of who has it."""
+    """A leased chunk and its journal."""
 
     lease: Lease
     journal: FileJournal
@@ -213,17 +206,17 @@ class Claimed(NamedTuple):
 def claim_chunk(
     store: Store, journal_dir: Path, campaign_id: int, owner: str, *, chunk_id: int | None = None
 ) -> Claimed | None:
-    """`leases.claim`, with a journal that is there as soon as the lease is.
+    """Claim a chunk with `leases.claim`, with a journal that exists as soon as the lease does.
 
     Raises:
-        UnavailableError: The journal cannot be made, or the database is out of reach.
+        UnavailableError: The journal cannot be created, or the database cannot be reached.
     """
     with ExitStack() as undo:
         opened: list[FileJournal] = []
 
         def begin(lease: Lease) -> None:
             opened.append(FileJournal(journal_dir / lease.journal, lease.origin))
-            # The claim may have been committed, though its answer was lost.
+            # Not removed: the claim may have been committed although its reply was lost.
             undo.callback(opened[0].close, remove=False)
 
         lease = leases.claim(store, campaign_id, owner, chunk_id=chunk_id, begin=begin)
@@ -234,14 +227,14 @@ def claim_chunk(
 async def run_chunk(
     sending: Sending, claimed: Claimed, offered: asyncio.Future[None] | None = None
 ) -> None:
-    """Send one leased chunk, until it is exhausted, the campaign halts or somebody stops it.
+    """Send one leased chunk until it is exhausted, the campaign halts or sending is stopped.
 
     Args:
-        offered: Done once all of it is offered, while the last of it is on its way.
+        offered: Done once all of it is offered, while the last messages are under way.
 
     Raises:
-        UnavailableError: The transport or the journal is out of reach; everything offered has its
-            outcome in the ledger, and the chunk can be claimed again.
+        UnavailableError: The transport cannot be reached or the journal cannot be written;
+            everything offered has its outcome in the ledger, and the chunk can be claimed again.
     """
     lease, journal = claimed
     run = ChunkRun(sending, lease, journal, offered)
@@ -261,16 +254,16 @@ async def run_chunk(
     if isinstance(run.failure, OSError):
         raise UnavailableError(
             f"sending stopped: the journal cannot be written ({run.failure})",
-            fix="make room on the disk and run again: nobody is mailed twice",
+            fix="free some disk space and run again: nobody is mailed twice",
         )
     if run.failure:
         raise run.failure
 
 
 class ChunkRun:
-    """One chunk on its way: the batches in flight, and the outcomes not stored yet.
+    """One chunk being sent: the batches in flight, and the outcomes not stored yet.
 
-    ``failure`` is what a transport raised; by then every batch has its outcomes all the same.
+    ``failure`` is what a transport raised; every batch has its outcomes anyway.
     """
 
     def __init__(
@@ -294,7 +287,7 @@ class ChunkRun:
         self._rest = 0.0
 
     async def work(self) -> None:
-        """Offer and send; at the end everything is settled, and the lease given back."""
+        """Offer and send; at the end everything is settled, and the lease is released."""
         try:
             while True:
                 while self._may_offer():
@@ -346,6 +339,7 @@ class ChunkRun:
             self._flights, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED
         )
         if not done:
+            # A heartbeat: it renews the lease, and tells whether the campaign still sends.
             self._halted = not await self._ledger(leases.record_outcomes, self._take())
             if self._halted or self._sending.stop.is_set():
                 self._recall()
@@ -356,24 +350,20 @@ class ChunkRun:
             self._sending.counts.count(self._lease.kind, outcomes)
             self._watch.learn(outcomes)
         if self._watch.verdict and not self._halted:
-            await self._hold()
+            self._halted = True
+            self._recall()
+            sending, campaign_id = self._sending, self._lease.campaign_id
+            await sending.ledger(trip, sending.store, campaign_id, self._watch.verdict)
 
     def _recall(self) -> None:
-        """Have nothing begun any more; what is on the wire is waited for."""
+        """Begin nothing more; messages on the wire are waited for."""
         self._gate.closed = True
         self._sending.transport.recall()
-
-    async def _hold(self) -> None:
-        """Pause the campaign; what is in the air and not begun comes back."""
-        self._halted = True
-        self._recall()
-        sending, campaign_id = self._sending, self._lease.campaign_id
-        await sending.ledger(trip, sending.store, campaign_id, self._watch.verdict)
 
     def _outcomes(
         self, flight: asyncio.Task[list[Outcome]], batch: Sequence[Delivery]
     ) -> list[Outcome]:
-        """One outcome for each delivery: what the transport says, else what the journal does."""
+        """One outcome per delivery: the transport's, or what the journal proves."""
         error = flight.exception()
         if isinstance(error, Exception):
             self.failure = self.failure or error

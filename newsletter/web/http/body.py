@@ -1,9 +1,9 @@
-"""What a request brings along: forms and JSON, bounded before they are parsed, always in UTF-8.
+"""Request bodies: forms and JSON, limited before they are parsed, always in UTF-8.
 
 Starlette's ``Request.form`` decodes with whatever codec the Content-Type names. Some of Python's
-are quadratic (``punycode``) or always fail (``undefined``): one such request would keep all other
-readers waiting, or be answered 500. Here no name of a charset is ever looked up, neither that of
-the request nor those that parts may bring along (RFC 7578 section 4.6, RFC 2231).
+codecs are quadratic (``punycode``) or always fail (``undefined``): one such request would block all
+others, or get a 500. So no charset is ever looked up here, neither that of the request nor those of
+its parts (RFC 7578 section 4.6, RFC 2231).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 
 MOST_FIELDS = 100
 LONGEST_FIELD = 16 * 1024
-"""Bytes of one field as it is sent, its name included."""
+"""Bytes of one field as sent, with its name."""
 LONGEST_HEAD = 1024
 """Bytes of a Content-Type, or of the headers of one part."""
 _LONGEST_BOUNDARY = 70
@@ -39,11 +39,11 @@ _Pairs = list[tuple[str, str]]
 async def read_form(request: Request) -> Form:
     """The fields of a form; a button without fields may send no body at all.
 
-    What is not UTF-8 becomes U+FFFD, as in the URL Standard: no field is lost over one byte.
+    Bytes that are not UTF-8 become U+FFFD, as in the URL Standard: one byte does not cost a field.
 
     Raises:
-        HTTPException: 400: it is malformed, or holds a file; 413: it has too many fields, or too
-            long ones; 415: it is no form.
+        HTTPException: 400: the form is malformed, or contains a file; 413: it has too many fields,
+            or too long ones; 415: the body is not a form.
     """
     kind, parameters = _media_type(request)
     body = await read_body(request)
@@ -57,10 +57,11 @@ async def read_form(request: Request) -> Form:
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """A JSON object. RFC 8259 knows UTF-8 alone, so a charset is no more than noise.
+    """A JSON object. RFC 8259 allows UTF-8 only, so a charset is ignored.
 
     Raises:
-        HTTPException: 400: it is none, or is nested too deep; 415: it does not say that it is JSON.
+        HTTPException: 400: the body is not a JSON object, or is nested too deep; 415: its
+            Content-Type is not JSON.
     """
     if _media_type(request)[0] != _JSON:
         raise HTTPException(415)
@@ -74,7 +75,7 @@ async def read_object(request: Request) -> dict[str, Any]:
 
 
 async def read_body(request: Request) -> bytes:
-    """All bytes; how many there may be at most, the application's limit says.
+    """All bytes of the body; the application's middleware limits its size.
 
     Raises:
         HTTPException: 400: the client hung up before the end.
@@ -86,7 +87,7 @@ async def read_body(request: Request) -> bytes:
 
 
 async def read_past(request: Request) -> None:
-    """Read to the end, bounded, and look at nothing; a client that hangs up is done, too."""
+    """Read and ignore the body, within the size limit; a client may hang up before the end."""
     with suppress(ClientDisconnect):
         async for _ in request.stream():
             pass
@@ -116,7 +117,7 @@ def _urlencoded(body: bytes) -> _Pairs:
 
 
 def _multipart(body: bytes, boundary: str) -> _Pairs:
-    """RFC 7578, without files. What stands before the first part and after the last is no part."""
+    """RFC 7578, without files. Text before the first part and after the last is ignored."""
     if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
         raise HTTPException(400)
     delimiter = b"\r\n--" + boundary.encode("latin-1")
@@ -132,7 +133,7 @@ def _multipart(body: bytes, boundary: str) -> _Pairs:
 
 
 def _field(part: bytes) -> tuple[str, str]:
-    """One part, from behind its delimiter on, where blanks may stand (RFC 2046 section 5.1.1)."""
+    """One part after its delimiter, which blanks may follow (RFC 2046 section 5.1.1)."""
     head, gap, value = part.partition(b"\r\n\r\n")
     if len(head) > LONGEST_HEAD or len(value) > LONGEST_FIELD:
         raise HTTPException(413)

@@ -1,4 +1,4 @@
-"""Many small writes in few transactions: what arrives during one commit shares the next one."""
+"""Many small writes in few transactions: requests that arrive during one commit share the next."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LARGEST = 250
-"""Written in some 20 ms: nobody else who writes waits for long."""
+"""Committed in about 20 ms, so that other writers do not wait long."""
 MOST_WAITING = 10_000
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Does things in groups, each caller getting its own result.
+    """Commits items in groups; each caller gets the result of its own item.
 
-    A group begins as soon as nothing is under way, so whoever comes alone waits for nobody.
+    A group starts as soon as none is running, so a single request never waits.
 
     Args:
-        act: Commits a group and gives the results in its order. Runs in a thread, one at a time.
-            A group that the database refuses is tried once more, since of two transactions that
-            wait for each other PostgreSQL ends one. What is raised then, everybody is told.
+        act: Commits a group and returns the results in its order. Runs in a thread, one at a time.
+            A group that the database refuses is tried once more, because PostgreSQL ends one of
+            two transactions in a deadlock. The second error is raised to every caller.
     """
 
     def __init__(self, act: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
@@ -35,13 +35,13 @@ class GroupCommit(Generic[Item, Result]):
         self._worker: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
-        """Give one item's result, after the commit.
+        """Commit one item, and return its result.
 
         Raises:
-            UnavailableError: So many wait already that waiting makes no sense.
+            UnavailableError: Too many requests are waiting already.
         """
         if len(self._waiting) >= MOST_WAITING:
-            raise UnavailableError("too many requests wait for the database")
+            raise UnavailableError("too many requests are waiting for the database")
         mine: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, mine))
         if self._worker is None or self._worker.done():
@@ -53,7 +53,7 @@ class GroupCommit(Generic[Item, Result]):
             group, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             try:
                 results = await run_in_threadpool(self._try, [item for item, _ in group])
-            except Exception as error:  # whatever it is, it belongs to those who wait
+            except Exception as error:  # whatever it is, the callers must get it
                 for _, future in group:
                     if not future.done():
                         future.set_exception(error)

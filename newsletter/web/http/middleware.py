@@ -1,4 +1,4 @@
-"""What stands before every page: headers, trusted hosts, the origin of a POST, the access log."""
+"""What runs before every page: headers, trusted hosts, the origin of a POST, the access log."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ PAGE_POLICY = (
 """Content-Security-Policy (CSP Level 3) of pages without JavaScript."""
 
 STAFF_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'; frame-src 'self'"
-"""The same for staff pages. ``frame-src`` also keeps a link in framed mail from leaving."""
+"""The same for staff pages. ``frame-src`` also stops links in framed mail from leading outside."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _OPEN_TO_FRAMES = ("/media/", "/static/")
-"""A sandboxed frame has no cookies to show; these hold nothing that needs one."""
+"""A sandboxed frame sends no cookies; these paths contain nothing that needs one."""
 
 _TAKEN = """\
-A preview opens in one browser: the first one that opened its address.
+This preview is already open in another browser, the first one that opened its address.
 
-To go on there, use that browser and its window. To look at it in this one, stop the preview in the
-terminal (Ctrl-C), start it again, and open the new address here.
+Continue in that browser. To use this one instead, stop the preview in the terminal (Ctrl-C), start
+it again, and open the new address here.
 """
 _NOT_WHOLE = """\
-This is not the whole address of the preview: it ends with ?token= and 43 characters.
+This address is incomplete: the preview's address ends with ?token= and 43 characters.
 
-Copy all of it from the terminal that the preview was started in.
+Copy the whole address from the terminal where the preview was started.
 """
 
 access_log = logging.getLogger("newsletter.web.access")
 
 
 class SecurityHeaders:
-    """Adds the headers that every response needs, unless the response brings its own.
+    """Adds the headers that every response needs, unless it has its own.
 
     Args:
         app: The application behind.
@@ -58,8 +58,8 @@ class SecurityHeaders:
         self.app = app
         self.headers: Mapping[str, str] = {
             "Content-Security-Policy": policy,
-            # Not "no-referrer": for our own forms it makes `Origin: null` out of the origin, which
-            # is all that browsers without Fetch Metadata say (Safari before 16.4).
+            # Not "no-referrer": it turns the Origin of our own forms into `null`, and browsers
+            # without Fetch Metadata (Safari before 16.4) send nothing else to check.
             "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
             "X-DNS-Prefetch-Control": "off",
@@ -83,11 +83,11 @@ class SecurityHeaders:
 
 
 class AccessLog:
-    """Logs method, route, status and milliseconds: never the path, since tokens stand in it.
+    """Logs method, route, status and milliseconds; never the path, which contains tokens.
 
     Args:
         app: The application behind.
-        observe: Told route, status and seconds of each request.
+        observe: Called with route, status and seconds of each request.
     """
 
     def __init__(
@@ -125,11 +125,11 @@ class AccessLog:
 
 
 class PayloadTooLarge:
-    """Answers a body past the limit with a page, where Starlette's limit has one bare line.
+    """Answers a body past the limit with a page, where Starlette's middleware sends one bare line.
 
     Args:
         app: The application behind, with its limit.
-        explain: Makes the page.
+        explain: Renders the page.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class PayloadTooLarge:
 
 
 class LoopbackOnly:
-    """Refuses every Host but this machine's own, so that no web page can rebind DNS to it."""
+    """Refuses every Host but this machine's own, against DNS rebinding by web pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -163,7 +163,7 @@ class LoopbackOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or answer 403."""
         if scope["type"] == "http" and not is_loopback_host(Headers(scope=scope).get("host", "")):
-            refusal = PlainTextResponse("This page answers to this machine only.", 403)
+            refusal = PlainTextResponse("This page is available on this machine only.", 403)
             await refusal(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -181,8 +181,8 @@ def is_loopback_host(host: str) -> bool:
 def from_own_page(request: Request) -> bool:
     """Whether a POST may come from one of our own pages.
 
-    Fetch Metadata decides where the browser sends it, else Origin against Host; a request with
-    neither comes from no browser and so carries nobody's cookies (the rule of Go's
+    Fetch Metadata decides if the browser sends it, else Origin compared with Host. A request with
+    neither does not come from a browser and so has nobody's cookies (the rule of Go's
     ``net/http.CrossOriginProtection``).
     """
     site = request.headers.get("sec-fetch-site")
@@ -193,7 +193,7 @@ def from_own_page(request: Request) -> bool:
 
 
 class OneToken:
-    """Lets in the first browser that brings the token, by a cookie, and no other."""
+    """Admits the first browser that has the token, by a cookie, and no other."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self.app = app
@@ -204,7 +204,7 @@ class OneToken:
         self._shown = f"{self._cookie}={self._pass}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, let its browser in, or answer 403."""
+        """Serve one request, admit its browser, or answer 403."""
         if scope["type"] != "http" or scope["path"].startswith(_OPEN_TO_FRAMES):
             await self.app(scope, receive, send)
         else:

@@ -1,4 +1,4 @@
-"""Who counts as one visitor, and how many forms one may send."""
+"""Who counts as one visitor, and how many forms a visitor may send."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORM_BY_NETWORK = Limit("form", 10, 120.0)
 
 
 def network_of(address: str) -> str:
-    """What one visitor cannot change at will: an IPv4 address, or the /64 of an IPv6 one."""
+    """What a visitor cannot change at will: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

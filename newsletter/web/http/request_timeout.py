@@ -1,7 +1,7 @@
-"""HTTP connections that neither wait for ever nor keep the others waiting.
+"""HTTP connections with a time limit, that share the event loop fairly.
 
-uvicorn sets no limit to how slowly one may ask, and parses in one go whatever has come: up to
-256 KB, which may be 40,000 chunks of a body, or headers of any number.
+uvicorn does not limit how slowly a client may send a request, and parses everything it has received
+in one go: up to 256 KB, which may be 40,000 chunks of a body, or any number of headers.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_S = 20.0
-"""A request must be there as a whole so long after its beginning, headers and body."""
+"""A whole request, headers and body, must arrive within this time."""
 MOST_HEADERS = 16 * 1024
 """Bytes of a request before its body, h11's own default; uvicorn's is four times that."""
 PIECE = 4 * 1024
-"""Bytes of one connection that are parsed before others have their turn."""
+"""Bytes of one connection that are parsed before other connections get their turn."""
 
 
 class RequestTimeout(H11Protocol):
-    """Cuts off who sends a request byte by byte, or none at all (slowloris).
+    """Disconnects clients that send a request byte by byte, or not at all (slowloris).
 
     To the application it looks as if the client had hung up.
     """
@@ -37,31 +37,31 @@ class RequestTimeout(H11Protocol):
         self._deadline = self.loop.call_later(REQUEST_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes came, and perhaps the last ones of a request."""
+        """Some bytes arrived, perhaps the last ones of a request."""
         self._tap.pour(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._at_ease()
+        self._stop_clock()
         super().connection_lost(exc)
 
     def _parse(self, piece: bytes) -> None:
         super().data_received(piece)
         if self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}:
-            self._at_ease()
+            self._stop_clock()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(REQUEST_S, self.transport.abort)
 
-    def _at_ease(self) -> None:
+    def _stop_clock(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
 
 class _Tap:
-    """A transport that gives what came in pieces, one in each turn of the event loop.
+    """A transport that passes data on in pieces, one in each turn of the event loop.
 
-    It reads on only when all of it was given, and while uvicorn wants to read.
+    It reads more only when all pieces are passed on, and while uvicorn wants to read.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class _Tap:
         return getattr(self._transport, name)
 
     def pour(self, data: bytes) -> None:
-        """Take what was read."""
+        """Add data that was read."""
         self._left += data
         if self._turn is None:
             self._give_piece()
 
     def pause_reading(self) -> None:
-        """uvicorn has enough for now."""
+        """uvicorn wants no more data for now."""
         self._wanted = False
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """uvicorn takes more."""
+        """uvicorn wants more data."""
         self._wanted = True
         self._go_on()
 

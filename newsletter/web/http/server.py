@@ -1,4 +1,4 @@
-"""Runs an application on this machine until it is told to stop."""
+"""Serves an application on this machine until it is stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOP_TIMEOUT_S = 5
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on just now."""
+    """A TCP port on loopback that is free right now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
@@ -34,27 +34,27 @@ def serve(
     path: str = "/",
     browser: bool = False,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way get five seconds to end.
+    """Serve until SIGINT or SIGTERM; running requests get five seconds to finish.
 
-    The address is printed once connections are taken. There is no access log here: paths hold
+    The address is printed once connections are accepted. There is no access log here: paths contain
     tokens, and the applications log their routes instead.
 
     Args:
         app: An ASGI application.
         host: Where to listen; loopback unless told otherwise.
-        port: 0 takes a free one.
-        path: Goes into the printed address.
+        port: 0 chooses a free one.
+        path: The path in the printed address.
         browser: Whether to open the address in the user's browser.
 
     Raises:
-        UnavailableError: The address is taken or not this machine's.
+        UnavailableError: The address is in use or not this machine's.
     """
     listener = _listen(host, port)
     url = _address(listener, path)
     print(f"Serving {url}  (Ctrl-C stops)", flush=True)
     if browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    # A thread that commits must not stand for 5 ms behind the thread that answers.
+    # A committing thread must not wait Python's default of 5 ms for the thread that answers.
     sys.setswitchinterval(0.0005)
     with listener, contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(_config(app)).run(sockets=[listener])
@@ -66,13 +66,13 @@ def background(app: ASGIApp, port: int = 0) -> Iterator[str]:
 
     Args:
         app: An ASGI application.
-        port: 0 takes a free one.
+        port: 0 chooses a free one.
 
     Yields:
         The address, without a trailing slash.
 
     Raises:
-        UnavailableError: The port is taken.
+        UnavailableError: The port is in use.
     """
     with _listen(LOOPBACK, port) as listener:
         server = uvicorn.Server(_config(app))
@@ -106,7 +106,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise UnavailableError(
             f"cannot listen on {host} port {port}: {error}",
-            fix="stop what runs there, or choose another with --port",
+            fix="stop the program that uses it, or choose another port with --port",
         ) from None
 
 

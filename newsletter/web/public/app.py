@@ -1,4 +1,4 @@
-"""The pages that readers reach: leaving the list, pictures, health. No JavaScript, no cookie."""
+"""The application behind the public URL: all readers' pages. No JavaScript, no cookies."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
 
     Args:
         store: The open database.
-        keys: Read the tokens in links, and hash addresses.
-        settings: The publication, its colours, and where pictures lie.
+        keys: To verify the tokens in links, and to hash addresses.
+        settings: The publication, its colors, and its folders.
     """
     base = urlsplit(settings.publication.public_url).path.rstrip("/")
     pages = Pages(settings, base=base)
@@ -88,7 +88,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         media_route(lambda name: read_media(media / name)),
         pages.route(),
     ]
-    # Some proxies pass the path of `public_url` on, some take it off.
+    # Some proxies pass on the path of `public_url`, others strip it: both must work.
     app = Starlette(
         routes=[*routes, Route(base, home), Mount(base, routes=routes)] if base else routes,
         middleware=[
@@ -104,7 +104,7 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         },
         lifespan=_draining(drain),
     )
-    # It would lead to whatever host the request names.
+    # Starlette's redirect would lead to whatever host the request names.
     app.router.redirect_slashes = False
     return app
 
@@ -126,7 +126,7 @@ def _webhooks(store: Store, keys: Keys, settings: Settings) -> Iterator[Route]:
 
 
 def _draining(drain: Drain) -> Lifespan[Starlette]:
-    """Mail that is owed leaves beside the pages, for as long as they are served."""
+    """Send queued mail for as long as the pages are served."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -140,7 +140,7 @@ def _draining(drain: Drain) -> Lifespan[Starlette]:
 
 
 def _home(settings: Settings, pages: Pages) -> Handler:
-    """Where a person lands who typed the address alone: at what there is to see."""
+    """The page at the bare address: a redirect to the archive or the form, if there is one."""
     to = "/archive" if settings.archive == "public" else "/join" if settings.join.topics else ""
 
     async def home(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Past issues on the web: what was sent, to be read, printed, linked to. Nothing of any reader."""
+"""Past issues on the web, to read, print and link to. Nothing in them is personal."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ PUBLISHED = (
     CampaignState.FAILED,
     CampaignState.FINISHED,
 )
-"""States of a campaign whose readers may have its link. Cancelling takes an issue back."""
+"""States of a campaign whose readers may have its link. Canceling removes an issue."""
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
-"""What else is in the path, a database may refuse: NUL, for one."""
+"""Anything else in the path is a 404: a database may refuse it (NUL, for example)."""
 _HEADERS = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language"}
 
 
 @dataclass(frozen=True, slots=True)
 class PastIssue:
-    """One issue as it was sent last; times are RFC 3339."""
+    """One issue as it was last sent; times are in RFC 3339."""
 
     slug: str
     lang: str
@@ -53,7 +53,7 @@ class PastIssue:
 
     @property
     def direction(self) -> str:
-        """Which way it is written, for ``dir``."""
+        """The direction of its script, for ``dir``."""
         return direction(self.lang)
 
     def long_date(self, language: str) -> str:
@@ -68,7 +68,7 @@ class ArchivePages:
         self._site = site
 
     async def index(self, request: Request) -> Response:
-        """All of them, the newest first."""
+        """All issues, the newest first."""
         issues = await run_in_threadpool(self._all)
         pages = self._site.pages
         answer = pages.respond("archive.html", lang=pages.language(request), issues=issues)
@@ -76,7 +76,7 @@ class ArchivePages:
         return answer
 
     async def article(self, request: Request) -> Response:
-        """One of them."""
+        """One issue."""
         slug = request.path_params["slug"]
         found = await run_in_threadpool(self._sent, slug) if _SLUG.fullmatch(slug) else ()
         if not found:
@@ -95,7 +95,7 @@ class ArchivePages:
         return answer
 
     async def feed(self, _request: Request) -> Response:
-        """The newest as an Atom feed (RFC 4287)."""
+        """The newest issues as an Atom feed (RFC 4287)."""
         issues = (await run_in_threadpool(self._all))[:IN_FEED]
         lang = self._site.settings.publication.language
         updated = max((issue.updated for issue in issues), default=_rfc3339(0.0))
@@ -106,7 +106,7 @@ class ArchivePages:
         return sorted(self._sent(), key=lambda issue: (issue.date, issue.published), reverse=True)
 
     def _sent(self, slug: str = "") -> Sequence[PastIssue]:
-        """Every issue, or that of one slug, as the latest campaign has it."""
+        """Every issue (or the one with this slug) as its latest campaign sent it."""
         began = _began()
         at = func.coalesce(began.c.at, campaign.c.created_at)
         sent = (
@@ -130,7 +130,7 @@ class ArchivePages:
 
 
 def _began() -> Subquery:
-    """When each campaign first sent: it may have been confirmed days before."""
+    """When each campaign started sending: it may have been confirmed days before."""
     return (
         select(campaign_event.c.campaign_id, func.min(campaign_event.c.at).label("at"))
         .where(campaign_event.c.to_state == CampaignState.SENDING)

@@ -1,4 +1,4 @@
-"""Behind a mailed link: GET shows one button, POST does what the link is for, once."""
+"""The page behind a mailed link: GET shows one button, POST does what the link is for, once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SOURCE = "mailed-link"
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """One request to a link that is still good."""
+    """One request to a link that is still valid."""
 
     request: Request
     link: ActionLink
@@ -43,7 +43,7 @@ class _Visit:
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """What a press of the button did; ``mailed``: they get mail now."""
+    """The result of confirming; ``mailed``: they get mail now."""
 
     uid: int
     mailed: bool
@@ -51,7 +51,7 @@ class _Joined:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where a request stands that was not forgotten yet; ``blocked``: no mail may go."""
+    """The state of a stored request; ``blocked``: the address must not be mailed."""
 
     link: ActionLink
     used: bool
@@ -71,7 +71,7 @@ class ConfirmPages:
         return visit if isinstance(visit, Response) else self._page(visit, {}, 200)
 
     async def act(self, request: Request) -> Response:
-        """Do it."""
+        """Do what the link is for."""
         if not from_own_page(request):
             raise HTTPException(403)
         visit = await self._visit(request)
@@ -104,7 +104,7 @@ class ConfirmPages:
         if found.blocked:
             return self._blocked(lang)
         if found.joined:
-            # Who presses twice must not read that it did not work.
+            # Readers who press twice must not read that it did not work.
             return self._done(visit)
         if found.used or ticket.expires_at < time.time():
             return self._expired(lang, link, used=found.used)
@@ -124,7 +124,7 @@ class ConfirmPages:
             )
 
     def _is_blocked(self, connection: Connection, email: str) -> bool:
-        """Whether a reason keeps mail from an address that joining does not end."""
+        """Whether an address is suppressed for a reason that joining does not end."""
         hashed = address_hash(address_key(email), self._site.keys)
         return keeps_out(reasons(connection, hashed))
 
@@ -141,7 +141,7 @@ class ConfirmPages:
         return answer
 
     def _confirm(self, link: ActionLink, lang: str) -> _Joined | None:
-        """Put them on the lists and owe them the welcome; None when the link was used meanwhile."""
+        """Subscribe them and queue the welcome; None if the link was used in the meantime."""
         store = self._site.store
         with store.write() as connection:
             had_all = self._gets_all(connection, link)
@@ -154,7 +154,7 @@ class ConfirmPages:
             return _Joined(uid, mailed)
 
     def _gets_all(self, connection: Connection, link: ActionLink) -> bool:
-        """Whether they get all already that they ask for."""
+        """Whether they already get everything they ask for."""
         person = find(connection, link.email)
         if person is None:
             return False
@@ -194,7 +194,7 @@ class ConfirmPages:
                 person = reader(connection, visit.link.subscriber_uid)
                 if redeem(connection, visit.link.id, at) is None or person is None:
                     return None
-                # The wish to get nothing would stay behind with the former address.
+                # The unsubscribe would stay behind with the old address.
                 if SuppressionReason.UNSUBSCRIBED in reasons(connection, person.address_hash):
                     return None
                 consent = Consent(SOURCE, at, evidence={"asked_at": visit.link.created_at})
@@ -211,20 +211,20 @@ class ConfirmPages:
 
     async def _give_data(self, visit: _Visit) -> Response:
         known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
-        if await self._spend(visit) is None:
+        if await self._redeem(visit) is None:
             return self._used(visit)
         headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
         text = json.dumps(known, ensure_ascii=False, indent=2)
         return Response(text, media_type="application/json", headers=headers)
 
     async def _erase(self, visit: _Visit) -> Response:
-        # Erasing takes the link away with all else: spent before, it would be lost if that failed.
+        # Erasing deletes the link, too. Redeemed before, it would be lost if erasing failed.
         await run_in_threadpool(
             erase, self._site.store, visit.link.email, self._site.keys, by=SOURCE
         )
         return self._done(visit)
 
-    async def _spend(self, visit: _Visit) -> ActionLink | None:
+    async def _redeem(self, visit: _Visit) -> ActionLink | None:
         def use() -> ActionLink | None:
             with self._site.store.write() as connection:
                 return redeem(connection, visit.link.id, self._site.store.now(connection))
@@ -256,7 +256,7 @@ class ConfirmPages:
         return page_words(visit.link.action, translate, self._site.settings.publication.name)
 
     def _blocked(self, lang: str) -> Response:
-        """To who has the mailbox the truth may be said: no mail comes, though they ask for it."""
+        """The reader of the mailbox may be told the truth: the address gets no mail."""
         return self._site.pages.respond("blocked.html", 409, lang=lang)
 
     def _used(self, visit: _Visit) -> Response:
@@ -265,6 +265,6 @@ class ConfirmPages:
     def _expired(
         self, lang: str, link: ActionLink | None = None, *, used: bool = False
     ) -> Response:
-        """Without ``link``, which is forgotten then, nobody knows what it was for."""
+        """Without ``link``, the request was deleted, and its purpose is unknown."""
         action = str(link.action) if link else ""
         return self._site.pages.respond("expired.html", 410, lang=lang, action=action, used=used)

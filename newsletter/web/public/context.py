@@ -1,4 +1,4 @@
-"""What the public pages work with."""
+"""What all public pages share."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublicContext:
-    """An open database, the keys, and what answers are made of.
+    """The database, the keys, and what responses are made of.
 
-    The ``owe_…`` methods write down mail in the transaction that causes it: whoever is answered
-    after its commit gets it, whatever happens to this process. ``drain`` sends it, and is woken
+    The ``owe_…`` methods queue mail in the transaction that causes it: a visitor who is answered
+    after the commit gets it, whatever happens to this process. ``drain`` sends it, and is woken
     after the answer, so that neither its work nor its failure tells a visitor anything.
     """
 
@@ -44,19 +44,19 @@ class PublicContext:
 
     @property
     def base(self) -> str:
-        """What browsers see before every path."""
+        """The prefix of every path, as browsers see it."""
         return self.pages.base
 
     async def require_message(self, action: LinkAction, lang: str) -> None:
-        """Make sure that mail can be written, before anybody is told that it is on its way.
+        """Make sure that a message can be composed, before a visitor is told that it is on its way.
 
         Raises:
-            UnavailableError: Its template is wrong.
+            UnavailableError: Its template is invalid.
         """
         try:
             await run_in_threadpool(self.drain.messages.composer, action, lang)
         except InputError as error:
-            raise UnavailableError(f"a message cannot be written: {error}") from None
+            raise UnavailableError(f"a message cannot be composed: {error}") from None
 
     def owe_stranger(
         self,
@@ -67,28 +67,28 @@ class PublicContext:
         *,
         uid: int = 0,
     ) -> None:
-        """Owe a link to an address of which nobody has proved anything yet.
+        """Queue a link to an address that nobody has confirmed yet.
 
-        Whether it may be written to is decided when the queue is drained: here every address costs
-        the same.
+        Whether the address may be mailed is decided when the queue is drained: here every address
+        takes the same time.
 
         Args:
-            connection: The write transaction of what was asked.
-            details: Go into the link; ``language`` is the mail's too.
-            uid: The subscriber whom the link changes; 0 for nobody yet.
+            connection: The write transaction of the request.
+            details: Stored with the link; ``language`` is the mail's, too.
+            uid: The subscriber that the link changes; 0 for nobody yet.
         """
         at = self.store.now(connection)
         message = self._message(action, email, details["language"], at + LIFETIME_S, uid)
         enqueue(connection, replace(message, details=details), at)
 
     def owe_link(self, connection: Connection, link: ActionLink, lang: str) -> None:
-        """Owe a subscriber a link that they asked for."""
+        """Queue a link that a subscriber asked for."""
         uid = link.subscriber_uid
         message = self._message(link.action, link.email, lang, link.expires_at, uid)
         enqueue(connection, replace(message, link_id=link.id), link.created_at)
 
     def owe_welcome(self, connection: Connection, link: ActionLink, uid: int, lang: str) -> None:
-        """Owe who has just joined by a link what they will get, and how to leave."""
+        """Queue the welcome for a subscriber who has just confirmed."""
         at = self.store.now(connection)
         message = self._message(WELCOME, link.email, lang, at + LIFETIME_S, uid)
         enqueue(connection, replace(message, details={"lists": link.details["lists"]}), at)

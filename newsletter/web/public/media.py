@@ -1,4 +1,4 @@
-"""The route that hosts the pictures of mail, checked each time they are served."""
+"""The route that hosts the pictures in mail, verified each time they are served."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FOREVER = {
 
 
 def media_route(find: Callable[[str], bytes | None]) -> Route:
-    """``/media/{name}``, cached for good since a name stands for its bytes.
+    """``/media/{name}``, cached forever, because the name is the hash of the bytes.
 
     Args:
-        find: Gives the checked bytes of a name, or None.
+        find: Returns the verified bytes for a name, or None.
     """
 
     async def media(request: Request) -> Response:

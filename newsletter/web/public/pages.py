@@ -1,4 +1,4 @@
-"""Templates and style sheets, in the publication's name and colours."""
+"""Templates and style sheets, with the publication's name and colors."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Pages:
     """Renders one folder of templates over the common layout.
 
     Args:
-        settings: Name, addresses and colours of the publication.
-        folder: The folder below `templates/` that goes before `templates/pages/`.
-        base: What browsers see before every path; empty, or like ``/news``.
+        settings: Name, addresses and colors of the publication.
+        folder: The folder below `templates/` to search before `templates/pages/`.
+        base: The prefix of every path as browsers see it; empty, or like ``/news``.
     """
 
     def __init__(self, settings: Settings, folder: str = "pages", *, base: str = "") -> None:
@@ -62,8 +62,8 @@ class Pages:
     def render(self, name: str, lang: str, **values: Any) -> str:
         """Render one template.
 
-        Templates translate with ``_(text, name=value)`` and `Translator.ngettext`; ``own`` is for
-        texts of the publication, which are in its language and not in the page's.
+        Templates translate with ``_(text, name=value)`` and `Translator.ngettext`; ``own`` marks
+        texts of the publication, which are in its language rather than the page's.
         """
         translate = self.languages.markup(lang)
         words = {
@@ -76,11 +76,11 @@ class Pages:
         return self._environment.get_template(name).render(words | values)
 
     def language(self, request: Request, known: str = "") -> str:
-        """The language that a visitor gets: their record's, else their browser's."""
+        """The language for a visitor: the subscriber's, else the browser's."""
         return self.languages.choose(request.headers.get("accept-language", ""), known)
 
     async def explain(self, request: Request, error: Exception) -> Response:
-        """The page of an HTTP error: an exception handler for Starlette."""
+        """The page for an HTTP error: an exception handler for Starlette."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
         lang = self.language(request)

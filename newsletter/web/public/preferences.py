@@ -1,7 +1,7 @@
-"""What readers settle by themselves, from the link in every mail.
+"""The preferences page, behind a link in every message.
 
-Mail gets forwarded, so this link does only what is easily undone: topics, a pause. What shows or
-moves a reader's data goes by a fresh link to the address itself.
+Mail gets forwarded, so this link does only what is easily undone: topics, a pause. Anything that
+shows or moves a subscriber's data needs a new link, mailed to the address itself.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _BY_MAIL = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriberView:
-    """Where a reader stands; ``paused_until`` is in Unix seconds, 0 where there is no pause.
+    """A subscriber's preferences; ``paused_until`` is in Unix seconds, 0 if there is no pause.
 
-    ``active`` has the lists they get mail of, with their titles. ``left`` can be taken back by
-    joining again, what else is ``blocked`` cannot.
+    ``active`` maps the lists that mail them to their titles. ``left`` can be undone by joining
+    again; other reasons for suppression (``blocked``) cannot.
     """
 
     language: str
@@ -71,13 +71,13 @@ class PreferencesPages:
         pages = self._site.pages
         if token and token.proof:
             return pages.respond("proof.html", lang=pages.language(request))
-        found = await run_in_threadpool(self._standing, token.subscriber_uid) if token else None
+        found = await run_in_threadpool(self._view, token.subscriber_uid) if token else None
         if found is None:
             return pages.respond("unknown_link.html", 404, lang=pages.language(request))
         return self._page(request, found)
 
     async def change(self, request: Request) -> Response:
-        """Do what one button says."""
+        """Do what the pressed button says."""
         if not from_own_page(request):
             raise HTTPException(403)
         text = request.path_params["token"]
@@ -94,9 +94,10 @@ class PreferencesPages:
         return self._back(request, "saved" if saved else "")
 
     def _apply(self, uid: int, what: str, topics: frozenset[str], others: frozenset[str]) -> bool:
-        """Do it; ``others`` are lists that nobody joins by themselves and this reader was shown.
+        """Apply a change; ``others`` are the lists shown to this subscriber that nobody can join.
 
-        Gives False where nothing may change, as on a page that was opened before they left."""
+        Returns False where nothing may change, as on a page opened before they unsubscribed.
+        """
         store = self._site.store
         with store.write() as connection:
             person = reader(connection, uid)
@@ -117,7 +118,7 @@ class PreferencesPages:
 
     async def _mail(self, request: Request, uid: int, action: LinkAction) -> Response:
         def owe() -> float | None:
-            """Give seconds to wait, 0 where the link is on its way, None where nobody has it."""
+            """Return the seconds to wait, 0 if the link is on its way, None if they were erased."""
             store = self._site.store
             with store.write() as connection:
                 person = reader(connection, uid)
@@ -149,7 +150,7 @@ class PreferencesPages:
         answer.background = BackgroundTask(self._site.drain.wake)
         return answer
 
-    def _standing(self, uid: int) -> SubscriberView | None:
+    def _view(self, uid: int) -> SubscriberView | None:
         with self._site.store.read() as connection:
             person = reader(connection, uid)
             if person is None:
@@ -164,32 +165,32 @@ class PreferencesPages:
                 paused_until=person.paused_until if person.paused_until > now else 0.0,
             )
 
-    def _page(self, request: Request, standing: SubscriberView) -> Response:
+    def _page(self, request: Request, view: SubscriberView) -> Response:
         pages = self._site.pages
-        lang = pages.language(request, standing.language)
-        until = standing.paused_until
+        lang = pages.language(request, view.language)
+        until = view.paused_until
         day = long_date(datetime.fromtimestamp(until, UTC).date(), lang) if until else ""
         text = request.path_params["token"]
         return pages.respond(
             "preferences.html",
             lang=lang,
             topics=self._site.settings.join.topics,
-            others=self._others(standing),
-            active=standing.active,
-            left=standing.left,
-            blocked=standing.blocked,
+            others=self._others(view),
+            active=view.active,
+            left=view.left,
+            blocked=view.blocked,
             paused_until=day,
             notice=request.query_params.get("notice", ""),
             path=f"{self._site.base}/p/{text}",
             leave=f"{self._site.base}/u/{text}",
         )
 
-    def _others(self, standing: SubscriberView) -> list[Topic]:
-        """Lists that can be left here and not joined."""
+    def _others(self, view: SubscriberView) -> list[Topic]:
+        """Lists that can be left here but not joined."""
         joinable = {topic.list for topic in self._site.settings.join.topics}
         return [
             Topic(list=name, title=title)
-            for name, title in standing.active.items()
+            for name, title in view.active.items()
             if name not in joinable
         ]
 

@@ -1,4 +1,4 @@
-"""Joining the list: a form, a mail, and the same answer whoever's address it is."""
+"""Joining the list: a form, a confirmation message, and the same answer for every address."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LONGEST_ADDRESS = 320
 
 @dataclass(frozen=True, slots=True)
 class SignupRequest:
-    """What a visitor typed: an address, judged or not, and the lists."""
+    """What a visitor typed: an address, perhaps invalid, and the lists."""
 
     email: str
     lists: tuple[str, ...]
 
 
 class SignupPages:
-    """``/join`` for people, ``/api/join`` for other web sites."""
+    """``/join`` for people, ``/api/join`` for other websites."""
 
     def __init__(self, site: PublicContext) -> None:
         self._site = site
@@ -47,19 +47,19 @@ class SignupPages:
         return self._form(request, SignupRequest("", ()), {}, 200)
 
     async def join(self, request: Request) -> Response:
-        """Take the form; after it, a page that says the same to everybody."""
+        """Accept the form, and lead to a page that says the same to everybody."""
         if not (from_own_page(request) or self._from_friend(request)):
             raise HTTPException(403)
         fields = await read_form(request)
-        wish = self._wish(fields.get("email", ""), fields.getlist("topic"))
+        asked = self._read(fields.get("email", ""), fields.getlist("topic"))
         sent = RedirectResponse(f"{self._site.base}/join/sent", 303)
         if fields.get("website"):
             return sent
         lang = self._site.pages.language(request)
-        errors = self._errors(wish, self._site.pages.languages.plain(lang))
+        errors = self._errors(asked, self._site.pages.languages.plain(lang))
         if errors:
-            return self._form(request, wish, errors, 422)
-        await self._ask(request, wish, lang, "page")
+            return self._form(request, asked, errors, 422)
+        await self._ask(request, asked, lang, "page")
         sent.background = BackgroundTask(self._site.drain.wake)
         return sent
 
@@ -68,7 +68,7 @@ class SignupPages:
         return self._site.pages.respond("join_sent.html", lang=self._site.pages.language(request))
 
     async def preflight(self, request: Request) -> Response:
-        """CORS (Fetch Standard): which web sites may post JSON."""
+        """CORS (Fetch Standard): which websites may post JSON."""
         if not self._from_friend(request):
             raise HTTPException(403)
         return Response(status_code=204, headers=self._cors(request))
@@ -80,24 +80,24 @@ class SignupPages:
         try:
             return await self._take_json(request)
         except HTTPException as refusal:
-            # Without CORS a script of the other site could not even see that it has to wait.
+            # Without CORS headers a script on the other site could not even see that it must wait.
             headers = self._cors(request) | dict(refusal.headers or {})
             return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
 
     async def _take_json(self, request: Request) -> Response:
         data = await read_object(request)
         topics = data.get("topics")
-        wish = self._wish(_text(data, "email"), topics if isinstance(topics, list) else ())
+        asked = self._read(_text(data, "email"), topics if isinstance(topics, list) else ())
         lang = self._site.pages.language(request, _text(data, "language"))
-        errors = self._errors(wish, self._site.pages.languages.plain(lang))
+        errors = self._errors(asked, self._site.pages.languages.plain(lang))
         headers = self._cors(request)
         if errors:
             return JSONResponse({"errors": errors}, 422, headers)
-        await self._ask(request, wish, lang, "api")
+        await self._ask(request, asked, lang, "api")
         background = BackgroundTask(self._site.drain.wake)
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
 
-    def _wish(self, email: str, lists: Sequence[object]) -> SignupRequest:
+    def _read(self, email: str, lists: Sequence[object]) -> SignupRequest:
         offered = [topic.list for topic in self._topics]
         if len(offered) == 1:
             lists = offered
@@ -105,30 +105,30 @@ class SignupPages:
             email.strip()[:LONGEST_ADDRESS], tuple(n for n in offered if n in lists)
         )
 
-    def _errors(self, wish: SignupRequest, translate: Translate) -> dict[str, str]:
+    def _errors(self, asked: SignupRequest, translate: Translate) -> dict[str, str]:
         _ = translate
         errors = {}
-        if not wish.email:
+        if not asked.email:
             errors["email"] = _("Please enter your email address.")
         else:
             try:
-                check_address(wish.email)
+                check_address(asked.email)
             except InputError:
                 errors["email"] = not_an_address(_)
-        if not wish.lists:
+        if not asked.lists:
             errors["topics"] = _("Please choose at least one.")
         return errors
 
     def _form(
-        self, request: Request, wish: SignupRequest, errors: dict[str, str], status: int
+        self, request: Request, asked: SignupRequest, errors: dict[str, str], status: int
     ) -> Response:
         lang = self._site.pages.language(request)
         return self._site.pages.respond(
             "join.html",
             status,
             lang=lang,
-            email=wish.email,
-            chosen=wish.lists,
+            email=asked.email,
+            chosen=asked.lists,
             errors=errors,
             topics=self._topics,
             wording=self._wording(lang),
@@ -142,19 +142,19 @@ class SignupPages:
             name=self._site.settings.publication.name,
         )
 
-    async def _ask(self, request: Request, wish: SignupRequest, lang: str, source: str) -> None:
-        """Count the form and owe its confirmation, both or neither, before anybody is answered.
+    async def _ask(self, request: Request, asked: SignupRequest, lang: str, source: str) -> None:
+        """Count the form and queue its confirmation, both or neither, before answering.
 
         Raises:
-            HTTPException: 429 for a network that sends too many.
-            UnavailableError: No confirmation could be written.
+            HTTPException: 429: the network sends too many forms.
+            UnavailableError: The confirmation cannot be composed.
         """
         await self._site.require_message(LinkAction.JOIN, lang)
         host = network_of(request.client.host if request.client else "")
-        email = check_address(wish.email)
+        email = check_address(asked.email)
         wording = self._wording(lang)
         details = {
-            "lists": list(wish.lists),
+            "lists": list(asked.lists),
             "language": lang,
             "source": source,
             "wording": wording,
@@ -189,6 +189,6 @@ class SignupPages:
 
 
 def _text(data: Mapping[str, object], name: str) -> str:
-    """A field of JSON where a string belongs; empty where anything else is."""
+    """A string field of a JSON object; empty if it is anything else."""
     value = data.get(name)
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Leaving the list: one click for machines (RFC 8058), one button for people, and the way back."""
+"""Unsubscribing: one click for machines (RFC 8058), one button for people, and an undo."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ MACHINE = "one-click"
 
 
 class UnsubscribePages:
-    """Unsubscribing and its undoing.
+    """Unsubscribe and undo.
 
     A token that does not verify gets one neutral page with status 404, for a GET and a POST alike:
-    it says nothing about anybody, and a self-test or a mail provider is never told "done" where
+    it says nothing about anybody, and a self-test or a mail provider is never told "done" when
     nothing was done.
     """
 
@@ -53,9 +53,8 @@ class UnsubscribePages:
     async def leave(self, request: Request) -> Response:
         """Unsubscribe at once (RFC 8058 section 3.2).
 
-        The URL alone says all: the body is read to the end, bounded, and not looked at. There is
-        no check of origin, no cookie, no redirect and no second question. Only a
-        browser gets a page to look at.
+        The URL says everything: the body is read, within the size limit, and ignored. There is no
+        check of origin, no cookie, no redirect and no second question. Only a browser gets a page.
         """
         await read_past(request)
         token = self._token(request)
@@ -69,7 +68,7 @@ class UnsubscribePages:
         return await self._answer(request, token, "unsubscribed.html", path=self._path(request))
 
     async def undo(self, request: Request) -> Response:
-        """Take an unsubscribe back, from our own page only."""
+        """Undo an unsubscribe, from our own page only."""
         if not from_own_page(request):
             raise HTTPException(403)
         await read_past(request)
@@ -78,13 +77,13 @@ class UnsubscribePages:
             result = await run_in_threadpool(resubscribe, self._store, token, "page")
             token = token if result.known or result.proof else None
         if token and not token.proof and not await run_in_threadpool(self._gets_mail, token):
-            # The page of preferences says where they stand, and how they come back.
+            # The preferences page explains why they get no mail, and how to come back.
             path = f"{self._pages.base}/p/{request.path_params['token']}"
             return RedirectResponse(path, 303)
         return await self._answer(request, token, "undone.html", path=self._path(request))
 
     async def reason(self, request: Request) -> Response:
-        """Write down why, for who likes to say."""
+        """Record why they left, if they want to say."""
         if not from_own_page(request):
             raise HTTPException(403)
         given = (await read_form(request)).get("reason", "")
@@ -119,5 +118,5 @@ class UnsubscribePages:
 
 
 def _source(request: Request) -> str:
-    """Browsers send Fetch Metadata with our own button, mail providers' machines do not."""
+    """Browsers send Fetch Metadata when our button is pressed; mail providers' machines do not."""
     return "page" if "sec-fetch-site" in request.headers else MACHINE

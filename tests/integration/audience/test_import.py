@@ -84,8 +84,8 @@ def test_the_first_of_a_file_wins_and_the_others_are_listed(
     assert app.show("a@b.example")["first_name"] == "One"
     assert _read(tmp_path / "rejects.csv") == [
         ["line", "reason", "email", "first_name"],
-        ["3", "the same address as in line 2", "A@B.example", "Two"],
-        ["4", "the same address as in line 2", "a@b.example", "Three"],
+        ["3", "same address as in line 2", "A@B.example", "Two"],
+        ["4", "same address as in line 2", "a@b.example", "Three"],
     ]
 
 
@@ -100,9 +100,9 @@ def test_a_file_with_bad_rows_is_refused_whole(
     assert app.contents() == before
     found = _read(tmp_path / "rejects.csv")
     assert [row[0] for row in found] == ["line", "3", "4", "5"]
-    assert found[2][1:] == ["no e-mail address", "", "3"]
+    assert found[2][1:] == ["no email address", "", "3"]
     assert found[3][1:] == [
-        "3 cells under 2 columns: is a quote mark missing?",
+        "3 cells for 2 columns: check for a missing quotation mark",
         "b@b.example",
         "4",
         "5",
@@ -114,8 +114,8 @@ def test_the_good_rows_of_a_bad_file_on_request(app: Importer, csv_file: CsvFile
     report = app.take(csv_file("email,lang", "a@b.example", "josé@b.example,2"), skip_invalid=True)
     assert (report.added, report.rejected) == (1, 1)
     assert str(report.problems[0]).endswith(
-        "readers.csv:3: The part before the @-sign holds letters beyond ASCII, "
-        "which many mail servers refuse."
+        "readers.csv:3: The part before the @-sign has non-ASCII characters, "
+        "which many mail servers reject."
     )
     assert json.loads(json.dumps(report.as_json()))["rejected"] == 1
 
@@ -226,10 +226,10 @@ def test_what_was_left_out_is_named_with_the_next_step(
     assert (report.added, report.rejected, report.no_clear_yes) == (1, 1, 1)
     notes = "\n".join(report.notes())
     assert str(rejects) in notes
-    assert "the column status does not say yes: 1 ('pending' 1)" in notes
+    assert "the column status is not a clear yes: 1 ('pending' 1)" in notes
     assert [row[:3] for row in _read(rejects)] == [
         ["line", "reason", "email"],
-        ["3", "status is 'pending': that is no clear yes", "b@b.example"],
+        ["3", "status is 'pending', which is not a clear yes", "b@b.example"],
         ["4", "An email address must have an @-sign.", "no"],
     ]
     assert app.show("b@b.example")["known"] is False

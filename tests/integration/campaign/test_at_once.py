@@ -139,7 +139,7 @@ def test_a_new_send_waits_for_what_a_cancelled_one_has_on_its_way(office: Office
         offered = leases.reserve_batch(store, lease, 3).deliveries
         move(office, first, "cancelled")
         office.edit()
-        with pytest.raises(RefusedError, match="on their way"):
+        with pytest.raises(RefusedError, match="still being sent"):
             office.open()
         back = [Outcome(each.position, Result.RETURNED) for each in offered]
         leases.release(store, lease, back)

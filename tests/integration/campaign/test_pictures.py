@@ -17,7 +17,7 @@ def test_a_live_send_puts_back_a_picture_or_sends_nothing(office: Office) -> Non
     source = office.folder / image.path
     data = source.read_bytes()
     source.unlink()
-    with pytest.raises(InputError, match="picture is gone"):
+    with pytest.raises(InputError, match="image is missing"):
         office.run(opened)
     assert office.mailed == []
 

@@ -161,7 +161,7 @@ def test_a_full_disk_under_the_journal_stops_the_sending(
 def test_one_that_cannot_be_composed_fails_alone(store: Store, tmp_path: Path) -> None:
     def picky(delivery: Delivery) -> Any:
         if delivery.position == 3:
-            raise InputError("the address cannot stand in a header")
+            raise InputError("the address is not valid in a header")
         return compose(delivery)
 
     campaign_id = freeze(store, 5)

@@ -216,7 +216,7 @@ def test_a_worker_in_a_sandbox_counts_nobody_as_mailed(ships: Fleet) -> None:
         "NEWSLETTER_SENDGRID__SANDBOX": "true",
         "SENDGRID_API_KEY": "SG.none",
     }
-    assert "nobody would get it" in ships.run("worker", "--once", exit_code=1, **sandbox)
+    assert "nobody would receive the mail" in ships.run("worker", "--once", exit_code=1, **sandbox)
     assert ships.status().tally.queued == RECIPIENTS
 
 

@@ -64,7 +64,7 @@ def test_a_backup_is_one_file_and_overwrites_none(store: Store, tmp_path: Path) 
     backup(store, folder / "backup.db")
     assert [path.name for path in folder.iterdir()] == ["backup.db"]
     before = (folder / "backup.db").read_bytes()
-    with pytest.raises(InputError, match="the file exists"):
+    with pytest.raises(InputError, match="the file already exists"):
         backup(store, folder / "backup.db")
     assert (folder / "backup.db").read_bytes() == before
 
@@ -178,12 +178,12 @@ def _newer(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (_cut, "no whole backup"),
-        (_scribble, "no whole backup"),
-        (_not_a_database, "no whole backup: file is not a database"),
-        (_empty, "not one of ours"),
-        (_foreign, "not one of ours"),
-        (_newer, "newer program"),
+        (_cut, "not a complete backup"),
+        (_scribble, "not a complete backup"),
+        (_not_a_database, "not a complete backup: file is not a database"),
+        (_empty, "another program"),
+        (_foreign, "another program"),
+        (_newer, "newer version"),
         (Path.unlink, "no such file"),
     ],
 )

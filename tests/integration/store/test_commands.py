@@ -100,14 +100,14 @@ def test_restoring_says_what_to_do_about_a_campaign_that_was_sending(project: Pr
     project.run("db", "backup", "backup.db")
     said = project.run("db", "restore", "backup.db", "--to", "sqlite:///var/new.db")
     assert "Campaign 1001 was sending and is paused" in said
-    assert "Who left after this backup was made" in said
+    assert "People who unsubscribed after this backup" in said
 
 
 def test_a_refusal_leaves_nothing_behind(project: Project) -> None:
     (project.folder / "damaged.db").write_bytes(b"no database")
     before = sorted(project.folder.rglob("*"))
     asked = ("db", "restore", "damaged.db", "--to", "sqlite:///new/again.db")
-    assert "no whole backup" in project.run(*asked, exit_code=1)
+    assert "not a complete backup" in project.run(*asked, exit_code=1)
     assert sorted(project.folder.rglob("*")) == before
 
     store = open_url(make_url(f"sqlite:///{project.folder / 'var' / 'newsletter.db'}"))

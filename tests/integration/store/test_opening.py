@@ -61,7 +61,7 @@ def test_any_number_of_processes_may_open_it_first(empty_url: str) -> None:
 def test_a_newer_database_is_refused(store: Store) -> None:
     with store.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(RefusedError, match="newer program"):
+    with pytest.raises(RefusedError, match="newer than this program"):
         open_url(store.engine.url)
 
 

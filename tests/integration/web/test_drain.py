@@ -107,7 +107,7 @@ def test_what_was_refused_is_given_up_and_may_be_asked_for_again(
         assert (row.state, row.kind, row.code) == ("failed", "join", int(fault.reply[:3]))
         assert row.status == fault.reply.split()[1]
         assert (row.email, row.email_key, row.details, row.link_id) == ("", "", {}, 0)
-        assert "a message was given up" in caplog.text
+        assert "gave up on a message" in caplog.text
         assert NEW not in caplog.text
         reader.join(NEW)
         assert len(reader.mail) == 1

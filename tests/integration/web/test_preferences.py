@@ -215,7 +215,7 @@ def test_a_link_that_is_over_leads_back_to_the_preferences_and_not_to_joining(
 
 def test_a_reader_is_erased_and_stays_away(clinic: Clinic, reader: Reader) -> None:
     reader.press(f"/p/{clinic.token()}", {"do": "erase"})
-    assert "You are erased" in reader.press(reader.link).text
+    assert "Your data has been deleted" in reader.press(reader.link).text
     assert known(clinic)["known"] is False
     assert known(clinic)["suppressed"] == ["erased"]
     assert reader.get(f"/p/{clinic.token()}").status_code == 404
@@ -228,10 +228,10 @@ def test_an_address_is_changed_by_both_of_its_readers(clinic: Clinic, reader: Re
     first = reader.link
     wrong = reader.press(first, {"email": "nobody"})
     assert (wrong.status_code, 'value="nobody"' in wrong.text) == (422, True)
-    assert "Please look into your mail" in reader.press(first, {"email": NEW}).text
+    assert "Check your email" in reader.press(first, {"email": NEW}).text
     assert [one["To"] for one in reader.mail] == [MARIA, NEW]
     assert known(clinic)["known"]
-    assert "Your address is changed" in reader.press(reader.link).text
+    assert "Your address has been changed" in reader.press(reader.link).text
     assert known(clinic)["known"] is False
     assert known(clinic, NEW)["lists"] == {"pain": "active", "sleep": "active"}
     assert reader.press(first, {"email": "third@new.example"}).status_code == 410
@@ -327,7 +327,7 @@ def test_an_erasure_that_failed_can_be_asked_for_again(
     with monkeypatch.context() as patch:
         patch.setattr("newsletter.web.public.confirm.erase", fail)
         assert reader.press(reader.link).status_code == 503
-    assert "You are erased" in reader.press(reader.link).text
+    assert "Your data has been deleted" in reader.press(reader.link).text
     assert known(clinic)["known"] is False
 
 

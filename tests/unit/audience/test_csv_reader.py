@@ -102,13 +102,13 @@ def test_huge_cells_and_open_quotes_are_problems_of_their_row(csv_file: CsvFile)
     huge = "a@b.example," + "x" * 100_000
     never = 'b@b.example,"' + "\nx" * 100_000
     rows = list(open_csv(csv_file("email,n", huge, never)).rows())
-    assert rows[0][2] == "a cell of 100,000 characters; 10,000 are allowed"
-    assert rows[1][2] == "a cell never ends: is a quote mark left open?"
+    assert rows[0][2] == "a cell has 100,000 characters; at most 10,000 are allowed"
+    assert rows[1][2] == "a cell is never closed: check for a missing quotation mark"
 
 
 def test_a_nul_byte_is_a_problem_of_its_row(csv_file: CsvFile) -> None:
     rows = list(open_csv(csv_file("email,n", "a@b.example,x\0y", "b@b.example,z")).rows())
-    assert [problem for _, _, problem in rows] == ["it holds a NUL byte", ""]
+    assert [problem for _, _, problem in rows] == ["it contains a NUL byte", ""]
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_a_nul_byte_is_a_problem_of_its_row(csv_file: CsvFile) -> None:
         (b"", "the file is empty"),
         (b"\n\n , \n", "the file is empty"),
         (b"PK\x03\x04rest", "this is a workbook"),
-        (b"x" * (1 << 20), "no CSV file"),
-        (b"\xff\xfea\x00b", "not utf-16 to its end"),
+        (b"x" * (1 << 20), "not a CSV file"),
+        (b"\xff\xfea\x00b", "not utf-16 throughout"),
         (b'"' + b"email\n" * 30_000, "first row cannot be read"),
     ],
 )

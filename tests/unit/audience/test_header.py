@@ -59,7 +59,7 @@ def test_what_became_of_each_column_is_said() -> None:
     header = MAILCHIMP.format("LAST_CHANGED").split(",")
     told = str(map_columns(header, HERE, 1, uses=uses).as_read(header))
     assert "attributes: clinic; consent: NOTES; opt-out: TAGS;" in told
-    assert "not taken over: MEMBER_RATING, OPTIN_IP" in told
+    assert "ignored: MEMBER_RATING, OPTIN_IP" in told
     assert "TIMEZONE" not in told.partition("not taken over")[2]
 
 
@@ -97,13 +97,13 @@ def test_mailchimp_files_of_people_who_left(special: str, reason: SuppressionRea
 
 
 def test_without_addresses_the_headers_found_are_listed() -> None:
-    with pytest.raises(InputError, match=r"readers\.csv:1: .*found: Name, Telephone"):
+    with pytest.raises(InputError, match=r"readers\.csv:1: .*columns are: Name, Telephone"):
         map_columns(["Name", "Telephone"], HERE, 1)
 
 
 @pytest.mark.parametrize("header", [["email", "E-mail"], ["email", "Visit", "visit "]])
 def test_two_columns_of_one_name_are_refused(header: list[str]) -> None:
-    with pytest.raises(InputError, match="two columns are the same"):
+    with pytest.raises(InputError, match="two columns mean the same"):
         map_columns(header, HERE, 1)
 
 
@@ -158,14 +158,14 @@ def test_an_export_is_known_by_its_header(header: str, name: str) -> None:
 )
 def test_what_may_be_a_list_of_people_who_left_is_asked_about(header: str, name: str) -> None:
     cells = header.split(",")
-    with pytest.raises(UsageError, match=f"--format {name}, or --format plain for readers"):
+    with pytest.raises(UsageError, match=f"--format {name}, or --format plain for subscribers"):
         map_columns(cells, HERE, 1)
     assert map_columns(cells, HERE, 1, name).format.everyone is not None
     assert map_columns(cells, HERE, 1, "plain").format.everyone is None
 
 
 def test_a_format_that_the_header_is_not_of_is_refused() -> None:
-    with pytest.raises(InputError, match="not the columns of listmonk's subscribers"):
+    with pytest.raises(InputError, match="not those of listmonk's subscribers"):
         map_columns(["email", "name"], HERE, 1, "listmonk")
 
 

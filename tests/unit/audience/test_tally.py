@@ -1,4 +1,4 @@
-"""The commonest values, in bounded memory."""
+"""The most common values, in bounded memory."""
 
 from __future__ import annotations
 

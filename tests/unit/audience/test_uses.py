@@ -65,17 +65,17 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         map_columns(header, HERE, 1, uses=uses)
     said = str(caught.value)
     for told in (
-        "'subscribd=consent': there is no such column: is it subscribed?",
-        "'NOTE' is said to be ignore, and consent",
-        "'email' cannot be ignore: it holds the addresses",
-        "'VISIT=ignore': 2 columns are called that: write #5 or #6 in its place",
-        "a yes under this name says that somebody left: write blacklisted=opt-out",
-        "'note' says no use of a column",
-        "'subscribed=konsent' says no use of a column: write subscribed=consent",
-        "'=ignore' says no use of a column",
-        "'#9=ignore': there is no such column; there are: email, subscribed, blacklisted, note",
-        "two columns are the same: 'Visit' (#5) and 'visit ' (#6)",
-        "these are not known either, and no --column names them: subscribed, Visit, visit",
+        "'subscribd=consent': there is no such column; did you mean subscribed?",
+        "'NOTE' is given as both ignore and consent",
+        "'email' cannot be ignore: it contains the addresses",
+        "'VISIT=ignore': 2 columns have this name: write #5 or #6 instead",
+        "a yes in a column of this name means that somebody opted out: write blacklisted=opt-out",
+        "'note' is not a column use",
+        "'subscribed=konsent' is not a column use: write subscribed=consent",
+        "'=ignore' is not a column use",
+        "'#9=ignore': there is no such column; the columns are: email, subscribed, blacklisted",
+        "two columns mean the same: 'Visit' (#5) and 'visit ' (#6)",
+        "these columns are unknown, too, and need a --column: subscribed, Visit, visit",
     ):
         assert told in said
     assert caught.value.exit_code == 2
@@ -97,11 +97,11 @@ def test_columns_of_one_name_are_all_listed_and_can_be_left_out_by_their_number(
 @pytest.mark.parametrize(
     ("header", "use", "says"),
     [
-        (LISTMONK, "status=ignore", "in listmonk's subscribers it says who left"),
-        (LISTMONK, "attributes=consent", "like 'attributes.NAME=consent'"),
-        ("email,leid,euid,unsub_time,vip", "vip=consent", "everybody in Mailchimp's unsubscribed"),
+        (LISTMONK, "status=ignore", "in listmonk's subscribers it says who unsubscribed"),
+        (LISTMONK, "attributes=consent", "write 'attributes.NAME=consent'"),
+        ("email,leid,euid,unsub_time,vip", "vip=consent", "everyone in Mailchimp's unsubscribed"),
         ("email,Confirmed", "confirmed=opt-out", "that somebody agreed: write confirmed=consent"),
-        ("email,✓", "#2=attribute", "no name to be stored by"),
+        ("email,✓", "#2=attribute", "no name to store it under"),
     ],
 )
 def test_what_a_column_cannot_be(header: str, use: str, says: str) -> None:
@@ -116,7 +116,7 @@ def test_of_two_columns_that_look_alike_each_can_be_said_apart() -> None:
     header = ["email", "City", "city"]
     columns = map_columns(header, HERE, 1, uses=["#2=attribute", "#3=ignore"])
     assert columns.attributes == (("city", 1),)
-    with pytest.raises(UsageError, match="another one would be stored as city too"):
+    with pytest.raises(UsageError, match="another column would be stored as city, too"):
         map_columns(header, HERE, 1, uses=["#2=attribute", "#3=attribute"])
 
 

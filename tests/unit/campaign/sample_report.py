@@ -59,7 +59,7 @@ def sample_report() -> CampaignReport:
                 "sending",
                 "paused",
                 "system",
-                "3 replies refuse us as a sender, the last with 550 5.7.1",
+                "3 replies reject us as a sender, the last with 550 5.7.1",
                 START + 800.0,
             ),
         ],

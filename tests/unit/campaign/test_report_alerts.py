@@ -27,8 +27,8 @@ def test_all_well_says_nothing() -> None:
         (9, 10_000, ""),
         (10, 10_000, "want less than 0.1%"),
         (29, 10_000, "want less than 0.1%"),
-        (30, 10_000, "refuse mail from 0.3% on"),
-        (2, 1, "refuse mail from 0.3% on"),
+        (30, 10_000, "refuse mail at 0.3% or more"),
+        (2, 1, "refuse mail at 0.3% or more"),
     ],
 )
 def test_complaints_are_measured_by_what_arrived(complained: int, accepted: int, said: str) -> None:
@@ -48,9 +48,9 @@ def test_bounces_about_the_sender_are_one_and_about_readers_are_none() -> None:
 
 def test_a_campaign_that_held_itself_says_why_and_one_paused_by_hand_does_not() -> None:
     by_hand = StateChange("sending", "paused", "nurse", "lunch", 1.0)
-    held = StateChange("sending", "paused", "system", "3 replies refuse us as a sender", 2.0)
+    held = StateChange("sending", "paused", "system", "3 replies reject us as a sender", 2.0)
     assert alerts([by_hand], QUIET, Afterwards(), 10) == []
     (once,) = alerts([by_hand, held], QUIET, Afterwards(), 10)
-    assert (once.kind, "3 replies refuse us" in once.text) == ("held", True)
+    assert (once.kind, "3 replies reject us" in once.text) == ("held", True)
     (twice,) = alerts([held, held], QUIET, Afterwards(), 10)
     assert "2 times" in twice.text

@@ -24,7 +24,7 @@ def test_findings_read_like_a_compiler():
     )
 
 
-def test_severity_is_in_words_and_colour_comes_on_top():
+def test_severity_is_in_words_and_color_comes_on_top():
     plain = format_findings([BLOCKER, NOTE], color=False)
     assert plain.split("\n") == [
         "issues/x.md:3: blocker: disclaimer/missing  none  (name one)",

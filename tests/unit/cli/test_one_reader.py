@@ -34,7 +34,7 @@ KNOWN: dict[str, Any] = {
 
 def test_everything_is_said_in_order() -> None:
     assert list(describe(KNOWN)) == [
-        "Mail goes to maria@mail.example: active on pain",
+        "maria@mail.example is mailed: active on pain",
         "email: maria@mail.example",
         "first_name: Maria",
         "attributes: city = Wien, age = 41",
@@ -52,8 +52,8 @@ def test_everything_is_said_in_order() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"suppressed": ["bounced", "manual"]}, ", suppressed: bounced, manual"),
-        ({"lists": {"sleep": "unsubscribed"}}, ": active on no list"),
+        ({"suppressed": ["bounced", "manual"]}, ": suppressed (bounced, manual)"),
+        ({"lists": {"sleep": "unsubscribed"}}, ": not active on any list"),
         (
             {
                 "paused_until": "2999-01-01T00:00:00Z",
@@ -61,13 +61,15 @@ def test_everything_is_said_in_order() -> None:
             },
             " until 2999-01-01 00:00 UTC: paused",
         ),
-        ({"known": False}, ": no reader here has this address"),
+        ({"known": False}, ": no subscriber has this address"),
     ],
 )
 def test_who_gets_no_mail_is_said_first_with_the_reason(changes: dict[str, Any], said: str) -> None:
     first = next(describe(KNOWN | changes))
-    assert first == f"No mail goes to maria@mail.example{said}"
+    assert first == f"maria@mail.example is not mailed{said}"
 
 
 def test_a_pause_that_is_over_holds_nothing_back() -> None:
-    assert next(describe(KNOWN | {"paused_until": "2020-01-01T00:00:00Z"})).startswith("Mail goes")
+    assert next(describe(KNOWN | {"paused_until": "2020-01-01T00:00:00Z"})).startswith(
+        "maria@mail.example is mailed:"
+    )

@@ -14,7 +14,7 @@ def test_each_text_says_how_many_get_it(capsys: pytest.CaptureFixture[str]) -> N
     issue = CompiledIssue("s", "en", "2026-05-01", "T", SENDER, variants, (), "", "d")
     show_variants(issue, {0: 1200})
     assert capsys.readouterr().err.splitlines() == [
-        "    without any block for a topic: 1,200",
+        "    without topic blocks: 1,200",
         "    with the blocks for pain, research: 0",
     ]
 

@@ -29,7 +29,7 @@ def test_a_share_of_failures_holds_once_there_are_enough(
 
 def test_replies_about_us_hold_though_nothing_has_failed_for_good() -> None:
     assert not verdict(*[BLOCKED] * 4)
-    assert verdict(*[BLOCKED] * 5) == "5 replies refuse us as a sender, the last with 421 4.7.28"
+    assert verdict(*[BLOCKED] * 5) == "5 replies reject us as a sender, the last with 421 4.7.28"
 
 
 def test_what_came_back_counts_for_nothing() -> None:
@@ -41,7 +41,7 @@ def test_a_server_that_answers_nothing_holds() -> None:
     assert not verdict(*[silent] * 39)
     assert verdict(*[silent] * 40)
     assert verdict(*[TAKEN] * 36, *[silent] * 2, *[GONE] * 2) == (
-        "2 of the last 40 were refused for good, and 2 got no answer (10%; the limit is 10%)"
+        "2 of the last 40 were refused permanently, and 2 got no reply (10%; the limit is 10%)"
     )
 
 

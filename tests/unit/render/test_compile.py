@@ -129,7 +129,7 @@ def test_the_footer_leads_to_pages_that_are_on(root: Path, settings: Settings) -
 
 
 def test_an_unknown_disclaimer_is_refused(build: Compile) -> None:
-    with pytest.raises(InputError, match="no disclaimer is called long") as caught:
+    with pytest.raises(InputError, match="no disclaimer named long") as caught:
         build(head="disclaimer: long\n")
     assert caught.value.line == 5
 

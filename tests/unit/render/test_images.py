@@ -60,8 +60,8 @@ def test_a_name_may_hold_a_blank(root: Path, build: Compile) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("none.png", "no such picture"),
-        ("pictures", "no such picture"),
+        ("none.png", "does not exist"),
+        ("pictures", "does not exist"),
         ("../../../etc/hostname", "outside the project"),
         ("/etc/hostname", "outside the project"),
         ("https://clinic.example/a.png", "not a file"),
@@ -76,8 +76,8 @@ def test_what_is_no_picture_of_ours(build: Compile, source: str, message: str) -
 def test_a_misspelt_picture_is_named(root: Path, build: Compile) -> None:
     assert refuse(build, "pictures/smal.png").fix == "did you mean pictures/small.png?"
     assert refuse(build, "pictures/Small.jpg").fix == "did you mean pictures/small.png?"
-    assert "beside the article" in refuse(build, "pictures/knee.png").fix
-    assert "beside the article" in refuse(build, "picture/small.png").fix
+    assert "in the article's folder" in refuse(build, "pictures/knee.png").fix
+    assert "in the article's folder" in refuse(build, "picture/small.png").fix
 
 
 @pytest.mark.parametrize("form", ["BMP", "TIFF", "WEBP"])
@@ -113,6 +113,6 @@ def test_a_link_out_of_the_project(
 
 
 def test_a_missing_hero_names_its_line(build: Compile) -> None:
-    with pytest.raises(InputError, match="no such picture") as caught:
+    with pytest.raises(InputError, match="does not exist") as caught:
         build(head="hero:\n  image: none.png\n  alt: A\n")
     assert caught.value.line == 6

@@ -67,7 +67,7 @@ def test_places_in_html(source: str, kind: SlotKind) -> None:
     ],
 )
 def test_places_refused(source: str) -> None:
-    with pytest.raises(InputError, match="merge field city stands in") as caught:
+    with pytest.raises(InputError, match="merge field city is not allowed in") as caught:
         split_html(source, MARKS)
     assert (caught.value.file, caught.value.line) == (Path("issues/a.md"), 7)
     assert caught.value.fix

@@ -43,6 +43,6 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(RefusedError, match="newer program"):
+    with pytest.raises(RefusedError, match="newer than this program"):
         upgrade(engine)
     engine.dispose()
