@@ -107,13 +107,13 @@ class Postbox:
             "NEWSLETTER_IMAP__SECURITY": "none",
             "NEWSLETTER_IMAP__USERNAME": USER,
             "NEWSLETTER_IMAP__PASSWORD": PASSWORD,
-            "NEWSLETTER_IMAP__TIMEOUT": "5",
+            "NEWSLETTER_IMAP__TIMEOUT": "60",
         }
 
     @contextmanager
     def session(self) -> Iterator[imaplib.IMAP4]:
         """The mailbox's owner at work, not over the wire."""
-        with imaplib.IMAP4("127.0.0.1", self.direct, timeout=10) as session:
+        with imaplib.IMAP4("127.0.0.1", self.direct, timeout=60) as session:
             session.authenticate("PLAIN", lambda _: f"\0{USER}\0{PASSWORD}".encode())
             yield session
 
@@ -164,7 +164,7 @@ def imap_server(certificate: Path | None = None) -> Iterator[Postbox]:
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         assert process.poll() is None, "pymap ended; is it installed?"
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

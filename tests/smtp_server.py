@@ -193,7 +193,7 @@ class Visit:
     async def on_starttls(self, rest: str) -> None:
         assert self.server.tls
         if await self.answer("starttls", "220 2.0.0 go ahead"):
-            await self.writer.start_tls(self.server.tls, ssl_handshake_timeout=2.0)
+            await self.writer.start_tls(self.server.tls, ssl_handshake_timeout=30.0)
             self.secured = True
 
     async def on_auth(self, rest: str) -> None:

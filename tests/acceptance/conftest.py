@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -22,6 +23,16 @@ import pytest
 from tests.smtp_server import Server
 
 ROOT = Path(__file__).parents[2]
+GIVE_UP_S = 120
+"""Seconds until what is waited for has failed: far more than a busy machine needs."""
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for something to come true."""
+    give_up = time.monotonic() + GIVE_UP_S
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
 
 
 @dataclass
@@ -30,6 +41,8 @@ class Project:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[Any]] = field(default_factory=list)
+    """All that were started, those of `elsewhere` included."""
 
     @property
     def issue(self) -> Path:
@@ -41,7 +54,7 @@ class Project:
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
         """Start `send.py` and do not wait."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(ROOT / "send.py"), *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, **self.environment, "NO_COLOR": "1"},
@@ -51,11 +64,28 @@ class Project:
             stderr=subprocess.PIPE,
             **options,
         )
+        self.processes.append(process)
+        return process
+
+    def elsewhere(self, **environment: str) -> Project:
+        """The same folder with other settings."""
+        return Project(self.folder, self.environment | environment, self.processes)
+
+    def end(self) -> None:
+        """Kill what still runs and close every pipe: a later test would be blamed for them."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    # Input that was never written cannot be written any more.
+                    with suppress(OSError):
+                        pipe.close()
 
     def run(self, *arguments: object, exit_code: int = 0, stdin: str = "") -> str:
         """Run `send.py`, insist on the exit code, and give what it printed, both streams."""
         process = self.start(*arguments)
-        out, err = process.communicate(stdin, timeout=120)
+        out, err = process.communicate(stdin, timeout=GIVE_UP_S)
         assert process.returncode == exit_code, f"exit {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err, err
         return out + err
@@ -63,19 +93,21 @@ class Project:
     def json(self, *arguments: object, exit_code: int = 0) -> Any:
         """Run `send.py … --json` and read the one object it prints."""
         process = self.start(*arguments, "--json")
-        out, err = process.communicate("", timeout=120)
+        out, err = process.communicate("", timeout=GIVE_UP_S)
         assert process.returncode == exit_code, f"exit {process.returncode}\n{out}\n{err}"
         return json.loads(out)
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """The example publication, freshly copied, with keys of its own."""
     for name in ("newsletter.toml", "subscribers.example.csv"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("templates", "issues"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    return Project(tmp_path)
+    made = Project(tmp_path)
+    yield made
+    made.end()
 
 
 @dataclass
@@ -114,12 +146,14 @@ def running(server: Server) -> Iterator[Relay]:
     thread.start()
 
     def wait(step: Coroutine[Any, Any, Any]) -> None:
-        asyncio.run_coroutine_threadsafe(step, loop).result(timeout=20)
+        asyncio.run_coroutine_threadsafe(step, loop).result(timeout=GIVE_UP_S)
 
     try:
         wait(server.__aenter__())
-        yield Relay(server)
-        wait(server.__aexit__(None, None, None))
+        try:
+            yield Relay(server)
+        finally:
+            wait(server.__aexit__(None, None, None))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, Project, Relay
 from tests.smtp_server import Fault
 
 
@@ -186,7 +186,7 @@ def test_a_server_that_closes_mid_message_loses_and_doubles_nobody(
     project.run("approve", project.issue)
     send = ("send", project.issue, "--list", "readers", "--live", "--confirm", 12)
     process = project.start(*send, "--json")
-    print(process.communicate("", timeout=60))
+    print(process.communicate("", timeout=GIVE_UP_S))
     relay.server.faults = []
     status = project.json("status", 1, exit_code=process.returncode)
     assert status["accepted"] + status["uncertain"] + status["queued"] + status["deferred"] == 12
@@ -218,7 +218,7 @@ def test_a_wrong_letter_is_named_at_the_start_and_keeps_nobody_on_the_list(
     assert process.stdout
     assert "Serving" in process.stdout.readline()
     process.terminate()
-    said = process.communicate(timeout=30)[1]
+    said = process.communicate(timeout=GIVE_UP_S)[1]
     assert "'txt' is undefined" in said
     assert "nobody can sign up" in said
 
@@ -236,7 +236,7 @@ def test_a_letter_that_misses_something_is_named_by_the_check_and_at_the_start(
     assert process.stdout
     assert "Serving" in process.stdout.readline()
     process.terminate()
-    said = process.communicate(timeout=30)[1]
+    said = process.communicate(timeout=GIVE_UP_S)[1]
     assert finding in said
     assert "check --letters" in said
 

@@ -7,7 +7,7 @@ import re
 import signal
 from pathlib import Path
 
-from tests.acceptance.conftest import Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, Project, Relay
 from tests.imap_server import imap_server
 
 READERS = 12
@@ -24,7 +24,7 @@ def test_the_other_files_are_classified_when_one_cannot_be_read(project: Project
     (project.folder / "a.eml").write_bytes(NOTICE)
     (project.folder / "b.eml").write_bytes(b"\xff\x00\x1b[2J")
     process = project.start("bounces", "classify", "--json", "a.eml", "missing.eml", ".", "b.eml")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=GIVE_UP_S)
     rows = [json.loads(line) for line in out.splitlines()]
     assert [(row["file"], row["kind"]) for row in rows] == [("a.eml", "bounce"), ("b.eml", "other")]
     assert rows[0]["recipients"] == [
@@ -91,7 +91,7 @@ def test_a_mailbox_is_emptied_after_a_run_was_killed(project: Project, relay: Re
             return None
 
         postbox.wire.asked = kill_at_the_move
-        process.communicate(timeout=60)
+        process.communicate(timeout=GIVE_UP_S)
         assert process.returncode == -signal.SIGKILL
         assert postbox.counts() == (2, 0, 0)
         postbox.wire.asked = lambda line: line

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import ROOT, Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, ROOT, Project, Relay
 
 LINES = (
     "e-mail;Vorname;Newsletter OK?;blacklisted;it's;;city",
@@ -52,7 +52,7 @@ def paste(project: Project, command: str, exit_code: int = 0) -> str:
         input="",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=GIVE_UP_S,
         check=False,
     )
     said = done.stdout + done.stderr

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, Project, Relay, until
 from tests.smtp_server import Fault
 
 READERS = 12
@@ -28,15 +26,8 @@ def ready(project: Project, number: int = 0) -> tuple[Any, ...]:
     return ("send", project.issue, "--list", "readers", "--live", "--confirm", confirm)
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def ended(process: subprocess.Popen[str], exit_code: int) -> str:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=GIVE_UP_S)
     assert process.returncode == exit_code, (out, err)
     assert "Traceback" not in err
     return out + err
@@ -51,7 +42,8 @@ def test_a_pause_from_elsewhere_stops_a_slow_sending_and_resume_goes_on(
     project: Project, relay: Relay
 ) -> None:
     send = ready(project, 200)
-    relay.server.faults = [Fault("dot", delay=0.2)]
+    # A second each: a busy sender may take that long to see that it is paused.
+    relay.server.faults = [Fault("dot", delay=1.0)]
     project.environment["NEWSLETTER_SMTP__CONNECTIONS"] = "1"
     process = project.start(*send)
     until(lambda: len(relay.server.received) >= 3)
@@ -74,7 +66,7 @@ def test_a_pause_from_elsewhere_stops_a_slow_sending_and_resume_goes_on(
 def test_who_ends_it_or_closes_its_terminal_leaves_nothing_uncertain(
     project: Project, relay: Relay, ending: signal.Signals
 ) -> None:
-    relay.server.faults = [Fault("dot", delay=0.2)]
+    relay.server.faults = [Fault("dot", delay=0.5)]
     send = ready(project, 200)
     process = project.start(*send)
     until(lambda: len(relay.server.received) >= 3)
@@ -100,6 +92,7 @@ def test_nobody_waits_for_a_server_that_does_not_answer(
     project: Project, relay: Relay, how: str
 ) -> None:
     relay.server.faults = [Fault("connect", delay=600)]
+    project.environment["NEWSLETTER_SMTP__TIMEOUT"] = "600"
     send = ready(project)
     process = project.start(*send)
     until(lambda: relay.server.connections)
@@ -107,7 +100,7 @@ def test_nobody_waits_for_a_server_that_does_not_answer(
         process.send_signal(signal.SIGINT)
     else:
         project.run("pause", 1)
-    _, err = process.communicate(timeout=15)
+    _, err = process.communicate(timeout=GIVE_UP_S)
     assert "Traceback" not in err
     found = project.json("status", 1)
     assert (found["queued"], found["uncertain"]) == (READERS, 0)

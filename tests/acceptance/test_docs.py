@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import ROOT, Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, ROOT, Project, Relay
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVERS = {"serve", "preview"}
@@ -55,7 +55,7 @@ def serve_once(project: Project, arguments: list[str]) -> None:
     assert process.stdout
     line = process.stdout.readline()
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=GIVE_UP_S)
     assert "http://127.0.0.1:" in line, err
     assert "Traceback" not in err
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from newsletter.dns_checks.dkim import dkim_record
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import GIVE_UP_S, Project
 from tests.dns_server import dns_server
 from tests.https_server import Answer, Respond, web_server
 from tests.integration.doctor.sample import BOUNCES, IP, ZONE, zone_text
@@ -36,7 +36,7 @@ def front(served: str) -> Respond:
     address = urlsplit(served).netloc
 
     def respond(method: str, path: str, body: bytes) -> Answer:
-        connection = http.client.HTTPConnection(address, timeout=20)
+        connection = http.client.HTTPConnection(address, timeout=GIVE_UP_S)
         connection.request(method, path, body or None)
         answer = connection.getresponse()
         page = answer.read()
@@ -87,7 +87,7 @@ def test_a_correct_sender_is_fine(project: Project, tmp_path: Path) -> None:
             assert "12 ok, 2 skipped" in project.run("doctor", *options)
     finally:
         serving.terminate()
-        serving.communicate(timeout=30)
+        serving.communicate(timeout=GIVE_UP_S)
 
 
 def test_a_problem_exits_with_1(project: Project, tmp_path: Path) -> None:

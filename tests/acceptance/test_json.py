@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import GIVE_UP_S, Project
 
 ISSUE = "issues/neck-muscles-and-migraine.md"
 CSV = "subscribers.example.csv"
@@ -36,7 +36,7 @@ def test_only_json_is_printed(project: Project, command: str, blocked: bool) -> 
         with project.issue.open("a", encoding="utf-8") as file:
             file.write("\n[^nobody-cites-this]: Author A. Title. doi:10.1000/1. {{ nothing }}\n")
     process = project.start(*COMMANDS[command], "--json")
-    out, err = process.communicate("", timeout=120)
+    out, err = process.communicate("", timeout=GIVE_UP_S)
     assert process.returncode in {0, 1}, err
     assert "Traceback" not in err
     if out:

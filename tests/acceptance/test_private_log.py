@@ -6,10 +6,9 @@ import json
 import re
 import signal
 import subprocess
-import time
 from email.message import Message
 
-from tests.acceptance.conftest import Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, Project, Relay, until
 from tests.acceptance.test_main_job import one_click
 from tests.smtp_server import Fault
 
@@ -73,13 +72,9 @@ def test_a_whole_life_leaves_nobody_in_the_log(project: Project, relay: Relay) -
 def wait_for_retry(project: Project, send: subprocess.Popen[str]) -> None:
     """Stop the send once the ledger has scheduled its retry: waiting a minute proves no more."""
     log = project.folder / "var/log.jsonl"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and send.poll() is None:
-        if log.exists() and "retry scheduled" in log.read_text(encoding="utf-8"):
-            break
-        time.sleep(0.05)
+    until(lambda: log.exists() and "retry scheduled" in log.read_text(encoding="utf-8"))
     send.send_signal(signal.SIGINT)
-    _, err = send.communicate(timeout=60)
+    _, err = send.communicate(timeout=GIVE_UP_S)
     assert "Traceback" not in err
 
 

@@ -29,7 +29,7 @@ from tests.clicks import KEYS, SECRETS
 ISSUE = "issues/neck-muscles-and-migraine.md"
 SERVE = ("serve", "--port", 0)
 GONE = "moved, deleted or replaced since it was opened"
-GIVE_UP_S = 60
+GIVE_UP_S = 120
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.conftest import Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, Project, Relay
 
 READERS = 12
 
@@ -22,7 +22,7 @@ def worker(project: Project, relay: Relay) -> Iterator[subprocess.Popen[str]]:
     assert "Worker on" in process.stderr.readline()
     yield process
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=GIVE_UP_S)
     assert process.returncode == 0, err
     assert "Traceback" not in err
 
@@ -63,9 +63,8 @@ def test_one_process_sends_from_a_sqlite_database(
 def test_a_worker_outlasts_a_relay_that_is_away(project: Project, relay: Relay) -> None:
     project.run("approve", project.issue)
     project.run(*sending(project), "--detach")
-    away = {**project.environment, "NEWSLETTER_SMTP__PORT": "1"}
-    elsewhere = Project(project.folder, away)
-    assert "127.0.0.1" in elsewhere.run("worker", "--once", exit_code=1)
+    away = project.elsewhere(NEWSLETTER_SMTP__PORT="1")
+    assert "127.0.0.1" in away.run("worker", "--once", exit_code=1)
     assert project.json("status", 1)["queued"] == READERS
     project.run("worker", "--once")
     assert len(set(relay.recipients)) == READERS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from sqlalchemy import make_url, update
 
 from newsletter.queues.tables import outgoing_message
 from newsletter.store.engine import connect
-from tests.acceptance.conftest import Project, Relay
+from tests.acceptance.conftest import GIVE_UP_S, Project, Relay, until
 from tests.smtp_server import Fault
 
 NEW = "new@reader.example"
@@ -36,15 +35,8 @@ def serving(project: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def join(address: str) -> None:
     form = urlencode({"email": NEW, "topic": "readers"}).encode()
     request = Request(f"{address}join", form, {"Sec-Fetch-Site": "same-origin"})
-    with urlopen(request, timeout=60) as answer:
+    with urlopen(request, timeout=GIVE_UP_S) as answer:
         assert answer.url.endswith("/join/sent")
-
-
-def wait_for_mail(relay: Relay) -> None:
-    give_up = time.monotonic() + 60
-    while not relay.recipients:
-        assert time.monotonic() < give_up, "nothing was mailed"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -53,10 +45,7 @@ def left(project: Project, relay: Relay) -> None:
     relay.server.faults = [Fault("rcpt", reply="451 4.7.1 later")]
     with serving(project) as (address, process):
         join(address)
-        give_up = time.monotonic() + 60
-        while not any(verb == "RCPT" for _, verb in relay.server.commands):
-            assert time.monotonic() < give_up, "nothing was tried"
-            time.sleep(0.02)
+        until(lambda: any(verb == "RCPT" for _, verb in relay.server.commands))
         process.kill()
         process.wait()
     relay.server.faults = []
@@ -77,9 +66,9 @@ def test_once_sends_what_is_due(project: Project, relay: Relay) -> None:
 @pytest.mark.usefixtures("left")
 def test_a_worker_sends_it_and_ends_when_it_is_told_to(project: Project, relay: Relay) -> None:
     worker = project.start("worker")
-    wait_for_mail(relay)
+    until(lambda: relay.recipients)
     worker.send_signal(signal.SIGTERM)
-    said = worker.communicate(timeout=60)[1]
+    said = worker.communicate(timeout=GIVE_UP_S)[1]
     assert worker.returncode == 0, said
     assert "Traceback" not in said
     assert relay.recipients == [NEW]
@@ -87,7 +76,7 @@ def test_a_worker_sends_it_and_ends_when_it_is_told_to(project: Project, relay: 
 
 @pytest.mark.usefixtures("left")
 def test_a_relay_that_is_away_is_said_and_loses_nothing(project: Project, relay: Relay) -> None:
-    away = Project(project.folder, {**project.environment, "NEWSLETTER_SMTP__PORT": "1"})
+    away = project.elsewhere(NEWSLETTER_SMTP__PORT="1")
     assert "127.0.0.1" in away.run("worker", "--once", exit_code=1)
     project.run("worker", "--once")
     assert relay.recipients == [NEW]
@@ -97,10 +86,10 @@ def test_beside_a_worker_each_message_goes_once(project: Project, relay: Relay) 
     worker = project.start("worker")
     with serving(project) as (address, process):
         join(address)
-        wait_for_mail(relay)
+        until(lambda: relay.recipients)
         process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=GIVE_UP_S)[1]
         assert "Traceback" not in said
     worker.send_signal(signal.SIGTERM)
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=GIVE_UP_S)
     assert relay.recipients == [NEW]

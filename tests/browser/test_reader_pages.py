@@ -53,7 +53,7 @@ def newest_link(clinic: Clinic, count: int) -> str:
 
 
 def wait_for(done: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not done():
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -6,14 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from newsletter.audience.keys import Keys
 from newsletter.store.engine import Store
 from tests.integration.audience.imports import Importer
-
-settings.register_profile("busy-machine", deadline=None)
-settings.load_profile("busy-machine")
 
 
 @pytest.fixture

@@ -34,7 +34,6 @@ class _Undo(Exception):
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(PEOPLE, min_size=1, max_size=4), st.lists(SEGMENTS, min_size=1, max_size=5))

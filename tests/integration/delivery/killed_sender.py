@@ -34,9 +34,9 @@ class FileTransport:
         async with self._connections:
             compose(delivery)
             journal.begun(delivery.position)
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(0.002)
             os.write(self._taken, f"{delivery.position}\n".encode())
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(0.002)
             outcome = Outcome(delivery.position, Result.ACCEPTED, 250, "2.0.0", "taken")
             journal.replied(outcome)
             return outcome

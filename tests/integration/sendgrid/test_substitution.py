@@ -46,9 +46,7 @@ COMPOSER = composer(ISSUE)
 
 @given(names=st.lists(hostile, min_size=1, max_size=8), site=hostile)
 @example(names=["", "x" * 2000], site="https://x.example/a b?c=é")
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_recipients_get_what_direct_rendering_gives(
     bench: MakeBench, server: FakeSendGrid, names: Sequence[str], site: str
 ) -> None:

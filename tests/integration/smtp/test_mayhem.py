@@ -34,7 +34,6 @@ faults = st.builds(
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(faults, max_size=5), st.booleans(), st.booleans(), st.integers(1, 4))

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from sqlalchemy import make_url
 
 from newsletter.database.open import open_url
 from newsletter.store.engine import Store
 from tests.postgres import PostgresServer
-
-settings.register_profile("busy-machine", deadline=None)
-settings.load_profile("busy-machine")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.integration.store.rows import ROWS, fill
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """A project folder with a filled database in the default place."""
     folder = tmp_path / "project"
     folder.mkdir()
@@ -28,7 +29,9 @@ def project(tmp_path: Path) -> Project:
     store = open_url(make_url(f"sqlite:///{folder / 'var' / 'newsletter.db'}"))
     fill(store)
     store.close()
-    return Project(folder)
+    made = Project(folder)
+    yield made
+    made.end()
 
 
 def rows(project: Project, *arguments: object) -> dict[str, int]:
@@ -52,7 +55,7 @@ def test_a_server_database_that_is_in_use_is_neither_filled_nor_left(
     project: Project, postgres: str
 ) -> None:
     project.run("db", "backup", "backup.db")
-    on_server = Project(project.folder, {"NEWSLETTER_DATABASE_URL": postgres})
+    on_server = project.elsewhere(NEWSLETTER_DATABASE_URL=postgres)
     on_server.run("db", "upgrade")
     shutil.copytree(ROOT / "templates", project.folder / "templates")
     pages = on_server.start("serve", "--port", 0)

@@ -26,10 +26,10 @@ from newsletter.store.engine import open_url
 with closing(open_url(url, "serve")):
     {WAIT}"""
 FILL = f"""{START}
-from newsletter.store.fresh import open_target
+from newsletter.database.restore_target import open_target
 with open_target(url, "db restore"):
     {WAIT}"""
-GIVE_UP_S = 60
+GIVE_UP_S = 120
 
 
 @contextmanager

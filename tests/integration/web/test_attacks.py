@@ -242,7 +242,7 @@ def test_no_answer_leads_to_another_site(app: Starlette, path: str, host: str) -
 def raw(address: str, request: bytes) -> tuple[int, dict[str, str]]:
     """Status and headers of what a server answers to these very bytes."""
     place = urlsplit(address)
-    with socket.create_connection((place.hostname, place.port), timeout=20) as line:
+    with socket.create_connection((place.hostname, place.port), timeout=120) as line:
         line.sendall(request)
         got = b""
         while b"\r\n\r\n" not in got:
@@ -274,13 +274,13 @@ SLOW = {
 def test_who_asks_slowly_is_cut_off_and_blocks_nobody(
     app: Starlette, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(request_timeout, "REQUEST_S", 0.5)
+    monkeypatch.setattr(request_timeout, "REQUEST_S", 2.0)
     with background(app) as address:
         place = urlsplit(address)
         lines = [socket.create_connection((place.hostname, place.port)) for _ in range(100)]
         for line in lines:
             line.sendall(SLOW[name])
-        with urllib.request.urlopen(f"{address}/health", timeout=20) as answer:
+        with urllib.request.urlopen(f"{address}/health", timeout=120) as answer:
             assert answer.read() == b"ok"
         for line in lines:
             with suppress(OSError):
@@ -293,7 +293,7 @@ def test_who_asks_slowly_is_cut_off_and_blocks_nobody(
 def is_cut_off(line: socket.socket) -> bool:
     """Whether the server hangs up on somebody who goes on sending byte by byte."""
     line.settimeout(0.1)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         try:
             line.sendall(b"a")
@@ -316,7 +316,7 @@ def test_who_leaves_slowly_has_left_all_the_same(
         with socket.create_connection((place.hostname, place.port)) as line:
             line.sendall(head.encode())
             assert is_cut_off(line)
-            until = time.monotonic() + 20
+            until = time.monotonic() + 120
             while clinic.standing()[0] != LEFT:
                 assert time.monotonic() < until
                 time.sleep(0.02)

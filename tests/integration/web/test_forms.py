@@ -179,7 +179,7 @@ BODIES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @example(kind=f"{MULTIPART}; charset=undefined", body=in_parts(email="a"), origin=None)
 @example(kind="application/json", body=b'{"email": "\\ud800@a.example"}', origin=None)
 @example(kind="application/json", body=b"[" * 60_000, origin=None)

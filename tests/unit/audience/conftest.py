@@ -6,12 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from newsletter.audience.keys import Keys
-
-settings.register_profile("busy-machine", deadline=None)
-settings.load_profile("busy-machine")
 
 
 @pytest.fixture

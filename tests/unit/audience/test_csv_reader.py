@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.audience.importing.csv_reader import DELIMITERS, open_csv
@@ -48,6 +48,7 @@ def test_the_delimiter_is_the_one_that_shows_our_columns(csv_file: CsvFile) -> N
 
 
 @pytest.mark.parametrize("delimiter", DELIMITERS)
+@settings(max_examples=25)
 @given(
     rows=st.lists(
         st.tuples(st.from_regex(r"[a-z]{1,9}@b\.example", fullmatch=True), st.text(max_size=40)),

@@ -32,7 +32,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @given(body=BODIES, columns=st.none() | st.just(frozenset({"email"})), live=st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_checks_never_raise(shared_app: Project, body: str, columns, live: bool):
     try:
         shared_app.write(body)

@@ -100,7 +100,7 @@ def test_file_name_that_is_not_a_slug(refuse: Refuse) -> None:
     assert "rename" in refuse(name="Spring News.md").fix
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "head",
     [

@@ -53,7 +53,7 @@ def sign(data: bytes, key: Key) -> bytes:
 
 
 @KEYS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(first_name=st.text(max_size=90), subject=st.text(max_size=120), body=st.text(max_size=300))
 def test_an_independent_verifier_accepts_any_content(
     key: Key, first_name: str, subject: str, body: str

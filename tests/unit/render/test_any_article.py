@@ -25,9 +25,7 @@ PIECES = [
 
 
 @given(body=st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
-@hypothesis_settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_article_compiles_or_is_refused(body: str, root: Path, settings: Settings) -> None:
     path = root / "any.md"
     head = "subject: S\npreheader: P\ndate: 2026-01-01\ntitle: T\n"

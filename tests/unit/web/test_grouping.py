@@ -21,7 +21,7 @@ class Slow:
         self.refusals = refusals
 
     def __call__(self, items: Sequence[int]) -> list[int]:
-        self.go.wait(10)
+        self.go.wait(60)
         self.groups.append(list(items))
         if self.refusals:
             self.refusals -= 1
