@@ -158,7 +158,7 @@ class Drain:
             Whether there may be more to take.
         """
         now = time.monotonic()
-        # Each round is one transaction, however much has ended: a commit costs as much as a message.
+        # A commit costs as much as a message: each round is one, however much has ended.
         room = AT_ONCE - len(self._under_way) if now >= self._resume_at else 0
         mine = [message.id for message in self._under_way.values()]
         ageing = bool(mine) and now > self._lease.until - LEASE_S / 2
