@@ -11,6 +11,7 @@ from newsletter.check.rendered_mail import squeeze
 from newsletter.check.rule import ALL_MAIL, Problem, rule
 
 # "47,XXX" is a karyotype, and so not filler.
+# In capitals only: "todo" is an ordinary word in Spanish.
 _FILLER = re.compile(
     r"(?i:\blorem\s+ipsum\b)|\bTO\s+BE\s+WRITTEN\b|\bTODO\b|\bTBD\b|\bFIXME\b"
     r"|(?<![\w,])(?<!,\s)XXX+(?!\w)"

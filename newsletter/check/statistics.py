@@ -11,6 +11,7 @@ _PEOPLE = (
     "people|persons|patients|participants|women|men|adults|children|infants|volunteers|subjects"
     "|controls|respondents|veterans|athletes|individuals"
 )
+# Up to two words, as in "48 older women", but none that starts another phrase.
 _BETWEEN = (
     r"(?!(?:of|in|to|for|and|or|the|a|by|with|on|at|that|years?|months?|weeks?|days?|hours?"
     r"|minutes?)\b)[a-z-]+\s+"

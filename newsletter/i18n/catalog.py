@@ -83,6 +83,7 @@ class Catalogs:
     """
 
     def __init__(self, folder: Path, default: str) -> None:
+        # Folders are named as gettext does, es_MX; language tags have a hyphen.
         files = {
             path.parents[1].name.replace("_", "-"): path
             for path in sorted(folder.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
@@ -118,6 +119,7 @@ class Catalogs:
                 continue
             if weight > 0:
                 weighted.append((weight, name.strip()))
+        # Sorting is stable: equal weights keep the order of the header.
         ranked = [name for _, name in sorted(weighted, key=lambda entry: -entry[0])]
         wanted = (lookup(name, self.languages) for name in (known, *ranked))
         return next(filter(None, wanted), self._default)

@@ -56,6 +56,7 @@ def _issue(data: Mapping[str, Any]) -> CompiledIssue:
         images=tuple(Image(**{**image, "path": Path(image["path"])}) for image in data["images"]),
         archive_html=data["archive_html"],
         digest=data["digest"],
+        # Issues stored before there was an author have none.
         author=data.get("author", ""),
     )
 

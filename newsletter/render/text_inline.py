@@ -10,6 +10,7 @@ from markdown_it.token import Token
 from newsletter.i18n.catalog import Translator
 from newsletter.render.html import citation_number
 
+# Markdown has turned the DOI into a link, whose URL says the same.
 _DOI_LABEL = re.compile(r"\bdoi:\s*(?=https://doi\.org/)", re.IGNORECASE)
 _STOP_AFTER_URL = re.compile(r"(https?://[^\s<>]+)\.(?=\s|$)")
 
