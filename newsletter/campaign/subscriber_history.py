@@ -43,7 +43,7 @@ def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
         }
         if person is not None:
             kept = ("first_name", "last_name", "language", "time_zone", "attributes")
-            known |= {name: person._mapping[name] for name in kept}
+            known |= {name: getattr(person, name) for name in kept}
             known["created_at"] = iso(person.created_at)
             known["paused_until"] = iso(person.paused_until) if person.paused_until else None
             known["lists"] = _lists_of(connection, person.id)

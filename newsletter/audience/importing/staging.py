@@ -102,8 +102,7 @@ class Staging:
             self._database.execute("COMMIT")
 
     def batches(self, size: int) -> Iterator[list[StagedRow]]:
-        """The rows by address key, each key once: a row with an unsubscribe, else an unclear one, else
-        the first.
+        """Rows by address key, each key once: an unsubscribe, else an unclear row, else the first.
 
         Raises:
             UnavailableError: The disk is full.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from tests.integration.audience.app import Importer
+from tests.integration.audience.imports import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing.answers import read_consent
@@ -136,9 +136,8 @@ def test_only_a_clear_yes_is_added_and_the_others_are_counted_by_value(
     assert report.summary().endswith("1 added, 1 newly suppressed, 4 left out (no clear yes)")
     assert "news is not a clear yes: 4 ('maybe' 2, '2024-01-01' 1, (blank) 1)" in report.notes()[-1]
     assert "consent: news" in report.notes()[0]
-    assert "5,"news is 'maybe', which is not a clear yes",r3@b.example,maybe" in rejects.read_text(
-        encoding="utf-8-sig"
-    )
+    left_out = rejects.read_text(encoding="utf-8-sig")
+    assert "5,\"news is 'maybe', which is not a clear yes\",r3@b.example,maybe" in left_out
     assert [app.show(f"r{n}@b.example")["known"] for n in range(6)] == [True, *[False] * 5]
     assert app.show("r1@b.example")["suppressed"] == ["unsubscribed"]
     assert app.show("r3@b.example")["suppressed"] == []

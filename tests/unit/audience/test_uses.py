@@ -73,7 +73,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "'note' is not a column use",
         "'subscribed=konsent' is not a column use: write subscribed=consent",
         "'=ignore' is not a column use",
-        "'#9=ignore': there is no such column; the columns are: email, subscribed, blacklisted, note",
+        "'#9=ignore': there is no such column; the columns are: email, subscribed, blacklisted",
         "two columns mean the same: 'Visit' (#5) and 'visit ' (#6)",
         "these columns are unknown, too, and need a --column: subscribed, Visit, visit",
     ):
