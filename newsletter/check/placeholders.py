@@ -44,7 +44,6 @@ def merge_marks(context: LintContext) -> Iterator[Problem]:
             file, line = context.setting_of(found[0]) or (context.template, 1)
             yield Problem(
                 line,
-                line,
                 f"“{found[0]}” would be visible to readers",
                 "correct the setting or template that writes it",
                 file,
