@@ -125,7 +125,8 @@ def condition_list(context: LintContext) -> Iterator[Problem]:
             yield _setting(
                 context,
                 key,
-                f"{key} names a condition ({found[1]}), which anyone who sees the inbox can read",
+                f"publication.{key} contains a condition ({found[1]}), which anyone who sees the"
+                " inbox can read",
                 "name the list after the sender instead",
             )
 
@@ -152,7 +153,7 @@ def claim(context: LintContext) -> Iterator[Problem]:
     for found in chain.from_iterable(find_claims(*text) for text in (*titles, *uncited)):
         yield Problem(
             found.line,
-            f"“{found.words}” is a health claim without a citation",
+            f"“{found.words}” reads like a health claim, but has no citation",
             "state what was found and in which patients, and cite the source; or remove the word",
         )
 

@@ -43,7 +43,10 @@ def merge_marks(context: LintContext) -> Iterator[Problem]:
         for found in leaked.finditer(text):
             file, line = context.setting_of(found[0]) or (context.template, 1)
             yield Problem(
-                line, f"“{found[0]}” would be visible to readers", "remove it there", file
+                line,
+                f"“{found[0]}” would be visible to readers",
+                "correct the setting or template that writes it",
+                file,
             )
 
 
