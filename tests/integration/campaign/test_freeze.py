@@ -227,7 +227,7 @@ def test_a_state_changes_once_and_says_who_did_it(store: Store) -> None:
     campaign_id = start(store, issue())
     with store.write() as connection:
         transition(connection, campaign_id, CampaignState.SENDING, by="anna", now=AT)
-    with store.write() as connection, pytest.raises(RefusedError, match="is sending"):
+    with store.write() as connection, pytest.raises(RefusedError, match="already sending"):
         transition(connection, campaign_id, CampaignState.SENDING, by="anna", now=AT)
     with store.read() as connection:
         state = connection.execute(select(campaign.c.state)).scalar_one()
