@@ -195,7 +195,7 @@ def test_a_malformed_answer_is_an_error_and_loses_nothing(sent, postbox, wrong, 
 
 def test_a_refused_move_is_reported(sent, postbox):
     postbox.put(LETTER)
-    postbox.wire.told = lambda line: re.sub(rb"OK(?=.*MOVE completed)", b"NO", line)
+    postbox.wire.told = lambda line: re.sub(rb" OK (?=.*MOVE completed)", b" NO ", line)
     with pytest.raises(UnavailableError, match="refuses MOVE"):
         empty(sent, postbox)
 
