@@ -157,7 +157,7 @@ def test_who_comes_back_after_the_end_is_not_forgotten(store: Store, tmp_path: P
     with store.read() as connection:
         assert connection.execute(select(campaign.c.state)).scalar_one() == "sending"
         note = connection.execute(select(campaign_event.c.note)).scalars().all()[-1]
-    assert "came back" in note
+    assert "requeued" in note
     assert counts(store, campaign_id).queued == 1
     assert positions(reserve_batch(store, claimed(store, campaign_id), 10)) == [2]
 

@@ -157,7 +157,7 @@ def test_a_folder_that_was_replaced_meanwhile_is_left_alone(sent, postbox):
 
     def told(line: bytes) -> bytes:
         changed = b"* OK [UIDVALIDITY 7] UIDs valid.\r\n"
-        return changed + line if re.search(rb"OK.*NOOP completed", line) else line
+        return changed + line if re.search(rb" OK .*NOOP completed", line) else line
 
     postbox.wire.told = told
     with pytest.raises(UnavailableError, match="replaced"):
@@ -177,8 +177,8 @@ ANSWERS = {
     "a continuation": (rb"(?=\S+ OK NOOP)", b"+ idling\r\n"),
     "a quote": (rb"(?=\S+ OK NOOP)", b'* LIST "\r\n'),
     "nothing": (rb"(?=\S+ OK NOOP)", b"* \r\n"),
-    "MOVE": (rb"OK(?=.*MOVE completed)", b"NO"),
-    "FETCH": (rb"OK(?=.*FETCH completed)", b"BAD"),
+    "MOVE": (rb" OK(?=.*MOVE completed)", b" NO"),
+    "FETCH": (rb" OK(?=.*FETCH completed)", b" BAD"),
 }
 
 
@@ -303,8 +303,8 @@ def test_a_connection_lost_at_the_login_is_not_called_a_wrong_password(sent, pos
 
 def test_a_server_that_repeats_the_password_is_not_quoted(sent, postbox, caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    said = "NO pässwort secret-of-the-mailbox is wrong\r\n".encode()
-    postbox.wire.told = lambda line: re.sub(rb"NO .*\r\n", said, line)
+    said = " NO pässwort secret-of-the-mailbox is wrong\r\n".encode()
+    postbox.wire.told = lambda line: re.sub(rb" NO .*\r\n", said, line)
     with pytest.raises(RefusedError) as error:
         empty(sent, postbox, password="secret-of-the-mailbox")
     assert "secret-of-the-mailbox" not in f"{error.value}{caplog.text}{capfd.readouterr()}"
