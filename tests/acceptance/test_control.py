@@ -211,7 +211,7 @@ def test_a_deferral_says_when_it_is_due_and_retry_brings_it_forward(
     assert "next retry is due on" in ended(process, 0)
     relay.server.faults = []
     project.run("pause", 1)
-    assert "It is paused: `send.py resume 1`, then run" in project.run("retry", 1)
+    assert "It is paused: `./send.py resume 1`, then run" in project.run("retry", 1)
     project.run("resume", 1)
     assert "1 deferred delivery is due now" in project.run("retry", 1)
     assert project.json(*send)["accepted"] == READERS
