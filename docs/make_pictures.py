@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def photograph(browser: Browser, page_file: Path, name: str) -> None:
-    """One view, at two device pixels a CSS pixel, with few colours."""
+    """One view, at two device pixels a CSS pixel, with few colors."""
     width, height, scheme = VIEWS[name]
     page = browser.new_page(
         viewport={"width": width, "height": height},
@@ -47,7 +47,7 @@ def photograph(browser: Browser, page_file: Path, name: str) -> None:
 
 
 def shrink(path: Path) -> None:
-    """A palette of 128 colours: a third of the bytes, and nobody sees it."""
+    """A palette of 128 colors: a third of the bytes, and nobody sees it."""
     from PIL import Image
 
     with Image.open(path) as picture:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     and_,
     insert,
     select,
@@ -51,10 +50,29 @@ class Consent:
     evidence: Mapping[str, Any] | None = None
 
 
-def find(connection: Connection, email: str) -> Row[Any] | None:
+class Subscriber(NamedTuple):
+    """A row of `subscriber`, in the order of its columns; times are Unix seconds."""
+
+    id: int
+    uid: int
+    email: str
+    email_key: str
+    address_hash: bytes
+    first_name: str
+    last_name: str
+    attributes: Mapping[str, str]
+    language: str
+    time_zone: str
+    paused_until: float
+    created_at: float
+    updated_at: float
+
+
+def find(connection: Connection, email: str) -> Subscriber | None:
     """The subscriber with this address, however it is written."""
     query = select(subscriber).where(subscriber.c.email_key == address_key(email))
-    return connection.execute(query).first()
+    row = connection.execute(query).first()
+    return Subscriber._make(row) if row else None
 
 
 def add(
@@ -65,7 +83,7 @@ def add(
     at: float,
     first_name: str = "",
     last_name: str = "",
-) -> Row[Any]:
+) -> Subscriber:
     """The subscriber with this address, created if needed; not yet on a list.
 
     Raises:
@@ -83,6 +101,7 @@ def add(
         "created_at": at,
         "updated_at": at,
     }
+    # Two processes may add one address at once: the unique key decides, and both read the winner.
     insert_new(connection, subscriber, new)
     found = find(connection, email)
     assert found is not None  # noqa: S101
@@ -91,7 +110,7 @@ def add(
 
 def subscribe(
     connection: Connection,
-    person: Row[Any],
+    person: Subscriber,
     list_name: str,
     consent: Consent,
     *,
@@ -118,6 +137,7 @@ def subscribe(
     if confirmed_by_reader:
         lift(connection, person.address_hash, SuppressionReason.UNSUBSCRIBED)
     elif now in {SubscriptionState.UNSUBSCRIBED, SubscriptionState.ACTIVE}:
+        # Nobody but the reader may end an unsubscribe.
         return SubscriptionState(now)
     values = {"state": state, "updated_at": consent.at}
     if now is None:

@@ -149,6 +149,7 @@ def keep(connection: Connection, compiled: CompiledIssue, now: float) -> None:
         select(compiled_issue.c.digest).where(compiled_issue.c.digest == compiled.digest)
     ).first()
     if known is None:
+        # The whole issue, not its path: what was approved is what is sent, whatever changes later.
         connection.execute(
             insert(compiled_issue).values(
                 digest=compiled.digest,

@@ -72,6 +72,7 @@ def suppress_refused(app: AppContext, campaign_id: int) -> str:
     Returns:
         A note for people; empty if there is nothing to note.
     """
+    # At the end, not at once: only then it is known whether the relay rejected half the list.
     with app.store.read() as connection:
         refused = list(_refusals(connection, campaign_id))
         # Counting all outcomes takes a while, and most campaigns have few or no dead addresses.
@@ -89,6 +90,7 @@ def suppress_refused(app: AppContext, campaign_id: int) -> str:
                     "number: none of them was suppressed"
                 )
     if refused:
+        # 0: the circuit breaker has already counted refusals of us as a sender.
         apply(app.store, app.keys, refused, hold_after=0)
     return ""
 

@@ -50,6 +50,7 @@ def halt(app: AppContext, campaign_id: int, to: CampaignState) -> tuple[Status, 
     """
     with app.store.write() as connection:
         states.transition(connection, campaign_id, to, by=app.by, now=app.store.now(connection))
+    # So that the counts shown are final in most cases; a slow server is not waited for.
     give_up = time.monotonic() + SETTLED_S
     while True:
         with app.store.read() as connection:

@@ -86,6 +86,7 @@ def campaign_to_continue(
     # Sending again to people who already received it is always a new campaign.
     if again_reason:
         return None
+    # A finished campaign is not sent a second time; after an edit its recipients are skipped.
     wanted = (CampaignState.FINISHED, compiled.digest, audience.list_name, audience.segment)
     for each in earlier:
         if (each.state, each.digest, each.list_name, each.segment) == wanted:

@@ -109,6 +109,7 @@ def _open(
     live: bool,
 ) -> PendingCampaign:
     with app.store.write() as connection:
+        # Two sends of one issue at once would not see each other's recipients.
         states.lock_issue(connection, compiled.slug)
         # Left over from prompts that were killed; if one is still answered, `begin` refuses.
         connection.execute(
@@ -191,6 +192,7 @@ def begin(app: AppContext, pending: PendingCampaign, *, not_before: float = 0.0)
         save_media(settings, image)
     with app.store.write() as connection:
         states.lock_issue(connection, pending.compiled.slug)
+        # Links of earlier mail must keep working: they are signed with this database's key.
         check_signing_key(connection, app.keys)
         state = connection.execute(
             select(campaign.c.state).where(
@@ -227,6 +229,7 @@ def begin_dry_run(app: AppContext, pending: PendingCampaign) -> None:
     with app.store.write() as connection:
         campaign_id, now = pending.status.campaign_id, app.store.now(connection)
         states.transition(connection, campaign_id, CampaignState.SENDING, by=app.by, now=now)
+        # No canary: every message of a dry run is written to a file.
         plan(connection, campaign_id)
 
 

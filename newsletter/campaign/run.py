@@ -60,6 +60,8 @@ def send_live(
         KeyboardInterrupt: Ctrl-C while it waited for its start time.
     """
     settings = app.settings
+    # Built once, and checked below in the same form: building again would let an edit slip in
+    # between the approval and the checks.
     built = build(
         request.issue,
         settings,
@@ -82,6 +84,7 @@ def send_live(
     try:
         if pending.continuing:
             with app.store.read() as connection:
+                # The whole list: a file of a continued send was imported again, as another batch.
                 whole = replace(audience, batch="")
                 joined = joined_since_snapshot(connection, campaign_id, whole)
             listener.joined_since(pending, joined)
@@ -94,6 +97,7 @@ def send_live(
         if reaches_people:
             proof = TokenSigner(app.keys).sign(Token(TokenPurpose.UNSUBSCRIBE, True, 0, 0))
             preflight.require_one_click(settings.publication.public_url, proof)
+            # Only now: whether mail reaches real people depends on the recipients' domains.
             refuse_blockers(live_blockers(built, settings))
         if pending.continuing:
             listener.continuing(pending)
@@ -103,6 +107,7 @@ def send_live(
                 fix=f"use --confirm {pending.mailable}",
             )
     except BaseException:
+        # Ctrl-C at the prompt, too: otherwise an unconfirmed campaign would stay behind.
         launch.discard(app.store, pending)
         raise
     launch.begin(app, pending, not_before=request.not_before)
@@ -144,6 +149,8 @@ def dry_run(
         UnavailableError: The folder or the copy cannot be written.
     """
     folder = out or outbox_folder(app.settings, request.issue.stem)
+    # A copy, so that a dry run shows what would really happen, changes nothing, and holds no lock
+    # that a reader's unsubscribe would wait for.
     with private_copy(app.store, app.settings.var) as store:
         copy = replace(app, store=store)
         audience = choose_audience(copy, request, listener)
@@ -219,6 +226,7 @@ def send(
 
     with event_loop() as runner:
         runner.run(work(counted))
+    # Here and in every worker's sweep: whichever process sends the last message may die after it.
     complete_finished(app, campaign_id, by=app.by)
     with store.read() as connection:
         return status(connection, campaign_id)

@@ -146,6 +146,7 @@ def joined_since_snapshot(
     connection: Connection, campaign_id: int, audience: AudienceSelection
 ) -> int:
     """How many of an audience could be mailed but are not in a campaign's snapshot."""
+    # By address, not by number: a subscriber who was erased and joined again has another one.
     in_snapshot = exists().where(
         delivery.c.campaign_id == campaign_id, delivery.c.email_key == subscriber.c.email_key
     )

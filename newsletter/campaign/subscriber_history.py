@@ -43,7 +43,7 @@ def show(store: Store, email: str, keys: Keys) -> dict[str, Any]:
         }
         if subscriber is not None:
             kept = ("first_name", "last_name", "language", "time_zone", "attributes")
-            known |= {name: subscriber._mapping[name] for name in kept}
+            known |= {name: getattr(subscriber, name) for name in kept}
             known["created_at"] = iso(subscriber.created_at)
             paused_until = subscriber.paused_until
             known["paused_until"] = iso(paused_until) if paused_until else None

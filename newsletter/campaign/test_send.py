@@ -62,6 +62,7 @@ def send_test(
         for address in checked:
             if reasons(connection, address_hash(address_key(address), app.keys)):
                 raise RefusedError(f"{address} is suppressed: it must never be mailed")
+    # No limits, journal or ledger: a test is at most one batch, and is never continued.
     transport = open_transport(app.settings, folder)
     mailer = open_mailer(
         app, compiled, 0, transport=transport, proof=True, subject_prefix=SUBJECT_PREFIX

@@ -74,6 +74,7 @@ class Worker:
         self._tell = tell
         self._stop = stop
         self._patience = patience
+        # A queue per transport, so that workers of two transports can share a database.
         self._dispatcher = open_dispatcher(app.store, app.settings.transport)
         self._owner = sender_name()
         self._open: dict[int, _Open] = {}
@@ -154,6 +155,7 @@ class Worker:
     def _sweep(self) -> list[int]:
         """Recover, start and complete what is due in the ledger; return the chunks to send."""
         store, settings = self._app.store, self._app.settings
+        # First: the chunks of dead workers are among those that are due afterwards.
         recover(store, self._app.journal_folder)
         for campaign_id in schedule.start_due(store, settings):
             self._tell(f"campaign {campaign_id} has started")

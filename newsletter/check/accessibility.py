@@ -53,7 +53,9 @@ def empty_heading(context: LintContext) -> Iterator[Problem]:
     for mail in context.mails:
         for heading in mail.headings:
             if is_blank(heading[1]):
-                yield _heading(context, heading, "a heading has no text", "write it or remove it")
+                yield _heading(
+                    context, heading, "a heading has no text", "add text, or remove the heading"
+                )
 
 
 @rule("accessibility/table-role", Severity.WARNING, applies_to=ALL_MAIL)

@@ -24,11 +24,13 @@ _LEXICON = re.compile(
 )
 # A negation counts within its clause only: "not cheap, but a proven cure" is a claim.
 _CLAUSE = re.compile(r"[;:—–]|\s-\s|\b(?:but|however|yet)\b", re.IGNORECASE)
+# "Not only" and "not just" affirm what follows.
 _NO = re.compile(
     r"\b(?:no|not(?!\s+(?:only|just)\b)|never|neither|nor|none|nobody|nothing|without|cannot"
     r"|instead\s+of|rather\s+than|\w+n['’]t)\b",
     re.IGNORECASE,
 )
+# "A cure is not known": the negation may follow within two words.
 _DENIED_AFTER = re.compile(
     r"(?:\W+\w+){0,2}?\W+(?:(?:is|are|was|were|has|have|does|do|can)\s+(?:not|no|never|unknown)"
     r"|cannot|\w+n['’]t)\b",

@@ -15,6 +15,7 @@ from newsletter.check.wordlists import CONDITIONS, FREEMAIL
 from newsletter.loopback import is_loopback
 
 _TITLES = ("subject", "preheader", "standfirst")
+# Also after an underscore, as in a list_id such as "neck_migraine".
 _CONDITION = re.compile(rf"(?:\b|_)({'|'.join(sorted(CONDITIONS))})", re.IGNORECASE)
 _SAMPLE = re.compile(r"\bsample\b|\b00000\b", re.IGNORECASE)
 _SUBJECT_LIKE = re.compile(
@@ -34,6 +35,7 @@ def postal_address(context: LintContext) -> Iterator[Problem]:
             "set yours",
         )
         return
+    # Only the words must match: templates break the address into lines.
     for part, words, _ in context.parts:
         if address not in _words(words):
             file = context.template if part == "HTML" else context.text_template
@@ -90,6 +92,7 @@ def public_url(context: LintContext) -> Iterator[Problem]:
 @rule("compliance/freemail-sender", Severity.BLOCKER, applies_to=ALL_MAIL)
 def freemail_sender(context: LintContext) -> Iterator[Problem]:
     """A From address at a freemail provider, which fails DMARC alignment everywhere."""
+    # A trailing dot makes no other domain (RFC 1034 section 3.1).
     domain = context.compiled.sender.from_address.rpartition("@")[2].casefold().rstrip(".")
     if domain in FREEMAIL:
         yield _setting(
@@ -122,7 +125,8 @@ def condition_list(context: LintContext) -> Iterator[Problem]:
             yield _setting(
                 context,
                 key,
-                f"{key} names a condition ({found[1]}), which anyone who sees the inbox can read",
+                f"publication.{key} contains a condition ({found[1]}), which anyone who sees the"
+                " inbox can read",
                 "name the list after the sender instead",
             )
 
@@ -149,7 +153,7 @@ def claim(context: LintContext) -> Iterator[Problem]:
     for found in chain.from_iterable(find_claims(*text) for text in (*titles, *uncited)):
         yield Problem(
             found.line,
-            f"“{found.words}” is a health claim without a citation",
+            f"“{found.words}” reads like a health claim, but has no citation",
             "state what was found and in which patients, and cite the source; or remove the word",
         )
 
@@ -167,6 +171,7 @@ def one_click(context: LintContext) -> Iterator[Problem]:
         for link in mail.links
         if link.href.startswith(mail.unsubscribe_url)
     }
+    # RFC 8058 section 3.1 allows no other value.
     complete = context.headers.get("List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
     if not complete or url not in own:
         yield Problem(

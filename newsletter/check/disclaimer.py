@@ -75,4 +75,5 @@ def _shown(context: LintContext) -> LocalText:
 
 
 def _words(text: str) -> str:
+    # Rendering changes quotes and spaces to typographic ones.
     return squeeze(straight(text))

@@ -37,6 +37,7 @@ def alt(context: LintContext) -> Iterator[Problem]:
                 "a picture has no alternative text",
                 'describe what it shows: ![text](…), or mark it as decoration: ![](… "decorative")',
             )
+    # An article's pictures always have the attribute: if it is missing, a template is wrong.
     if any(i.get("alt") is None for mail in context.mails for i in mail.tree.iter("img")):
         yield Problem(
             1,

@@ -29,6 +29,7 @@ def other_direction(context: LintContext) -> Iterator[Problem]:
     """A ``dir`` that does not fit the language, such as Arabic from left to right."""
     meta = context.issue.meta
     own = direction(meta.lang)
+    # "auto" fits any language that is written from left to right.
     if meta.dir != own and (own == "rtl" or meta.dir == "rtl"):
         way = "right to left" if own == "rtl" else "left to right"
         yield Problem(

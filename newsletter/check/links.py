@@ -155,6 +155,7 @@ def personal_data(context: LintContext) -> Iterator[Problem]:
                 f"{{{{ {name} }}}} puts personal data into a link",
                 "remove it from the link, and let the page ask for it",
             )
+    # An address may also be written out, percent-encoded or not.
     for link in _links(context):
         parts = split_url(link.href)
         if parts and parts.scheme in {"http", "https"} and _ADDRESS.search(unquote(parts.query)):
@@ -229,6 +230,7 @@ def _is_here(parts: SplitResult) -> bool:
     host, number = parts.hostname or "", _ip(parts)
     if number is not None:
         return number.is_private or number.is_loopback or number.is_unspecified
+    # A host without a dot is found only within a local network.
     inner = host.endswith((".local", ".internal")) or (host != "" and "." not in host)
     return inner or is_loopback(host)
 

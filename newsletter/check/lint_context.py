@@ -15,6 +15,7 @@ from newsletter.settings.model import Publication, Settings
 
 SETTINGS_FILE = "newsletter.toml"
 
+# Typographic quotes and no-break spaces, which rendering adds.
 _STRAIGHT = str.maketrans("‘’“”\u00a0\u202f", "''\"\"  ")
 
 
@@ -118,6 +119,7 @@ class LintContext:
     def _settings_source(self) -> str:
         try:
             source = (self.settings.root / SETTINGS_FILE).read_text(encoding="utf-8")
+        # The environment alone may hold all settings.
         except (OSError, UnicodeDecodeError):
             return ""
         return straight(source)
@@ -132,5 +134,6 @@ def _lines(text: str, source: str) -> tuple[int, ...]:
     words = straight(text).split()
     if not words:
         return ()
+    # Rendering joins lines: a space may be a line break in the source.
     found = re.finditer(r"\s+".join(map(re.escape, words)), source)
     return tuple(dict.fromkeys(source.count("\n", 0, match.start()) + 1 for match in found))

@@ -32,6 +32,7 @@ def unknown_column(context: LintContext) -> Iterator[Problem]:
     if context.columns is None:
         return
     for use in context.issue.merge_fields:
+        # Fields that are not declared are reported as merge-fields/undeclared.
         if use.name in context.settings.merge_fields and use.name not in context.columns:
             columns = f"use one of their columns: {', '.join(sorted(context.columns)) or 'none'}"
             yield Problem(

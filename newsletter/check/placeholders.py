@@ -11,6 +11,7 @@ from newsletter.check.rendered_mail import squeeze
 from newsletter.check.rule import ALL_MAIL, Problem, rule
 
 # "47,XXX" is a karyotype, and so not filler.
+# In capitals only: "todo" is an ordinary word in Spanish.
 _FILLER = re.compile(
     r"(?i:\blorem\s+ipsum\b)|\bTO\s+BE\s+WRITTEN\b|\bTODO\b|\bTBD\b|\bFIXME\b"
     r"|(?<![\w,])(?<!,\s)XXX+(?!\w)"
@@ -42,7 +43,10 @@ def merge_marks(context: LintContext) -> Iterator[Problem]:
         for found in leaked.finditer(text):
             file, line = context.setting_of(found[0]) or (context.template, 1)
             yield Problem(
-                line, f"“{found[0]}” would be visible to readers", "remove it there", file
+                line,
+                f"“{found[0]}” would be visible to readers",
+                "correct the setting or template that writes it",
+                file,
             )
 
 

@@ -65,6 +65,7 @@ def unused(context: LintContext) -> Iterator[Problem]:
 def no_locator(context: LintContext) -> Iterator[Problem]:
     """An entry that readers cannot look up."""
     for r in context.issue.references:
+        # A malformed DOI has a finding of its own.
         if not (r.doi or r.pmid or r.pmcid or r.urls or _malformed(r)):
             yield Problem(
                 r.line,
@@ -77,6 +78,7 @@ def no_locator(context: LintContext) -> Iterator[Problem]:
 def duplicate(context: LintContext) -> Iterator[Problem]:
     """Two entries for one source: the same DOI, PMID or words."""
     seen: dict[str, Reference] = {}
+    # In the order of the file, so that the later entry is the duplicate.
     for reference in sorted(context.issue.references, key=lambda r: r.line):
         words = re.findall(r"\w+", reference.text.casefold())
         identities = (
@@ -112,5 +114,6 @@ def uncited_statistic(context: LintContext) -> Iterator[Problem]:
 
 
 def _malformed(reference: Reference) -> list[str]:
+    # Punctuation after a DOI belongs to the sentence.
     found = (doi.rstrip(".,;:)]>") for doi in _DOI.findall(reference.text))
     return [doi for doi in found if not _WELL_FORMED.fullmatch(doi) or "…" in doi or ".." in doi]

@@ -55,6 +55,7 @@ class RenderedMail:
     @cached_property
     def tree(self) -> HtmlElement:
         """The HTML part, parsed."""
+        # lxml raises an error for an empty document.
         return lxml_html.document_fromstring(self.html if self.html.strip() else "<p></p>")
 
     @cached_property
@@ -65,6 +66,7 @@ class RenderedMail:
     @cached_property
     def words(self) -> str:
         """The visible text, on one line, without citation numbers."""
+        # A space: the words around a citation number must not join.
         return squeeze("".join(" " if run.raised else run.text for run in self.runs))
 
     @cached_property

@@ -28,6 +28,7 @@ _SHORT = (
     "dr|mr|mrs|ms|prof|st|vs|fig|no|vol|approx|ca|cf|inc|ltd|al|e\\.g|i\\.e|u\\.s|a\\.m|p\\.m"
     "|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|[a-z]"
 )
+# A citation right after the period still belongs to the sentence.
 _END = re.compile(rf"""(?<![.!?…])[.!?…]+['"’”)\]]*(?:\s*{CITED})*(?=\s|$)""")
 _ABBREVIATED = re.compile(rf"(?:^|[\s(“\"'])(?:{_SHORT})\.$", re.IGNORECASE)
 

@@ -11,6 +11,7 @@ _PEOPLE = (
     "people|persons|patients|participants|women|men|adults|children|infants|volunteers|subjects"
     "|controls|respondents|veterans|athletes|individuals"
 )
+# Up to two words, as in "48 older women", but none that starts another phrase.
 _BETWEEN = (
     r"(?!(?:of|in|to|for|and|or|the|a|by|with|on|at|that|years?|months?|weeks?|days?|hours?"
     r"|minutes?)\b)[a-z-]+\s+"
@@ -37,7 +38,7 @@ _LABELS = re.compile(
 
 
 def find_statistic(sentence: str) -> str:
-    """The first statistic in a sentence, as it is written; empty if there is none."""
+    """The first statistic in a sentence, as it is written; "" if it has no statistic."""
     found = []
     for match in (match for pattern in _PATTERNS for match in pattern.finditer(sentence)):
         first, _, rest = match[0].partition(" ")

@@ -14,6 +14,7 @@ LONGEST_SUBJECT = 78
 SHORTEST_PREHEADER = 30
 """Characters; below this, mail programs add the first words of the mail."""
 
+# Outlook writes AW and WG in German.
 _REPLY = re.compile(r"\s*(?:re|fwd?|aw|wg)\s*(?:\[\d+\]\s*)?:", re.IGNORECASE)
 
 

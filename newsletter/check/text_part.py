@@ -133,6 +133,7 @@ def _with_text(context: LintContext) -> Iterator[RenderedMail]:
 
 def _has_link(text: str, link: Link) -> bool:
     scheme, _, rest = link.href.partition(":")
+    # Plain text has no links within the mail.
     if not link.href or link.href.startswith("#"):
         return True
     if link.href in text or unquote(link.href) in text:

@@ -118,6 +118,7 @@ def main() -> None:
         click.echo("\nstopped; nothing is lost: run the same command again to continue", err=True)
         sys.exit(130)
     except BrokenPipeError:
+        # `… | head` closed the pipe; closing stderr keeps Python from complaining at exit.
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:

@@ -42,6 +42,7 @@ def classify(files: tuple[Path, ...], as_json: bool) -> None:
     for file in files:
         try:
             with file.open("rb") as source:
+                # As much as is read of any message: a file given by mistake may be huge.
                 raw = source.read(MAX_BYTES)
         except OSError as error:
             unread += 1

@@ -34,6 +34,7 @@ class CliContext:
             from newsletter.cli.logs import configure
             from newsletter.settings.load import load_settings
 
+            # Imported here, like everything heavy, so that --help is fast.
             self._settings = load_settings(self.config)
             configure(self._settings)
             for note in self._settings.notes:
@@ -58,6 +59,7 @@ class CliContext:
         from newsletter.campaign.context import AppContext
         from newsletter.database.open import open_store
 
+        # Database, keys and journals hold addresses: nobody else on this machine may read them.
         make_private(self.settings.var)
         keys = load_keys(self.settings, live=live)
         with private_files():

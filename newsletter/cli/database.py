@@ -39,6 +39,7 @@ def upgrade(cli: CliContext, as_json: bool) -> None:
     store = connect(resolve_url(cli.settings), cli.command)
     try:
         before = migrate(store)
+        # The job queue has its own tables, which are not part of the migrations.
         prepare(store)
     finally:
         store.close()

@@ -98,6 +98,7 @@ class Demonstration:
         approval.approve(app, built, audience=LIST)
         yield DemoStep("Approved exactly this content", "any change, even a comma, voids it")
 
+        # The real send, with a confirmation that always agrees.
         request = SendRequest(self._issue, LIST)
         sent = send_live(
             app, request, confirm=lambda pending: pending.mailable, listener=SendListener()

@@ -46,6 +46,7 @@ def configure(settings: Settings, *, service: bool = False) -> None:
         UnavailableError: ``log_file`` cannot be written.
     """
     terminal = not settings.log_file and sys.stderr.isatty()
+    # Without a terminal, standard error is read by a service manager: JSON for it, too.
     handler = _handler(settings)
     handler.setFormatter(_Lines(_readable if terminal else _json))
     usual = "info" if settings.log_file else "error" if terminal and not service else "warning"

@@ -213,6 +213,7 @@ def unsuppress(cli: CliContext, address: str, reason: str, by: str) -> None:
     if done.standing:
         reasons = ", ".join(sorted(done.standing))
         say(f"Still not mailed ({reasons}): the person's own choice, which cannot be lifted.")
+    # A script must know whether the address can be mailed now.
     sys.exit(0 if done.lifted and not done.standing else 1)
 
 

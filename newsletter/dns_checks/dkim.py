@@ -112,7 +112,7 @@ def look_up(resolver: Resolver, name: str) -> DkimRecord:
     """The one key record at a name.
 
     Raises:
-        InputError: There is none, there are several, or it cannot be used.
+        InputError: There is no record, there are several, or it cannot be used.
         UnavailableError: The DNS lookup failed.
     """
     found = resolver.txt(name)

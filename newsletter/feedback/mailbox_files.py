@@ -25,7 +25,7 @@ def read_messages(source: str) -> Iterator[bytes]:
             or ``-`` for standard input.
 
     Raises:
-        InputError: It is none of these, or cannot be read.
+        InputError: It is something else, or cannot be read.
     """
     if source == STDIN:
         yield from _messages(sys.stdin.buffer)

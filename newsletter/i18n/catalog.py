@@ -83,6 +83,7 @@ class Catalogs:
     """
 
     def __init__(self, folder: Path, default: str) -> None:
+        # Folders are named as gettext does, es_MX; language tags have a hyphen.
         files = {
             path.parents[1].name.replace("_", "-"): path
             for path in sorted(folder.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
@@ -118,12 +119,13 @@ class Catalogs:
                 continue
             if weight > 0:
                 weighted.append((weight, name.strip()))
+        # Sorting is stable: equal weights keep the order of the header.
         ranked = [name for _, name in sorted(weighted, key=lambda entry: -entry[0])]
         wanted = (lookup(name, self.languages) for name in (known, *ranked))
         return next(filter(None, wanted), self._default)
 
     def match(self, language: str) -> str | None:
-        """The catalog for a mail's language: ``es`` for ``es-MX``; None if there is none."""
+        """The catalog for a mail's language: ``es`` for ``es-MX``; None if it has no catalog."""
         return lookup(language, self.languages)
 
     def plain(self, language: str) -> Translator:
@@ -154,7 +156,7 @@ def catalogs_of(settings: Settings) -> Catalogs:
     """The catalogs of a project.
 
     Raises:
-        InputError: There is none for the publication's language.
+        InputError: The publication's language has no catalog.
     """
     return Catalogs(settings.templates / "locale", settings.publication.language)
 

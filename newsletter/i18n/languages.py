@@ -53,6 +53,7 @@ def language_name(tag: str) -> str:
     return f"{name} ({tag})" if name else tag
 
 
+# Babel loads the data of a locale from a file.
 @lru_cache(maxsize=64)
 def locale_of(tag: str) -> Locale | None:
     """Babel's locale of a language, or of the tag without its last parts; None if it is unknown."""

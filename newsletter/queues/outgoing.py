@@ -134,6 +134,7 @@ def next_due(
     others = (c.state == MessageState.SENDING, c.id.not_in(mine))
     left = connection.execute(select(func.min(c.lease_until)).where(*others)).scalar()
     if left is not None and scope.alone:
+        # Whoever held it is gone, whatever the lease says.
         left = now
     found = min((at for at in (waiting, left) if at is not None), default=None)
     return found if found is None or found <= now + LONGEST_WAIT_S else now
@@ -160,6 +161,7 @@ def take_due(
             or_(c.due_at <= now, c.due_at > now + LONGEST_WAIT_S),
             c.expires_at > now,
         )
+        # The order of asking decides which of two requests for one address leads to mail.
         .order_by(c.due_at, c.id)
         .limit(count)
         .with_for_update(skip_locked=True)
@@ -202,6 +204,7 @@ def stranded(
         select(*_ROW)
         .where(
             c.state == MessageState.SENDING,
+            # A lease that could not be renewed in time is no reason to send it beside oneself.
             c.id.not_in(mine),
             *([] if scope.alone else [c.lease_until < now]),
         )
@@ -275,6 +278,7 @@ def give_up(
         .where(_still(message))
         .values(
             state=MessageState.FAILED,
+            # What counts is that it failed, and why: not whose it was.
             email="",
             email_key="",
             subscriber_uid=0,

@@ -11,7 +11,6 @@ from markupsafe import Markup
 from markupsafe import escape as to_markup
 
 from newsletter.content.model import (
-    Bar,
     Bars,
     Block,
     DataTable,
@@ -137,7 +136,16 @@ def _block(block: Block, writer: Writer, level: int) -> str:
             )
             return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         case Bars():
-            bars = "".join(_bar(bar, writer) for bar in block.bars)
+            bars = ""
+            for bar in block.bars:
+                label = writer.render_inline(bar.label)
+                share = f"{min(max(bar.percent, 0), 100):g}"
+                bars += (
+                    f"<li><strong>{escape(bar.value)}</strong> {label}"
+                    '<svg viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">'
+                    '<rect class="track" width="100" height="2"/>'
+                    f'<rect width="{share}" height="2"/></svg></li>'
+                )
             title = writer.render_inline(block.title)
             caption = f"<figcaption>{title}</figcaption>" if title else ""
             return f'<figure class="bars">{caption}<ul>{bars}</ul></figure>'
@@ -162,13 +170,3 @@ def _aside(kind: str, content: str) -> str:
 def _title(title: Token, writer: Writer, level: int) -> str:
     text = writer.render_inline(title)
     return f"<h{level}>{text}</h{level}>" if text else ""
-
-
-def _bar(bar: Bar, writer: Writer) -> str:
-    share = f"{min(max(bar.percent, 0), 100):g}"
-    picture = (
-        '<svg viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="track" width="100" height="2"/><rect width="{share}" height="2"/></svg>'
-    )
-    value = f"<strong>{escape(bar.value)}</strong>"
-    return f"<li>{value} {writer.render_inline(bar.label)}{picture}</li>"

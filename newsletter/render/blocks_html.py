@@ -50,7 +50,16 @@ def write_block(block: Block, writer: Writer, level: int) -> str:
         case Prose():
             return writer.render_tokens(block.tokens)
         case DataTable():
-            return _table(block, writer)
+            head = write_cells("th", block.head, block, writer)
+            rows = "".join(
+                f"<tr>{write_cells('td', row, block, writer)}</tr>" for row in block.rows
+            )
+            kind = "data wide" if len(block.head) > 4 else "data"
+            return (
+                f'<div class="box"><table class="{kind}" width="100%" cellpadding="0"'
+                f' cellspacing="0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+                "</div>"
+            )
         case Bars():
             title = writer.render_inline(block.title, block.line)
             heading = f'<p class="bars-title">{title}</p>' if title else ""
@@ -100,16 +109,6 @@ def _bar(bar: Bar, writer: Writer, largest: bool) -> str:
         '<table role="presentation" aria-hidden="true" class="bar" width="100%"'
         f' cellpadding="0" cellspacing="0"><tr>{fill if share else ""}'
         f"{rest if share < 100 else ''}</tr></table>"
-    )
-
-
-def _table(block: DataTable, writer: Writer) -> str:
-    head = write_cells("th", block.head, block, writer)
-    rows = "".join(f"<tr>{write_cells('td', row, block, writer)}</tr>" for row in block.rows)
-    kind = "data wide" if len(block.head) > 4 else "data"
-    return (
-        f'<div class="box"><table class="{kind}" width="100%" cellpadding="0" cellspacing="0">'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

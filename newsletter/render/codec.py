@@ -27,6 +27,7 @@ def deserialize(data: bytes) -> CompiledIssue:
     """
     try:
         compiled = _issue(json.loads(data))
+    # What is not one fails somewhere on the way: a type, a key or a value.
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("this is not a compiled issue", fix="approve the issue again") from None
     if digest_of(compiled) != compiled.digest:
@@ -45,17 +46,19 @@ def _issue(data: Mapping[str, Any]) -> CompiledIssue:
         date=data["date"],
         title=data["title"],
         sender=Sender(**data["sender"]),
-        variants=tuple(_variant(variant) for variant in data["variants"]),
+        variants=tuple(
+            Variant(
+                topics=frozenset(variant["topics"]),
+                **{name: _part(variant[name]) for name in ("subject", "preheader", "html", "text")},
+            )
+            for variant in data["variants"]
+        ),
         images=tuple(Image(**{**image, "path": Path(image["path"])}) for image in data["images"]),
         archive_html=data["archive_html"],
         digest=data["digest"],
+        # Issues stored before there was an author have none.
         author=data.get("author", ""),
     )
-
-
-def _variant(data: Mapping[str, Any]) -> Variant:
-    parts = {name: _part(data[name]) for name in ("subject", "preheader", "html", "text")}
-    return Variant(topics=frozenset(data["topics"]), **parts)
 
 
 def _part(data: Mapping[str, Any]) -> Part:

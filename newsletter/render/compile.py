@@ -39,6 +39,7 @@ def compile_issue(issue: Issue, settings: Settings) -> CompiledIssue:
         InputError: With file and line: a template, a picture, a merge field or a setting is wrong.
     """
     topics = tuple(sorted(topics_of(issue)))
+    # Each variant must be compiled, checked and approved.
     if len(topics) > MOST_TOPICS:
         raise InputError(
             f"the article has blocks for {len(topics)} topics; the limit is {MOST_TOPICS}",

@@ -37,6 +37,7 @@ def choose_text(texts: Mapping[str, str], wanted: str, own: str) -> LocalText:
 def mark_language(text: str, language: str, around: str) -> Markup:
     """A text as HTML, in an element that marks its language if it differs."""
     attributes = Markup(language_attributes(language, around))  # noqa: S704
+    # Markup escapes the text that is put into it.
     return Markup("<span%s>%s</span>") % (attributes, text) if attributes else escape(text)
 
 

@@ -19,6 +19,7 @@ LARGEST = 5_000_000
 """The limit for one picture, in bytes."""
 
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".gif"})
+# The formats that all mail programs show.
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif"}
 
 

@@ -43,12 +43,13 @@ class _NoNetwork:
 _OPTIONS: dict[str, Any] = {
     "allow_network": False,
     "session": _NoNetwork(),
-    "strip_important": False,
+    "strip_important": False,  # rules for dark mode need it to win over inlined styles
     "disable_validation": True,
     "disable_leftover_css": True,
     "align_floating_images": False,
     "remove_unset_properties": False,
     "include_star_selectors": True,
+    # Else premailer changes the widths of images to 100%.
     "disable_basic_attributes": ["width", "height", "align", "valign", "bgcolor"],
 }
 

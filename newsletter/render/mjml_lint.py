@@ -69,24 +69,21 @@ class _Lint:
             )
 
     def _open(self, tag: re.Match[str]) -> None:
-        name, parent = tag["name"], self._parent()
+        name = tag["name"]
+        parent = next((name for name, _ in reversed(self.open) if name in ATTRIBUTES), "")
         if name in ATTRIBUTES:
-            self._place(name, tag.start())
+            allowed = PARENTS.get(name, frozenset())
+            misplaced = parent and allowed and parent not in allowed | {"mj-attributes"}
+            if parent in CONTENT or misplaced:
+                choices = " or ".join(f"<{tag}>" for tag in sorted(allowed))
+                fix = f"put it in {choices}" if choices else ""
+                raise self._wrong(f"<{name}> is not allowed inside <{parent}>", tag.start(), fix)
             self._attributes(tag)
         # Other elements are HTML, which belongs in content, or in a partial that is included there.
         elif name.startswith("mj") or (self.open and parent not in CONTENT | {""}):
             raise self._wrong(f"unknown element <{name}>", tag.start(), _nearest(name, ATTRIBUTES))
         if not tag["end"] and name not in VOID:
             self.open.append((name, tag.start()))
-
-    def _place(self, name: str, at: int) -> None:
-        parent = self._parent()
-        if parent in CONTENT:
-            raise self._wrong(f"<{name}> is not allowed inside <{parent}>", at)
-        allowed = PARENTS.get(name)
-        if parent and allowed and parent not in allowed | {"mj-attributes"}:
-            fix = "put it in " + " or ".join(f"<{tag}>" for tag in sorted(allowed))
-            raise self._wrong(f"<{name}> is not allowed inside <{parent}>", at, fix)
 
     def _attributes(self, tag: re.Match[str]) -> None:
         seen = set()
@@ -100,9 +97,6 @@ class _Lint:
                     f'attribute "{name}" is given twice, or without a quoted value', at
                 )
             seen.add(name)
-
-    def _parent(self) -> str:
-        return next((name for name, _ in reversed(self.open) if name in ATTRIBUTES), "")
 
     def _wrong(self, message: str, at: int, fix: str = "") -> InputError:
         line = self.text.count("\n", 0, at) + 1

@@ -22,8 +22,10 @@ _REGION = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+# A value after the end of the host cannot change where a link leads.
 _AUTHORITY = re.compile(r"https?://[^\s/?#]+[/?#]|mailto:[^\s@]+@[^\s@?]+\?", re.IGNORECASE)
 _LINKS = frozenset({"href"})
+# Loaded when the mail is opened: a value there would tell the server who reads it.
 _LOADED = frozenset({"src", "srcset", "background", "poster", "action", "formaction", "data"})
 
 

@@ -81,6 +81,7 @@ def template_context(issue: Issue, settings: Settings, gallery: ImageCollector) 
         "author": meta.author,
         "date": long_date(meta.date, words.language),
         "minutes": max(1, -(-len(_WORD.findall(text)) // WORDS_PER_MINUTE)),
+        # Encoded, since the collector decodes the paths of an article's pictures.
         "hero": gallery.add(quote(meta.hero.image), HERO_WIDTH, line) if meta.hero else None,
         "hero_alt": meta.hero.alt if meta.hero else "",
         "action": action,

@@ -73,6 +73,7 @@ def render_template(root: Path, name: str, values: Mapping[str, object], words: 
 def _environment(folder: Path, root: Path, mjml: bool) -> Environment:
     environment = SandboxedEnvironment(
         loader=_TemplateLoader(folder, root),
+        # A misspelled name must be an error, not an empty place in the mail.
         undefined=StrictUndefined,
         autoescape=mjml,
         finalize=_finalize if mjml else None,

@@ -10,6 +10,7 @@ from markdown_it.token import Token
 from newsletter.i18n.catalog import Translator
 from newsletter.render.html import citation_number
 
+# Markdown has turned the DOI into a link, whose URL says the same.
 _DOI_LABEL = re.compile(r"\bdoi:\s*(?=https://doi\.org/)", re.IGNORECASE)
 _STOP_AFTER_URL = re.compile(r"(https?://[^\s<>]+)\.(?=\s|$)")
 
@@ -42,26 +43,17 @@ class Inline:
                 number = citation_number(token, self._numbers)
                 joined = index > 0 and tokens[index - 1].type == "footnote_ref"
                 out = f"{out[:-1]},{number}]" if joined else f"{out}[{number}]"
-            else:
-                out += self._leaf(token)
+            elif token.type in {"text", "code_inline"}:
+                out += token.content
+            elif token.type in {"softbreak", "hardbreak"}:
+                out += " " if token.type == "softbreak" else "\n"
+            elif token.type in {"em_open", "em_close", "strong_open", "strong_close"}:
+                out += self.emphasis
+            elif token.type == "image" and (alt := self._sequence(token.children or [])):
+                _ = self._words
+                out += _("[Picture: %(alt)s]", alt=alt)
             index += 1
         return out
-
-    def _leaf(self, token: Token) -> str:
-        match token.type:
-            case "text" | "code_inline":
-                return token.content
-            case "softbreak":
-                return " "
-            case "hardbreak":
-                return "\n"
-            case "em_open" | "em_close" | "strong_open" | "strong_close":
-                return self.emphasis
-            case "image":
-                _ = self._words
-                alt = self._sequence(token.children or [])
-                return _("[Picture: %(alt)s]", alt=alt) if alt else ""
-        return ""
 
     emphasis = "*"
 

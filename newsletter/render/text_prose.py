@@ -98,6 +98,7 @@ def write_records(
         indent: The start of every line.
     """
     names = [inline.write(cell) for cell in head]
+    # Without rows, the column names are all that the table says.
     if not rows:
         return wrap(", ".join(filter(None, names)), f"{indent}- ", f"{indent}  ")
     written = []

@@ -26,8 +26,10 @@ def wrap(text: str, first: str = "", rest: str = "") -> str:
             initial_indent=rest if lines else first,
             subsequent_indent=rest,
             break_long_words=False,
+            # URLs have hyphens.
             break_on_hyphens=False,
         )
+        # The wrapper does not break at a no-break space.
         lines += wrapper.wrap(_SHARE.sub("\u00a0%", line)) or [rest.rstrip()]
     return "\n".join(line.rstrip() for line in lines).replace("\u00a0%", " %")
 

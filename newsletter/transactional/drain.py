@@ -158,6 +158,7 @@ class Drain:
             Whether there may be more to take.
         """
         now = time.monotonic()
+        # A commit costs as much as a message: each round is one, however much has ended.
         room = AT_ONCE - len(self._under_way) if now >= self._resume_at else 0
         mine = [message.id for message in self._under_way.values()]
         ageing = bool(mine) and now > self._lease.until - LEASE_S / 2
@@ -224,6 +225,7 @@ class Drain:
                 token = LinkToken(message.link_id, int(message.expires_at))
                 values[LINK_TOKEN] = self._signer.sign_ticket(token)
             delivery = Delivery(0, message.id, message.subscriber_uid, message.email, 0, values)
+            # One for all that is under way: its connections are kept while there is more to send.
             if self._transport is None:
                 folder = self._settings.var / "outbox" / "transactional"
                 self._transport = open_transport(self._settings, folder)

@@ -184,8 +184,9 @@ def give_up(
 
 def wait_s(tries: int) -> float:
     """Seconds until the next try after this many; spread, lest all come back together."""
-    more = tries - len(WAITS_S)
-    usual = WAITS_S[tries - 1] if more <= 0 else min(WAITS_S[-1] * 2**more, LONGEST_WAIT_S)
+    doublings = min(tries - len(WAITS_S), 16)
+    usual = WAITS_S[tries - 1] if doublings <= 0 else WAITS_S[-1] * 2**doublings
+    usual = min(usual, LONGEST_WAIT_S)
     return usual * random.uniform(0.9, 1.1)  # noqa: S311
 
 

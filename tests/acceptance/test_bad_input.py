@@ -96,7 +96,7 @@ def test_a_wrong_article_is_refused_with_its_place(project: Project, name: str) 
 
 
 CSV_FILES = {
-    "no e-mail column": (b"name,town\nA,B\n", "e-mail"),
+    "no email column": (b"name,town\nA,B\n", "email"),
     "zero rows": (b"email,first_name\n", "row"),
     "empty file": (b"", ""),
     "invalid address": (b"email\na@mail.example\nnot-an-address\n", ":3"),

@@ -16,7 +16,7 @@ from newsletter.audience.suppression import keeps_out, reasons
 from newsletter.audience.tables import subscriber
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from newsletter.audience.keys import Keys
     from newsletter.audience.model import ActionLink
@@ -58,12 +58,17 @@ def confirm_join(connection: Connection, link_id: int, keys: Keys, at: float) ->
     if link is None:
         return None
     person = add(connection, link.email, keys, at=at)
-    _keep_language(connection, person, link.details["language"])
+    # Only if none is known: an imported language is the subscriber's own, a browser's is a guess.
+    connection.execute(
+        update(subscriber)
+        .where(subscriber.c.id == person.id, subscriber.c.language == "")
+        .values(language=link.details["language"])
+    )
     evidence = {"asked_at": link.created_at, "wording": link.details["wording"]}
     consent = Consent(link.details["source"], at, link.details["wording_version"], evidence)
     for name in link.details["lists"]:
         subscribe(connection, person, name, consent, confirmed_by_reader=True)
-    return int(person.uid)
+    return person.uid
 
 
 def is_joined(connection: Connection, link_id: int) -> ActionLink | None:
@@ -74,11 +79,3 @@ def is_joined(connection: Connection, link_id: int) -> ActionLink | None:
     person = find(connection, link.email)
     mailed = mailed_lists(connection, person.id) if person else frozenset()
     return link if person and set(link.details["lists"]) <= mailed else None
-
-
-def _keep_language(connection: Connection, person: Row[tuple[object, ...]], language: str) -> None:
-    connection.execute(
-        update(subscriber)
-        .where(subscriber.c.id == person.id, subscriber.c.language == "")
-        .values(language=language)
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
 from newsletter.audience.address import address_hash, address_key, check_address
 from newsletter.audience.consent.action_links import forget_links
@@ -13,7 +13,7 @@ from newsletter.audience.key_check import check_suppression_key_within
 from newsletter.audience.lists import ensure_list
 from newsletter.audience.mailability import mailed_lists
 from newsletter.audience.model import SubscriptionState, SuppressionReason
-from newsletter.audience.subscribers import Consent, find, record, subscribe
+from newsletter.audience.subscribers import Consent, Subscriber, find, record, subscribe
 from newsletter.audience.suppression import lift, reasons
 from newsletter.audience.tables import mailing_list, subscriber, subscription
 
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
 
 
-def reader(connection: Connection, uid: int) -> Row[Any] | None:
+def reader(connection: Connection, uid: int) -> Subscriber | None:
     """The subscriber with this uid."""
-    return connection.execute(select(subscriber).where(subscriber.c.uid == uid)).first()
+    row = connection.execute(select(subscriber).where(subscriber.c.uid == uid)).first()
+    return Subscriber._make(row) if row else None
 
 
-def active_lists(connection: Connection, person: Row[Any]) -> frozenset[str]:
+def active_lists(connection: Connection, person: Subscriber) -> frozenset[str]:
     """The lists on which a subscription is active."""
     return frozenset(active_titles(connection, person))
 
 
-def active_titles(connection: Connection, person: Row[Any]) -> dict[str, str]:
+def active_titles(connection: Connection, person: Subscriber) -> dict[str, str]:
     """The same, with the title of each by its name; a list without a title has its name."""
     query = (
         select(mailing_list.c.name, mailing_list.c.title)
@@ -53,7 +54,7 @@ def gets_mail(connection: Connection, uid: int) -> bool:
 
 def choose(
     connection: Connection,
-    person: Row[Any],
+    person: Subscriber,
     wanted: Collection[str],
     offered: Collection[str],
     consent: Consent,
@@ -70,21 +71,18 @@ def choose(
     now = active_lists(connection, person)
     for name in offered:
         if name in wanted and name not in now:
-            _reopen(connection, person, name, consent)
+            # Pending first: `subscribe` leaves an unsubscribed state alone, and here the subscriber
+            # has asked. A suppression of the address stays.
+            ensure_list(connection, name, consent.at)
+            _set_state(connection, person, name, SubscriptionState.PENDING, consent.at)
+            subscribe(connection, person, name, consent)
         elif name not in wanted and name in now:
             _set_state(connection, person, name, SubscriptionState.UNSUBSCRIBED, consent.at)
             record(connection, person.uid, name, "left-list", consent)
 
 
-def _reopen(connection: Connection, person: Row[Any], name: str, consent: Consent) -> None:
-    """Join a list, left before or not; a suppression of the address stays."""
-    ensure_list(connection, name, consent.at)
-    _set_state(connection, person, name, SubscriptionState.PENDING, consent.at)
-    subscribe(connection, person, name, consent)
-
-
 def _set_state(
-    connection: Connection, person: Row[Any], name: str, state: SubscriptionState, at: float
+    connection: Connection, person: Subscriber, name: str, state: SubscriptionState, at: float
 ) -> None:
     which = select(mailing_list.c.id).where(mailing_list.c.name == name).scalar_subquery()
     connection.execute(
@@ -94,14 +92,14 @@ def _set_state(
     )
 
 
-def pause(connection: Connection, person: Row[Any], until: float, consent: Consent) -> None:
+def pause(connection: Connection, person: Subscriber, until: float, consent: Consent) -> None:
     """Pause all mail to a subscriber until then (Unix seconds); 0 ends a pause."""
     _update(connection, person, {"paused_until": until, "updated_at": consent.at})
     record(connection, person.uid, "", "paused" if until else "pause-ended", consent)
 
 
 def change_address(
-    connection: Connection, person: Row[Any], email: str, keys: Keys, consent: Consent
+    connection: Connection, person: Subscriber, email: str, keys: Keys, consent: Consent
 ) -> bool | None:
     """Change a subscriber's address to one that its reader has confirmed.
 
@@ -127,7 +125,8 @@ def change_address(
     """
     check_suppression_key_within(connection, keys)
     email = check_address(email)
-    now = _locked(connection, person)
+    query = select(subscriber).where(subscriber.c.id == person.id).with_for_update()
+    now = connection.execute(query).first()
     # The unsubscribe would stay behind with the old address.
     if now is None or SuppressionReason.UNSUBSCRIBED in reasons(connection, now.address_hash):
         return None
@@ -144,10 +143,5 @@ def change_address(
     return True
 
 
-def _locked(connection: Connection, person: Row[Any]) -> Row[Any] | None:
-    query = select(subscriber).where(subscriber.c.id == person.id)
-    return connection.execute(query.with_for_update()).first()
-
-
-def _update(connection: Connection, person: Row[Any], values: Mapping[str, Any]) -> None:
+def _update(connection: Connection, person: Subscriber, values: Mapping[str, Any]) -> None:
     connection.execute(update(subscriber).where(subscriber.c.id == person.id).values(**values))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from newsletter.audience.model import (
     SubscriptionState,
@@ -37,7 +37,7 @@ must not re-add somebody who unsubscribed. They can always join again from their
 _LEFT = "unsubscribed"
 _BACK = "resubscribed"
 
-_PEOPLE = (
+_LOCKED = (
     select(subscriber.c.id, subscriber.c.uid, subscriber.c.address_hash)
     .where(subscriber.c.uid.in_(bindparam("uids", expanding=True)))
     .order_by(subscriber.c.id)
@@ -59,6 +59,14 @@ _END = (
     .where(*_LIVE)
     .values(state=SubscriptionState.UNSUBSCRIBED, updated_at=bindparam("at"))
 )
+
+
+class LockedSubscriber(NamedTuple):
+    """What unsubscribing needs of a subscriber whose row is locked."""
+
+    id: int
+    uid: int
+    address_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +124,41 @@ def unsubscribe_all(store: Store, clicks: Sequence[Click]) -> list[UnsubscribeRe
     ]
 
 
-def leave(connection: Connection, person: Row[Any], consent: Consent) -> UnsubscribeResult:
+def leave(
+    connection: Connection, subscriber: LockedSubscriber, consent: Consent
+) -> UnsubscribeResult:
     """End every subscription of a subscriber within the caller's write transaction."""
-    return leave_all(connection, [(person, consent)])[0]
+    return leave_all(connection, [(subscriber, consent)])[0]
 
 
 def leave_all(
-    connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]
+    connection: Connection, leavers: Sequence[tuple[LockedSubscriber, Consent]]
 ) -> list[UnsubscribeResult]:
     """The same for thousands of subscribers, each once, with as many statements as for one."""
     if not leavers:
         return []
-    new = _suppress(connection, leavers)
-    ended = _end(connection, [person.id for person, _ in leavers], leavers[0][1].at)
+    # The address is suppressed, too: it may come back with an import, as a new subscriber.
+    new = suppress_all(
+        connection,
+        SuppressionReason.UNSUBSCRIBED,
+        [(leaver.address_hash, consent.source, consent.at) for leaver, consent in leavers],
+    )
+    ids = [leaver.id for leaver, _ in leavers]
+    ended: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for subscriber_id, name, state in connection.execute(_SUBSCRIPTIONS, {"people": ids}):
+        ended[subscriber_id].append((name, state))
+    connection.execute(_END, {"people": ids, "at": leavers[0][1].at})
     results, events = [], []
-    for person, consent in leavers:
-        lists = ended.get(person.id, [])
-        changed = bool(lists) or bytes(person.address_hash) in new
+    for leaver, consent in leavers:
+        lists = ended.get(leaver.id, [])
+        changed = bool(lists) or leaver.address_hash in new
         results.append(UnsubscribeResult(True, False, changed, tuple(name for name, _ in lists)))
-        events += [
-            event_row(person.uid, name, _LEFT, _with(consent, state)) for name, state in lists
-        ]
+        for name, state in lists:
+            # The former state is what an undo restores.
+            evidence = {**(consent.evidence or {}), "was": state}
+            events.append(event_row(leaver.uid, name, _LEFT, replace(consent, evidence=evidence)))
         if changed and not lists:
-            events.append(event_row(person.uid, "", _LEFT, consent))
+            events.append(event_row(leaver.uid, "", _LEFT, consent))
     if events:
         connection.execute(insert(consent_event), events)
     return results
@@ -153,19 +173,33 @@ def resubscribe(store: Store, token: Token, source: str) -> UnsubscribeResult:
     """
     if (harmless := _harmless(token)) is not None:
         return harmless
+    uid = token.subscriber_uid
     with store.write() as connection:
-        person = _person(connection, token)
-        if person is None:
+        found = find_subscribers(connection, [uid]).get(uid)
+        if found is None:
             return UnsubscribeResult(known=False, proof=False, changed=False)
-        at = store.now(connection)
-        lifted = _left_since(connection, person.address_hash, at - UNDO_S) and lift(
-            connection, person.address_hash, SuppressionReason.UNSUBSCRIBED
+        now = store.now(connection)
+        query = select(suppression.c.at).where(
+            suppression.c.address_hash == found.address_hash,
+            suppression.c.reason == SuppressionReason.UNSUBSCRIBED,
         )
-        given_back = _ended_last(connection, person.uid) if lifted else {}
-        for name, state in given_back.items():
-            _set_state(connection, person.id, name, SubscriptionState(state), at)
-            record(connection, person.uid, name, _BACK, Consent(source, at))
-        return UnsubscribeResult(True, False, lifted, tuple(given_back))
+        left_at = connection.execute(query).scalar()
+        if left_at is None or left_at < now - UNDO_S:
+            return UnsubscribeResult(known=True, proof=False, changed=False)
+        lift(connection, found.address_hash, SuppressionReason.UNSUBSCRIBED)
+        restored = _ended_last(connection, uid)
+        for name, state in restored.items():
+            which = select(mailing_list.c.id).where(mailing_list.c.name == name)
+            connection.execute(
+                update(subscription)
+                .where(
+                    subscription.c.subscriber_id == found.id,
+                    subscription.c.list_id == which.scalar_subquery(),
+                )
+                .values(state=SubscriptionState(state), updated_at=now)
+            )
+            record(connection, uid, name, _BACK, Consent(source, now))
+        return UnsubscribeResult(True, False, True, tuple(restored))
 
 
 LEAVING_REASONS = ("too-often", "not-expected", "not-asked", "other")
@@ -180,11 +214,11 @@ def note_reason(store: Store, token: Token, reason: str) -> None:
     """
     if _harmless(token) is not None:
         return
+    uid = token.subscriber_uid
     with store.write() as connection:
-        person = _person(connection, token)
-        if person is not None:
+        if find_subscribers(connection, [uid]):
             consent = Consent("page", store.now(connection), evidence={"reason": reason})
-            record(connection, person.uid, "", "leaving-reason", consent)
+            record(connection, uid, "", "leaving-reason", consent)
 
 
 def _harmless(token: Token) -> UnsubscribeResult | None:
@@ -195,46 +229,11 @@ def _harmless(token: Token) -> UnsubscribeResult | None:
     return None
 
 
-def find_subscribers(connection: Connection, uids: Collection[int]) -> dict[int, Row[Any]]:
+def find_subscribers(connection: Connection, uids: Collection[int]) -> dict[int, LockedSubscriber]:
     """Subscribers by uid, locked until the transaction ends; erased ones are missing."""
-    rows: Iterable[Row[Any]] = connection.execute(_PEOPLE, {"uids": list(uids)})
-    return {row.uid: row for row in rows}
-
-
-def _person(connection: Connection, token: Token) -> Row[Any] | None:
-    return find_subscribers(connection, [token.subscriber_uid]).get(token.subscriber_uid)
-
-
-def _left_since(connection: Connection, hashed: bytes, since: float) -> bool:
-    left = select(suppression.c.at).where(
-        suppression.c.address_hash == hashed,
-        suppression.c.reason == SuppressionReason.UNSUBSCRIBED,
-    )
-    at = connection.execute(left).scalar()
-    return at is not None and at >= since
-
-
-def _suppress(connection: Connection, leavers: Sequence[tuple[Row[Any], Consent]]) -> set[bytes]:
-    return suppress_all(
-        connection,
-        SuppressionReason.UNSUBSCRIBED,
-        [(person.address_hash, consent.source, consent.at) for person, consent in leavers],
-    )
-
-
-def _end(
-    connection: Connection, people: Sequence[int], at: float
-) -> dict[int, list[tuple[str, str]]]:
-    """End subscriptions; gives lists and former states by person."""
-    ended: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    for person_id, name, state in connection.execute(_SUBSCRIPTIONS, {"people": people}):
-        ended[person_id].append((name, state))
-    connection.execute(_END, {"people": people, "at": at})
-    return ended
-
-
-def _with(consent: Consent, state: str) -> Consent:
-    return replace(consent, evidence={**(consent.evidence or {}), "was": state})
+    rows = connection.execute(_LOCKED, {"uids": list(uids)})
+    found = (LockedSubscriber(id_, uid, bytes(hashed)) for id_, uid, hashed in rows)
+    return {each.uid: each for each in found}
 
 
 def _ended_last(connection: Connection, uid: int) -> dict[str, str]:
@@ -247,14 +246,3 @@ def _ended_last(connection: Connection, uid: int) -> dict[str, str]:
         .order_by(consent_event.c.list_name)
     )
     return {row.list_name: row.evidence["was"] for row in rows}
-
-
-def _set_state(
-    connection: Connection, person_id: int, list_name: str, state: SubscriptionState, at: float
-) -> None:
-    which = select(mailing_list.c.id).where(mailing_list.c.name == list_name).scalar_subquery()
-    connection.execute(
-        update(subscription)
-        .where(subscription.c.subscriber_id == person_id, subscription.c.list_id == which)
-        .values(state=state, updated_at=at)
-    )

@@ -15,7 +15,7 @@ CONSENT_COLUMNS = ("subscriber_uid", "list_name", "action", "source", "evidence"
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """One file into one list. ``at`` is Unix seconds; ``batch`` identifies its rows."""
+    """One file imported into one list. ``at`` is Unix seconds; ``batch`` identifies its rows."""
 
     keys: Keys
     list_name: str

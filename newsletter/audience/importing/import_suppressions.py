@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from newsletter.audience.address import address_hash
-from newsletter.audience.consent.unsubscribe import leave
+from newsletter.audience.consent.unsubscribe import LockedSubscriber, leave
 from newsletter.audience.importing.import_job import ImportJob
 from newsletter.audience.importing.staging import StagedRow
 from newsletter.audience.model import SuppressionReason
@@ -34,16 +34,15 @@ def import_suppressions(
     query = select(suppression.c.address_hash).where(known, suppression.c.reason == reason)
     before = len(connection.execute(query).all())
     if reason is SuppressionReason.UNSUBSCRIBED:
-        _end_subscriptions(connection, job, staged)
+        lines = {row.key: row for row in staged}
+        c = subscriber.c
+        here = select(c.email_key, c.id, c.uid, c.address_hash).where(c.email_key.in_(list(lines)))
+        for key, *locked in connection.execute(here.order_by(c.id).with_for_update()).all():
+            row = lines[key]
+            evidence = {"file": job.file, "line": row.line}
+            consent = Consent(job.source, row.left_at or job.at, evidence=evidence)
+            leave(connection, LockedSubscriber._make(locked), consent)
+    # Last: `leave` records a consent event only if it finds the suppression new.
     columns = [column.name for column in suppression.c]
     insert_many(connection, suppression, columns, rows, ignore_known=True)
     return Counter(newly_suppressed=len(rows) - before, unchanged=before)
-
-
-def _end_subscriptions(connection: Connection, job: ImportJob, staged: Sequence[StagedRow]) -> None:
-    lines = {row.key: row for row in staged}
-    query = select(subscriber).where(subscriber.c.email_key.in_(list(lines)))
-    for person in connection.execute(query.order_by(subscriber.c.id).with_for_update()).all():
-        row = lines[person.email_key]
-        evidence = {"file": job.file, "line": row.line}
-        leave(connection, person, Consent(job.source, row.left_at or job.at, evidence=evidence))

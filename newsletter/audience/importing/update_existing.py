@@ -41,7 +41,7 @@ def update_existing(
     """Bring people who are known already up to date; who left or is suppressed stays as they are.
 
     Returns:
-        How many rows came to what, as `apply_batch`.
+        The number of rows by result, as `write_batch`.
     """
     rows = {row.key: row for row in staged}
     people = _find(connection, list_id, rows)
@@ -86,7 +86,7 @@ def _meet(
 
 
 def _news(person: Row[Any], row: StagedRow) -> dict[str, Any]:
-    """What the file says anew of a person; a blank cell says nothing."""
+    """What the file changes about a subscriber; a blank cell changes nothing."""
     news: dict[str, Any] = {
         name: value
         for name in _DATA

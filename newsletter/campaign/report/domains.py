@@ -60,6 +60,7 @@ def domain_figures(
     largest = [
         _row(each, events.get(each.domain, _NONE)) for each in found if each.mailable >= FEWEST
     ]
+    # The rest is computed by subtraction, so that every column adds up to the whole campaign.
     if len(largest) == number:
         return Domains(largest, None, number)
     mailable = connection.execute(

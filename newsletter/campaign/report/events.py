@@ -166,6 +166,7 @@ def _last_words(campaign_id: int) -> Subquery:
     is_delivered = event.c.kind == EventKind.DELIVERED
     end = case((is_delivered, "delivered"), else_="bounced")
     order = (event.c.at.desc(), case((is_delivered, 1), else_=0), event.c.id)
+    # A notice of delay is superseded by a delivery, and a delivery by a bounce that follows it.
     number = func.row_number().over(partition_by=event.c.position, order_by=order)
     words = (
         select(

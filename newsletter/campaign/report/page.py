@@ -63,6 +63,7 @@ def write_page(html: str, file: Path) -> None:
         UnavailableError: It cannot be written.
     """
     try:
+        # The mode is set at creation: a chmod afterwards would leave a moment for others to read.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as out:
             out.write(html)

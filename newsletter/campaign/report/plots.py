@@ -94,6 +94,7 @@ def reported(after: Afterwards, unreported: int) -> list[Share]:
 
 def _shares(numbers: Mapping[str, int]) -> list[Share]:
     present = {state: number for state, number in numbers.items() if number}
+    # Every share has its minimum width; only the remaining width is divided by number.
     room = WIDTH - LEAST_SHARE * len(present)
     whole = sum(present.values())
     found, x = [], 0.0

@@ -122,6 +122,7 @@ class Composer:
         self._mail_from = ascii_domain(compiled.sender.from_address)
         local, _, domain = ascii_domain(bounce_address).rpartition("@")
         self._bounce = (f"{local}+", f"@{domain}") if bounce_address else None
+        # Secret and the same on every run: readers cannot forge what is derived from it.
         self._seal = signer.sign(self._token(TokenPurpose.BOUNCE, 0))
         self._tag = self._campaign_tag(compiled)
         self._templates = [

@@ -63,6 +63,7 @@ class FileJournal:
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             self._descriptor = os.open(path, flags, 0o600)
+            # Released by the kernel when the process dies, however it dies.
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             self._write(f"boot {_boot_id()}\nlease {json.dumps(origin)}\n")
         except OSError as error:

@@ -153,6 +153,7 @@ def reserve_batch(
             return ReservedBatch(halted=True)
         throttle = Throttle(connection, rates, now) if rates else None
         room = throttle.room(limit) if throttle else limit
+        # In the transaction of the offer: who unsubscribes before it commits is not mailed.
         found = find_candidates(connection, row, room) if room else []
         choice = choose(found, throttle, kind=row.kind)
         # Fewer than there was room for: the chunk has no more mailable recipients.
@@ -272,6 +273,7 @@ def _record(
         # Only the chunk: locking the campaign as well would serialize all workers.
         .with_for_update(of=chunk)
     ).one()
+    # A higher fence means that another worker has taken the chunk over in the meantime.
     if row.fence != lease.fence or row.state != ChunkState.LEASED:
         state = ChunkState(row.state)
         record_late_outcomes(connection, lease.place, state, outcomes, now)

@@ -92,6 +92,8 @@ def _orphans(store: Store, journal_dir: Path) -> list[_Orphan]:
         if store.is_sqlite:
             dead = evidence is not None
         else:
+            # An unlocked journal of this boot proves death at once; the owner of any other may be
+            # alive on another machine until its lease runs out.
             here = evidence is not None and evidence.complete
             dead = here or row.lease_until < now
         if dead:

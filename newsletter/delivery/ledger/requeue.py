@@ -46,6 +46,7 @@ def requeue_failed(connection: Connection, campaign_id: int, now: float, *, note
     returned = [Outcome(position, Result.RETURNED, reply=note) for position in failed]
     if returned:
         reopen_finished(connection, campaign_id, now)
+        # last < first: the chunk has no members, and is never offered.
         record = {"first": 1, "last": 0, "offered": 0}
         kinds = {"kind": ChunkKind.RETURNED, "state": ChunkState.DONE}
         place = Place(campaign_id, insert_chunk(connection, campaign_id, {**record, **kinds}))

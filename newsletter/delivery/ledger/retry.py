@@ -63,6 +63,7 @@ def decide(
     """
     if now - since >= policy.give_up_after:
         return Final()
+    # Capped: the power overflows a float after some hundred attempts.
     steps = min(attempts - 1, 32)
     delay = min(policy.first_delay * policy.factor**steps, policy.longest_delay)
     return Later(min(now + delay * (1 + jitter / 4), since + policy.give_up_after))

@@ -63,6 +63,7 @@ def is_sending(engine: Engine) -> bool:
         return False
     descriptor = os.open(path, os.O_RDONLY)
     try:
+        # Shared, so that any number of processes can ask at once without blocking each other.
         return not try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)

@@ -41,6 +41,7 @@ class BatchSizer:
         now = time.monotonic()
         elapsed = max(now - self._last, 1e-3)
         self._last = now
+        # A moving average: one slow reply must not shrink the batches.
         self._rate = 0.7 * self._rate + 0.3 * len(outcomes) / elapsed
         if all(outcome.result == Result.RETURNED for outcome in outcomes):
             self.pause = min(max(self.pause * 2, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)

@@ -47,6 +47,7 @@ class LiveCounts:
         self._skipped.update(reasons)
 
     def _leave(self, kind: ChunkKind, number: int) -> None:
+        # A retry was counted as deferred until now, everything else as queued.
         was = DeliveryState.DEFERRED if kind is ChunkKind.RETRY else DeliveryState.QUEUED
         self._states[was] -= number
 

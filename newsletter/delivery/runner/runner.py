@@ -123,6 +123,7 @@ async def run_campaign(  # noqa: PLR0913 - the parts of a send, each named once
             again to continue.
     """
     with sending_lock(store):
+        # Before the first claim: a dead sender may have left chunks of this campaign.
         recover(store, journal_dir)
         if progress and counted is None:
             with store.read() as connection:
@@ -246,6 +247,7 @@ async def run_chunk(
         await run.work()
         settled = True
     finally:
+        # Kept unless everything in it is in the ledger: it is the only evidence after a failure.
         journal.close(remove=settled)
         seconds = round(time.monotonic() - began, 3)
         log.info("chunk finished", extra={**facts, "settled": settled, "seconds": seconds})
@@ -325,12 +327,14 @@ class ChunkRun:
         self._halted = offered.halted
         self._rest = offered.rest
         self._sending.counts.count_skips(self._lease.kind, offered.skipped)
+        # Over the rate counts as returned: requeued in a chunk of that domain alone.
         self._sending.counts.count(self._lease.kind, offered.over)
         if offered.deliveries:
             deliver = self._sending.transport.deliver
             flight = deliver(offered.deliveries, self._gate, self._journal)
             self._flights[asyncio.ensure_future(flight)] = offered.deliveries
         if self._exhausted and self._offered:
+            # Lets the next chunk be claimed while the last messages of this one are under way.
             self._offered.set_result(None)
         await self._sending.rest(min(offered.wait, LOOK_S))
 
@@ -370,6 +374,7 @@ class ChunkRun:
         given = {} if error else {outcome.position: outcome for outcome in flight.result()}
         silent = [each.position for each in batch if each.position not in given]
         if silent:
+            # A transport that failed halfway reports nothing, but may have sent some of the batch.
             evidence = own_evidence(self._journal)
             given.update({position: evidence.outcome(position) for position in silent})
         return [given[each.position] for each in batch]

@@ -205,8 +205,12 @@ def test_what_is_asked_of_the_database_before_the_answer_is_the_same(
         reader.app = inner
         return statements[: answered[0]]
 
+    complained = "complained@reader.example"
+    with clinic.store.write() as connection:
+        hashed = address_hash(complained, KEYS)
+        suppress(connection, hashed, SuppressionReason.COMPLAINED, "test", 1.0)
     reader.join("warm@reader.example")
-    assert work(KNOWN) == work(NEW) == work(NEW)
+    assert work(KNOWN) == work(NEW) == work(NEW) == work(complained)
 
 
 def test_an_address_gets_one_confirmation_a_day_however_it_is_written(reader: Reader) -> None:

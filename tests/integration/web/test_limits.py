@@ -9,7 +9,7 @@ from newsletter.audience.consent.action_links import make_link, redeem
 from newsletter.audience.model import LinkAction
 from newsletter.delivery.ledger.tables import rate
 from newsletter.store.engine import Store
-from newsletter.transactional.limits import Limit, give_back, mailbox_of, take
+from newsletter.transactional.limits import Limit, give_back, mailbox_of, take, take_all
 from newsletter.web.http.rate_limits import network_of
 from tests.integration.web.conftest import KEYS
 
@@ -36,6 +36,14 @@ def test_what_came_to_nothing_is_given_back(store: Store) -> None:
     with store.write() as connection:
         give_back(connection, LIMIT, "192.0.2.1", KEYS)
     assert ask(store, NOW) == 0.0
+
+
+def test_of_several_limits_all_count_or_none(store: Store) -> None:
+    day, month = Limit("day", 1, 60.0), Limit("month", 1, 3600.0)
+    with store.write() as connection:
+        assert take_all(connection, (day, month), "a", KEYS, NOW)
+        assert not take_all(connection, (day, month), "a", KEYS, NOW + 61)
+        assert take(connection, day, "a", KEYS, NOW + 61) == 0.0
 
 
 def test_a_clock_set_back_locks_nobody_out(store: Store) -> None:

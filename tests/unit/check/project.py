@@ -63,7 +63,7 @@ def mail(
     address: str = ADDRESS,
     more: str = "",
 ) -> str:
-    """A plain template of the HTML part, to be told what is wrong with it."""
+    """A plain template of the HTML part, whose pieces a sample can replace."""
     return f"""<mjml {head}><mj-body><mj-section><mj-column><mj-text font-size="16px">
 <h1>{{{{ title }}}}</h1>{{{{ pieces.article }}}}{{{{ pieces.references }}}}{disclaimer}
 <p>{way_out}</p><p>{address}</p>{more}
@@ -88,7 +88,7 @@ class Sample:
 
     ``at`` is a text on the line where the finding is expected, in ``file``; empty: line 1.
     ``front`` adds to or replaces keys of the front matter; ``settings`` replaces texts of the
-    settings; ``templates`` are whole files; ``pictures`` are files beside the article.
+    settings; ``templates`` are whole files; ``pictures`` are files in the article's folder.
     """
 
     rule: str
@@ -106,7 +106,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Project:
-    """Where samples are laid out and checked."""
+    """A folder where samples are written and checked."""
 
     root: Path
 
@@ -137,7 +137,7 @@ class Project:
         live: bool = False,
         lists: frozenset[str] | None = None,
     ) -> list[Finding]:
-        """Read, compile and check what lies there."""
+        """Read, compile and check the article."""
         settings = load_settings(self.root / "newsletter.toml")
         issue = read_issue(self.root / ARTICLE, root=self.root)
         compiled = compile_issue(issue, settings)

@@ -1,4 +1,4 @@
-"""Whatever parses and compiles can be checked."""
+"""Every article that compiles can be checked."""
 
 from pathlib import Path
 

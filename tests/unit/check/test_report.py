@@ -1,4 +1,4 @@
-"""What people and programs get to see of findings."""
+"""Findings as text and as JSON, and waivers."""
 
 import json
 
@@ -18,13 +18,13 @@ BLOCKER = Finding("disclaimer/missing", Severity.BLOCKER, "issues/x.md", 3, "non
 NOTE = Finding("images/wide", Severity.NOTE, "issues/x.md", 9, "2401 pixels", "scale it down")
 
 
-def test_findings_read_like_a_compiler():
+def test_findings_look_like_compiler_output():
     assert format_findings([UNUSED], color=False) == (
         "issues/x.md:41: references/unused  [^smith2001] is never cited  (remove it, or cite it)"
     )
 
 
-def test_severity_is_in_words_and_color_comes_on_top():
+def test_severity_is_in_words_and_color_is_added():
     plain = format_findings([BLOCKER, NOTE], color=False)
     assert plain.split("\n") == [
         "issues/x.md:3: blocker: disclaimer/missing  none  (name one)",
@@ -34,7 +34,7 @@ def test_severity_is_in_words_and_color_comes_on_top():
     assert colored.replace("\x1b[31m", "").replace("\x1b[0m", "") == plain.split("\n")[0]
 
 
-def test_json_has_exactly_the_promised_keys():
+def test_json_has_exactly_the_documented_keys():
     (found,) = json.loads(findings_json([UNUSED]))["findings"]
     assert found == {
         "rule": "references/unused",
@@ -47,17 +47,17 @@ def test_json_has_exactly_the_promised_keys():
     assert json.loads(findings_json([])) == {"findings": []}
 
 
-def test_a_waiver_settles_a_warning_when_it_gives_a_reason():
+def test_a_waiver_with_a_reason_covers_a_warning():
     assert unwaived([UNUSED], {"references/unused": "kept for the archive"}) == []
     assert unwaived([UNUSED], {"references/unused": "  "}) == [UNUSED]
     assert unwaived([UNUSED], {"references/missing": "because"}) == [UNUSED]
 
 
-def test_no_waiver_settles_a_blocker():
+def test_a_blocker_cannot_be_waived():
     assert unwaived([BLOCKER], {"disclaimer/missing": "just this once"}) == [BLOCKER]
 
 
-def test_findings_come_by_file_line_and_severity_each_once(app: Project):
+def test_findings_are_unique_and_sorted_by_file_line_and_severity(app: Project):
     body = "Lorem ipsum, 67 % cure.[^b]\n\n::: audience topic=neck\nTODO\n:::\n\n[^c]: Alone."
     app.lay(Sample("", body, front={"subject": "'Re: YOU!!'"}))
     findings = app.check()

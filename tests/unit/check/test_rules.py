@@ -1,4 +1,4 @@
-"""Every rule fires at the right line of a real article, and keeps quiet beside it."""
+"""Every rule fires at the right line of a real article, and ignores near misses."""
 
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("sample", FIRES, ids=lambda sample: sample.rule)
-def test_fires_where_the_fault_stands(app: Project, sample: Sample):
+def test_fires_at_the_line_of_the_problem(app: Project, sample: Sample):
     app.lay(sample)
     findings = app.check(sample.columns, sample.live, sample.lists)
     found = [f for f in findings if f.rule == sample.rule]
@@ -27,14 +27,14 @@ def test_fires_where_the_fault_stands(app: Project, sample: Sample):
 
 
 @pytest.mark.parametrize("sample", NEAR_MISSES, ids=lambda sample: sample.rule)
-def test_keeps_quiet_beside_it(app: Project, sample: Sample):
+def test_ignores_near_misses(app: Project, sample: Sample):
     app.lay(sample)
     findings = app.check(sample.columns, sample.live, sample.lists)
     assert [f for f in findings if f.rule == sample.rule] == []
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_plain_words_give_no_findings(app: Project, live: bool):
+def test_a_plain_article_has_no_findings(app: Project, live: bool):
     app.lay(Sample(""))
     assert app.check(live=live) == []
 
@@ -50,7 +50,7 @@ def test_rules_are_named_group_and_rule_once():
     assert len(names) == len(set(names))
     assert all(name.count("/") == 1 and name == name.lower() for name in names)
     groups = [rule.group for rule in RULES]
-    assert groups == sorted(groups, key=groups.index), "rules of a group stand together"
+    assert groups == sorted(groups, key=groups.index), "rules of a group are listed together"
 
 
 def test_every_rule_is_documented_with_its_severity():
@@ -59,7 +59,7 @@ def test_every_rule_is_documented_with_its_severity():
     assert documented == [(rule.name, str(rule.severity)) for rule in RULES]
 
 
-def test_the_rules_of_live_sends_are_documented_as_such():
+def test_rules_for_live_sends_are_documented_as_such():
     rows = (DOCS / "checks.md").read_text().split("\n")
     live = {
         row.split("`")[1] for row in rows if row.startswith("| `") and "Live sends only." in row
@@ -67,14 +67,14 @@ def test_the_rules_of_live_sends_are_documented_as_such():
     assert live == {rule.name for rule in RULES if rule.live}
 
 
-def test_what_is_nearly_known_is_named(app: Project):
+def test_a_fix_suggests_a_similar_name(app: Project):
     app.lay(Sample("", "Hi {{ frist_name }}.\n\n::: audience topic=reserch\nWords.\n:::"))
     fixes = {f.rule: f.fix for f in app.check()}
     assert fixes["audience/unknown-topic"] == "did you mean topic=research?"
     assert fixes["merge-fields/undeclared"].startswith("did you mean first_name? Or declare [")
 
 
-def test_a_fault_made_twice_is_found_twice(app: Project):
+def test_a_problem_that_occurs_twice_is_found_twice(app: Project):
     app.lay(Sample("", "[Read more](https://a.org/)\n\nWords.\n\n[Read more](https://a.org/)"))
     lines = [f.line for f in app.check() if f.rule == "links/vague-text"]
     assert len(lines) == 2

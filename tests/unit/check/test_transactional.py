@@ -1,4 +1,4 @@
-"""The rules for mail from a template alone, each on a message with one thing wrong."""
+"""The rules for transactional mail, each on a message with one problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -36,7 +36,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Welcome:
-    """A message as it leaves."""
+    """A finished message."""
 
     html: str = HTML
     text: str = TEXT
@@ -100,7 +100,7 @@ def test_a_good_message_has_no_findings(settings: Settings) -> None:
         ("html", "Thank you.", "x" * 110_000, "size/clipped"),
     ],
 )
-def test_what_is_wrong_is_found(
+def test_each_problem_is_found(
     settings: Settings, part: str, old: str, new: str, rule: str
 ) -> None:
     whole = getattr(GOOD, part)
@@ -119,14 +119,14 @@ def test_what_is_wrong_is_found(
         {**HEADERS, "List-Unsubscribe": f"<mailto:x@clinic.example>, <{LEAVE}>"},
     ],
 )
-def test_the_header_must_lead_where_the_link_does(
+def test_the_header_must_have_the_url_of_the_link(
     settings: Settings, headers: dict[str, str]
 ) -> None:
     (finding,) = found(replace(GOOD, headers=headers), settings)
     assert (finding.rule, finding.severity) == ("letters/one-click", Severity.BLOCKER)
 
 
-def test_who_is_on_no_list_yet_needs_no_way_out(settings: Settings) -> None:
+def test_recipients_not_yet_on_a_list_need_no_unsubscribe_link(settings: Settings) -> None:
     message = replace(
         GOOD,
         html=HTML.replace(LEAVE, f"{BASE}/confirm/x"),

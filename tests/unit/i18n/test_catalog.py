@@ -1,4 +1,4 @@
-"""Catalogs: which languages there are, which one a reader gets, and how words are filled in."""
+"""Catalogs: available languages, the choice of one, and values in translated texts."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ def add(folder: Path, name: str, **words: str) -> Path:
     return path
 
 
-def test_the_languages_are_english_and_those_of_the_folder(tmp_path: Path) -> None:
+def test_the_languages_are_english_and_those_with_a_catalog(tmp_path: Path) -> None:
     assert Catalogs(tmp_path / "none", "en").languages == ("en",)
     add(tmp_path, "es")
     add(tmp_path, "pt_BR")
@@ -97,13 +97,13 @@ def test_plurals_are_those_of_the_language(language: str, count: int, expected: 
     assert written == expected
 
 
-def test_a_language_without_a_catalog_has_our_own_words() -> None:
+def test_a_language_without_a_catalog_gets_english() -> None:
     words = Catalogs(LOCALE, "es").plain("cy")
     assert (words.language, words("References")) == ("en", "References")
     assert Catalogs(LOCALE, "es").match("cy") is None
 
 
-def test_a_catalog_that_changed_counts_at_once(tmp_path: Path) -> None:
+def test_a_changed_catalog_is_used_at_once(tmp_path: Path) -> None:
     path = add(tmp_path, "es", Save="Guardar")
     catalogs = Catalogs(tmp_path, "en")
     assert catalogs.plain("es")("Save") == "Guardar"
@@ -112,7 +112,7 @@ def test_a_catalog_that_changed_counts_at_once(tmp_path: Path) -> None:
     assert catalogs.plain("es")("Save") == "Conservar"
 
 
-def test_what_is_no_catalog_is_named(tmp_path: Path) -> None:
+def test_an_invalid_catalog_is_named(tmp_path: Path) -> None:
     path = tmp_path / "es" / "LC_MESSAGES" / "newsletter.mo"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"msgid")

@@ -1,4 +1,4 @@
-"""Language tags: which language fits, how it is called, and which way it is written."""
+"""Language tags: the best match, the name and the direction of a language."""
 
 import datetime
 
@@ -33,7 +33,7 @@ ANY_TAG = st.text(max_size=40) | st.lists(
         ("*", None),
     ],
 )
-def test_the_nearest_language_there_is(wanted: str, found: str | None) -> None:
+def test_the_best_available_language(wanted: str, found: str | None) -> None:
     assert lookup(wanted, ("en", "es", "pt-BR", "zh-Hant")) == found
 
 
@@ -51,30 +51,30 @@ def test_the_nearest_language_there_is(wanted: str, found: str | None) -> None:
         ("", "ltr"),
     ],
 )
-def test_which_way_a_language_is_written(tag: str, way: str) -> None:
+def test_the_direction_of_a_language(tag: str, way: str) -> None:
     assert direction(tag) == way
 
 
-def test_names_are_for_people_who_read_english() -> None:
+def test_language_names_are_in_english() -> None:
     assert language_name("es") == "Spanish (es)"
     assert language_name("pt-BR") == "Portuguese (Brazil) (pt-BR)"
     assert language_name("xx") == "xx"
 
 
-def test_regions_of_one_language_share_a_voice() -> None:
+def test_regions_of_one_language_count_as_the_same() -> None:
     assert same_language("en", "en-GB")
     assert same_language("es_MX", "ES")
     assert not same_language("en", "es")
 
 
 @given(ANY_TAG)
-def test_any_tag_is_answered(tag: str) -> None:
+def test_any_tag_is_accepted(tag: str) -> None:
     assert lookup(tag, ("en", "es")) in {"en", "es", None}
     assert direction(tag) in {"ltr", "rtl"}
     assert tag in language_name(tag)
 
 
-def test_dates_and_numbers_are_written_as_readers_do() -> None:
+def test_dates_and_numbers_follow_the_language() -> None:
     day = datetime.date(2026, 6, 1)
     assert long_date(day, "en") == "June 1, 2026"
     assert long_date(day, "es") == "1 de junio de 2026"

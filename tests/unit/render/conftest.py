@@ -1,4 +1,4 @@
-"""A project in a folder of its own: the real templates, small pictures, one article."""
+"""A project in its own folder: the real templates, small pictures, one article."""
 
 import shutil
 from collections.abc import Callable

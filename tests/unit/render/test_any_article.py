@@ -1,4 +1,4 @@
-"""Whatever an author types, the mail is whole: nothing runs, nothing is left over."""
+"""Whatever an author types, the mail is complete and safe."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ PIECES = [
 
 @given(body=st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 @hypothesis_settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_article_is_whole_or_refused(body: str, root: Path, settings: Settings) -> None:
+def test_any_article_compiles_or_is_refused(body: str, root: Path, settings: Settings) -> None:
     path = root / "any.md"
     head = "subject: S\npreheader: P\ndate: 2026-01-01\ntitle: T\n"
     path.write_text(f"---\n{head}---\n{body}", encoding="utf-8")

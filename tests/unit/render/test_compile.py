@@ -139,7 +139,7 @@ def test_the_disclaimer_is_text(build: Compile) -> None:
     assert "We give no advice. &lt;b&gt;Call&lt;/b&gt; 911 &amp; wait." in html
 
 
-def test_a_button_that_runs_is_refused(build: Compile) -> None:
+def test_a_button_with_a_script_is_refused(build: Compile) -> None:
     with pytest.raises(InputError, match="button") as caught:
         build(head="call_to_action:\n  label: Go\n  url: javascript:alert(1)\n")
     assert caught.value.line == 7
@@ -161,13 +161,13 @@ def test_the_digest_covers_every_word_and_the_sender(
     assert build("One, two.\n").digest == first.digest
 
 
-def test_the_digest_does_not_say_where_a_picture_lies(build: Compile) -> None:
+def test_the_digest_does_not_depend_on_a_pictures_path(build: Compile) -> None:
     first = build("![A](pictures/small.png)\n")
     moved = replace(first.images[0], path=Path("elsewhere.png"))
     assert deserialize(serialize(replace(first, images=(moved,)))).digest == first.digest
 
 
-def test_what_is_stored_comes_back(every_block: CompiledIssue) -> None:
+def test_a_stored_issue_is_restored_unchanged(every_block: CompiledIssue) -> None:
     data = serialize(every_block)
     assert deserialize(data) == every_block
     assert serialize(deserialize(data)) == data
@@ -175,7 +175,7 @@ def test_what_is_stored_comes_back(every_block: CompiledIssue) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b'{"format": 2}', b"null"])
-def test_what_is_no_compiled_issue_is_refused(data: bytes) -> None:
+def test_other_data_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match="not a compiled issue"):
         deserialize(data)
 
@@ -187,7 +187,7 @@ def test_a_stored_issue_that_was_changed_is_refused(build: Compile) -> None:
         deserialize(serialize(replace(compiled, variants=(variant,))))
 
 
-def test_the_sample_stays_far_below_what_gmail_clips(every_block: CompiledIssue) -> None:
+def test_the_sample_is_far_below_gmails_limit(every_block: CompiledIssue) -> None:
     html = preview_part(every_block.variants[-1].html, {})
     assert len(html.encode()) < 60_000
 
@@ -205,7 +205,7 @@ def test_a_reference_links_back_by_an_arrow_or_by_letters(build: Compile) -> Non
     assert 'aria-label="Back to citation a1 of reference 1">a1</a></span>' in often
 
 
-def test_an_issue_kept_before_it_had_an_author_is_still_the_same(build: Compile) -> None:
+def test_an_issue_stored_without_an_author_keeps_its_digest(build: Compile) -> None:
     named, unnamed = build(head="author: A. Writer\n"), build()
     assert deserialize(serialize(named)) == named
     assert b"author" not in serialize(unnamed)

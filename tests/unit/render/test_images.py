@@ -1,4 +1,4 @@
-"""Pictures: what is taken in, and what is refused with the line that names it."""
+"""Pictures: which are accepted, and which are refused at their line."""
 
 import shutil
 from pathlib import Path
@@ -45,12 +45,14 @@ def test_its_path_is_relative_to_the_project(build: Compile) -> None:
 
 
 @pytest.mark.parametrize(("form", "suffix"), [("PNG", ".png"), ("JPEG", ".jpg"), ("GIF", ".gif")])
-def test_the_suffix_tells_the_content(root: Path, build: Compile, form: str, suffix: str) -> None:
+def test_the_suffix_depends_on_the_content(
+    root: Path, build: Compile, form: str, suffix: str
+) -> None:
     Pillow.new("RGB", (4, 4)).save(root / "a.bin", form)
     assert build("![A](a.bin)\n").images[0].suffix == suffix
 
 
-def test_a_name_may_hold_a_blank(root: Path, build: Compile) -> None:
+def test_a_file_name_may_contain_a_space(root: Path, build: Compile) -> None:
     shutil.copy(root / "pictures/small.png", root / "näck 1%.png")
     assert build("![A](<näck 1%25.png>)\n").images[0].path == Path("näck 1%.png")
     head = "hero: {image: näck 1%.png, alt: A}\n"
@@ -69,11 +71,11 @@ def test_a_name_may_hold_a_blank(root: Path, build: Compile) -> None:
         ("newsletter.toml", "not a readable PNG"),
     ],
 )
-def test_what_is_no_picture_of_ours(build: Compile, source: str, message: str) -> None:
+def test_other_sources_are_refused(build: Compile, source: str, message: str) -> None:
     assert message in refuse(build, source).message
 
 
-def test_a_misspelt_picture_is_named(root: Path, build: Compile) -> None:
+def test_a_misspelled_picture_gets_a_suggestion(root: Path, build: Compile) -> None:
     assert refuse(build, "pictures/smal.png").fix == "did you mean pictures/small.png?"
     assert refuse(build, "pictures/Small.jpg").fix == "did you mean pictures/small.png?"
     assert "in the article's folder" in refuse(build, "pictures/knee.png").fix
@@ -103,7 +105,7 @@ def test_a_file_of_more_than_5_mb(root: Path, build: Compile) -> None:
     assert "larger than 5 MB" in refuse(build, "a.png").message
 
 
-def test_a_link_out_of_the_project(
+def test_a_symbolic_link_out_of_the_project(
     root: Path, build: Compile, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / "a.png"

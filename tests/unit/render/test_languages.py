@@ -1,4 +1,4 @@
-"""A mail in another language than English: all of it, in both parts and on the archive page."""
+"""Mail in other languages than English, in both parts and on the archive page."""
 
 import re
 import shutil
@@ -38,7 +38,7 @@ def text_of(compiled: CompiledIssue) -> str:
     return preview_part(compiled.variants[0].text, READER)
 
 
-def test_a_spanish_issue_as_its_readers_get_it(root: Path, settings: Settings) -> None:
+def test_a_spanish_issue(root: Path, settings: Settings) -> None:
     compiled = compile_spanish(root, settings.model_copy(update={"archive": "public"}))
     html = html_of(compiled)
     check_golden("render/spanish.html", html.replace("><", ">\n<") + "\n")
@@ -67,7 +67,7 @@ short = "Καμία συμβουλή."
 """
 
 
-def test_every_word_of_ours_goes_through_the_catalog(root: Path) -> None:
+def test_every_built_in_text_goes_through_the_catalog(root: Path) -> None:
     """Where all else is in Greek, what Latin letters are left are the author's."""
     spanish = root / "templates/locale/es/LC_MESSAGES/newsletter.po"
     with spanish.open("rb") as file:
@@ -110,14 +110,14 @@ def _said(page: HtmlElement) -> str:
     return " ".join([*page.itertext(), *(a for a in attributes if a not in hidden)])
 
 
-def test_an_english_issue_is_as_it_was_in_any_english(build: Compile) -> None:
+def test_any_english_gets_the_same_texts(build: Compile) -> None:
     english, british = build(), build(head="lang: en-GB\n")
     assert "March 1, 2026" in text_of(british)
     assert html_of(british).replace('lang="en-GB"', 'lang="en"') == html_of(english)
     assert '<p style="margin:0 0 8px">1 Sample Street' in html_of(english)
 
 
-def test_text_in_another_language_says_so(root: Path, settings: Settings) -> None:
+def test_text_in_another_language_is_marked(root: Path, settings: Settings) -> None:
     compiled = compile_spanish(root, settings)
     mail = lxml_html.fromstring(html_of(compiled))
     english = [
@@ -142,7 +142,7 @@ def test_the_publications_own_language_needs_no_mark(root: Path, settings: Setti
     assert html.count("lang=") == html.count('lang="es"') == 2
 
 
-def test_a_disclaimer_in_the_issues_language_goes_first(root: Path) -> None:
+def test_a_disclaimer_in_the_issues_language_is_preferred(root: Path) -> None:
     path = root / "newsletter.toml"
     text = path.read_text(encoding="utf-8").partition("[disclaimers]")[0]
     both = '[disclaimers.short]\nes = "No damos consejos."\nen = "We give no advice."\n'
@@ -166,10 +166,10 @@ def test_a_language_from_right_to_left_needs_no_dir(root: Path, settings: Settin
 @pytest.mark.parametrize(
     ("head", "way"), [("lang: ar\n", "rtl"), ("lang: ar\ndir: ltr\n", "ltr"), ("", "ltr")]
 )
-def test_whoever_writes_dir_is_obeyed(build: Compile, head: str, way: str) -> None:
+def test_an_explicit_dir_is_used(build: Compile, head: str, way: str) -> None:
     assert lxml_html.fromstring(html_of(build(head=head))).get("dir") == way
 
 
-def test_a_language_that_has_no_catalog_can_be_looked_at(build: Compile) -> None:
+def test_a_language_without_a_catalog_can_be_previewed(build: Compile) -> None:
     text = text_of(build(head="lang: cy\n"))
     assert "March 1, 2026, 1 minute to read" in text

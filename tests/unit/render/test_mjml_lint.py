@@ -1,4 +1,4 @@
-"""Mistakes in MJML that the compiler would pass over."""
+"""Errors in MJML that the compiler ignores."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_our_own_templates_are_clean() -> None:
         ('<mj-text>\n{{ "<mj-x>" }}\n<mj-x /></mj-text>', 3, "<mj-x>", ""),
     ],
 )
-def test_mistakes_are_named_by_line(source: str, line: int, message: str, fix: str) -> None:
+def test_errors_name_the_line(source: str, line: int, message: str, fix: str) -> None:
     with pytest.raises(InputError) as caught:
         lint_mjml(source, Path("templates/email/a.mjml"))
     assert (caught.value.file, caught.value.line) == (Path("templates/email/a.mjml"), line)
@@ -54,5 +54,5 @@ def test_mistakes_are_named_by_line(source: str, line: int, message: str, fix: s
         "",
     ],
 )
-def test_what_is_right_passes(source: str) -> None:
+def test_valid_templates_pass(source: str) -> None:
     lint_mjml(source, "a.mjml")

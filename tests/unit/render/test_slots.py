@@ -58,7 +58,7 @@ def test_a_url_is_https_or_nothing(value: str) -> None:
         " data:text/html,x",
     ],
 )
-def test_other_urls_give_way_to_the_default(value: str) -> None:
+def test_other_urls_are_replaced_by_the_default(value: str) -> None:
     assert encode_value(SlotKind.URL, value, "https://a.example/?x=1&y=2") == (
         "https://a.example/?x=1&amp;y=2"
     )
@@ -66,7 +66,7 @@ def test_other_urls_give_way_to_the_default(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", " ", "\r\n", "\u00a0\t"])
-def test_an_empty_value_gives_way_to_the_default(value: str) -> None:
+def test_an_empty_value_is_replaced_by_the_default(value: str) -> None:
     assert encode_value(SlotKind.HTML, value, "<there>") == "&lt;there&gt;"
     assert encode_value(SlotKind.URL_PART, value, "a b") == "a%20b"
 
@@ -80,12 +80,12 @@ def test_half_a_character_becomes_a_replacement() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a/b", 'a"b', "a\r\nb", "å"])
-def test_a_bad_token_never_leaves(token: str) -> None:
+def test_an_invalid_token_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="token"):
         encode_value(SlotKind.TOKEN, token)
 
 
-def test_a_preview_fills_each_slot_as_it_stands() -> None:
+def test_a_preview_fills_each_slot_according_to_its_kind() -> None:
     part = Part(
         ("Hi ", ", <a href='https://x.example/", "'>", "</a>"),
         (

@@ -1,4 +1,4 @@
-"""Where merge fields may stand, and how each place is told from the others."""
+"""Where merge fields are allowed, and the kind of slot in each place."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Templates: mistakes are named by file and line, and nothing outside is read."""
+"""Templates: errors name file and line, and no file outside the project is read."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_a_missing_partial(root: Path, build: Compile) -> None:
     assert (error.file, error.line) == (Path("templates/email/article.mjml"), 4)
 
 
-def test_a_link_out_of_the_project(
+def test_a_symbolic_link_out_of_the_project(
     root: Path, build: Compile, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / "hero.mjml"
@@ -78,13 +78,13 @@ def test_a_path_out_of_the_templates(root: Path, build: Compile, path: str) -> N
     assert "does not exist" in refuse(build).message
 
 
-def test_a_sandbox_holds_templates(root: Path, build: Compile) -> None:
+def test_templates_are_sandboxed(root: Path, build: Compile) -> None:
     edit(root, "footer.mjml", "{{ publication.postal_address }}", "{{ ''.__class__.__mro__ }}")
     error = refuse(build)
     assert (error.file, error.line) == (Path("templates/email/footer.mjml"), 14)
 
 
-def test_an_edited_template_counts_at_once(root: Path, build: Compile) -> None:
+def test_an_edited_template_is_used_at_once(root: Path, build: Compile) -> None:
     before = build()
     edit(root, "footer.mjml", "You get this mail", "You receive this letter")
     after = build()

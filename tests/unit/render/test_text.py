@@ -1,4 +1,4 @@
-"""The text part: wrapped, cited, and whole."""
+"""The text part: wrapped, cited and complete."""
 
 import re
 from gettext import NullTranslations
@@ -25,14 +25,14 @@ def text_of(build: Compile, body: str, head: str = "") -> str:
 
 
 @given(WORDS)
-def test_wrapping_keeps_every_word_whole_and_in_order(words: str) -> None:
+def test_wrapping_keeps_words_whole_and_in_order(words: str) -> None:
     wrapped = wrap(words, "- ", "  ")
     assert wrapped.split()[1:] == words.split()
     assert all(len(line) <= WIDTH for line in wrapped.split("\n"))
 
 
 @given(BODY)
-def test_wrapping_keeps_line_ends_and_no_blanks_behind(text: str) -> None:
+def test_wrapping_keeps_line_breaks_and_no_trailing_spaces(text: str) -> None:
     lines = wrap(text).split("\n")
     assert len(lines) >= text.count("\n") + 1
     assert all(line == line.rstrip(" ") for line in lines)
@@ -43,7 +43,7 @@ def test_a_url_is_never_broken() -> None:
     assert url in wrap(f"word {url} word").split("\n")
 
 
-def test_a_number_stays_with_its_sign() -> None:
+def test_a_number_stays_with_its_percent_sign() -> None:
     assert wrap("x" * 68 + " 67 % of them").split("\n") == ["x" * 68, "67 % of them"]
 
 
@@ -93,7 +93,7 @@ def test_each_element(build: Compile, body: str, expected: str) -> None:
 
 
 @given(WORDS.filter(str.strip), WORDS.filter(str.strip))
-def test_a_box_marks_each_of_its_lines_and_nothing_after_it(title: str, words: str) -> None:
+def test_a_box_marks_exactly_its_own_lines(title: str, words: str) -> None:
     tokens = parse(f"::: note {title}\n{words}\n\n- {words}\n:::\n\n{words}\n")
     text = write_text_blocks(
         [block for block in group(tokens) if not isinstance(block, AudienceBlock)],
@@ -106,13 +106,13 @@ def test_a_box_marks_each_of_its_lines_and_nothing_after_it(title: str, words: s
     assert max(map(len, text.split("\n"))) <= WIDTH
 
 
-def test_a_url_in_a_box_is_whole_and_cited(build: Compile) -> None:
+def test_a_url_in_a_box_is_not_broken(build: Compile) -> None:
     url = "https://www.clinic.example/" + "x" * 60
     text = text_of(build, f"::: note\nSee [the page]({url}).[^1]\n:::\n\n[^1]: One.\n")
     assert f"\n| See the page\n| <{url}>.[1]\n" in text
 
 
-def test_everything_a_letter_needs_is_there(build: Compile) -> None:
+def test_the_text_part_is_complete(build: Compile) -> None:
     text = text_of(
         build, "Text.\n", "call_to_action: {label: Ask us, url: 'https://a.example/?b=1&c=2'}\n"
     )
@@ -124,12 +124,12 @@ def test_everything_a_letter_needs_is_there(build: Compile) -> None:
     assert text.startswith("Ørsted & Sons “Letter”\nMarch 1, 2026, 1 minute to read\n")
 
 
-def test_no_line_is_empty_thrice_or_ends_in_a_blank(build: Compile) -> None:
+def test_no_three_empty_lines_and_no_trailing_spaces(build: Compile) -> None:
     text = text_of(build, "a\n\n## b\n\nc\n")
     assert not re.search(r"\n\n\n\n| \n", text)
 
 
-def test_minutes_are_counted_in_words_not_in_marks(build: Compile) -> None:
+def test_reading_time_counts_words_and_not_marks(build: Compile) -> None:
     words = "word " * 219
     assert "1 minute to read" in text_of(build, f"::: note\n- {words}\n:::\n")
     assert "2 minutes to read" in text_of(build, f"::: note\n- {words} and more\n:::\n")

@@ -1,4 +1,4 @@
-"""What the libraries break unless told otherwise. Each was seen to happen."""
+"""What the libraries break with their defaults. Each of these has happened."""
 
 import re
 import socket
@@ -28,11 +28,11 @@ def page(every_block: CompiledIssue) -> str:
     return preview_part(every_block.variants[-1].html, {"first_name": "Maria"})
 
 
-def test_doctype_keeps_standards_mode() -> None:
+def test_the_doctype_keeps_standards_mode() -> None:
     assert inline_styles(PAGE, "p { margin: 0 }").startswith("<!DOCTYPE html>")
 
 
-def test_head_styles_stay_to_the_letter() -> None:
+def test_head_styles_stay_unchanged() -> None:
     style = re.search(r"<style>.*?</style>", PAGE, re.DOTALL)
     assert style
     assert style[0] in inline_styles(PAGE, "p { margin: 0 }")
@@ -74,7 +74,7 @@ def test_what_cannot_be_inlined_adds_no_style_element() -> None:
     assert inlined.count("<style") == PAGE.count("<style")
 
 
-def test_the_stylesheet_is_read_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_stylesheet_is_read_without_log_messages(caplog: pytest.LogCaptureFixture) -> None:
     inline_styles(PAGE, "p { mso-line-height-rule: exactly; color: ; } } p { colour: 7 } {")
     assert not caplog.records
 
@@ -95,7 +95,7 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "localhost" not in inlined
 
 
-def test_mjml_alone_would_ask_for_web_fonts() -> None:
+def test_mjml_by_default_loads_web_fonts() -> None:
     """The trap is still there: without ``fonts={}`` the compiler adds a link."""
     source = (
         "<mjml><mj-body><mj-section><mj-column><mj-text>a</mj-text></mj-column></mj-section>"
@@ -104,7 +104,7 @@ def test_mjml_alone_would_ask_for_web_fonts() -> None:
     assert "fonts.googleapis.com" in mjml2html(source)
 
 
-def test_mail_asks_for_pictures_and_nothing_else(page: str) -> None:
+def test_mail_loads_pictures_and_nothing_else(page: str) -> None:
     loaded = re.findall(r'(?:\ssrc=|\sbackground=|<link|url\(|@import)\W*([^"\')>]*)', page)
     assert loaded
     assert all(url.startswith("https://news.clinic.example/media/") for url in loaded)
@@ -118,7 +118,7 @@ def test_attributes_keep_quotes_backslashes_and_letters(page: str) -> None:
     assert tree.xpath("//*[@role='article']/@aria-label") == ["Every block, in “one” letter"]
 
 
-def test_language_and_direction_stand_on_page_and_wrapper(build: Compile) -> None:
+def test_language_and_direction_are_on_page_and_wrapper(build: Compile) -> None:
     html = "".join(build(head="lang: ar\ndir: rtl\n").variants[0].html.segments)
     tree = lxml_html.fromstring(html)
     wrapper = tree.xpath("//body/div")[0]
@@ -128,14 +128,14 @@ def test_language_and_direction_stand_on_page_and_wrapper(build: Compile) -> Non
     assert "text-align:left;color" not in html
 
 
-def test_no_text_is_smaller_than_it_should_be(page: str) -> None:
+def test_no_text_is_too_small(page: str) -> None:
     body = page[page.index("<body") :]
     small = {int(size) for size in re.findall(r"font-size:(\d+)px", body)}
     assert small & set(range(2, 14)) == {12}, "only superscripts are smaller than 14 px"
     assert "line-height:1;" not in re.sub(r"<sup[^>]*>", "", body)
 
 
-def test_dark_scheme_is_whole(page: str) -> None:
+def test_the_dark_scheme_is_complete(page: str) -> None:
     assert '<meta name="color-scheme" content="light dark">' in page
     head = page[: page.index("<body")]
     media = head[head.index("@media (prefers-color-scheme: dark)") :]
@@ -174,7 +174,7 @@ def test_references_can_be_reached_by_name_and_id(page: str) -> None:
     assert all(a.get("aria-label") == f"reference {a.text}" for a in links)
 
 
-def test_nothing_of_the_making_is_left(every_block: CompiledIssue) -> None:
+def test_no_internal_marks_are_left(every_block: CompiledIssue) -> None:
     for variant in every_block.variants:
         for part in (variant.html, variant.text, variant.subject, variant.preheader):
             text = "".join(part.segments)
@@ -182,7 +182,7 @@ def test_nothing_of_the_making_is_left(every_block: CompiledIssue) -> None:
     assert not re.search(r"QZ[0-9A-Z]{8}X", every_block.archive_html)
 
 
-def test_article_is_neither_template_nor_markup(build: Compile) -> None:
+def test_an_article_is_neither_template_nor_markup(build: Compile) -> None:
     body = "A {# comment #} and <mj-text>, `<script>alert(1)</script>` & <b>raw</b>.\n"
     html = "".join(build(body).variants[0].html.segments)
     assert "A {# comment #} and &lt;mj-text&gt;" in html
@@ -190,7 +190,7 @@ def test_article_is_neither_template_nor_markup(build: Compile) -> None:
     assert "&lt;b&gt;raw&lt;/b&gt;" in html
 
 
-def test_every_process_makes_the_same_bytes(root: Path, every_block: CompiledIssue) -> None:
+def test_every_process_renders_the_same_bytes(root: Path, every_block: CompiledIssue) -> None:
     program = (
         "import sys; from pathlib import Path; from newsletter.content.reader import read_issue\n"
         "from newsletter.render.compile import compile_issue\n"

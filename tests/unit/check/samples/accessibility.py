@@ -14,7 +14,7 @@ def _footer(rule: str, more: str) -> Sample:
 
 
 def _dark(accent: str) -> dict[str, str]:
-    """The dark colours that are ours, but for one."""
+    """The default dark colors, except for one."""
     table = f"""
 [theme.dark]
 page = "#12191B"
