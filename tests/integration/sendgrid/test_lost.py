@@ -132,7 +132,7 @@ def recalled_after(on: Bench, count: int) -> dict[int, Outcome]:
         await asyncio.sleep(0.1)
         transport.recall()
         on.server.released.set()
-        outcomes = await asyncio.wait_for(flight, 5)
+        outcomes = await asyncio.wait_for(flight, 60)
         await transport.close()
         return outcomes
 
