@@ -14,7 +14,7 @@ from newsletter.render.model import Part
 from newsletter.settings.model import Sendgrid
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Bench, Log, readers, results
-from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
+from tests.support.sendgrid_fake import FakeSendGrid, Fault, refusal
 from tests.unit.delivery.issues import compiled, composer
 
 

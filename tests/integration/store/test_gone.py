@@ -16,7 +16,7 @@ from newsletter.delivery.ledger.tables import rate
 from newsletter.errors import GoneError
 from newsletter.store.engine import Store
 from newsletter.store.snapshot import write_snapshot
-from tests.postgres import PostgresServer
+from tests.support.postgres import PostgresServer
 
 FILES = ("", "-wal", "-shm")
 
