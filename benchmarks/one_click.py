@@ -32,7 +32,7 @@ from newsletter.audience.tokens import TokenSigner
 from newsletter.database.open import migrate
 from newsletter.store.engine import Store, sqlite_store
 from newsletter.web.http.server import serve
-from tests.clicks import KEYS, Answer, click, gone, links, process, readers, serving
+from tests.support.clicks import KEYS, Answer, click, gone, links, process, readers, serving
 
 CONNECTIONS = (1, 8, 64)
 LAST = 20_000

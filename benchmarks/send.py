@@ -29,7 +29,7 @@ from benchmarks.delivery.measure import Run, run_child
 from benchmarks.delivery.project import HERE, Project, make_project
 from benchmarks.delivery.sink import late_sink, smtp_sink
 from benchmarks.delivery.templates import write_templates
-from tests.postgres import PostgresServer, postgres_server
+from tests.support.postgres import PostgresServer, postgres_server
 
 LATE_S = 0.02
 LATE_LIMIT, LATE_OURS, LATE_POOL, LATE_LOCKSTEP = 4000, 4000, 2000, 100

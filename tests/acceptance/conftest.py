@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.smtp_server import Server
+from tests.support.smtp_server import Server
 
 ROOT = Path(__file__).parents[2]
 GIVE_UP_S = 120

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import GIVE_UP_S, Project, Relay
-from tests.smtp_server import Fault
+from tests.support.smtp_server import Fault
 
 
 def replace(old: str, new: str) -> Callable[[Project], None]:

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from tests.acceptance.conftest import GIVE_UP_S, Project, Relay
-from tests.imap_server import imap_server
+from tests.support.imap_server import imap_server
 
 READERS = 12
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import GIVE_UP_S, Project, Relay, until
-from tests.smtp_server import Fault
+from tests.support.smtp_server import Fault
 
 READERS = 12
 

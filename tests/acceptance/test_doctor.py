@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from newsletter.dns_checks.dkim import dkim_record
 from tests.acceptance.conftest import GIVE_UP_S, Project
-from tests.dns_server import dns_server
-from tests.https_server import Answer, Respond, web_server
 from tests.integration.doctor.sample import BOUNCES, IP, ZONE, zone_text
-from tests.smtp_server import certificate
+from tests.support.dns_server import dns_server
+from tests.support.https_server import Answer, Respond, web_server
+from tests.support.smtp_server import certificate
 
 
 def test_the_sample_publication_cannot_be_checked(project: Project) -> None:

@@ -10,7 +10,7 @@ from email.parser import BytesParser
 from pathlib import Path
 
 from tests.acceptance.conftest import GIVE_UP_S, Project, Relay, until
-from tests.smtp_server import Fault
+from tests.support.smtp_server import Fault
 
 READERS = 12
 

@@ -10,7 +10,7 @@ from email.message import Message
 
 from tests.acceptance.conftest import GIVE_UP_S, Project, Relay, until
 from tests.acceptance.test_main_job import one_click
-from tests.smtp_server import Fault
+from tests.support.smtp_server import Fault
 
 NAMES = ("Zacharias-Quux", "O’Brien\u202egnp.exe", "Müller {event} %s %(at)s", "<b>Evelyne</b>")
 LOCAL = ("zacharias", "obrien", "mueller", "evelyne", "gone", "silent")

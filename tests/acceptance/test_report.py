@@ -8,7 +8,7 @@ import stat
 
 from tests.acceptance.conftest import Project, Relay
 from tests.acceptance.test_main_job import READERS, counts_add_up
-from tests.smtp_server import Fault
+from tests.support.smtp_server import Fault
 
 SPAM = "554 5.7.1 message from [192.0.2.1] blocked: =bad reputation <b>"
 

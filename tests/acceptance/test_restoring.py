@@ -24,7 +24,7 @@ from newsletter.audience.tokens import TokenSigner
 from newsletter.store.presence import Presence
 from tests.acceptance.conftest import Project, Relay
 from tests.acceptance.test_watching import on_a_terminal, read_all, start_slow_send
-from tests.clicks import KEYS, SECRETS
+from tests.support.clicks import KEYS, SECRETS
 
 ISSUE = "issues/neck-muscles-and-migraine.md"
 SERVE = ("serve", "--port", 0)

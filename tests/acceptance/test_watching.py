@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from tests.acceptance.conftest import GIVE_UP_S, ROOT, Project, Relay, until
-from tests.smtp_server import Fault
+from tests.support.smtp_server import Fault
 
 PEOPLE = 300
 

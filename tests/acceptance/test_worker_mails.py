@@ -15,7 +15,7 @@ from sqlalchemy import make_url, update
 from newsletter.queues.tables import outgoing_message
 from newsletter.store.engine import connect
 from tests.acceptance.conftest import GIVE_UP_S, Project, Relay, until
-from tests.smtp_server import Fault
+from tests.support.smtp_server import Fault
 
 NEW = "new@reader.example"
 

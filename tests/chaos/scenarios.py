@@ -16,7 +16,7 @@ from newsletter.database.open import open_url
 from tests.chaos.audit import Audit
 from tests.chaos.processes import Nursery, nursery
 from tests.chaos.storm import Blows, Plan, Storm
-from tests.postgres import PostgresServer, postgres_server
+from tests.support.postgres import PostgresServer, postgres_server
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 SET_BACK = (0.0, -3600.0, -86400.0)

@@ -31,8 +31,8 @@ from newsletter.queues.tables import outgoing_message
 from newsletter.store.engine import Store
 from newsletter.transactional.drain import AT_ONCE
 from tests.acceptance.conftest import running
-from tests.clicks import SECRETS, process
-from tests.smtp_server import Fault, Received, Server
+from tests.support.clicks import SECRETS, process
+from tests.support.smtp_server import Fault, Received, Server
 
 VISITORS_AT_ONCE = 8
 RELAY_S = 0.03

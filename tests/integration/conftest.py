@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from newsletter.database.open import open_url
 from newsletter.store.engine import Store
-from tests.postgres import PostgresServer, postgres_server
+from tests.support.postgres import PostgresServer, postgres_server
 
 
 @pytest.fixture(scope="session")

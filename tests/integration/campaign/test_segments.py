@@ -23,7 +23,7 @@ from newsletter.campaign.snapshot import AudienceSelection, joined_since_snapsho
 from newsletter.errors import InputError, RefusedError, UsageError
 from newsletter.store.engine import Store
 from tests.integration.campaign.conftest import Office
-from tests.segments_drawn import LISTS, NOW, PEOPLE, SEGMENTS, Person, holds
+from tests.support.segments_drawn import LISTS, NOW, PEOPLE, SEGMENTS, Person, holds
 
 KEYS = Keys(b"s" * 32, b"u" * 32)
 

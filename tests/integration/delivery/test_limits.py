@@ -182,7 +182,7 @@ def test_a_stop_is_heeded_at_any_rate(store: Store, tmp_path: Path) -> None:
         while not transport.sent:
             await asyncio.sleep(0.01)
         stop.set()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 120)
 
     asyncio.run(main())
     assert counts(store, campaign_id).queued == 49

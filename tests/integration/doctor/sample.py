@@ -12,7 +12,7 @@ from newsletter.dns_checks.resolver import Resolver
 from newsletter.doctor.checks import run_checks
 from newsletter.settings.model import Publication, Settings
 from newsletter.transports.registry import transport_kind
-from tests.dns_server import DnsServer, Fault, dns_server
+from tests.support.dns_server import DnsServer, Fault, dns_server
 
 IP = "192.0.2.25"
 FROM, BOUNCES = "clinic.example", "bounces.clinic.example"

@@ -10,9 +10,9 @@ from newsletter.dns_checks.resolver import Resolver
 from newsletter.doctor.checks import CHECKS, run_checks
 from newsletter.doctor.public_url import plain_http
 from newsletter.errors import InputError, UnavailableError
-from tests.https_server import Answer, web_server
 from tests.integration.doctor.sample import sending
-from tests.smtp_server import certificate
+from tests.support.https_server import Answer, web_server
+from tests.support.smtp_server import certificate
 
 URL_CHECKS = ("certificate", "plain-http", "one-click", "unsubscribe-page")
 

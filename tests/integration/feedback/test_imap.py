@@ -15,10 +15,10 @@ from newsletter.feedback.imap import BATCH, MARK, WINDOW, open_mailbox
 from newsletter.feedback.imap_intake import MailboxSummary, process_mailbox
 from newsletter.feedback.intake import MailIntake
 from newsletter.feedback.message import MAX_BYTES
-from tests.imap_server import PASSWORD, Postbox, imap_server
 from tests.integration.feedback.conftest import HOLD_AFTER, KEYS, Sent
 from tests.integration.feedback.test_mail import bounce, verp
-from tests.smtp_server import certificate
+from tests.support.imap_server import PASSWORD, Postbox, imap_server
+from tests.support.smtp_server import certificate
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 LETTER = b"From: reader1@mail.example\nSubject: Thank you\n\nDear doctor,\nthat was good to read.\n"

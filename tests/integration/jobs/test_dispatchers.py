@@ -15,7 +15,7 @@ from newsletter.jobs.procrastinate_queue import JobDispatcher
 from newsletter.jobs.procrastinate_tables import queue_schema
 from newsletter.jobs.setup import open_dispatcher, prepare
 from newsletter.store.engine import Store, connect
-from tests.postgres import PostgresServer, postgres_server
+from tests.support.postgres import PostgresServer, postgres_server
 
 POSTGRES = pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
 Make = Callable[[Store], Dispatcher]

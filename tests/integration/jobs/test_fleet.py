@@ -13,9 +13,9 @@ from sqlalchemy import func, select, text, update
 
 from newsletter.delivery.ledger.outcomes import under_way
 from newsletter.delivery.ledger.tables import campaign, chunk
-from tests.fleet import CONNECTIONS, Fleet, fleet, kill_at_random
-from tests.postgres import PostgresServer, postgres_server
-from tests.receiver import Receiver, receiving
+from tests.support.fleet import CONNECTIONS, Fleet, fleet, kill_at_random
+from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.receiver import Receiver, receiving
 
 RECIPIENTS = 900
 CHUNK = 100

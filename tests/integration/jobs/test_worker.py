@@ -14,7 +14,7 @@ from newsletter.campaign.worker import Worker
 from newsletter.database.open import open_url
 from newsletter.errors import UnavailableError
 from newsletter.settings.load import load_settings
-from tests.postgres import postgres_server
+from tests.support.postgres import postgres_server
 
 ROOT = Path(__file__).parents[3]
 KEYS = Keys(b"s" * 32, b"t" * 32)

@@ -33,7 +33,7 @@ from newsletter.settings.model import Publication, Settings, Smtp
 from newsletter.store.engine import Store
 from newsletter.transactional import drain
 from newsletter.transactional.drain import Drain
-from tests.smtp_server import Fault, Server
+from tests.support.smtp_server import Fault, Server
 
 KEYS = Keys(b"s" * 32, b"u" * 32)
 PROJECT = Path(__file__).parents[3]

@@ -4,7 +4,7 @@ import pytest
 
 from newsletter.settings.model import Sendgrid
 from tests.integration.sendgrid.sending import Bench
-from tests.sendgrid_fake import FakeSendGrid, sendgrid
+from tests.support.sendgrid_fake import FakeSendGrid, sendgrid
 
 MakeBench = Callable[..., Bench]
 

@@ -13,7 +13,7 @@ from newsletter.delivery.compose.composer import Composer
 from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.settings.model import Sendgrid
 from newsletter.transports.sendgrid.transport import SendgridTransport
-from tests.sendgrid_fake import KEY, FakeSendGrid
+from tests.support.sendgrid_fake import KEY, FakeSendGrid
 from tests.unit.delivery.issues import compiled, composer, reader
 
 COMPOSER = composer(compiled())

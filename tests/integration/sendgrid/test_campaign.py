@@ -12,7 +12,7 @@ from newsletter.store.engine import Store
 from tests.integration.delivery.campaigns import EAGER, counts, freeze
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Bench
-from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
+from tests.support.sendgrid_fake import FakeSendGrid, Fault, refusal
 
 BAD_DAY = [
     Fault("drop", taken=True),

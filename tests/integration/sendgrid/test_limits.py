@@ -7,7 +7,7 @@ from newsletter.delivery.model import Delivery
 from newsletter.render.model import Part, Slot, SlotKind
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import readers, results
-from tests.sendgrid_fake import MAX_BODY, FakeSendGrid
+from tests.support.sendgrid_fake import MAX_BODY, FakeSendGrid
 from tests.unit.delivery.issues import compiled, composer, reader
 
 TEN = tuple(Slot(f"field{n}", SlotKind.TEXT) for n in range(10))

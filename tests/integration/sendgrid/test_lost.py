@@ -14,7 +14,7 @@ from newsletter.render.model import Part
 from newsletter.settings.model import Sendgrid
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import COMPOSER, Bench, Log, readers, results
-from tests.sendgrid_fake import FakeSendGrid, Fault, refusal
+from tests.support.sendgrid_fake import FakeSendGrid, Fault, refusal
 from tests.unit.delivery.issues import compiled, composer
 
 
@@ -132,7 +132,7 @@ def recalled_after(on: Bench, count: int) -> dict[int, Outcome]:
         await asyncio.sleep(0.1)
         transport.recall()
         on.server.released.set()
-        outcomes = await asyncio.wait_for(flight, 5)
+        outcomes = await asyncio.wait_for(flight, 60)
         await transport.close()
         return outcomes
 

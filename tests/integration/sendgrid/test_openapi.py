@@ -19,7 +19,7 @@ from newsletter.delivery.model import Delivery
 from newsletter.render.model import CompiledIssue, Part
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import readers
-from tests.sendgrid_fake import FakeSendGrid
+from tests.support.sendgrid_fake import FakeSendGrid
 from tests.unit.delivery.issues import SENDER, compiled, composer, reader
 
 SOURCE = json.loads((Path(__file__).parent / "openapi" / "mail_send.json").read_bytes())

@@ -8,7 +8,7 @@ from newsletter.delivery.model import Result
 from newsletter.errors import InputError, UnavailableError
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import readers, results
-from tests.sendgrid_fake import KEY, FakeSendGrid, Fault, refusal
+from tests.support.sendgrid_fake import KEY, FakeSendGrid, Fault, refusal
 
 
 def test_accepted_outcomes_name_the_message_id(bench: MakeBench) -> None:

@@ -15,7 +15,7 @@ from newsletter.render.model import UNSUBSCRIBE_TOKEN, Part, Slot, SlotKind
 from newsletter.render.slots import preview_part
 from tests.integration.sendgrid.conftest import MakeBench
 from tests.integration.sendgrid.sending import readers
-from tests.sendgrid_fake import FakeSendGrid
+from tests.support.sendgrid_fake import FakeSendGrid
 from tests.unit.delivery.issues import SIGNER, UNSUBSCRIBE, compiled, composer, name
 
 SITE = Slot("site", SlotKind.URL, "https://clinic.example/")

@@ -14,8 +14,8 @@ from newsletter.queues.tables import outgoing_message
 from newsletter.settings.model import Publication, Sendgrid, Settings
 from newsletter.store.engine import Store
 from newsletter.transactional.drain import Drain
-from tests.clicks import KEYS, PROJECT
-from tests.sendgrid_fake import KEY, FakeSendGrid, Fault
+from tests.support.clicks import KEYS, PROJECT
+from tests.support.sendgrid_fake import KEY, FakeSendGrid, Fault
 
 NEW = "new@reader.example"
 BASE = "https://news.clinic.example"

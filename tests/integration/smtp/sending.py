@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from newsletter.delivery.model import Delivery, Message, Outcome, Result
 from newsletter.settings.model import Smtp
 from newsletter.transports.smtp.transport import SmtpTransport
-from tests.smtp_server import Server
+from tests.support.smtp_server import Server
 
 LINE = b"A line of the body, about seventy octets long and certainly no longer.\r\n"
 BODY = LINE * 200

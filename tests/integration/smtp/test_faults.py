@@ -7,7 +7,7 @@ import pytest
 from newsletter.delivery.model import Result
 from newsletter.errors import UnavailableError
 from tests.integration.smtp.sending import BODY, Log, bench, compose, deliveries, results
-from tests.smtp_server import Fault, Server, certificate
+from tests.support.smtp_server import Fault, Server, certificate
 
 MODES = pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lock-step"])
 

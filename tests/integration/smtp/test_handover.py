@@ -12,7 +12,7 @@ from newsletter.settings.model import Smtp
 from newsletter.transports.smtp import connection
 from newsletter.transports.smtp.transport import SmtpTransport
 from tests.integration.smtp.sending import Log, bench, compose, deliveries, results
-from tests.smtp_server import Fault, Server
+from tests.support.smtp_server import Fault, Server
 
 
 def scene(play, *faults, connections=2, **server):

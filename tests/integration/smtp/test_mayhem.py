@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import UnavailableError
 from tests.integration.smtp.sending import bench, deliveries
-from tests.smtp_server import Fault, Server
+from tests.support.smtp_server import Fault, Server
 
 STEPS = ["connect", "ehlo", "mail", "rcpt", "data", "body", "dot", "rset", "quit"]
 REPLIES = [

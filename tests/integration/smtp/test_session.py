@@ -12,7 +12,7 @@ from newsletter.errors import InputError, RefusedError, UnavailableError
 from newsletter.settings.model import Smtp
 from newsletter.transports.smtp.transport import SmtpTransport
 from tests.integration.smtp.sending import bench, deliveries, results
-from tests.smtp_server import Fault, Server, certificate
+from tests.support.smtp_server import Fault, Server, certificate
 
 LOGIN = {"username": "press@clinic.example", "password": "correct horse"}
 

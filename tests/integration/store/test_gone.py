@@ -10,11 +10,13 @@ import psycopg
 import pytest
 from sqlalchemy import insert, make_url, select, update
 
-from newsletter.database.backup import backup, snapshot
+from newsletter.database.backup import backup
+from newsletter.database.open import open_url
 from newsletter.delivery.ledger.tables import rate
 from newsletter.errors import GoneError
-from newsletter.store.engine import Store, open_url
-from tests.postgres import PostgresServer
+from newsletter.store.engine import Store
+from newsletter.store.snapshot import write_snapshot
+from tests.support.postgres import PostgresServer
 
 FILES = ("", "-wal", "-shm")
 
@@ -83,7 +85,7 @@ def test_a_file_that_is_gone_is_neither_read_nor_written_nor_copied(
     uses: list[Callable[[], object]] = [
         lambda: read(sqlite),
         lambda: write(sqlite),
-        lambda: snapshot(sqlite, tmp_path / "snapshot.db"),
+        lambda: write_snapshot(sqlite, tmp_path / "snapshot.db"),
         lambda: backup(sqlite, tmp_path / "backup.db"),
     ]
     for use in uses:

@@ -21,7 +21,7 @@ from newsletter.store.engine import Store, advisory_lock, connect, resolve_url, 
 from newsletter.store.metadata import metadata
 from newsletter.store.snapshot import private_copy
 from tests.integration.store.rows import contents, fill
-from tests.postgres import PostgresServer, postgres_server
+from tests.support.postgres import PostgresServer, postgres_server
 
 PROJECT = Path(__file__).parents[3]
 OPEN = (

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, make_url
 
+from newsletter.database.open import open_url
 from newsletter.database.restore_target import open_target
 from newsletter.errors import NewsletterError, RefusedError, UnavailableError
-from newsletter.store.engine import open_url
 
 PROJECT = Path(__file__).parents[3]
 START = "import sys\nfrom sqlalchemy import make_url\nurl = make_url(sys.argv[1])\n"
 WAIT = "print('there', flush=True)\n    sys.stdin.read()\n"
 OPEN = f"""{START}
 from contextlib import closing
-from newsletter.store.engine import open_url
+from newsletter.database.open import open_url
 with closing(open_url(url, "serve")):
     {WAIT}"""
 FILL = f"""{START}

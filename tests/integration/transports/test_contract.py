@@ -15,8 +15,8 @@ from newsletter.settings.model import Publication, Sendgrid, Settings, Smtp, Tra
 from newsletter.transports.base import TransportKind
 from newsletter.transports.memory import MemoryTransport
 from newsletter.transports.registry import TRANSPORTS, open_transport
-from tests.receiver import receiving
-from tests.sendgrid_fake import KEY, sendgrid
+from tests.support.receiver import receiving
+from tests.support.sendgrid_fake import KEY, sendgrid
 from tests.unit.delivery.issues import compiled, composer, reader
 
 

@@ -18,7 +18,7 @@ from newsletter.settings.model import Join, Settings, Smtp, Topic
 from newsletter.transactional.drain import Drain
 from newsletter.web.public.app import public_app
 from tests.integration.web.conftest import KEYS, Clinic
-from tests.smtp_server import Server
+from tests.support.smtp_server import Server
 
 LINK = re.compile(r"https://news\.clinic\.example(/confirm/[A-Za-z0-9_-]{32})\s")
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}

@@ -21,7 +21,7 @@ from newsletter.transactional import drain, lifecycle
 from newsletter.transactional.limits import CONFIRMATIONS, mailbox_of, take_all
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic
 from tests.integration.web.reader import Reader
-from tests.smtp_server import Fault, Server
+from tests.support.smtp_server import Fault, Server
 
 NEW = "new@reader.example"
 LATER = "451 4.7.1 greylisted, try again later"

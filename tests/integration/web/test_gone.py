@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from newsletter.audience.consent.action_links import make_link
 from newsletter.audience.model import LinkAction, LinkToken
 from newsletter.database.backup import backup
+from newsletter.database.open import open_store
 from newsletter.settings.model import Sendgrid
-from newsletter.store.engine import open_store
 from newsletter.web.public.app import public_app
 from tests.integration.feedback.test_webhook import PUBLIC, body_of, signed, told
 from tests.integration.web.conftest import KEYS, LEFT, STAYED, Clinic, ask

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from newsletter.audience.tokens import TokenSigner
 from newsletter.store.engine import Store
-from tests.clicks import KEYS, click, gone, links, readers, serving
+from tests.support.clicks import KEYS, click, gone, links, readers, serving
 
 
 def test_no_answered_click_is_lost_when_the_server_is_killed(

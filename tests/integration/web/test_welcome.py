@@ -11,7 +11,7 @@ from newsletter.audience.suppression import suppress
 from newsletter.settings.model import Join
 from tests.integration.web.conftest import Clinic
 from tests.integration.web.reader import TOPICS, Reader, part
-from tests.smtp_server import Fault, Server
+from tests.support.smtp_server import Fault, Server
 
 NEW = "new@reader.example"
 KNOWN = "maria@reader.example"

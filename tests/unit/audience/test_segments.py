@@ -10,7 +10,7 @@ from newsletter.audience.segments.model import Condition
 from newsletter.audience.segments.parse import parse_segment
 from newsletter.audience.segments.relative_dates import relative_dates, require_clear
 from newsletter.errors import UsageError
-from tests.segments_drawn import NOW, PEOPLE, SEGMENTS, Person, holds
+from tests.support.segments_drawn import NOW, PEOPLE, SEGMENTS, Person, holds
 
 PIECES = st.sampled_from(
     r"""and or not ( ) = != < in is empty city joined list "a" ' " \ , 30 days ago 2026-02-30 before

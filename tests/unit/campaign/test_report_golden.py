@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from newsletter.campaign.report.page import report_page
 from newsletter.campaign.report.text import report_text
-from tests.golden import check_golden
+from tests.support.golden import check_golden
 from tests.unit.campaign.sample_report import sample_report, settings
 
 

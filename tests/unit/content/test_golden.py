@@ -16,7 +16,7 @@ from newsletter.content.model import (
     Study,
 )
 from newsletter.content.reader import read_issue, select
-from tests.golden import HERE, check_golden
+from tests.support.golden import HERE, check_golden
 
 
 def inline(token: Token) -> str:

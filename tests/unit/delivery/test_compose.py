@@ -17,7 +17,7 @@ from newsletter.delivery.model import Delivery
 from newsletter.errors import InputError
 from newsletter.render.model import UNSUBSCRIBE_TOKEN, Part, Sender, SlotKind
 from newsletter.render.slots import preview_part
-from tests.golden import check_golden
+from tests.support.golden import check_golden
 from tests.unit.delivery.issues import SENDER, SIGNER, UNSUBSCRIBE, compiled, composer, name, reader
 
 HOSTILE = [*"\"'<>=.,&\\\n\0é😀", "=?utf-8?q?", "?=", "\r\n", "From ", "  ", "\u202eمرحبا"]

@@ -11,8 +11,8 @@ import pytest
 from newsletter.delivery.model import Delivery, Outcome, Result
 from newsletter.errors import UnavailableError
 from newsletter.transports.file import FileTransport
-from tests.golden import check_golden
 from tests.integration.transports.test_contract import Notes
+from tests.support.golden import check_golden
 from tests.unit.delivery.issues import compiled, composer, reader
 
 

@@ -8,7 +8,7 @@ import pytest
 from newsletter.cli.bounces import as_lines, as_object
 from newsletter.feedback.classify import classify
 from newsletter.feedback.model import FeedbackKind
-from tests.golden import check_golden
+from tests.support.golden import check_golden
 
 MAILS = Path(__file__).parent / "mails"
 FILES = sorted(MAILS.glob("*.eml"))

@@ -2,7 +2,7 @@
 
 from newsletter.render.model import CompiledIssue
 from newsletter.render.slots import preview_part
-from tests.golden import check_golden
+from tests.support.golden import check_golden
 
 READER = {"first_name": "Maria"}
 

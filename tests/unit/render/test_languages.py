@@ -17,7 +17,7 @@ from newsletter.render.model import CompiledIssue
 from newsletter.render.slots import preview_part
 from newsletter.settings.load import load_settings
 from newsletter.settings.model import Settings
-from tests.golden import check_golden
+from tests.support.golden import check_golden
 from tests.unit.render.conftest import HERE, Compile
 
 READER = {"first_name": "María"}

@@ -10,7 +10,7 @@ from newsletter.render.slots import preview_part
 from newsletter.settings.load import load_settings
 from newsletter.transactional.checks import PreviewSigner
 from newsletter.transactional.messages import WELCOME, Messages
-from tests.golden import check_golden
+from tests.support.golden import check_golden
 
 ROOT = Path(__file__).parents[3]
 TOKEN = {UNSUBSCRIBE_TOKEN: "t" * 32}

@@ -22,7 +22,7 @@ from newsletter.audience.tables import mailing_list, subscriber, subscription, s
 from newsletter.audience.tokens import TokenSigner
 from newsletter.store.engine import Store
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 SECRETS = {"secret_key": "s" * 40, "suppression_key": "u" * 40}
 KEYS = Keys(*(value.encode() for value in SECRETS.values()))
 BODY = b"List-Unsubscribe=One-Click"

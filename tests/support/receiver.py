@@ -1,7 +1,7 @@
 """An SMTP server in a process of its own that writes down each message the moment it is taken.
 
-``python -m tests.receiver FILE DELAY`` prints its port; each line of FILE is a recipient and a
-Message-ID. DELAY is how many seconds it takes over each message.
+``python -m tests.support.receiver FILE DELAY`` prints its port; each line of FILE is a recipient
+and a Message-ID. DELAY is how many seconds it takes over each message.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.smtp_server import Fault, Received, Server
+from tests.support.smtp_server import Fault, Received, Server
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class Record(list[Received]):
@@ -69,7 +69,7 @@ class Receiver:
 @contextmanager
 def receiving(path: Path, delay: float = 0.0) -> Iterator[Receiver]:
     """Run a receiver that writes to this file."""
-    command = [sys.executable, "-m", "tests.receiver", str(path), str(delay)]
+    command = [sys.executable, "-m", "tests.support.receiver", str(path), str(delay)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout

@@ -23,9 +23,9 @@ from newsletter.delivery.ledger.chunks import plan
 from newsletter.delivery.ledger.outcomes import DeliveryOutcome, delivery_outcomes
 from newsletter.delivery.ledger.tables import chunk
 from newsletter.store.engine import Store, connect
-from tests.receiver import Receiver
+from tests.support.receiver import Receiver
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ISSUE = "issues/neck-muscles-and-migraine.md"
 CONNECTIONS = 4
 GIVE_UP_S = 120

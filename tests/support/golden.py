@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-HERE = Path(__file__).parent / "golden"
+HERE = Path(__file__).parents[1] / "golden"
 
 
 def check_golden(name: str, text: str) -> None:
