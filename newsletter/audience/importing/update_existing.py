@@ -41,7 +41,7 @@ def update_existing(
     """Bring people who are known already up to date; who left or is suppressed stays as they are.
 
     Returns:
-        How many rows came to what, as `apply_batch`.
+        How many rows came to what, as `write_batch`.
     """
     rows = {row.key: row for row in staged}
     people = _find(connection, list_id, rows)

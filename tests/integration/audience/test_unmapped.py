@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from tests.integration.audience.imports import Importer
 
 from newsletter.audience.address import address_hash
 from newsletter.audience.importing.answers import read_consent
@@ -20,6 +19,7 @@ from newsletter.audience.importing.unmapped import UnmappedColumnsError
 from newsletter.audience.model import SuppressionReason
 from newsletter.audience.tables import import_member, subscriber, suppression
 from newsletter.errors import InputError
+from tests.integration.audience.imports import Importer
 
 CsvFile = Callable[..., Path]
 GHOST = (
@@ -90,7 +90,7 @@ def test_the_question_shows_values_and_guesses_and_what_to_type(
     assert lines[0].endswith("readers.csv:1: 3 columns are unknown, so nothing was imported")
     assert [line.split() for line in lines[2:4]] == [
         ["Newsletter?", "'yes'", "2,", "(blank)", "1", "consent"],
-        ["black", "list", "(blank)", "2,", "'1'", "1", "opt-out:", "a", "yes", "means", "no"],
+        ["black", "list", "(blank)", "2,", "'1'", "1", "opt-out:", "yes", "means", "no", "mail"],
     ]
     assert "consent, because of 'asked to be removed'" in lines[4]
     assert lines[-1].strip() == (

@@ -95,7 +95,7 @@ def test_people_are_told_what_they_know_of(project: Project) -> None:
     assert "set database_url to sqlite:///var/copied.db\n" in said
     assert "subscriber" not in said
     said = project.run("db", "restore", "missing.db", "--to", "sqlite:///var/x.db", exit_code=1)
-    assert "no such file" in said
+    assert "the file does not exist" in said
 
 
 def test_no_password_is_printed(project: Project) -> None:

@@ -149,14 +149,14 @@ def test_the_clock_moves_within_a_transaction(store: Store) -> None:
         assert store.now(connection) > first > 1_700_000_000
 
 
-def test_serialised_transactions_wait_for_each_other(store: Store, store_url: str) -> None:
+def test_transactions_with_one_lock_wait_for_each_other(store: Store, store_url: str) -> None:
     with store.write() as connection:
         advisory_lock(connection, "one thing")
         advisory_lock(connection, "another thing")
         wait = (
-            f"{OPEN}from newsletter.store.engine import serialise\n"
+            f"{OPEN}from newsletter.store.engine import advisory_lock\n"
             "store = open_url(make_url(sys.argv[1]))\nprint('waits', flush=True)\n"
-            "with store.write() as connection:\n    serialise(connection, 'one thing')\n"
+            "with store.write() as connection:\n    advisory_lock(connection, 'one thing')\n"
             "print('done')"
         )
         process = subprocess.Popen(

@@ -13,7 +13,7 @@ from newsletter.store.private_files import private_file
 HOLD = """
 import sys
 from pathlib import Path
-from newsletter.store.private import private_file
+from newsletter.store.private_files import private_file
 with private_file(Path(sys.argv[1])) as path:
     path.write_text("readers")
     print(path, flush=True)

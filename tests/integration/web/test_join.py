@@ -127,7 +127,7 @@ def test_who_complained_after_the_letter_is_told_that_no_mail_comes(
 def test_who_complains_while_the_button_is_pressed_is_not_told_that_mail_comes(
     clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsletter.web.public.app import confirm
+    from newsletter.web.public import confirm
 
     reader.join(NEW)
 
@@ -313,7 +313,7 @@ def test_who_presses_twice_is_told_that_they_are_on_the_list(
 def test_of_two_presses_at_once_neither_is_told_that_it_did_not_work(
     clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsletter.web.public.app import confirm
+    from newsletter.web.public import confirm
 
     reader.join(NEW)
 
@@ -352,7 +352,7 @@ def test_a_link_runs_out(clinic: Clinic, reader: Reader, monkeypatch: pytest.Mon
 def test_who_joined_in_time_reads_so_after_the_link_has_run_out(
     clinic: Clinic, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsletter.web.public.app import confirm
+    from newsletter.web.public import confirm
 
     reader.join(NEW)
     reader.press(reader.link)
