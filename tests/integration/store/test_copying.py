@@ -129,7 +129,7 @@ def test_a_confirmation_that_is_being_sent_is_waited_for(sqlite: Store, server: 
         leased = {"state": "sending", "lease_until": soon}
         connection.execute(update(outgoing_message).where(first).values(**leased))
     with pytest.raises(
-        RefusedError, match=r"a confirmation or welcome message is being sent.*`serve`"
+        RefusedError, match=r"welcome message is being sent.*`serve`"
     ):
         copy(sqlite, server)
     with sqlite.write() as connection:
