@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from newsletter.queues.tables import outgoing_message
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection
 
 LONGEST_WAIT_S = 5 * 3600.0
 """No message is deferred for longer: one that seems due later was written with a wrong clock, and
@@ -46,8 +46,7 @@ class NewMessage:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
+class OutgoingMessage(NamedTuple):
     """A queued message as read by a drain. Times are Unix seconds."""
 
     id: int
@@ -91,7 +90,7 @@ class QueueDepth:
     oldest_at: float | None
 
 
-_ROW = [outgoing_message.c[name] for name in OutgoingMessage.__dataclass_fields__]
+_ROW = [outgoing_message.c[name] for name in OutgoingMessage._fields]
 
 
 def enqueue(connection: Connection, message: NewMessage, at: float) -> None:
@@ -130,6 +129,7 @@ def next_due(
         mine: The ids of messages the caller is sending.
     """
     c = outgoing_message.c
+    # Two indexed lookups: this is asked every two seconds by every process.
     waiting = connection.execute(select(func.min(c.due_at)).where(_waiting(scope))).scalar()
     others = (c.state == MessageState.SENDING, c.id.not_in(mine))
     left = connection.execute(select(func.min(c.lease_until)).where(*others)).scalar()
@@ -164,6 +164,7 @@ def take_due(
         .limit(count)
         .with_for_update(skip_locked=True)
     ).all()
+    # A greater fence makes whatever a former holder still writes miss the row.
     if rows:
         connection.execute(
             update(outgoing_message)
@@ -175,7 +176,9 @@ def take_due(
                 lease_until=now + lease_s,
             )
         )
-    return [_read(row, leased=True) for row in rows]
+    # The update above is not in the rows, which were read before it.
+    taken = (OutgoingMessage._make(row) for row in rows)
+    return [one._replace(fence=one.fence + 1, tries=one.tries + 1) for one in taken]
 
 
 def keep(connection: Connection, ids: Collection[int], until: float) -> None:
@@ -208,7 +211,7 @@ def stranded(
         .order_by(c.id)
         .with_for_update(skip_locked=True)
     )
-    return [_read(row) for row in rows]
+    return [OutgoingMessage._make(row) for row in rows]
 
 
 def expired(connection: Connection, now: float) -> list[OutgoingMessage]:
@@ -220,7 +223,7 @@ def expired(connection: Connection, now: float) -> list[OutgoingMessage]:
         .order_by(c.id)
         .with_for_update(skip_locked=True)
     )
-    return [_read(row) for row in rows]
+    return [OutgoingMessage._make(row) for row in rows]
 
 
 def attach_link(
@@ -345,11 +348,3 @@ def _still(message: OutgoingMessage) -> ColumnElement[bool]:
     """Whether the caller still holds the row: a later lease has a greater fence."""
     c = outgoing_message.c
     return and_(c.id == message.id, c.fence == message.fence)
-
-
-def _read(row: Row[Any], *, leased: bool = False) -> OutgoingMessage:
-    values = dict(row._mapping)
-    if leased:
-        values["fence"] += 1
-        values["tries"] += 1
-    return OutgoingMessage(**values)

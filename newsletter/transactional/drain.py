@@ -11,38 +11,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from newsletter.audience.consent.action_links import find_link, make_link
-from newsletter.audience.consent.double_opt_in import may_be_asked
-from newsletter.audience.consent.preferences import gets_mail, reader
 from newsletter.audience.model import LinkAction, LinkToken
 from newsletter.audience.tokens import TokenSigner
 from newsletter.delivery.compose.transactional import CREATED_AT, TransactionalComposer
 from newsletter.delivery.ledger.sending_lock import sending_lock
-from newsletter.delivery.model import Delivery, Message, Outcome, Result, WithheldError
+from newsletter.delivery.model import Delivery, Message, Outcome, WithheldError
 from newsletter.errors import NewsletterError, RefusedError, UnavailableError
 from newsletter.i18n.catalog import Catalogs
 from newsletter.queues import outgoing
 from newsletter.queues.outgoing import OutgoingMessage, Scope
-from newsletter.transactional.limits import (
-    CONFIRMATIONS,
-    LINK_BY_READER,
-    give_back,
-    mailbox_of,
-    take_all,
-)
 from newsletter.transactional.messages import LINK_TOKEN, WELCOME, Messages
+from newsletter.transactional.settlement import EndedTry, Settlement
 from newsletter.transports.registry import open_transport
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from newsletter.audience.keys import Keys
     from newsletter.delivery.compose.substitutions import SharedContent, Substitutions
     from newsletter.delivery.model import Transport
@@ -51,17 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("newsletter.transactional")
 
-LIFETIME_S = 48 * 3600.0
-"""How long a mailed link is valid, and how long a message is worth sending."""
 AT_ONCE = 8
 """Messages one process sends at a time: a killed one may repeat this many, at most."""
-WAITS_S = (5.0, 30.0, 120.0, 900.0)
-"""Approximate waits before each further try: greylisting servers accept after 1 to 15 minutes.
-Later waits double up to `LONGEST_WAIT_S`."""
-LONGEST_WAIT_S = 4 * 3600.0
-UNANSWERED_WAIT_S = 120.0
-MOST_UNANSWERED = 3
-"""A relay that accepts messages without replying (RFC 1047) must not flood their readers."""
 RELAY_WAITS_S = (5.0, 15.0, 60.0)
 """Waits while the relay cannot be reached; nothing is tried meanwhile, however much is due."""
 POLL_S = 2.0
@@ -69,22 +48,9 @@ POLL_S = 2.0
 LEASE_S = 120.0
 STOP_S = 20.0
 """How long a stopping process waits for replies to the messages it is sending."""
-FAILED_KEPT_S = 30 * 86_400.0
-"""How long the record of a failed message is kept."""
 
-_STRANGERS = frozenset({LinkAction.JOIN, LinkAction.ADDRESS})
-"""Mailed to an address that nobody has confirmed yet."""
 _KEPT_HERE = frozenset({"outbox", "file", "memory"})
 """Transports that deliver to nobody: each drains only what was queued under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How one try ended; ``error`` if the transport was not reached."""
-
-    message: OutgoingMessage
-    outcome: Outcome | None = None
-    error: Exception | None = None
 
 
 class Drain:
@@ -109,11 +75,12 @@ class Drain:
             transport=settings.transport if settings.transport in _KEPT_HERE else "",
             alone=store.is_sqlite,
         )
+        self._settlement = Settlement(store, keys, self._scope)
         self._transport: Transport | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._goodbyes = asyncio.Lock()
-        self._under_way: dict[asyncio.Task[_Ended], OutgoingMessage] = {}
-        self._ended: list[_Ended] = []
+        self._under_way: dict[asyncio.Task[EndedTry], OutgoingMessage] = {}
+        self._ended: list[EndedTry] = []
         self._woken = asyncio.Event()
         self._lease = _Lease()
         self._due_in = 0.0
@@ -197,7 +164,9 @@ class Drain:
             if self._due_in > 0:
                 return False
         settled = list(self._ended)
-        taken, ready = await asyncio.to_thread(self._settle_and_take, settled, mine, room)
+        taken, ready = await asyncio.to_thread(
+            self._settlement.settle_and_take, settled, mine, room, LEASE_S
+        )
         del self._ended[: len(settled)]
         self._lease.until = now + LEASE_S
         # A deferred message may be due before anything that was queried.
@@ -229,21 +198,18 @@ class Drain:
             ended = task.result()
             self._ended.append(ended)
             if isinstance(ended.error, UnavailableError):
-                self._rest(ended.error)
+                self._note(ended.error)
+                self._unreachable = ended.error
+                self._close_transport()
+                # One lost relay fails all messages being sent: that counts once.
+                if time.monotonic() >= self._resume_at:
+                    wait = RELAY_WAITS_S[min(self._relay_losses, len(RELAY_WAITS_S) - 1)]
+                    self._relay_losses += 1
+                    self._resume_at = time.monotonic() + wait
             elif ended.outcome:
                 self._relay_losses, self._unreachable, self._trouble = 0, None, ""
 
-    def _rest(self, error: UnavailableError) -> None:
-        """Pause for a while. One lost relay may fail all messages at once: that counts once."""
-        self._note(error)
-        self._unreachable = error
-        self._close_transport()
-        if time.monotonic() >= self._resume_at:
-            wait = RELAY_WAITS_S[min(self._relay_losses, len(RELAY_WAITS_S) - 1)]
-            self._relay_losses += 1
-            self._resume_at = time.monotonic() + wait
-
-    async def _send(self, message: OutgoingMessage) -> _Ended:
+    async def _send(self, message: OutgoingMessage) -> EndedTry:
         """Try once. Never raises: one message that cannot be sent must not stop the others."""
         try:
             composer = await asyncio.to_thread(
@@ -263,8 +229,8 @@ class Drain:
             compose = _WhileLeased(composer, self._lease)
             (outcome,) = await self._transport.deliver([delivery], compose, _QueueIsJournal())
         except Exception as error:
-            return _Ended(message, error=error)
-        return _Ended(message, outcome)
+            return EndedTry(message, error=error)
+        return EndedTry(message, outcome)
 
     async def _finish(self) -> None:
         """Wait for the replies to messages being sent, and leave the rest to the next drain."""
@@ -280,7 +246,9 @@ class Drain:
         self._under_way.clear()
         try:
             if self._ended:
-                await asyncio.to_thread(self._settle_and_take, self._ended, (), 0)
+                await asyncio.to_thread(
+                    self._settlement.settle_and_take, self._ended, (), 0, LEASE_S
+                )
         except NewsletterError as error:
             self._note(error)
         self._ended.clear()
@@ -314,122 +282,6 @@ class Drain:
             now = self._store.now(connection)
             due = outgoing.next_due(connection, now, self._scope, mine)
         return POLL_S if due is None else due - now
-
-    def _settle_and_take(
-        self, ended: Sequence[_Ended], mine: Collection[int], room: int
-    ) -> tuple[int, list[OutgoingMessage]]:
-        """Settle, clean up, and take up to ``room`` messages.
-
-        Returns:
-            The number taken, and those of them that may be sent.
-        """
-        with self._store.write() as connection:
-            now = self._store.now(connection)
-            for each in ended:
-                self._settle(connection, each, now)
-            if mine:
-                outgoing.keep(connection, mine, now + LEASE_S)
-            for message in outgoing.stranded(connection, now, self._scope, mine):
-                # At once the first time; then with a wait, since this message may be the cause.
-                wait = _wait_s(message.tries - 1) if message.tries > 1 else 0.0
-                self._put_off(connection, message, now + wait)
-            for message in outgoing.expired(connection, now):
-                self._give_up(connection, message, None)
-            outgoing.forget_failed(connection, now - FAILED_KEPT_S)
-            taken = outgoing.take_due(connection, now, self._scope, count=room, lease_s=LEASE_S)
-            admitted = [self._admit(connection, message, now) for message in taken]
-            return len(taken), [message for message in admitted if message]
-
-    def _admit(
-        self, connection: Connection, message: OutgoingMessage, now: float
-    ) -> OutgoingMessage | None:
-        """The message to send; None if it must not be sent, or is useless by now.
-
-        Whether an unconfirmed address may be mailed is decided here, after the visitor was
-        answered: the answer and the time it takes are the same for every address.
-        """
-        if message.kind == WELCOME:
-            good = self._is_current(connection, message)
-        elif message.kind in _STRANGERS and not may_be_asked(connection, message.email, self._keys):
-            good = False
-        elif message.link_id:
-            good = find_link(connection, message.link_id) is not None
-        else:
-            return self._first_time(connection, message, now)
-        if not good:
-            outgoing.remove(connection, message)
-        return message if good else None
-
-    def _is_current(self, connection: Connection, message: OutgoingMessage) -> bool:
-        """Whether the subscriber still gets mail, and at this address."""
-        person = reader(connection, message.subscriber_uid)
-        at_home = person is not None and person.email_key == message.email_key
-        return at_home and gets_mail(connection, message.subscriber_uid)
-
-    def _first_time(
-        self, connection: Connection, message: OutgoingMessage, now: float
-    ) -> OutgoingMessage | None:
-        """Count the message and create its link: both are committed together, or neither."""
-        who = mailbox_of(message.email_key)
-        if not take_all(connection, CONFIRMATIONS, who, self._keys, now):
-            outgoing.remove(connection, message)
-            return None
-        link = make_link(
-            connection,
-            LinkAction(message.kind),
-            message.email,
-            at=message.created_at,
-            lifetime=now - message.created_at + LIFETIME_S,
-            uid=message.subscriber_uid,
-            details=message.details,
-        )
-        outgoing.attach_link(connection, message, link.id, link.expires_at)
-        return replace(message, link_id=link.id, expires_at=link.expires_at, details={})
-
-    def _settle(self, connection: Connection, ended: _Ended, now: float) -> None:
-        message, outcome = ended.message, ended.outcome
-        result = outcome.result if outcome else None
-        if result is Result.ACCEPTED:
-            outgoing.remove(connection, message)
-        elif result is Result.FAILED:
-            self._give_up(connection, message, outcome)
-        elif result is Result.UNCERTAIN and message.unanswered + 1 >= MOST_UNANSWERED:
-            # It may well have arrived, so it counts: its reader need not ask again.
-            outgoing.give_up(connection, message, None, "")
-            log.error(
-                "gave up on a message: the relay does not reply", extra={"kind": message.kind}
-            )
-        elif result is Result.UNCERTAIN:
-            message = replace(message, unanswered=message.unanswered + 1)
-            wait = max(UNANSWERED_WAIT_S, _wait_s(message.tries))
-            self._put_off(connection, message, now + wait)
-        elif result is Result.RETURNED or isinstance(ended.error, UnavailableError):
-            # Nothing was sent, and not because of this message: the try does not count.
-            self._put_off(connection, replace(message, tries=message.tries - 1), now)
-        else:
-            if ended.error:
-                log.error("a message cannot be sent: %s", _words(ended.error))
-            self._put_off(connection, message, now + _wait_s(message.tries))
-
-    def _put_off(self, connection: Connection, message: OutgoingMessage, due_at: float) -> None:
-        outgoing.put_off(
-            connection, message, due_at, tries=message.tries, unanswered=message.unanswered
-        )
-
-    def _give_up(
-        self, connection: Connection, message: OutgoingMessage, outcome: Outcome | None
-    ) -> None:
-        """Record the failure; a message that was never sent does not count against a limit."""
-        code, status = (outcome.code, outcome.status) if outcome else (None, "")
-        if not outgoing.give_up(connection, message, code, status):
-            return
-        facts = {"kind": message.kind, "tries": message.tries, "code": code, "status": status}
-        log.error("gave up on a message", extra=facts)
-        if message.kind in _STRANGERS and message.link_id:
-            for limit in CONFIRMATIONS:
-                give_back(connection, limit, mailbox_of(message.email_key), self._keys)
-        elif message.link_id:
-            give_back(connection, LINK_BY_READER, str(message.subscriber_uid), self._keys)
 
 
 @dataclass(slots=True)
@@ -469,18 +321,6 @@ class _QueueIsJournal:
 
     def replied(self, outcome: Outcome) -> None:
         """Nothing to keep."""
-
-
-def _wait_s(tries: int) -> float:
-    """Seconds until the next try; randomized, so that not all come back together."""
-    more = tries - len(WAITS_S)
-    usual = WAITS_S[tries - 1] if more <= 0 else min(WAITS_S[-1] * 2**more, LONGEST_WAIT_S)
-    return usual * random.uniform(0.9, 1.1)  # noqa: S311
-
-
-def _words(error: Exception) -> str:
-    """Our own errors are safe to log; others may quote personal data."""
-    return error.message if isinstance(error, NewsletterError) else type(error).__name__
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

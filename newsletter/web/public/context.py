@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from newsletter.audience.address import address_key
 from newsletter.errors import InputError, UnavailableError
 from newsletter.queues.outgoing import NewMessage, enqueue
-from newsletter.transactional.drain import LIFETIME_S
 from newsletter.transactional.messages import WELCOME
+from newsletter.transactional.settlement import LIFETIME_S
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -29,8 +29,8 @@ from newsletter.audience.subscribers import Consent
 from newsletter.audience.suppression import keeps_out, reasons
 from newsletter.i18n.dates import long_date
 from newsletter.settings.model import Topic
-from newsletter.transactional.drain import LIFETIME_S
 from newsletter.transactional.limits import LINK_BY_READER, take
+from newsletter.transactional.settlement import LIFETIME_S
 from newsletter.web.http.body import read_form
 from newsletter.web.http.middleware import from_own_page
 from newsletter.web.public.context import PublicContext

@@ -17,7 +17,7 @@ from newsletter.audience.model import SuppressionReason
 from newsletter.audience.suppression import suppress
 from newsletter.database.erasure import erase
 from newsletter.queues.tables import outgoing_message
-from newsletter.transactional import drain
+from newsletter.transactional import drain, settlement
 from newsletter.transactional.limits import CONFIRMATIONS, mailbox_of, take_all
 from tests.integration.web.conftest import KEYS, PROJECT, Clinic
 from tests.integration.web.reader import Reader
@@ -30,9 +30,9 @@ HOURS_S = (3600.0,)
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain, "WAITS_S", (0.01, 0.01, 0.01, 0.01))
-    monkeypatch.setattr(drain, "LONGEST_WAIT_S", 0.01)
-    monkeypatch.setattr(drain, "UNANSWERED_WAIT_S", 0.01)
+    monkeypatch.setattr(settlement, "WAITS_S", (0.01, 0.01, 0.01, 0.01))
+    monkeypatch.setattr(settlement, "LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr(settlement, "UNANSWERED_WAIT_S", 0.01)
     monkeypatch.setattr(drain, "RELAY_WAITS_S", (0.01,))
 
 
@@ -164,7 +164,7 @@ def test_what_the_relay_never_took_is_sent_again(clinic: Clinic) -> None:
 def test_a_relay_that_takes_mail_and_never_says_so_floods_nobody(clinic: Clinic) -> None:
     with Reader(clinic, relay(Fault("dot", drop="after"))) as reader:
         joins(reader, lambda: [row.state for row in rows(clinic)] == ["failed"])
-        assert len(reader.mail) == drain.MOST_UNANSWERED
+        assert len(reader.mail) == settlement.MOST_UNANSWERED
         assert len({message["Message-ID"] for message in reader.mail}) == 1
         assert not may_ask_again(clinic)
 
@@ -172,7 +172,7 @@ def test_a_relay_that_takes_mail_and_never_says_so_floods_nobody(clinic: Clinic)
 def test_who_has_pressed_the_button_meanwhile_gets_no_second_one(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "UNANSWERED_WAIT_S", 3600.0)
+    monkeypatch.setattr(settlement, "UNANSWERED_WAIT_S", 3600.0)
     with Reader(clinic, relay(Fault("dot", drop="after", times=1))) as reader:
         reader.join(NEW)
         assert "You are on the list" in reader.press(reader.link).text
@@ -188,7 +188,7 @@ def test_who_has_pressed_the_button_meanwhile_gets_no_second_one(
 def test_who_was_erased_meanwhile_gets_nothing(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "WAITS_S", HOURS_S)
+    monkeypatch.setattr(settlement, "WAITS_S", HOURS_S)
     with Reader(clinic, relay(Fault("rcpt", reply=LATER, times=1))) as reader:
         reader.join(NEW)
         assert erase(clinic.store, NEW, KEYS, by="test")
@@ -200,7 +200,7 @@ def test_who_was_erased_meanwhile_gets_nothing(
 def test_erasing_takes_what_waits_for_a_subscriber_too(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "WAITS_S", HOURS_S)
+    monkeypatch.setattr(settlement, "WAITS_S", HOURS_S)
     with Reader(clinic, relay(Fault("rcpt", reply=LATER, every=2))) as reader:
         reader.press(f"/p/{clinic.token()}", {"do": "move"})
         reader.press(reader.link, {"email": NEW})
@@ -212,7 +212,7 @@ def test_erasing_takes_what_waits_for_a_subscriber_too(
 def test_who_complains_before_the_next_try_gets_nothing(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "WAITS_S", HOURS_S)
+    monkeypatch.setattr(settlement, "WAITS_S", HOURS_S)
     with Reader(clinic, relay(Fault("rcpt", reply=LATER, times=1))) as reader:
         reader.join(NEW)
         with clinic.store.write() as connection:
@@ -226,7 +226,7 @@ def test_who_complains_before_the_next_try_gets_nothing(
 def test_who_leaves_before_the_welcome_goes_gets_none(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "WAITS_S", HOURS_S)
+    monkeypatch.setattr(settlement, "WAITS_S", HOURS_S)
     with Reader(clinic, relay(Fault("rcpt", reply=LATER, every=2))) as reader:
         reader.join(NEW)
         done = reader.press(reader.link).text
@@ -240,7 +240,7 @@ def test_who_leaves_before_the_welcome_goes_gets_none(
 def test_what_waits_when_the_server_stops_is_sent_by_the_next_one(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "WAITS_S", HOURS_S)
+    monkeypatch.setattr(settlement, "WAITS_S", HOURS_S)
     with Reader(clinic, relay(Fault("rcpt", reply=LATER, times=1))) as reader:
         joins(reader, lambda: tries(reader) == 1)
         reader.stop()
