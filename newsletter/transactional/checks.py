@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from email import message_from_bytes
 
 from newsletter.audience.model import LinkAction, Token
@@ -22,26 +21,24 @@ def check_messages(settings: Settings) -> list[Finding]:
     Raises:
         InputError: A template is invalid.
     """
-    return list(dict.fromkeys(_findings(settings)))
-
-
-def _findings(settings: Settings) -> Iterator[Finding]:
     catalogs = catalogs_of(settings)
     messages = Messages(settings, catalogs, PreviewSigner())
     lists = [topic.list for topic in settings.join.topics]
     values = {LINK_TOKEN: PREVIEW_TOKEN, CREATED_AT: "0"}
+    found: list[Finding] = []
     sample = Delivery(0, 1, 0, settings.publication.from_address, 0, values)
     for kind in (*LinkAction, WELCOME):
         for lang in catalogs.languages:
             compiled = messages.compile(kind, lang, lists)
             # Read the headers from the finished message: only what is sent counts.
             finished = messages.composer_of(compiled)(sample)
-            yield from check_message(
+            found += check_message(
                 compiled,
                 settings,
                 headers=dict(message_from_bytes(finished.data).items()),
                 can_leave=kind == WELCOME,
             )
+    return list(dict.fromkeys(found))
 
 
 class PreviewSigner:

@@ -74,26 +74,23 @@ class Messages:
 
     def compile(self, kind: str, lang: str, lists: Collection[str] = ()) -> CompiledIssue:
         """The message with its tokens still open. Args and raises: as `composer`."""
-        if kind == WELCOME:
-            return self._welcome(lists, lang)
-        publication = self._settings.publication
-        words = link_words(LinkAction(kind), self._languages.plain(lang), publication.name)
-        values = {**words, "url": f"{publication.public_url}/confirm/{_TOKEN}"}
-        return compile_message(self._settings, "link", lang, values, {_TOKEN: LINK_TOKEN})
-
-    def _welcome(self, lists: Collection[str], lang: str) -> CompiledIssue:
         publication = self._settings.publication
         base = publication.public_url
-        topics = [topic for topic in self._settings.join.topics if topic.list in lists]
-        titles = [topic.titles.get(lang, topic.title) for topic in topics]
-        values = {
-            **welcome_words(self._languages.plain(lang), publication.name),
-            "topics": titles or [publication.name],
-            "archive": f"{base}/archive" if self._settings.archive == "public" else "",
-            "preferences": f"{base}/p/{_TOKEN}",
-            "unsubscribe": f"{base}/u/{_TOKEN}",
-        }
-        return compile_message(self._settings, WELCOME, lang, values, {_TOKEN: UNSUBSCRIBE_TOKEN})
+        if kind == WELCOME:
+            topics = [topic for topic in self._settings.join.topics if topic.list in lists]
+            titles = [topic.titles.get(lang, topic.title) for topic in topics]
+            values = {
+                **welcome_words(self._languages.plain(lang), publication.name),
+                "topics": titles or [publication.name],
+                "archive": f"{base}/archive" if self._settings.archive == "public" else "",
+                "preferences": f"{base}/p/{_TOKEN}",
+                "unsubscribe": f"{base}/u/{_TOKEN}",
+            }
+            slots = {_TOKEN: UNSUBSCRIBE_TOKEN}
+            return compile_message(self._settings, WELCOME, lang, values, slots)
+        words = link_words(LinkAction(kind), self._languages.plain(lang), publication.name)
+        link = {**words, "url": f"{base}/confirm/{_TOKEN}"}
+        return compile_message(self._settings, "link", lang, link, {_TOKEN: LINK_TOKEN})
 
     def _templates_changed(self) -> int:
         """A value that changes when a template is edited, which happens while pages are served."""
