@@ -62,6 +62,7 @@ def address_key(email: str) -> str:
 
 def address_hash(key: str, keys: Keys) -> bytes:
     """The keyed hash (32 bytes) under which an address key is suppressed."""
+    # Derived once: an import hashes a million addresses.
     state = _hash_state(keys.suppression).copy()
     state.update(key.encode())
     return state.digest()
@@ -89,7 +90,9 @@ def _judge(email: str) -> str:
     try:
         found = email_validator.validate_email(email, check_deliverability=False, strict=True)
     except email_validator.EmailSyntaxError as error:
-        raise InputError(_shorten(str(error))) from None
+        # Its messages quote the address, which may be of any length.
+        reason = str(error)
+        raise InputError(reason if len(reason) <= 200 else reason[:197] + "...") from None
     if found.ascii_email is None:
         raise InputError(
             "The part before the @-sign has non-ASCII characters, which many mail servers reject."
@@ -99,10 +102,7 @@ def _judge(email: str) -> str:
     return f"{email.rpartition('@')[0]}@{found.ascii_domain}"
 
 
-def _shorten(reason: str) -> str:
-    return reason if len(reason) <= 200 else reason[:197] + "..."
-
-
+# A list has few domains, and the library takes most of an import's time.
 @lru_cache(maxsize=65536)
 def _is_plain_domain(domain: str) -> bool:
     if _plain_domain(domain) is None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TextIO
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, TextIO
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from newsletter.audience.lists import attribute_names, list_id
 from newsletter.audience.tables import subscriber, subscription, suppression
@@ -49,7 +50,10 @@ def export_csv(store: Store, list_name: str, out: TextIO) -> int:
             .order_by(subscriber.c.id, suppression.c.reason)
         )
         rows = connection.execution_options(yield_per=_AT_A_TIME).execute(query)
-        for person, reasons in _by_person(rows):
+        # One row for each reason, ordered by subscriber: the rows of one are adjacent.
+        for _, group in groupby(rows, key=attrgetter("id")):
+            person, *others = group
+            reasons = " ".join(row.reason for row in (person, *others) if row.reason)
             cells = [person._mapping[name] for name in _COLUMNS]
             cells += [reasons, *(person.attributes.get(name, "") for name in attributes)]
             writer.writerow([escape_formula(str(cell)) for cell in cells])
@@ -60,16 +64,3 @@ def export_csv(store: Store, list_name: str, out: TextIO) -> int:
 def escape_formula(cell: str) -> str:
     """A cell that no spreadsheet runs as a formula."""
     return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
-def _by_person(rows: Iterable[Row[Any]]) -> Iterable[tuple[Row[Any], str]]:
-    person: Row[Any] | None = None
-    reasons: list[str] = []
-    for row in rows:
-        if person is not None and row.id != person.id:
-            yield person, " ".join(reasons)
-            reasons = []
-        person = row
-        reasons += [row.reason] if row.reason else []
-    if person is not None:
-        yield person, " ".join(reasons)

@@ -61,8 +61,16 @@ def load_keys(settings: Settings, *, live: bool) -> Keys:
                 f"{names} must be set before sending to real subscribers",
                 fix=f"use the keys in var/keys.json, or generate each with: {MAKE_A_KEY}",
             )
-        made = _made_keys(settings.var)
-        given.update({name: made[name] for name in missing})
+        path = settings.var / "keys.json"
+        if not path.exists():
+            _make_keys(path)
+        try:
+            made = json.loads(path.read_text(encoding="utf-8"))
+            given.update({name: made[name].encode() for name in missing})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise InputError(
+                "the keys cannot be read", file=path, fix="restore the file from a backup"
+            ) from None
     old = tuple(_secret(key) for key in settings.old_secret_keys)
     for name, key in [*given.items(), *(("old_secret_keys", key) for key in old)]:
         if len(key) < SHORTEST_KEY:
@@ -86,19 +94,6 @@ def derive(key: bytes, purpose: bytes, size: int) -> hashlib.blake2b:
 
 def _secret(value: SecretStr) -> bytes:
     return value.get_secret_value().encode()
-
-
-def _made_keys(var: Path) -> dict[str, bytes]:
-    path = var / "keys.json"
-    if not path.exists():
-        _make_keys(path)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: found[name].encode() for name in ("secret_key", "suppression_key")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            "the keys cannot be read", file=path, fix="restore the file from a backup"
-        ) from None
 
 
 def _make_keys(path: Path) -> None:

@@ -51,8 +51,22 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
         sent = connection.execute(select(delivery.c.address_hash).where(theirs)).scalars()
         reports = event.c.address_hash.in_({hashed, *sent}) & (event.c.payload != b"")
         requests = mailed_link.c.email_key == key
+        # The rows stay, so that counts do; their keys are unique in a campaign, and tell nothing.
+        anonymous = (
+            update(delivery)
+            .where(theirs)
+            .values(
+                email="",
+                email_key=literal(f"erased-{secrets.token_hex(16)}-").concat(
+                    cast(delivery.c.position, Text)
+                ),
+                first_name="",
+                last_name="",
+                attributes={},
+            )
+        )
         forgotten = (
-            _forget_deliveries(connection, theirs)
+            connection.execute(anonymous).rowcount
             + connection.execute(update(event).where(reports).values(payload=b"")).rowcount
             + connection.execute(delete(mailed_link).where(requests)).rowcount
             + forget_address(connection, key, person.uid if person else 0)
@@ -70,20 +84,4 @@ def erase(store: Store, email: str, keys: Keys, *, by: str) -> bool:
 
 def _forget_evidence(connection: Connection, theirs: ColumnElement[bool]) -> int:
     found = connection.execute(update(consent_event).where(theirs).values(evidence={}))
-    return found.rowcount
-
-
-def _forget_deliveries(connection: Connection, theirs: ColumnElement[bool]) -> int:
-    nobody = f"erased-{secrets.token_hex(16)}-"
-    found = connection.execute(
-        update(delivery)
-        .where(theirs)
-        .values(
-            email="",
-            email_key=literal(nobody).concat(cast(delivery.c.position, Text)),
-            first_name="",
-            last_name="",
-            attributes={},
-        )
-    )
     return found.rowcount

@@ -12,7 +12,7 @@ from newsletter.store.engine import advisory_lock
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
 _FOLDER = Path(__file__).parent / "migrations"
 HEAD = max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
@@ -43,8 +43,16 @@ def upgrade(engine: Engine) -> str | None:
     with engine.connect() as connection:
         connection.execution_options(write=True)
         with connection.begin():
+            # Alembic has no lock of its own: two processes would both create the tables.
             advisory_lock(connection, "newsletter migrations")
-            _require_utf8(connection)
+            if connection.dialect.name == "postgresql":
+                encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+                if encoding != "UTF8":
+                    raise RefusedError(
+                        f"the PostgreSQL database uses the encoding {encoding}, which cannot "
+                        "store every name",
+                        fix="CREATE DATABASE newsletter ENCODING 'UTF8' TEMPLATE template0",
+                    )
             config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -60,17 +68,6 @@ def current(engine: Engine) -> str | None:
             text("SELECT version_num FROM alembic_version")
         ).scalar()
         return found
-
-
-def _require_utf8(connection: Connection) -> None:
-    if connection.dialect.name != "postgresql":
-        return
-    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
-    if encoding != "UTF8":
-        raise RefusedError(
-            f"the PostgreSQL database uses the encoding {encoding}, which cannot store every name",
-            fix="CREATE DATABASE newsletter ENCODING 'UTF8' TEMPLATE template0",
-        )
 
 
 def alembic_config() -> Config:

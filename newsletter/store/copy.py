@@ -32,6 +32,7 @@ class _Content:
     def plus(self, rows: Sequence[Row[Any]]) -> _Content:
         """The content with these rows added."""
         digests = (hashlib.blake2b(repr(tuple(row)).encode(), digest_size=16) for row in rows)
+        # A sum, since the order of rows differs between the databases; modulo, to stay small.
         total = sum(int.from_bytes(each.digest(), "big") for each in digests)
         return _Content(self.rows + len(rows), (self.checksum + total) % (1 << 128))
 
@@ -58,12 +59,23 @@ def copy_rows(
         RefusedError: The target is not empty.
     """
     _require_empty(target, writing)
-    steps = _Steps(2 * _count(reading), progress)
-    read = {
-        table.name: _copy_table(reading, writing, table, steps) for table in metadata.sorted_tables
-    }
+    total = sum(
+        reading.execute(select(func.count()).select_from(table)).scalar_one()
+        for table in metadata.sorted_tables
+    )
+    steps = _Steps(2 * total, progress)
+    read = {}
+    for table in metadata.sorted_tables:
+        content = _Content()
+        with reading.execute(_everything(table)) as result:
+            for rows in result.partitions():
+                _insert(writing, table, rows)
+                content = content.plus(rows)
+                steps.add(len(rows))
+        read[table.name] = content
     if writing.dialect.name == "postgresql":
         _settle_postgres(writing)
+    # Read back: a driver may store a value and return another (floats, time zones, encodings).
     for table in metadata.sorted_tables:
         _verify(writing, table, read[table.name], steps)
     return {name: content.rows for name, content in read.items()}
@@ -91,23 +103,6 @@ def _require_empty(target: Store, connection: Connection) -> None:
                 f"the database {target.name} is not empty: the table {table.name} has rows",
                 fix="choose an empty database; nothing is ever overwritten or merged",
             )
-
-
-def _count(connection: Connection) -> int:
-    return sum(
-        connection.execute(select(func.count()).select_from(table)).scalar_one()
-        for table in metadata.sorted_tables
-    )
-
-
-def _copy_table(reading: Connection, writing: Connection, table: Table, steps: _Steps) -> _Content:
-    content = _Content()
-    with reading.execute(_everything(table)) as result:
-        for rows in result.partitions():
-            _insert(writing, table, rows)
-            content = content.plus(rows)
-            steps.add(len(rows))
-    return content
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row[Any]]) -> None:

@@ -22,7 +22,7 @@ def private_file(folder: Path) -> Iterator[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(f"{_PREFIX}*"):
-        _sweep(left)
+        _delete_abandoned(left)
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=folder) as made:
         descriptor = os.open(made, os.O_RDONLY)
         try:
@@ -32,7 +32,7 @@ def private_file(folder: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
-def _sweep(folder: Path) -> None:
+def _delete_abandoned(folder: Path) -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:

@@ -74,7 +74,11 @@ class _PreviewPages:
         articles = await run_in_threadpool(self._articles.files)
         if len(articles) == 1:
             return RedirectResponse(f"/issue/{next(iter(articles))}", 303)
-        listed = [(slug, _changed(file)) for slug, file in articles.items()]
+        changed = {
+            slug: datetime.fromtimestamp(file.stat().st_mtime, UTC)
+            for slug, file in articles.items()
+        }
+        listed = [(slug, f"{at:%d %B %Y, %H:%M} UTC") for slug, at in changed.items()]
         return self._pages.respond("index.html", issues=listed)
 
     async def issue(self, request: Request) -> Response:
@@ -127,7 +131,3 @@ class _PreviewPages:
         if slug not in self._articles.files():
             raise HTTPException(404)
         return slug
-
-
-def _changed(file: Path) -> str:
-    return f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%d %B %Y, %H:%M} UTC"

@@ -60,17 +60,17 @@ class PreviewCache:
         with self._lock:
             version = self.version(slug)
             if self._loaded.get(slug, ("",))[0] != version:
-                self._loaded[slug] = version, self._try(slug)
+                # Errors are kept, too: the page asks every second.
+                loaded: Preview | NewsletterError
+                try:
+                    loaded = self._load(self.files()[slug])
+                except NewsletterError as error:
+                    loaded = error
+                self._loaded[slug] = version, loaded
             result = self._loaded[slug][1]
         if isinstance(result, NewsletterError):
             raise result
         return result
-
-    def _try(self, slug: str) -> Preview | NewsletterError:
-        try:
-            return self._load(self.files()[slug])
-        except NewsletterError as error:
-            return error
 
     def picture(self, name: str) -> bytes | None:
         """A picture in a compiled article, if the file has not changed since."""

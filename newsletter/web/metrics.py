@@ -76,19 +76,16 @@ class Metrics:
         """``/metrics``; unless ``public``, other machines get a 404."""
 
         async def scrape(request: Request) -> Response:
-            if not (public or _from_this_machine(request)):
+            # A reverse proxy on this machine forwards others, and names another host.
+            near = request.client is not None and request.client.host in _MACHINE
+            forwarded = {"forwarded", "x-forwarded-for"} & set(request.headers)
+            ours = near and not forwarded and is_loopback_host(request.headers.get("host", ""))
+            if not (public or ours):
                 raise HTTPException(404)
             text = await run_in_threadpool(partial(generate_latest, self._registry))
             return Response(text, media_type=CONTENT_TYPE_LATEST)
 
         return Route("/metrics", scrape, methods=["GET"])
-
-
-def _from_this_machine(request: Request) -> bool:
-    """Whether nobody else asks: a reverse proxy here forwards others, and names another host."""
-    near = request.client is not None and request.client.host in _MACHINE
-    forwarded = {"forwarded", "x-forwarded-for"} & set(request.headers)
-    return near and not forwarded and is_loopback_host(request.headers.get("host", ""))
 
 
 class _Database:

@@ -137,7 +137,7 @@ _ELSEWHERE = frozenset(
 
 def read_consent(cell: str) -> Answer:
     """The meaning of a cell in a column where a yes is consent."""
-    return _consent(cell) if len(cell) <= _LONGEST else UNCLEAR
+    return _read_consent(cell) if len(cell) <= _LONGEST else UNCLEAR
 
 
 def read_opt_out(cell: str, reason: SuppressionReason) -> Answer:
@@ -147,11 +147,12 @@ def read_opt_out(cell: str, reason: SuppressionReason) -> Answer:
         cell: The cell.
         reason: The reason to suppress for if the cell gives none.
     """
-    return _opt_out(cell, reason) if len(cell) <= _LONGEST else UNCLEAR
+    return _read_opt_out(cell, reason) if len(cell) <= _LONGEST else UNCLEAR
 
 
+# Cached behind the check of length: a long cell must not fill the cache.
 @lru_cache(_SPELLINGS)
-def _consent(cell: str) -> Answer:
+def _read_consent(cell: str) -> Answer:
     said = fold(cell)
     if said in _YES or said in _ON_A_LIST or said in _AGREED:
         return YES
@@ -161,10 +162,10 @@ def _consent(cell: str) -> Answer:
 
 
 @lru_cache(_SPELLINGS)
-def _opt_out(cell: str, reason: SuppressionReason) -> Answer:
+def _read_opt_out(cell: str, reason: SuppressionReason) -> Answer:
     said = fold(cell)
-    none = "0" in said and _NO_DATE.issuperset(said)
-    if none or said in _NOTHING or said in _NO or said in _ON_A_LIST:
+    no_date = "0" in said and _NO_DATE.issuperset(said)
+    if no_date or said in _NOTHING or said in _NO or said in _ON_A_LIST:
         return YES
     if said in _LEFT:
         return Answer(yes=False, left=_LEFT[said])

@@ -29,10 +29,13 @@ def column_names(header: Sequence[str]) -> list[str]:
     The number replaces a name that is blank, duplicated, very long or hard to type.
     """
     known = Counter(map(normalize, header))
-    return [
-        name if _can_be_typed(name) and known[normalize(name)] == 1 else f"#{number}"
-        for number, name in enumerate(map(str.strip, header), start=1)
-    ]
+    names = []
+    for number, name in enumerate(map(str.strip, header), start=1):
+        short = name.isprintable() and len(name) <= _LONGEST_NAME
+        # A name that starts with # would be read as a number.
+        usual = short and not name.startswith("#") and normalize(name) != ""
+        names.append(name if usual and known[normalize(name)] == 1 else f"#{number}")
+    return names
 
 
 def read_uses(
@@ -50,7 +53,8 @@ def read_uses(
     names = list(map(normalize, header)) if texts else []
     for text in texts:
         name, _, word = text.rpartition("=")
-        use = _use(word)
+        plain = word.strip().casefold().replace("_", "-")
+        use = ColumnUse(plain) if plain in set(ColumnUse) else None
         where, trouble = _find(name, header, names) if name else ([], "")
         if not name or use is None:
             near = get_close_matches(word.strip().casefold(), list(ColumnUse), n=1)
@@ -67,16 +71,6 @@ def read_uses(
                 f"write {name.strip()}={instead}"
             )
     return found, problems
-
-
-def _can_be_typed(name: str) -> bool:
-    usual = name.isprintable() and len(name) <= _LONGEST_NAME
-    return usual and not name.startswith("#") and normalize(name) != ""
-
-
-def _use(word: str) -> ColumnUse | None:
-    plain = word.strip().casefold().replace("_", "-")
-    return ColumnUse(plain) if plain in set(ColumnUse) else None
 
 
 def _find(name: str, header: Sequence[str], normalized: Sequence[str]) -> tuple[list[int], str]:

@@ -137,9 +137,13 @@ def map_columns(
     problems += _conflicts(form, head, said)
     places, doubles = _places(head, said)
     if problems:
+        # All that is left to say at once, so that nobody learns of one column after the other.
         unknown = _columns(form, head, {"email": -1, **places}, said, declared).unknown
-        told = [*problems, *doubles, *_still_unknown([head.cells[i].strip() for i in unknown])]
-        raise UsageError("\n  ".join(["these --column options cannot be used:", *told]))
+        names = [name for i in unknown if (name := head.cells[i].strip())]
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        more = [f"these columns are unknown, too, and need a --column: {shown}"] if names else []
+        told = ["these --column options cannot be used:", *problems, *doubles, *more]
+        raise UsageError("\n  ".join(told))
     if doubles:
         fix = "rename or delete one of each, or ignore one: --column '#NUMBER=ignore'"
         raise InputError("; ".join(doubles), file=path, line=line, fix=fix)
@@ -230,12 +234,6 @@ def _conflicts(form: Format, head: _Header, said: Mapping[int, ColumnUse]) -> li
     return problems
 
 
-def _still_unknown(columns: Sequence[str]) -> list[str]:
-    names = [name for name in columns if name]
-    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return [f"these columns are unknown, too, and need a --column: {shown}"] if names else []
-
-
 def _places(head: _Header, said: Mapping[int, ColumnUse]) -> tuple[dict[str, int], list[str]]:
     """The index of each column without a given use, and a problem for each duplicate."""
     places: dict[str, int] = {}
@@ -272,7 +270,13 @@ def _columns(
     leaving = [(rule, places[rule.column]) for rule in form.leaving if rule.column in places]
     fixed = {*own, *evidence, form.full_name, form.json, form.left_at}
     known = {index for _, index in (*pick(fixed), *leaving)} | head.skipped
-    attributes = _attributes(head, said, declared, known)
+    wanted = {normalize(name): name for name in declared}
+    attributes = {
+        wanted.get(name, name): index
+        for index, name in enumerate(head.stored)
+        if said.get(index) is ColumnUse.ATTRIBUTE
+        or (name in wanted and index not in said and index not in known)
+    }
     known |= {*said, *attributes.values(), *(index for _, index in pick(form.dropped))}
     names = column_names(head.cells)
     return Columns(
@@ -288,31 +292,16 @@ def _columns(
         attributes=tuple(attributes.items()),
         consent=tuple((names[i], i) for i, use in said.items() if use is ColumnUse.CONSENT),
         opt_out=tuple(
-            (names[i], i, _reason(head.cells[i]))
+            (
+                names[i],
+                i,
+                SuppressionReason.BOUNCED
+                if is_about_bounces(head.cells[i])
+                else SuppressionReason.UNSUBSCRIBED,
+            )
             for i, use in said.items()
             if use is ColumnUse.OPT_OUT
         ),
         unknown=tuple(index for index in range(len(head.cells)) if index not in known),
         keys=head.keys,
     )
-
-
-def _attributes(
-    head: _Header,
-    said: Mapping[int, ColumnUse],
-    declared: Collection[str],
-    known: Collection[int],
-) -> dict[str, int]:
-    """The columns stored as attributes: those of declared merge fields, and those given as such."""
-    wanted = {normalize(name): name for name in declared}
-    return {
-        wanted.get(name, name): index
-        for index, name in enumerate(head.stored)
-        if said.get(index) is ColumnUse.ATTRIBUTE
-        or (name in wanted and index not in said and index not in known)
-    }
-
-
-def _reason(column: str) -> SuppressionReason:
-    bounces = is_about_bounces(column)
-    return SuppressionReason.BOUNCED if bounces else SuppressionReason.UNSUBSCRIBED

@@ -7,10 +7,8 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from newsletter.audience.importing.csv_columns import count_known
 from newsletter.errors import InputError
@@ -67,31 +65,38 @@ def open_csv(path: Path) -> CsvFile:
         encoding, digest = _sniff(path)
     except OSError as error:
         raise InputError(f"cannot read the file: {error.strerror}", file=path) from None
-    headers = [(mark, *_header(path, encoding, mark)) for mark in DELIMITERS]
+    headers = []
+    for mark in DELIMITERS:
+        first = next(_records(path, encoding, mark), None)
+        if first is None:
+            fix = "name the columns in the first line"
+            raise InputError("the file is empty", file=path, fix=fix)
+        line, cells, problem = first
+        if problem:
+            raise InputError(f"the first row cannot be read: {problem}", file=path, line=line)
+        headers.append((mark, line, cells))
+    # The right delimiter gives the most known columns; failing that, the most columns.
     delimiter, line, cells = max(headers, key=lambda h: (count_known(h[2]), len(h[2])))
     return CsvFile(path, encoding, digest, delimiter, cells, line)
 
 
-def _header(path: Path, encoding: str, delimiter: str) -> tuple[int, list[str]]:
-    for line, cells, problem in _records(path, encoding, delimiter):
-        if problem:
-            raise InputError(f"the first row cannot be read: {problem}", file=path, line=line)
-        return line, cells
-    raise InputError("the file is empty", file=path, fix="name the columns in the first line")
-
-
 def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
-    with _opened(path, encoding) as file:
+    # Undecodable bytes become surrogates, so that only their row is rejected.
+    errors = "surrogatepass" if encoding.startswith("utf-16") else "surrogateescape"
+    with path.open(encoding=encoding, errors=errors, newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
         line = 1
         while True:
             try:
                 for cells in reader:
                     joined = "".join(cells)
+                    # Almost all rows are printable and short: the others may need cleaning.
                     if len(joined) > LONGEST_CELL or not joined.isprintable():
                         problem = _problem(cells)
-                        if problem or not joined.isspace():
-                            yield line, cells if problem else _clean(cells), problem
+                        if problem:
+                            yield line, cells, problem
+                        elif not joined.isspace():
+                            yield line, [_CONTROL.sub(" ", cell).strip() for cell in cells], ""
                     elif joined and not joined.isspace():
                         yield line, list(map(str.strip, cells)), ""
                     line = reader.line_num + 1
@@ -106,10 +111,6 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
                 return
 
 
-def _clean(cells: list[str]) -> list[str]:
-    return [_CONTROL.sub(" ", cell).strip() for cell in cells]
-
-
 def _problem(cells: list[str]) -> str:
     longest = max(map(len, cells))
     if longest > LONGEST_CELL:
@@ -120,13 +121,6 @@ def _problem(cells: list[str]) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "its encoding differs from the rest of the file"
     return ""
-
-
-@contextmanager
-def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
-    errors = "surrogatepass" if encoding.startswith("utf-16") else "surrogateescape"
-    with path.open(encoding=encoding, errors=errors, newline="") as file:
-        yield file
 
 
 def _sniff(path: Path) -> tuple[str, str]:
@@ -145,7 +139,12 @@ def _sniff(path: Path) -> tuple[str, str]:
             valid = valid and _decodes(decoder, chunk)
         valid = valid and _decodes(decoder, b"", final=True)
     if encoding in {"", "utf-8"} and not valid:
-        encoding = _windows_or_mixed(path)
+        # One line that is UTF-8 beyond ASCII is no accident: then the others are the broken ones.
+        with path.open("rb") as file:
+            beyond_ascii = (line for line in file if not line.isascii())
+            fresh = codecs.getincrementaldecoder("utf-8")
+            mixed = any(_decodes(fresh(), line, final=True) for line in beyond_ascii)
+        encoding = "utf-8" if mixed else "cp1252"
     return encoding or "utf-8", digest.hexdigest()
 
 
@@ -163,19 +162,9 @@ def _by_mark(path: Path, start: bytes) -> str:
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding
+    # UTF-16 without a mark: in Latin script, every other byte is mostly zero.
     few = start[:4096]
     for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if 3 * few[offset::2].count(0) > len(few[offset::2]):
             return encoding
     return "utf-8"
-
-
-def _windows_or_mixed(path: Path) -> str:
-    """``cp1252``, or ``utf-8`` where some rows are: then only the others are rejected."""
-    with path.open("rb") as file:
-        for line in file:
-            if not line.isascii() and _decodes(
-                codecs.getincrementaldecoder("utf-8")(), line, final=True
-            ):
-                return "utf-8"
-    return "cp1252"

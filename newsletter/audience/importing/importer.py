@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import delete
 
 from newsletter.audience.importing.csv_columns import Columns, map_columns
-from newsletter.audience.importing.csv_reader import CsvFile, open_csv
+from newsletter.audience.importing.csv_reader import open_csv
 from newsletter.audience.importing.import_job import ImportJob
 from newsletter.audience.importing.import_suppressions import import_suppressions
 from newsletter.audience.importing.rejects import Rejects
@@ -87,12 +85,23 @@ def import_csv(  # noqa: PLR0913 -- each is one decision of the caller
         Rejects(rejects, path, file.header) as left_out,
         Staging(file, columns, left_out) as staging,
     ):
-        staging.fill(progress or _nobody_watches)
+        staging.fill(progress or (lambda _rows: None))
         _require_rows(staging, path, rejects, skip_invalid=skip_invalid)
         check_suppression_key(store, keys, dry_run=dry_run)
-        job = _job(store, keys, file, columns, list_name=list_name, source=source)
+        require_list_name(list_name)
+        with store.read() as connection:
+            at = store.now(connection)
+        # The same file read in another way is another batch: its subscribers may be others.
+        read = f"{file.digest} {columns.format.name} {columns.consent} {columns.opt_out}"
+        scope = hashlib.blake2b(list_name.encode(), digest_size=4).hexdigest()
+        digest = hashlib.blake2b(read.encode(), digest_size=12).hexdigest()
+        job = ImportJob(keys, list_name, source, path.name, f"{scope}-{digest}", at)
         if not dry_run:
-            _forget_older(store, job)
+            # The snapshots of campaigns to earlier files of this list have been taken by now.
+            batch = import_member.c.batch
+            older = batch.startswith(f"{scope}-", autoescape=True) & (batch != job.batch)
+            with store.write() as connection:
+                connection.execute(delete(import_member).where(older))
         counts, no_yes = _apply(store, job, staging, dry_run=dry_run)
         staging.write_duplicates()
         report = _report(job, columns, staging, counts, no_yes, left_out.written)
@@ -122,10 +131,6 @@ def csv_columns(path: Path, declared: Collection[str], uses: Sequence[str] = ())
     )
 
 
-def _nobody_watches(_rows: int) -> None:
-    """No progress is shown."""
-
-
 def _require_rows(
     staging: Staging, path: Path, rejects: Path | None, *, skip_invalid: bool
 ) -> None:
@@ -142,71 +147,31 @@ def _require_rows(
         )
 
 
-@contextmanager
-def _transaction(store: Store, *, dry_run: bool) -> Iterator[Connection]:
-    """A write transaction; a dry run's is rolled back, as each batch stands alone."""
-    with store.write() as connection:
-        yield connection
-        if dry_run:
-            connection.get_transaction().rollback()  # type: ignore[union-attr]
-
-
-def _job(
-    store: Store, keys: Keys, file: CsvFile, columns: Columns, *, list_name: str, source: str
-) -> ImportJob:
-    require_list_name(list_name)
-    with store.read() as connection:
-        at = store.now(connection)
-    # The same file read in another way is another batch: not everybody in it need be a reader.
-    read = f"{file.digest} {columns.format.name} {columns.consent} {columns.opt_out}"
-    digest = hashlib.blake2b(read.encode(), digest_size=12).hexdigest()
-    batch = f"{_scope(list_name)}-{digest}"
-    return ImportJob(keys, list_name, source, file.path.name, batch, at)
-
-
-def _scope(list_name: str) -> str:
-    return hashlib.blake2b(list_name.encode(), digest_size=4).hexdigest()
-
-
-def _forget_older(store: Store, job: ImportJob) -> None:
-    """Drop the rows of files imported into this list before: their campaigns are frozen by now."""
-    batch = import_member.c.batch
-    older = batch.startswith(_scope(job.list_name) + "-", autoescape=True) & (batch != job.batch)
-    with store.write() as connection:
-        connection.execute(delete(import_member).where(older))
-
-
 def _apply(
     store: Store, job: ImportJob, staging: Staging, *, dry_run: bool
 ) -> tuple[Counter[str], dict[str, Tally]]:
-    """What came of the rows, and by column what is no clear yes."""
+    """Write all batches; returns the counts, and by column the values that are not a clear yes."""
     counts: Counter[str] = Counter()
     no_yes: dict[str, Tally] = defaultdict(Tally)
     for staged in staging.batches(BATCH):
+        by_reason: dict[str, list[StagedRow]] = defaultdict(list)
         for row in staged:
             if row.unclear:
                 column, _, value = row.unclear.partition("\n")
                 no_yes[column].add(value)
-        writers = _writers(job, [row for row in staged if not row.unclear])
-        with _transaction(store, dry_run=dry_run) as connection:
-            for write in writers:
-                counts += write(connection)
+            else:
+                by_reason[row.left].append(row)
+        staying = by_reason.pop("", [])
+        # Hashing takes longer than writing: outside of the transaction it blocks no other writer.
+        batch = prepare(staying, job.keys, job.at)
+        with store.write() as connection:
+            for reason, rows in by_reason.items():
+                counts += import_suppressions(connection, job, SuppressionReason(reason), rows)
+            if staying:
+                counts += write_batch(connection, job, batch)
+            if dry_run:
+                connection.get_transaction().rollback()  # type: ignore[union-attr]
     return counts, no_yes
-
-
-def _writers(job: ImportJob, staged: list[StagedRow]) -> list[Callable[[Connection], Counter[str]]]:
-    """What to do in the batch's transaction; the work that needs none is done now."""
-    left: dict[str, list[StagedRow]] = defaultdict(list)
-    for row in staged:
-        left[row.left].append(row)
-    staying = left.pop("", [])
-    writers: list[Callable[[Connection], Counter[str]]] = [
-        partial(import_suppressions, job=job, reason=SuppressionReason(reason), staged=rows)
-        for reason, rows in left.items()
-    ]
-    if staying:
-        writers.append(partial(write_batch, job=job, batch=prepare(staying, job.keys, job.at)))
-    return writers
 
 
 def _report(

@@ -30,7 +30,13 @@ def read_object(cell: str) -> dict[str, str]:
         found = None
     if not isinstance(found, dict):
         raise InputError("its attributes are not a JSON object")
-    return {_clean(name): _clean(_text(value)) for name, value in found.items()}
+    texts = {}
+    for name, value in found.items():
+        text = str(value) if isinstance(value, str | int | float) else ""
+        if isinstance(value, list | dict):
+            text = json.dumps(value, ensure_ascii=False)
+        texts[_clean(name)] = _clean(text)
+    return texts
 
 
 def find_keys(file: CsvFile, index: int) -> tuple[str, ...]:
@@ -73,13 +79,6 @@ def unfold(cells: Sequence[str], width: int, index: int, keys: Sequence[str]) ->
     own = [*cells[:width], *[""] * (width - len(cells))]
     found = read_object(own[index])
     return [*own, "", *(found.get(key, "") for key in keys)]
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    plain = isinstance(value, str | int | float)
-    return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _clean(text: str) -> str:

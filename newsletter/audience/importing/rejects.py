@@ -36,7 +36,15 @@ class Rejects:
         if self._path is None:
             return
         if self._file is None:
-            self._file = _open_private(self._path)
+            try:
+                descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            except OSError as error:
+                message = f"cannot write the rejects file {self._path}: {error.strerror}"
+                raise UsageError(message) from None
+            # A BOM, or spreadsheets read the file in a local encoding.
+            self._file = os.fdopen(
+                descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline=""
+            )
             csv.writer(self._file).writerow(["line", "reason", *self._header])
         csv.writer(self._file).writerow([line, reason, *cells])
 
@@ -51,11 +59,3 @@ class Rejects:
     ) -> None:
         if self._file is not None:
             self._file.close()
-
-
-def _open_private(path: Path) -> TextIO:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise UsageError(f"cannot write the rejects file {path}: {error.strerror}") from None
-    return os.fdopen(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")

@@ -108,17 +108,15 @@ def guess(column: str, values: Collection[str], *, filled: bool) -> Guess | None
         return Guess(ColumnUse.OPT_OUT)
     if said is Sense.WANTED and (name not in _PLACES or any(map(str.islower, values))):
         return Guess(ColumnUse.CONSENT)
-    telling = next((value for value in values if _tells(value)), "")
-    return Guess(ColumnUse.CONSENT, telling) if telling else None
+    for value in values:
+        if is_about_leaving(value) or _REFUSING.search(_snake(value)):
+            return Guess(ColumnUse.CONSENT, value)
+    return None
 
 
 def is_yes_or_no(values: Collection[str]) -> bool:
     """Whether all values are a yes or a no, about anything: it may be about mail."""
     return bool(values) and all(map(is_bare, values))
-
-
-def _tells(value: str) -> bool:
-    return is_about_leaving(value) or _REFUSING.search(_snake(value)) is not None
 
 
 def _snake(name: str) -> str:

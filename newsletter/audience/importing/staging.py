@@ -153,7 +153,11 @@ class Staging:
                     self._rejects.add(line, reason, cells)
                 yield row
             except InputError as error:
-                self._reject(line, error.message, cells)
+                self.rejected += 1
+                if len(self.problems) < FIRST_PROBLEMS:
+                    place = str(self.file.path)
+                    self.problems.append(ImportProblem(place, line, error.message))
+                self._rejects.add(line, error.message, cells)
 
     def _joined_at(self, cell: str) -> float | None:
         """When somebody joined; None, and counted, if the cell is not a time in the past."""
@@ -162,12 +166,6 @@ class Staging:
             return at
         self.undated += 1
         return None
-
-    def _reject(self, line: int, reason: str, cells: list[str]) -> None:
-        self.rejected += 1
-        if len(self.problems) < FIRST_PROBLEMS:
-            self.problems.append(ImportProblem(str(self.file.path), line, reason))
-        self._rejects.add(line, reason, cells)
 
 
 @contextmanager
@@ -203,12 +201,20 @@ def _row_reader(
     judged = bool(columns.consent or columns.opt_out)
 
     def read(line: int, cells: list[str]) -> StagedRow:
-        cells = [*cells, ""] if len(cells) == width else _fit(cells, width)
+        if len(cells) != width:
+            if any(cell.strip() for cell in cells[width:]):
+                raise InputError(
+                    f"{len(cells)} cells for {width} columns: check for a missing quotation mark"
+                )
+            cells = cells[:width] + [""] * (width - len(cells[:width]))
+        cells = [*cells, ""]
         if columns.json >= 0:
             cells = unfold(cells, width, columns.json, columns.keys)
         email, first, last, language, zone, left_at, joined = pick(cells)
+        if not email:
+            raise InputError("no email address")
         if not is_plain(email):
-            email = check_address(email) if email else _missing()
+            email = check_address(email)
         left = everyone or (_why_left(columns, cells) if columns.leaving else "")
         since = _seconds(left_at) if left and left_at else None
         unclear = ""
@@ -238,18 +244,6 @@ def _row_reader(
     return read
 
 
-def _fit(cells: list[str], width: int) -> list[str]:
-    if any(cell.strip() for cell in cells[width:]):
-        raise InputError(
-            f"{len(cells)} cells for {width} columns: check for a missing quotation mark"
-        )
-    return cells[:width] + [""] * (width + 1 - len(cells[:width]))
-
-
-def _missing() -> str:
-    raise InputError("no email address")
-
-
 def _why_left(columns: Columns, cells: list[str]) -> str:
     for rule, index in columns.leaving:
         if rule.matches(cells[index]):
@@ -272,7 +266,9 @@ def _judge(columns: Columns, cells: list[str]) -> tuple[str, float | None, str]:
     for name, index, reason in columns.opt_out:
         answer = read_opt_out(cells[index], reason)
         if answer.left:
-            reasons.setdefault(answer.left, _objected_at(cells[index]))
+            at = _seconds(cells[index])
+            dated = at is not None and _EARLIEST <= at <= time.time()
+            reasons.setdefault(answer.left, at if dated else None)
         elif not answer.yes:
             unclear = unclear or f"{name}\n{cells[index]}"
     for name, index in columns.consent:
@@ -286,11 +282,6 @@ def _judge(columns: Columns, cells: list[str]) -> tuple[str, float | None, str]:
     # What they asked for themselves comes first: only they can undo it.
     why = min(reasons, key=lambda reason: (reason not in ASKED_TO_LEAVE, reason))
     return str(why), reasons[why], ""
-
-
-def _objected_at(cell: str) -> float | None:
-    at = _seconds(cell)
-    return at if at is not None and _EARLIEST <= at <= time.time() else None
 
 
 def _json_writer(places: tuple[tuple[str, int], ...]) -> Callable[[list[str]], str]:

@@ -17,7 +17,7 @@ from newsletter.audience.model import ColumnUse, ValueCount
 from newsletter.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from newsletter.audience.importing.csv_reader import CsvFile
 
@@ -142,7 +142,15 @@ def _survey(file: CsvFile, columns: Columns) -> list[Unmapped]:
     cells = with_keys(file.header, columns.keys)
     different = max(_KEPT, min(DIFFERENT, _COUNTS // len(columns.unknown)))
     tallies = {index: Tally(different) for index in columns.unknown}
-    for row in _rows(file, columns):
+    for _, own, problem in file.rows():
+        if problem:
+            continue
+        try:
+            json = columns.json
+            row = unfold(own, columns.width, json, columns.keys) if json >= 0 else own
+        except InputError:
+            # Bad JSON rejects its row later; here it only has no values to show.
+            continue
         for index, tally in tallies.items():
             tally.add(row[index] if index < len(row) else "")
     tallies = {i: tally for i, tally in tallies.items() if cells[i].strip() or tally.values()}
@@ -154,20 +162,6 @@ def _survey(file: CsvFile, columns: Columns) -> list[Unmapped]:
     ]
 
 
-def _rows(file: CsvFile, columns: Columns) -> Iterator[Sequence[str]]:
-    """Every row that can be read, its JSON column unfolded."""
-    for _, cells, problem in file.rows():
-        if problem:
-            continue
-        if columns.json >= 0:
-            try:
-                yield unfold(cells, columns.width, columns.json, columns.keys)
-            except InputError:
-                continue
-        else:
-            yield cells
-
-
 def _guesses(
     columns: Columns, cells: Sequence[str], tallies: Mapping[int, Tally]
 ) -> dict[int, Guess]:
@@ -177,14 +171,15 @@ def _guesses(
         for index, tally in tallies.items()
     }
     decided = columns.consent or columns.opt_out or columns.leaving
-    if not decided and not any(_is_about_mail(cells[i], one) for i, one in found.items() if one):
+    about_mail = any(
+        one.use is ColumnUse.CONSENT
+        or (one.use is ColumnUse.OPT_OUT and not is_about_bounces(cells[i]))
+        for i, one in found.items()
+        if one
+    )
+    if not decided and not about_mail:
         # No other column says who wants mail: this one may, under a name in an unknown language.
         for index, one in found.items():
             if one is None and is_yes_or_no(values[index]):
                 found[index] = Guess(ColumnUse.CONSENT, values[index][0])
     return {index: one or Guess(ColumnUse.IGNORE) for index, one in found.items()}
-
-
-def _is_about_mail(column: str, found: Guess) -> bool:
-    opt_out = found.use is ColumnUse.OPT_OUT and not is_about_bounces(column)
-    return found.use is ColumnUse.CONSENT or opt_out

@@ -1,19 +1,19 @@
-"""The rows of a batch whose addresses are subscribers already: what changes about them."""
+"""Updates the subscribers that an import finds already in the database."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from newsletter.audience.importing.import_job import CONSENT_COLUMNS, ImportJob
 from newsletter.audience.importing.staging import StagedRow
 from newsletter.audience.mailability import SkipReason, first_reason
 from newsletter.audience.model import ASKED_TO_LEAVE, SubscriptionState
+from newsletter.audience.subscribers import Subscriber
 from newsletter.audience.tables import (
     consent_event,
     import_member,
@@ -26,80 +26,76 @@ from newsletter.store.upsert import insert_many
 _DATA = ("first_name", "last_name", "language", "time_zone")
 
 
-@dataclass(slots=True)
-class _Changes:
-    joining: list[tuple[Any, ...]] = field(default_factory=list)
-    confirming: list[int] = field(default_factory=list)
-    consents: list[tuple[Any, ...]] = field(default_factory=list)
-    news: dict[int, dict[str, Any]] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
+class _Known(NamedTuple):
+    """A known subscriber, and the state of their subscription to the list (None: never on it)."""
+
+    subscriber: Subscriber
+    state: str | None
 
 
 def update_existing(
     connection: Connection, job: ImportJob, list_id: int, staged: Sequence[StagedRow]
 ) -> Counter[str]:
-    """Bring people who are known already up to date; who left or is suppressed stays as they are.
+    """Update known subscribers; those who unsubscribed or are suppressed stay as they are.
 
     Returns:
-        The number of rows by result, as `write_batch`.
+        The number of rows by outcome, as `write_batch`.
     """
     rows = {row.key: row for row in staged}
-    people = _find(connection, list_id, rows)
-    reasons = _reasons(connection, [person.address_hash for person in people])
-    changes = _Changes()
-    for person in people:
-        suppressed = reasons.get(person.address_hash, set())
-        _meet(changes, job, list_id, person, rows[person.email_key], suppressed)
-    members = [(job.batch, person.id) for person in people]
+    known = _find(connection, list_id, rows)
+    reasons: dict[bytes, set[str]] = defaultdict(set)
+    hashes = [each.subscriber.address_hash for each in known]
+    query = select(suppression.c.address_hash, suppression.c.reason)
+    for hashed, reason in connection.execute(query.where(suppression.c.address_hash.in_(hashes))):
+        reasons[bytes(hashed)].add(reason)
+
+    counts: Counter[str] = Counter()
+    joining: list[tuple[Any, ...]] = []
+    confirming: list[int] = []
+    consents: list[tuple[Any, ...]] = []
+    for found, state in known:
+        row, suppressed = rows[found.email_key], reasons[bytes(found.address_hash)]
+        if state is None:
+            # On the list in any case, so that an undo or a lifted suppression has it to restore.
+            left = suppressed & ASKED_TO_LEAVE
+            joined = SubscriptionState.UNSUBSCRIBED if left else SubscriptionState.ACTIVE
+            joining.append((list_id, found.id, str(joined), job.at, job.at))
+        if state == SubscriptionState.UNSUBSCRIBED:
+            suppressed = suppressed | {SkipReason.UNSUBSCRIBED}
+        why = first_reason(suppressed)
+        if why is not None:
+            counts[why] += 1
+            continue
+        changes = _changes(found, row)
+        if changes:
+            connection.execute(
+                update(subscriber)
+                .where(subscriber.c.id == found.id)
+                .values(**changes, updated_at=job.at)
+            )
+        if state == SubscriptionState.ACTIVE:
+            counts["updated" if changes else "unchanged"] += 1
+            continue
+        if state == SubscriptionState.PENDING:
+            confirming.append(found.id)
+        consents.append(job.consent(found.uid, row))
+        counts["added"] += 1
+
+    members = [(job.batch, each.subscriber.id) for each in known]
     insert_many(connection, import_member, ("batch", "subscriber_id"), members, ignore_known=True)
-    _write(connection, job, list_id, changes)
-    return changes.counts
+    insert_many(connection, subscription, [c.name for c in subscription.c], joining)
+    insert_many(connection, consent_event, CONSENT_COLUMNS, consents)
+    if confirming:
+        pending = subscription.c.subscriber_id.in_(confirming)
+        connection.execute(
+            update(subscription)
+            .where(subscription.c.list_id == list_id, pending)
+            .values(state=SubscriptionState.ACTIVE, updated_at=job.at)
+        )
+    return counts
 
 
-def _meet(
-    changes: _Changes,
-    job: ImportJob,
-    list_id: int,
-    person: Row[Any],
-    row: StagedRow,
-    suppressed: set[str],
-) -> None:
-    if person.state is None:
-        left = suppressed & ASKED_TO_LEAVE
-        state = SubscriptionState.UNSUBSCRIBED if left else SubscriptionState.ACTIVE
-        changes.joining.append((list_id, person.id, str(state), job.at, job.at))
-    left_list = person.state == SubscriptionState.UNSUBSCRIBED
-    why = first_reason(suppressed | ({SkipReason.UNSUBSCRIBED} if left_list else set()))
-    if why is not None:
-        changes.counts[why] += 1
-        return
-    news = _news(person, row)
-    if news:
-        changes.news[person.id] = news
-    if person.state == SubscriptionState.ACTIVE:
-        changes.counts["updated" if news else "unchanged"] += 1
-        return
-    if person.state == SubscriptionState.PENDING:
-        changes.confirming.append(person.id)
-    changes.consents.append(job.consent(person.uid, row))
-    changes.counts["added"] += 1
-
-
-def _news(person: Row[Any], row: StagedRow) -> dict[str, Any]:
-    """What the file changes about a subscriber; a blank cell changes nothing."""
-    news: dict[str, Any] = {
-        name: value
-        for name in _DATA
-        if (value := getattr(row, name)) and value != person._mapping[name]
-    }
-    if row.attributes != "{}":
-        merged = person.attributes | json.loads(row.attributes)
-        if merged != person.attributes:
-            news["attributes"] = merged
-    return news
-
-
-def _find(connection: Connection, list_id: int, keys: Collection[str]) -> Sequence[Row[Any]]:
+def _find(connection: Connection, list_id: int, keys: Collection[str]) -> list[_Known]:
     here = and_(subscription.c.subscriber_id == subscriber.c.id, subscription.c.list_id == list_id)
     query = (
         select(subscriber, subscription.c.state)
@@ -107,28 +103,20 @@ def _find(connection: Connection, list_id: int, keys: Collection[str]) -> Sequen
         .where(subscriber.c.email_key.in_(list(keys)))
         .order_by(subscriber.c.id)
     )
-    return connection.execute(query.with_for_update(of=subscriber)).all()
+    # Locked in one order, as an unsubscribe locks: neither overwrites what the other decides.
+    rows = connection.execute(query.with_for_update(of=subscriber))
+    return [_Known(Subscriber._make(own), state) for *own, state in rows]
 
 
-def _reasons(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, set[str]]:
-    found: dict[bytes, set[str]] = {}
-    query = select(suppression.c.address_hash, suppression.c.reason)
-    for hashed, reason in connection.execute(query.where(suppression.c.address_hash.in_(hashes))):
-        found.setdefault(hashed, set()).add(reason)
-    return found
-
-
-def _write(connection: Connection, job: ImportJob, list_id: int, changes: _Changes) -> None:
-    insert_many(connection, subscription, [c.name for c in subscription.c], changes.joining)
-    insert_many(connection, consent_event, CONSENT_COLUMNS, changes.consents)
-    if changes.confirming:
-        pending = subscription.c.subscriber_id.in_(changes.confirming)
-        connection.execute(
-            update(subscription)
-            .where(subscription.c.list_id == list_id, pending)
-            .values(state=SubscriptionState.ACTIVE, updated_at=job.at)
-        )
-    for person_id, news in changes.news.items():
-        connection.execute(
-            update(subscriber).where(subscriber.c.id == person_id).values(**news, updated_at=job.at)
-        )
+def _changes(known: Subscriber, row: StagedRow) -> Mapping[str, Any]:
+    """The fields that the file changes; a blank cell changes nothing."""
+    changes: dict[str, Any] = {
+        name: value
+        for name in _DATA
+        if (value := getattr(row, name)) and value != getattr(known, name)
+    }
+    if row.attributes != "{}":
+        merged = {**known.attributes, **json.loads(row.attributes)}
+        if merged != known.attributes:
+            changes["attributes"] = merged
+    return changes

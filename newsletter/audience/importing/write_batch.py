@@ -7,7 +7,7 @@ with a few statements over a range, and is adjacent in every index.
 from __future__ import annotations
 
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -103,7 +103,15 @@ def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) ->
     """
     which = ensure_list(connection, job.list_name, job.at)
     insert_many(connection, subscriber, _NEW, batch.people, unique="email_key")
-    blocked = _suppressed_new(connection, batch)
+    blocked: dict[int, set[str]] = defaultdict(set)
+    query = (
+        select(subscriber.c.uid, suppression.c.reason)
+        .join(suppression, suppression.c.address_hash == subscriber.c.address_hash)
+        .where(batch.block)
+    )
+    for uid, reason in connection.execute(query):
+        blocked[uid].add(reason)
+    # Nothing about an erased person may be stored again: only the suppression's hash stays.
     erased = {uid for uid, found in blocked.items() if SkipReason.ERASED in found}
     if erased:
         connection.execute(delete(subscriber).where(subscriber.c.uid.in_(erased)))
@@ -123,19 +131,6 @@ def write_batch(connection: Connection, job: ImportJob, batch: PreparedBatch) ->
             connection, job, which, [batch.staged[uid - start] for uid in known_uids]
         )
     return counts
-
-
-def _suppressed_new(connection: Connection, batch: PreparedBatch) -> dict[int, set[str]]:
-    """The reasons for suppression of new subscribers, by uid."""
-    found: dict[int, set[str]] = {}
-    query = (
-        select(subscriber.c.uid, suppression.c.reason)
-        .join(suppression, suppression.c.address_hash == subscriber.c.address_hash)
-        .where(batch.block)
-    )
-    for uid, reason in connection.execute(query):
-        found.setdefault(uid, set()).add(reason)
-    return found
 
 
 def _missing_uids(connection: Connection, batch: PreparedBatch) -> set[int]:

@@ -105,7 +105,11 @@ class _Parser:
     def _test(self) -> Condition:
         name = self._name()
         if self._take("is"):
-            return self._empty(name)
+            opposite = self._take("not")
+            self._require("empty")
+            if not name.attribute and name.text not in COLUMNS:
+                raise self.error(f"{name} is never empty", "compare it with a value", name.at)
+            return Not(Empty(name)) if opposite else Empty(name)
         if self._take("not"):
             self._require("in")
             return Not(self._one_of(name))
@@ -126,15 +130,10 @@ class _Parser:
         self._at += 1
         return Name(text, explicit or text not in (LIST, *COLUMNS, *DATES), token.at)
 
-    def _empty(self, name: Name) -> Condition:
-        opposite = self._take("not")
-        self._require("empty")
-        if not name.attribute and name.text not in COLUMNS:
-            raise self.error(f"{name} is never empty", "compare it with a value", name.at)
-        return Not(Empty(name)) if opposite else Empty(name)
-
     def _one_of(self, name: Name) -> OneOf:
-        self._refuse_date(name, "in")
+        if not name.attribute and name.text in DATES:
+            fix = f"write {name} after 2026-01-31"
+            raise self.error(f"`in` does not work with {name}", fix, name.at)
         self._require("(")
         values = [self._value()]
         while self._take(","):
@@ -144,7 +143,13 @@ class _Parser:
 
     def _comparison(self, name: Name) -> Comparison:
         operator = self.next
-        possible = _operators(name)
+        possible: tuple[str, ...] = ("=", "!=", "contains")
+        if name.attribute:
+            possible = ("=", "!=", *SIZES, "contains")
+        elif name.text in DATES:
+            possible = (*TIMES, "=", "!=", *SIZES)
+        elif name.text == LIST:
+            possible = ("=", "!=")
         if operator.kind == "text" or operator.text.casefold() not in possible:
             raise self.error(
                 f"expected a comparison after {name}, not {operator}",
@@ -200,12 +205,6 @@ class _Parser:
             self._require("days")
         return Days(int(token.text))
 
-    def _refuse_date(self, name: Name, word: str) -> None:
-        if not name.attribute and name.text in DATES:
-            raise self.error(
-                f"`{word}` does not work with {name}", f"write {name} after 2026-01-31", name.at
-            )
-
     def _take(self, wanted: str) -> bool:
         found = self.next.kind in {"word", "mark"} and self.next.text.casefold() == wanted
         self._at += found
@@ -214,11 +213,3 @@ class _Parser:
     def _require(self, wanted: str) -> None:
         if not self._take(wanted):
             raise self.error(f"expected `{wanted}`, not {self.next}", f"add `{wanted}`")
-
-
-def _operators(name: Name) -> tuple[str, ...]:
-    if name.attribute:
-        return ("=", "!=", *SIZES, "contains")
-    if name.text in DATES:
-        return (*TIMES, "=", "!=", *SIZES)
-    return ("=", "!=") if name.text == LIST else ("=", "!=", "contains")

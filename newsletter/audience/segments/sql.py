@@ -49,27 +49,28 @@ def where(condition: Condition, now: float) -> ColumnElement[bool]:
         case OneOf(name, values):
             return _among(name, [value.text for value in values])
         case Comparison():
-            return _compared(condition, now)
+            return _compare(condition, now)
 
 
-def _compared(test: Comparison, now: float) -> ColumnElement[bool]:
+def _compare(test: Comparison, now: float) -> ColumnElement[bool]:
     match test.value:
         case model.Number(text):
-            return _by_size(_text(test.name), test.operator, float(text))
+            return _compare_number(_text(test.name), test.operator, float(text))
         case model.Day(day):
             start = datetime.combine(day, time(), UTC).timestamp()
-            return _on(test.name, test.operator, start)
+            return _compare_day(test.name, test.operator, start)
         case model.DaysAgo() | model.Days():
             return where(relative_dates(test, now), now)
         case model.Text(text):
             if test.operator == "contains":
+                # No LIKE: its case sensitivity and its escapes differ between the databases.
                 value = _text(test.name)
                 return func.replace(value, text, "") != value
             found = _among(test.name, [text])
             return found if test.operator == "=" else not_(found)
 
 
-def _on(name: model.Name, sign: str, start: float) -> ColumnElement[bool]:
+def _compare_day(name: model.Name, sign: str, start: float) -> ColumnElement[bool]:
     at = subscriber.c.created_at if name.text == "joined" else subscription.c.created_at
     end = start + DAY_S
     signs = {
@@ -103,7 +104,7 @@ def _text(name: model.Name) -> ColumnElement[str]:
     return func.coalesce(cast(subscriber.c.attributes[name.text].as_string(), Text), "")
 
 
-def _by_size(value: ColumnElement[str], sign: str, number: float) -> ColumnElement[bool]:
+def _compare_number(value: ColumnElement[str], sign: str, number: float) -> ColumnElement[bool]:
     """A comparison that is false for values that are not numbers, and never casts those: PostgreSQL
     would raise.
     """

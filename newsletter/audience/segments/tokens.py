@@ -41,36 +41,25 @@ def tokenize(text: str) -> list[SegmentToken]:
     at = _blank(text, 0)
     while at < len(text):
         found = _TOKEN.match(text, at)
+        if found is None and text[at] in "\"'":
+            mark = text[at]
+            fix = f"close it with {mark}; inside, write \\{mark} for {mark} and \\\\ for \\"
+            raise segment_error(text, at, "this quotation is not closed", fix)
         if found is None:
-            raise _unreadable(text, at)
-        _require_printable(text, at, found.end())
-        tokens.append(_token(found))
+            fix = 'put values in quotes: "…"'
+            raise segment_error(text, at, f"{text[at]!r} is not allowed here", fix)
+        for place in range(at, found.end()):
+            # Pasted from a document, an expression may look right and match nobody.
+            if not text[place].isprintable():
+                raise segment_error(text, place, "an invisible character", "remove it")
+        quoted = found.lastgroup == "text"
+        value = _ESCAPED.sub(r"\1", found[0][1:-1]) if quoted else found[0]
+        tokens.append(SegmentToken(found.lastgroup or "", value, at))
         at = _blank(text, found.end())
     return [*tokens, SegmentToken("end", "", len(text))]
-
-
-def _token(found: re.Match[str]) -> SegmentToken:
-    kind = found.lastgroup or ""
-    text = found[0]
-    if kind == "text":
-        text = _ESCAPED.sub(r"\1", text[1:-1])
-    return SegmentToken(kind, text, found.start())
 
 
 def _blank(text: str, at: int) -> int:
     while at < len(text) and text[at].isspace():
         at += 1
     return at
-
-
-def _require_printable(text: str, start: int, end: int) -> None:
-    for at in range(start, end):
-        if not text[at].isprintable():
-            raise segment_error(text, at, "an invisible character", "remove it")
-
-
-def _unreadable(text: str, at: int) -> Exception:
-    if text[at] in "\"'":
-        fix = f"close it with {text[at]}; inside, write \\{text[at]} for {text[at]} and \\\\ for \\"
-        return segment_error(text, at, "this quotation is not closed", fix)
-    return segment_error(text, at, f"{text[at]!r} is not allowed here", 'put values in quotes: "…"')

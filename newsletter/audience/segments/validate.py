@@ -41,7 +41,14 @@ def validate(connection: Connection, text: str, condition: Condition, list_name:
         known = attribute_names(connection, list_name)
         for name in (test.name for test in tests if test.name.attribute):
             _require(text, name, known, f"nobody on the list {list_name} has the attribute")
-    named = [value for test in tests if _is_list(test.name) for value in _values(test)]
+    named: list[Text] = []
+    for test in tests:
+        if test.name.text == LIST and not test.name.attribute:
+            match test:
+                case OneOf(values=values):
+                    named += values
+                case Comparison(value=Text() as value):
+                    named.append(value)
     if named:
         lists = list(connection.execute(select(mailing_list.c.name)).scalars())
         for value in named:
@@ -67,17 +74,3 @@ def _require(text: str, named: Name | Text, known: Sequence[str], message: str) 
     shown = ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
     fix = f"did you mean {' or '.join(near)}?" if near else f"the known ones are: {shown or 'none'}"
     raise segment_error(text, named.at, f"{message} {named.text!r}", fix)
-
-
-def _values(test: Comparison | OneOf | Empty) -> tuple[Text, ...]:
-    match test:
-        case OneOf(values=values):
-            return values
-        case Comparison(value=Text() as value):
-            return (value,)
-        case _:
-            return ()
-
-
-def _is_list(name: Name) -> bool:
-    return name.text == LIST and not name.attribute

@@ -48,7 +48,14 @@ async def read_form(request: Request) -> Form:
     kind, parameters = _media_type(request)
     body = await read_body(request)
     if kind == _URLENCODED:
-        return Form(_urlencoded(body))
+        # WHATWG URL Standard, section 5.1; a long field is refused before it is decoded.
+        if any(len(pair) > LONGEST_FIELD for pair in body.split(b"&", MOST_FIELDS)):
+            raise HTTPException(413)
+        text = body.decode("utf-8", "replace")
+        try:
+            return Form(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        except ValueError:
+            raise HTTPException(413) from None
     if kind == _MULTIPART:
         return Form(_multipart(body, parameters.get("boundary", "")))
     if body:
@@ -103,17 +110,6 @@ def _media_type(request: Request) -> tuple[str, dict[str, str]]:
 def _parameters(header: str) -> dict[str, str]:
     found = _PARAMETER.finditer(header)
     return {match[1].lower(): match[2] or match[3] or "" for match in found}
-
-
-def _urlencoded(body: bytes) -> _Pairs:
-    """WHATWG URL Standard, section 5.1."""
-    if any(len(pair) > LONGEST_FIELD for pair in body.split(b"&", MOST_FIELDS)):
-        raise HTTPException(413)
-    text = body.decode("utf-8", "replace")
-    try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise HTTPException(413) from None
 
 
 def _multipart(body: bytes, boundary: str) -> _Pairs:

@@ -45,14 +45,14 @@ class GroupCommit(Generic[Item, Result]):
         mine: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, mine))
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+            self._worker = asyncio.create_task(self._commit_groups())
         return await mine
 
-    async def _work(self) -> None:
+    async def _commit_groups(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             try:
-                results = await run_in_threadpool(self._try, [item for item, _ in group])
+                results = await run_in_threadpool(self._commit, [item for item, _ in group])
             except Exception as error:  # whatever it is, the callers must get it
                 for _, future in group:
                     if not future.done():
@@ -62,7 +62,7 @@ class GroupCommit(Generic[Item, Result]):
                     if not future.done():
                         future.set_result(result)
 
-    def _try(self, items: Sequence[Item]) -> Sequence[Result]:
+    def _commit(self, items: Sequence[Item]) -> Sequence[Result]:
         try:
             return self._act(items)
         except UnavailableError:

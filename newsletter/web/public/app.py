@@ -17,7 +17,6 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import Lifespan
 
 from newsletter.audience.keys import Keys
 from newsletter.audience.tokens import TokenSigner
@@ -70,6 +69,38 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
     preferences = PreferencesPages(site)
     media = media_folder(settings)
     home = _home(settings, pages)
+    joining: list[BaseRoute] = []
+    if settings.join.topics:
+        signup = SignupPages(site)
+        joining = [
+            Route("/join", signup.form, methods=["GET"]),
+            Route("/join", signup.join, methods=["POST"]),
+            Route("/join/sent", signup.sent),
+            Route("/api/join", signup.preflight, methods=["OPTIONS"]),
+            Route("/api/join", signup.join_by_json, methods=["POST"]),
+        ]
+    archive: list[BaseRoute] = []
+    if settings.archive != "off":
+        past = ArchivePages(site)
+        archive = [
+            Route("/archive", past.index),
+            Route("/archive/feed.xml", past.feed),
+            Route("/archive/{slug}", past.article),
+        ]
+
+    async def unavailable(request: Request, error: Exception) -> Response:
+        log.error("unavailable", extra={"reason": str(error)})
+        return await pages.explain(request, HTTPException(503, headers={"Retry-After": "60"}))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        # Queued mail is sent for as long as the pages are served.
+        stop = asyncio.Event()
+        draining = asyncio.create_task(drain.run(stop))
+        yield
+        stop.set()
+        await draining
+
     routes: list[BaseRoute] = [
         Route("/", home),
         Route("/u/{token}", leaving.ask, methods=["GET"]),
@@ -78,8 +109,8 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         Route("/u/{token}/reason", leaving.reason, methods=["POST"]),
         Route("/p/{token}", preferences.show, methods=["GET"]),
         Route("/p/{token}", preferences.change, methods=["POST"]),
-        *(_joining(site) if settings.join.topics else ()),
-        *(_archive(site) if settings.archive != "off" else ()),
+        *joining,
+        *archive,
         Route("/confirm/{token}", confirming.ask, methods=["GET"]),
         Route("/confirm/{token}", confirming.act, methods=["POST"]),
         *_webhooks(store, keys, settings),
@@ -99,10 +130,10 @@ def public_app(store: Store, keys: Keys, settings: Settings) -> Starlette:
         ],
         exception_handlers={
             HTTPException: pages.explain,
-            UnavailableError: _unavailable(pages),
+            UnavailableError: unavailable,
             500: pages.explain,
         },
-        lifespan=_draining(drain),
+        lifespan=lifespan,
     )
     # Starlette's redirect would lead to whatever host the request names.
     app.router.redirect_slashes = False
@@ -125,20 +156,6 @@ def _webhooks(store: Store, keys: Keys, settings: Settings) -> Iterator[Route]:
         yield Route(path, receive, methods=["POST"], max_body_size=webhook.max_bytes)
 
 
-def _draining(drain: Drain) -> Lifespan[Starlette]:
-    """Send queued mail for as long as the pages are served."""
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        draining = asyncio.create_task(drain.run(stop))
-        yield
-        stop.set()
-        await draining
-
-    return lifespan
-
-
 def _home(settings: Settings, pages: Pages) -> Handler:
     """The page at the bare address: a redirect to the archive or the form, if there is one."""
     to = "/archive" if settings.archive == "public" else "/join" if settings.join.topics else ""
@@ -149,26 +166,6 @@ def _home(settings: Settings, pages: Pages) -> Handler:
         return pages.respond("home.html", lang=pages.language(request))
 
     return home
-
-
-def _joining(site: PublicContext) -> list[BaseRoute]:
-    joining = SignupPages(site)
-    return [
-        Route("/join", joining.form, methods=["GET"]),
-        Route("/join", joining.join, methods=["POST"]),
-        Route("/join/sent", joining.sent),
-        Route("/api/join", joining.preflight, methods=["OPTIONS"]),
-        Route("/api/join", joining.join_by_json, methods=["POST"]),
-    ]
-
-
-def _archive(site: PublicContext) -> list[BaseRoute]:
-    archive = ArchivePages(site)
-    return [
-        Route("/archive", archive.index),
-        Route("/archive/feed.xml", archive.feed),
-        Route("/archive/{slug}", archive.article),
-    ]
 
 
 def _health(store: Store) -> Handler:
@@ -185,11 +182,3 @@ def _health(store: Store) -> Handler:
         return PlainTextResponse(*("ok", 200) if answers else ("database unavailable", 503))
 
     return health
-
-
-def _unavailable(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def explain(request: Request, error: Exception) -> Response:
-        log.error("unavailable", extra={"reason": str(error)})
-        return await pages.explain(request, HTTPException(503, headers={"Retry-After": "60"}))
-
-    return explain

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from markupsafe import Markup
-from sqlalchemy import Subquery, func, select
+from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -107,7 +107,13 @@ class ArchivePages:
 
     def _sent(self, slug: str = "") -> Sequence[PastIssue]:
         """Every issue (or the one with this slug) as its latest campaign sent it."""
-        began = _began()
+        # From the first sending on: a campaign may have been confirmed days before.
+        began = (
+            select(campaign_event.c.campaign_id, func.min(campaign_event.c.at).label("at"))
+            .where(campaign_event.c.to_state == CampaignState.SENDING)
+            .group_by(campaign_event.c.campaign_id)
+            .subquery()
+        )
         at = func.coalesce(began.c.at, campaign.c.created_at)
         sent = (
             select(func.max(campaign.c.id).label("last"), func.min(at).label("published"))
@@ -129,16 +135,7 @@ class ArchivePages:
         return [_past(row.payload, row.published, row.updated) for row in rows]
 
 
-def _began() -> Subquery:
-    """When each campaign started sending: it may have been confirmed days before."""
-    return (
-        select(campaign_event.c.campaign_id, func.min(campaign_event.c.at).label("at"))
-        .where(campaign_event.c.to_state == CampaignState.SENDING)
-        .group_by(campaign_event.c.campaign_id)
-        .subquery()
-    )
-
-
+# A crawler asks for all of them again and again, and decompressing takes most of the time.
 @lru_cache(maxsize=256)
 def _past(payload: bytes, published: float, updated: float) -> PastIssue:
     compiled = deserialize(payload)

@@ -6,7 +6,6 @@ import json
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -87,7 +86,10 @@ class ConfirmPages:
             case LinkAction.DATA:
                 return await self._give_data(visit)
             case LinkAction.ERASE:
-                return await self._erase(visit)
+                # Erasing deletes the link, too. Redeemed before, it would be lost if it failed.
+                store, keys = self._site.store, self._site.keys
+                await run_in_threadpool(erase, store, visit.link.email, keys, by=SOURCE)
+                return self._done(visit)
 
     async def _visit(self, request: Request) -> _Visit | Response:
         pages = self._site.pages
@@ -116,17 +118,14 @@ class ConfirmPages:
             link = unused or find_link(connection, link_id, used=True)
             if link is None:
                 return None
+            hashed = address_hash(address_key(link.email), self._site.keys)
+            blocked = keeps_out(reasons(connection, hashed))
             return _Found(
                 link,
                 used=unused is None,
                 joined=is_joined(connection, link_id) is not None,
-                blocked=link.action is LinkAction.JOIN and self._is_blocked(connection, link.email),
+                blocked=link.action is LinkAction.JOIN and blocked,
             )
-
-    def _is_blocked(self, connection: Connection, email: str) -> bool:
-        """Whether an address is suppressed for a reason that joining does not end."""
-        hashed = address_hash(address_key(email), self._site.keys)
-        return keeps_out(reasons(connection, hashed))
 
     async def _join(self, visit: _Visit) -> Response:
         joined = await run_in_threadpool(self._confirm, visit.link, visit.lang)
@@ -144,21 +143,17 @@ class ConfirmPages:
         """Subscribe them and queue the welcome; None if the link was used in the meantime."""
         store = self._site.store
         with store.write() as connection:
-            had_all = self._gets_all(connection, link)
+            # Whoever already gets everything they ask for needs no welcome.
+            before = find(connection, link.email)
+            mailed = mailed_lists(connection, before.id) if before else frozenset()
+            had_all = set(link.details["lists"]) <= mailed
             uid = confirm_join(connection, link.id, self._site.keys, store.now(connection))
             if uid is None:
                 return None
-            mailed = gets_mail(connection, uid)
-            if mailed and not had_all and self._site.settings.join.welcome:
+            gets = gets_mail(connection, uid)
+            if gets and not had_all and self._site.settings.join.welcome:
                 self._site.owe_welcome(connection, link, uid, lang)
-            return _Joined(uid, mailed)
-
-    def _gets_all(self, connection: Connection, link: ActionLink) -> bool:
-        """Whether they already get everything they ask for."""
-        person = find(connection, link.email)
-        if person is None:
-            return False
-        return set(link.details["lists"]) <= mailed_lists(connection, person.id)
+            return _Joined(uid, gets)
 
     async def _move(self, visit: _Visit) -> Response:
         fields = await read_form(visit.request)
@@ -210,26 +205,17 @@ class ConfirmPages:
         return self._done(visit)
 
     async def _give_data(self, visit: _Visit) -> Response:
-        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
-        if await self._redeem(visit) is None:
-            return self._used(visit)
-        headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
-        text = json.dumps(known, ensure_ascii=False, indent=2)
-        return Response(text, media_type="application/json", headers=headers)
-
-    async def _erase(self, visit: _Visit) -> Response:
-        # Erasing deletes the link, too. Redeemed before, it would be lost if erasing failed.
-        await run_in_threadpool(
-            erase, self._site.store, visit.link.email, self._site.keys, by=SOURCE
-        )
-        return self._done(visit)
-
-    async def _redeem(self, visit: _Visit) -> ActionLink | None:
         def use() -> ActionLink | None:
             with self._site.store.write() as connection:
                 return redeem(connection, visit.link.id, self._site.store.now(connection))
 
-        return await run_in_threadpool(use)
+        # Read first: a link that was used, without an answer, would be lost.
+        known = await run_in_threadpool(show, self._site.store, visit.link.email, self._site.keys)
+        if await run_in_threadpool(use) is None:
+            return self._used(visit)
+        headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
+        text = json.dumps(known, ensure_ascii=False, indent=2)
+        return Response(text, media_type="application/json", headers=headers)
 
     def _page(
         self, visit: _Visit, errors: dict[str, str], status: int, email: str = ""

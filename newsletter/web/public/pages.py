@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from newsletter.i18n.catalog import catalogs_of
 from newsletter.i18n.languages import direction
 from newsletter.render.foreign import mark_language
 from newsletter.render.theme import theme_css
-from newsletter.settings.model import Settings, Theme
+from newsletter.settings.model import Settings
 
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
 
@@ -36,7 +35,10 @@ class Pages:
         self.base = base
         places = dict.fromkeys([settings.templates / folder, settings.templates / "pages"])
         self._language = settings.publication.language
-        self._assets = _read_assets(list(places), settings.theme)
+        # In memory: a name outside of these folders cannot be asked for.
+        files = [file for place in places for file in place.iterdir() if file.suffix in _TYPES]
+        self._assets = {file.name: file.read_text(encoding="utf-8") for file in files}
+        self._assets["theme.css"] = theme_css(settings.theme)
         self._environment = Environment(
             loader=FileSystemLoader(list(places)),
             autoescape=True,
@@ -102,11 +104,6 @@ class Pages:
         return Route("/static/{name}", static)
 
     def _asset(self, name: str) -> str:
+        # The digest lets the file be cached forever.
         digest = hashlib.sha256(self._assets[name].encode()).hexdigest()
         return f"{self.base}/static/{name}?{digest[:12]}"
-
-
-def _read_assets(folders: list[Path], theme: Theme) -> Mapping[str, str]:
-    files = [f for folder in folders for f in folder.iterdir() if f.suffix in _TYPES]
-    assets = {file.name: file.read_text(encoding="utf-8") for file in files}
-    return {**assets, "theme.css": theme_css(theme)}

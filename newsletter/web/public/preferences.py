@@ -171,11 +171,18 @@ class PreferencesPages:
         until = view.paused_until
         day = long_date(datetime.fromtimestamp(until, UTC).date(), lang) if until else ""
         text = request.path_params["token"]
+        joinable = {topic.list for topic in self._site.settings.join.topics}
+        # Lists that can be left here but not joined, such as an imported one.
+        others = [
+            Topic(list=name, title=title)
+            for name, title in view.active.items()
+            if name not in joinable
+        ]
         return pages.respond(
             "preferences.html",
             lang=lang,
             topics=self._site.settings.join.topics,
-            others=self._others(view),
+            others=others,
             active=view.active,
             left=view.left,
             blocked=view.blocked,
@@ -184,15 +191,6 @@ class PreferencesPages:
             path=f"{self._site.base}/p/{text}",
             leave=f"{self._site.base}/u/{text}",
         )
-
-    def _others(self, view: SubscriberView) -> list[Topic]:
-        """Lists that can be left here but not joined."""
-        joinable = {topic.list for topic in self._site.settings.join.topics}
-        return [
-            Topic(list=name, title=title)
-            for name, title in view.active.items()
-            if name not in joinable
-        ]
 
     def _back(self, request: Request, notice: str) -> Response:
         path = f"{self._site.base}/p/{request.path_params['token']}"

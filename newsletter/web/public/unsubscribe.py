@@ -59,7 +59,8 @@ class UnsubscribePages:
         await read_past(request)
         token = self._token(request)
         if token and not token.proof:
-            source = _source(request)
+            # Browsers send Fetch Metadata when our button is pressed; providers' machines do not.
+            source = "page" if "sec-fetch-site" in request.headers else MACHINE
             result = await self._clicks.do(Click(token, source))
             if result.changed:
                 self._metrics.unsubscribed(source)
@@ -115,8 +116,3 @@ class UnsubscribePages:
         with self._store.read() as connection:
             person = reader(connection, token.subscriber_uid)
             return person.language if person else ""
-
-
-def _source(request: Request) -> str:
-    """Browsers send Fetch Metadata when our button is pressed; mail providers' machines do not."""
-    return "page" if "sec-fetch-site" in request.headers else MACHINE

@@ -324,7 +324,7 @@ def test_a_bad_list_and_a_bad_sender_stop_by_themselves(
         said = connection.execute(select(campaign_event)).one()
         assert connection.execute(select(campaign.c.state)).scalar_one() == "paused"
     assert (said.by, said.from_state, said.to_state) == ("system", "sending", "paused")
-    assert "refuse" in said.note
+    assert "reject" in said.note
 
     set_state(store, campaign_id, "sending")
     run(store, campaign_id, MemoryTransport(), tmp_path, limits=limits)

@@ -58,7 +58,7 @@ def test_a_backup_of_either_is_restored_into_either(
 def test_a_backup_is_one_file_and_overwrites_none(store: Store, tmp_path: Path) -> None:
     fill(store)
     folder = tmp_path / "backups"
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError, match="the folder does not exist"):
         backup(store, folder / "backup.db")
     folder.mkdir()
     backup(store, folder / "backup.db")
@@ -184,7 +184,7 @@ def _newer(path: Path) -> None:
         (_empty, "another program"),
         (_foreign, "another program"),
         (_newer, "newer version"),
-        (Path.unlink, "no such file"),
+        (Path.unlink, "the file does not exist"),
     ],
 )
 def test_what_is_no_sound_backup_is_refused_and_named(

@@ -125,7 +125,7 @@ def test_a_confirmation_that_is_being_sent_is_waited_for(sqlite: Store, server: 
         soon = sqlite.now(connection) + 60
         leased = {"state": "sending", "lease_until": soon}
         connection.execute(update(outgoing_message).where(first).values(**leased))
-    with pytest.raises(RefusedError, match=r"a confirmation or welcome is being sent.*`serve`"):
+    with pytest.raises(RefusedError, match=r"welcome message is being sent.*`serve`"):
         copy(sqlite, server)
     with sqlite.write() as connection:
         connection.execute(update(outgoing_message).where(first).values(lease_until=soon - 120))

@@ -22,7 +22,10 @@ def test_it_appears_at_the_end_and_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_what_somebody_else_put_there_meanwhile_stays(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    with pytest.raises(RefusedError, match="meanwhile"), open_target(make_url(f"sqlite:///{path}")):
+    with (
+        pytest.raises(RefusedError, match="in the meantime"),
+        open_target(make_url(f"sqlite:///{path}")),
+    ):
         path.write_bytes(b"theirs")
     assert path.read_bytes() == b"theirs"
     assert list(tmp_path.iterdir()) == [path]

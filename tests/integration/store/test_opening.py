@@ -149,7 +149,7 @@ def test_the_clock_moves_within_a_transaction(store: Store) -> None:
         assert store.now(connection) > first > 1_700_000_000
 
 
-def test_serialised_transactions_wait_for_each_other(store: Store, store_url: str) -> None:
+def test_transactions_with_one_lock_wait_for_each_other(store: Store, store_url: str) -> None:
     with store.write() as connection:
         advisory_lock(connection, "one thing")
         advisory_lock(connection, "another thing")
