@@ -68,6 +68,7 @@ def write_snapshot(
         return
     source = store.engine.raw_connection()
     try:
+        # SQLite's own backup: page by page, consistent, and without a lock on writers.
         driver = source.driver_connection
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101
         with closing(sqlite3.connect(path)) as target_file:

@@ -201,6 +201,7 @@ class ConfirmPages:
         if changed is None:
             return self._used(visit)
         if not changed:
+            # The link has been redeemed: it proves the mailbox, so the truth may be told.
             return self._site.pages.respond("address_taken.html", 409, lang=visit.lang)
         return self._done(visit)
 
