@@ -60,6 +60,7 @@ def check_signing_key(connection: Connection, keys: Keys) -> None:
     Raises:
         RefusedError: Links signed with one key would not verify under the other.
     """
+    # A hash of the key, not the key: whoever reads the database must not be able to sign links.
     value = _signing_value(keys.signing)
     insert_new(connection, key_check, {"name": _SIGNING, "value": value})
     known = _known_check(connection, _SIGNING)

@@ -102,6 +102,7 @@ def _make_keys(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".keys-")
     try:
+        # Flushed before it has its name: a crash must not leave an empty key file.
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(keys, file)
             file.flush()

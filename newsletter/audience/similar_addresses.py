@@ -13,6 +13,7 @@ from newsletter.audience.tables import subscriber
 if TYPE_CHECKING:
     from newsletter.store.engine import Store
 
+# Typing errors in the first character are rare, and this leaves few addresses to compare.
 _SAME_START = 1
 _LENGTHS = 2
 _MOST_COMPARED = 50_000

@@ -69,7 +69,13 @@ def copy_rows(
         content = _Content()
         with reading.execute(_everything(table)) as result:
             for rows in result.partitions():
-                _insert(writing, table, rows)
+                try:
+                    writing.execute(insert(table), [dict(row._mapping) for row in rows])
+                except (DataError, IntegrityError) as error:
+                    # Only the first line: the others quote the row, which is personal data.
+                    reason = str(error.orig).partition("\n")[0]
+                    message = f"a row of the table {table.name} does not fit: {reason}"
+                    raise InputError(message) from None
                 content = content.plus(rows)
                 steps.add(len(rows))
         read[table.name] = content
@@ -103,15 +109,6 @@ def _require_empty(target: Store, connection: Connection) -> None:
                 f"the database {target.name} is not empty: the table {table.name} has rows",
                 fix="choose an empty database; nothing is ever overwritten or merged",
             )
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[Row[Any]]) -> None:
-    try:
-        connection.execute(insert(table), [dict(row._mapping) for row in rows])
-    except (DataError, IntegrityError) as error:
-        # Only the first line: the others quote the row, which is personal data.
-        reason = str(error.orig).partition("\n")[0]
-        raise InputError(f"a row of the table {table.name} does not fit: {reason}") from None
 
 
 def _verify(connection: Connection, table: Table, expected: _Content, steps: _Steps) -> None:

@@ -33,6 +33,7 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
         Whether it is new.
     """
     statement = insert_into(connection.dialect.name, table).on_conflict_do_nothing()
+    # SQLAlchemy asks for the count only of UPDATE and DELETE, unless told to.
     counted = statement.execution_options(preserve_rowcount=True)
     return connection.execute(counted, row).rowcount == 1
 
@@ -75,6 +76,7 @@ def insert_many(
     statement = insert_into(connection.dialect.name, table).values(dict.fromkeys(names))
     if unique or ignore_known:
         statement = statement.on_conflict_do_nothing(index_elements=[unique] if unique else None)
+    # Straight to the driver: SQLAlchemy's handling of each row takes longer than its insert.
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
     values: Any = rows
     if compiled.positiontup:

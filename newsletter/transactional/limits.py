@@ -59,6 +59,7 @@ def take(connection: Connection, limit: Limit, who: str, keys: Keys, now: float)
     Returns:
         0.0, or the seconds to wait; then the request is not counted.
     """
+    # Expired ones are all dropped here: nothing about a visitor stays longer than its limit.
     connection.execute(delete(rate).where(rate.c.name.startswith(_PREFIX), rate.c.tat < now))
     name = _name(limit, who, keys)
     insert_new(connection, rate, {"name": name, "tat": now})

@@ -37,6 +37,7 @@ def make_link(
         uid: The subscriber it changes; 0 for nobody yet.
         details: JSON values that the action needs.
     """
+    # Here and not in a timer: nothing about a stranger is kept longer than the next request.
     connection.execute(delete(mailed_link).where(mailed_link.c.expires_at < at))
     link = ActionLink(
         id=secrets.randbits(UID_BITS),
@@ -45,6 +46,7 @@ def make_link(
         subscriber_uid=uid,
         details=details or {},
         created_at=at,
+        # Whole seconds, as the token has them.
         expires_at=float(int(at + lifetime)),
     )
     connection.execute(
@@ -100,6 +102,7 @@ def redeem(connection: Connection, link_id: int, at: float) -> ActionLink | None
         The request; None if it was used before or deleted.
     """
     link = find_link(connection, link_id)
+    # The update decides, not the query before it: another transaction may be between.
     used = connection.execute(
         update(mailed_link)
         .where(mailed_link.c.id == link_id, mailed_link.c.used_at.is_(None))

@@ -130,6 +130,7 @@ def change_address(
     # The unsubscribe would stay behind with the old address.
     if now is None or SuppressionReason.UNSUBSCRIBED in reasons(connection, now.address_hash):
         return None
+    # Two people may share a mailbox; merging them would give one the other's lists.
     holder = find(connection, email)
     if holder is not None and holder.id != person.id:
         return False
@@ -137,6 +138,7 @@ def change_address(
     hashed = address_hash(key, keys)
     values = {"email": email, "email_key": key, "address_hash": hashed, "updated_at": consent.at}
     _update(connection, person, values)
+    # Its reader has just confirmed it, as with a sign-up.
     lift(connection, hashed, SuppressionReason.UNSUBSCRIBED)
     forget_links(connection, person.uid)
     record(connection, person.uid, "", "address-changed", consent)

@@ -42,6 +42,7 @@ from newsletter.store.upsert import insert_many
 if TYPE_CHECKING:
     from newsletter.audience.keys import Keys
 
+# Committed in well under a second, so that an unsubscribe waits no longer than that.
 BATCH = 5000
 _BLOCK_BITS = 13
 _NEW = (
@@ -75,6 +76,7 @@ class PreparedBatch:
 
 def prepare(staged: Sequence[StagedRow], keys: Keys, at: float) -> PreparedBatch:
     """Hash the addresses and number the rows."""
+    # A random block of 8,192: uids must not tell how many subscribers there are.
     first = secrets.randbits(63 - _BLOCK_BITS) << _BLOCK_BITS
     people = [
         (
@@ -137,6 +139,7 @@ def _missing_uids(connection: Connection, batch: PreparedBatch) -> set[int]:
     """The uids that were not used, because the address was already known (or is erased)."""
     total = select(func.count()).select_from(subscriber).where(batch.block)
     expected = range(batch.first_uid, batch.first_uid + len(batch.people))
+    # Mostly all are new: a count is much cheaper than fetching every uid.
     if connection.execute(total).scalar_one() == len(expected):
         return set()
     return set(expected) - set(
@@ -161,6 +164,7 @@ def _join_new(
     connection.execute(insert(subscription).from_select([c.name for c in subscription.c], joined))
     member = select(literal(job.batch), subscriber.c.id).where(batch.block)
     connection.execute(insert(import_member).from_select(["batch", "subscriber_id"], member))
+    # On the list, but not active: lifting the suppression later must not start mail.
     gone = [uid for uid, found in blocked.items() if found & ASKED_TO_LEAVE]
     if gone:
         people = select(subscriber.c.id).where(subscriber.c.uid.in_(gone))

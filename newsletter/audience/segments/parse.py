@@ -42,6 +42,7 @@ from newsletter.audience.segments.model import (
 from newsletter.audience.segments.tokens import SegmentToken, tokenize
 from newsletter.errors import UsageError
 
+# Recursion: Python's own limit would be a traceback.
 DEEPEST = 30
 _NAME = re.compile(r"\w{1,80}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -160,7 +161,11 @@ class _Parser:
         if not name.attribute and name.text in DATES:
             return Comparison(name, sign, self._days() if sign == "within" else self._day())
         if sign in SIZES:
-            return Comparison(name, sign, self._number())
+            number = self.next
+            if number.kind != "word" or not _NUMBER.fullmatch(number.text):
+                raise self.error(f"expected a number, not {number}", "< <= > >= compare numbers")
+            self._at += 1
+            return Comparison(name, sign, Number(number.text))
         value = self._value()
         if sign == "contains" and not value.text:
             raise self.error("every value contains an empty text", "write a text", value.at)
@@ -173,13 +178,6 @@ class _Parser:
             raise self.error(f"expected a value, not {token}", 'write a word, or "a text"')
         self._at += 1
         return Text(token.text, token.at)
-
-    def _number(self) -> Number:
-        token = self.next
-        if token.kind != "word" or not _NUMBER.fullmatch(token.text):
-            raise self.error(f"expected a number, not {token}", "< <= > >= compare numbers")
-        self._at += 1
-        return Number(token.text)
 
     def _day(self) -> Day | DaysAgo:
         token = self.next

@@ -100,6 +100,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    # Bound here, not by uvicorn: it exits by itself if the port is taken.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)

@@ -135,7 +135,7 @@ class ArchivePages:
         return [_past(row.payload, row.published, row.updated) for row in rows]
 
 
-# A crawler asks for all of them again and again, and decompressing takes most of the time.
+# Crawlers ask for all issues again and again, and deserializing takes most of the time.
 @lru_cache(maxsize=256)
 def _past(payload: bytes, published: float, updated: float) -> PastIssue:
     compiled = deserialize(payload)

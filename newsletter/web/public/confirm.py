@@ -145,8 +145,8 @@ class ConfirmPages:
         with store.write() as connection:
             # Whoever already gets everything they ask for needs no welcome.
             before = find(connection, link.email)
-            mailed = mailed_lists(connection, before.id) if before else frozenset()
-            had_all = set(link.details["lists"]) <= mailed
+            asked = set(link.details["lists"])
+            had_all = before is not None and asked <= mailed_lists(connection, before.id)
             uid = confirm_join(connection, link.id, self._site.keys, store.now(connection))
             if uid is None:
                 return None
@@ -201,6 +201,7 @@ class ConfirmPages:
         if changed is None:
             return self._used(visit)
         if not changed:
+            # The link has been redeemed: it proves the mailbox, so the truth may be told.
             return self._site.pages.respond("address_taken.html", 409, lang=visit.lang)
         return self._done(visit)
 

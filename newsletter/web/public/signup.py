@@ -53,6 +53,7 @@ class SignupPages:
         fields = await read_form(request)
         asked = self._read(fields.get("email", ""), fields.getlist("topic"))
         sent = RedirectResponse(f"{self._site.base}/join/sent", 303)
+        # Only bots fill in the hidden field; they are told that it worked.
         if fields.get("website"):
             return sent
         lang = self._site.pages.language(request)
@@ -77,28 +78,26 @@ class SignupPages:
         """The same for programs: ``{"email": …, "topics": […], "language": …}``."""
         if not (from_own_page(request) or self._from_friend(request)):
             raise HTTPException(403)
-        try:
-            return await self._take_json(request)
-        except HTTPException as refusal:
-            # Without CORS headers a script on the other site could not even see that it must wait.
-            headers = self._cors(request) | dict(refusal.headers or {})
-            return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
-
-    async def _take_json(self, request: Request) -> Response:
-        data = await read_object(request)
-        topics = data.get("topics")
-        asked = self._read(_text(data, "email"), topics if isinstance(topics, list) else ())
-        lang = self._site.pages.language(request, _text(data, "language"))
-        errors = self._errors(asked, self._site.pages.languages.plain(lang))
+        # Errors need CORS headers, too: without, a script could not even see that it must wait.
         headers = self._cors(request)
-        if errors:
-            return JSONResponse({"errors": errors}, 422, headers)
-        await self._ask(request, asked, lang, "api")
+        try:
+            data = await read_object(request)
+            topics = data.get("topics")
+            asked = self._read(_text(data, "email"), topics if isinstance(topics, list) else ())
+            lang = self._site.pages.language(request, _text(data, "language"))
+            errors = self._errors(asked, self._site.pages.languages.plain(lang))
+            if errors:
+                return JSONResponse({"errors": errors}, 422, headers)
+            await self._ask(request, asked, lang, "api")
+        except HTTPException as refusal:
+            headers |= dict(refusal.headers or {})
+            return JSONResponse({"error": refusal.detail}, refusal.status_code, headers)
         background = BackgroundTask(self._site.drain.wake)
         return JSONResponse({"result": "confirmation-asked"}, 202, headers, background=background)
 
     def _read(self, email: str, lists: Sequence[object]) -> SignupRequest:
         offered = [topic.list for topic in self._topics]
+        # With one topic the form has nothing to tick.
         if len(offered) == 1:
             lists = offered
         return SignupRequest(
@@ -158,6 +157,7 @@ class SignupPages:
             "language": lang,
             "source": source,
             "wording": wording,
+            # Proves which wording was shown, even if a catalog changes later.
             "wording_version": hashlib.sha256(wording.encode()).hexdigest()[:12],
         }
 

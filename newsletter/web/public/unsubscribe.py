@@ -77,7 +77,7 @@ class UnsubscribePages:
         if token:
             result = await run_in_threadpool(resubscribe, self._store, token, "page")
             token = token if result.known or result.proof else None
-        if token and not token.proof and not await run_in_threadpool(self._gets_mail, token):
+        if token and not token.proof and not await run_in_threadpool(self._is_mailed, token):
             # The preferences page explains why they get no mail, and how to come back.
             path = f"{self._pages.base}/p/{request.path_params['token']}"
             return RedirectResponse(path, 303)
@@ -93,7 +93,7 @@ class UnsubscribePages:
             await run_in_threadpool(note_reason, self._store, token, given)
         return await self._answer(request, token, "thanks.html", path=self._path(request))
 
-    def _gets_mail(self, token: Token) -> bool:
+    def _is_mailed(self, token: Token) -> bool:
         with self._store.read() as connection:
             return gets_mail(connection, token.subscriber_uid)
 
@@ -106,13 +106,14 @@ class UnsubscribePages:
     async def _answer(
         self, request: Request, token: Token | None, page: str, **values: Any
     ) -> Response:
-        known = await run_in_threadpool(self._language, token) if token else ""
-        lang = self._pages.language(request, known)
         if token is None:
+            lang = self._pages.language(request)
             return self._pages.respond("unknown_link.html", 404, lang=lang)
-        return self._pages.respond("proof.html" if token.proof else page, lang=lang, **values)
 
-    def _language(self, token: Token) -> str:
-        with self._store.read() as connection:
-            person = reader(connection, token.subscriber_uid)
-            return person.language if person else ""
+        def find_language() -> str:
+            with self._store.read() as connection:
+                person = reader(connection, token.subscriber_uid)
+                return person.language if person else ""
+
+        lang = self._pages.language(request, await run_in_threadpool(find_language))
+        return self._pages.respond("proof.html" if token.proof else page, lang=lang, **values)
