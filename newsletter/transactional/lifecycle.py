@@ -126,7 +126,7 @@ def settle(connection: Connection, ended: Ended, keys: Keys, now: float) -> None
     elif result is Result.UNCERTAIN and message.unanswered + 1 >= MOST_UNANSWERED:
         # It may well be there: nothing is given back, lest it is asked for at once again.
         outgoing.give_up(connection, message, None, "")
-        log.error("a message was given up: the relay never answered", extra=_facts(message))
+        log.error("gave up on a message: the relay never replied", extra=_facts(message))
     elif result is Result.UNCERTAIN:
         wait = max(UNANSWERED_WAIT_S, wait_s(message.tries))
         message = replace(message, unanswered=message.unanswered + 1)
@@ -172,7 +172,7 @@ def give_up(
     code, status = (outcome.code, outcome.status) if outcome else (None, "")
     if not outgoing.give_up(connection, message, code, status):
         return
-    log.error("a message was given up", extra={**_facts(message), "code": code, "status": status})
+    log.error("gave up on a message", extra={**_facts(message), "code": code, "status": status})
     if not message.link_id:
         return
     if message.kind in _STRANGERS:
