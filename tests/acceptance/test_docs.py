@@ -19,6 +19,7 @@ WORDS = {
     "ISSUE": ISSUE,
     "NAME": "readers",
     "YOU": "me@clinic.example",
+    "issues/la-nuque.md": ISSUE,
     "CAMPAIGN": "1",
     "FILE": "subscribers.example.csv",
     "URL": "sqlite:///var/copied.db",

@@ -69,7 +69,7 @@ def test_nobody_gets_in_without_the_token(app: Starlette, path: str, query: str)
     with Browser(app, HERE) as browser:
         answer = browser.get(path + query)
         assert answer.status_code == 403
-        assert "Copy all of it" in answer.text
+        assert "Copy the whole address" in answer.text
         assert "set-cookie" not in answer.headers
 
 
@@ -85,7 +85,7 @@ def test_the_token_opens_once_and_for_one_browser(app: Starlette) -> None:
         for path in (f"/?token={TOKEN}", "/issue/neck"):
             refused = second.get(path)
             assert refused.status_code == 403
-            assert "start it again, and open the new address here" in refused.text
+            assert "open the new address here" in refused.text
 
 
 def test_a_long_cookie_of_another_page_keeps_nobody_waiting(
