@@ -148,7 +148,7 @@ def test_nothing_is_restored_under_running_pages(clinic: Project) -> None:
         assert f"in use by serve (process {pages.process.pid} on " in said
         assert not database(clinic).exists()
         pages.stop()
-    assert "12 readers" in restore(clinic)
+    assert "12 subscribers" in restore(clinic)
     with Pages(clinic) as pages:
         assert pages.click() == 200
     assert left(clinic) == 1
@@ -172,7 +172,7 @@ def test_whatever_runs_is_named_and_once_it_is_killed_nothing_is_in_the_way(
         assert f"in use by {name} (process {process.pid} on " in said
         process.kill()
         process.wait()
-        assert "12 readers" in restore(clinic)
+        assert "12 subscribers" in restore(clinic)
 
 
 def test_killed_pages_are_not_in_the_way(clinic: Project) -> None:
@@ -180,7 +180,7 @@ def test_killed_pages_are_not_in_the_way(clinic: Project) -> None:
         pages.process.kill()
         pages.process.wait()
         move_away(clinic)
-        assert "12 readers" in restore(clinic)
+        assert "12 subscribers" in restore(clinic)
 
 
 @pytest.mark.parametrize("lose", [move_away, move_and_copy, replace, delete])
