@@ -1,9 +1,9 @@
-"""Findings as text and as JSON, and which of them a waiver covers."""
+"""Findings as text and as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from newsletter.check.model import Finding, Severity
@@ -31,19 +31,3 @@ def format_findings(findings: Iterable[Finding], *, color: bool) -> str:
 def findings_json(findings: Iterable[Finding]) -> str:
     """``{"findings": [{rule, severity, file, line, message, fix}]}``."""
     return json.dumps({"findings": [asdict(f) for f in findings]}, ensure_ascii=False, indent=2)
-
-
-def unwaived(findings: Iterable[Finding], waivers: Mapping[str, str]) -> list[Finding]:
-    """The findings that no waiver covers.
-
-    A waiver covers the warnings of one rule, and must give a reason; blockers cannot be waived.
-
-    Args:
-        findings: What the checks found.
-        waivers: Rule name to reason.
-    """
-    return [
-        finding
-        for finding in findings
-        if finding.severity is not Severity.WARNING or not waivers.get(finding.rule, "").strip()
-    ]

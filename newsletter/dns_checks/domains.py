@@ -11,7 +11,6 @@ RESERVED_TLDS = frozenset({"example", "invalid", "test"})
 
 ``.localhost``, ``.local``, ``.onion`` and ``.arpa`` are refused as addresses by email-validator.
 """
-_RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 
 
 def ascii_domain(address: str) -> str:
@@ -27,11 +26,3 @@ def ascii_domain(address: str) -> str:
         return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
     except idna.IDNAError:
         raise InputError("a mail domain has no ASCII form") from None
-
-
-def is_reserved(email: str) -> bool:
-    """Whether no mail can reach this address (RFC 2606 sections 2 and 3)."""
-    domain = email.rpartition("@")[2].lower()
-    return domain.rpartition(".")[2] in RESERVED_TLDS or any(
-        domain == name or domain.endswith("." + name) for name in _RESERVED_DOMAINS
-    )

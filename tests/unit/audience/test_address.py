@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from newsletter.audience.address import address_hash, address_key, check_address, is_plain
 from newsletter.audience.keys import Keys
-from newsletter.dns_checks.domains import is_reserved
 from newsletter.errors import InputError
 
 pieces = st.sampled_from([*"abzAZ019.-_+@ '\"!", "..", "xn--", "example", ".com", ".invalid", "é"])
@@ -79,23 +78,6 @@ def test_dots_and_tags_make_a_different_address() -> None:
 @given(st.emails())
 def test_the_key_of_a_key_is_the_key(email: str) -> None:
     assert address_key(address_key(email)) == address_key(email)
-
-
-@pytest.mark.parametrize(
-    ("email", "reserved"),
-    [
-        ("a@b.example", True),
-        ("a@B.INVALID", True),
-        ("a@b.test", True),
-        ("a@example.com", True),
-        ("a@mail.example.org", True),
-        ("a@notexample.com", False),
-        ("a@example.com.de", False),
-        ("a@b.testing", False),
-    ],
-)
-def test_reserved_domains(email: str, reserved: bool) -> None:
-    assert is_reserved(email) is reserved
 
 
 def test_hashes_depend_on_the_suppression_key_alone() -> None:

@@ -1,9 +1,9 @@
-"""Findings as text and as JSON, and waivers."""
+"""Findings as text and as JSON."""
 
 import json
 
 from newsletter.check.model import Finding, Severity
-from newsletter.check.report import findings_json, format_findings, unwaived
+from newsletter.check.report import findings_json, format_findings
 from tests.unit.check.project import Project, Sample
 
 UNUSED = Finding(
@@ -45,16 +45,6 @@ def test_json_has_exactly_the_documented_keys():
         "fix": "remove it, or cite it",
     }
     assert json.loads(findings_json([])) == {"findings": []}
-
-
-def test_a_waiver_with_a_reason_covers_a_warning():
-    assert unwaived([UNUSED], {"references/unused": "kept for the archive"}) == []
-    assert unwaived([UNUSED], {"references/unused": "  "}) == [UNUSED]
-    assert unwaived([UNUSED], {"references/missing": "because"}) == [UNUSED]
-
-
-def test_a_blocker_cannot_be_waived():
-    assert unwaived([BLOCKER], {"disclaimer/missing": "just this once"}) == [BLOCKER]
 
 
 def test_findings_are_unique_and_sorted_by_file_line_and_severity(app: Project):
