@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,32 @@ def run(
         )
 
     asyncio.run(main())
+
+
+def run_beside(
+    workers: Sequence[tuple[Store, Transport]], campaign_id: int, folder: Path, limits: SendLimits
+) -> None:
+    """Several workers at one campaign, each over its own connection and transport; all closed."""
+
+    async def main() -> None:
+        await asyncio.gather(
+            *(
+                run_campaign(
+                    own,
+                    campaign_id,
+                    transport,
+                    compose,
+                    owner=f"worker {number}",
+                    journal_dir=folder / str(number),
+                    limits=limits,
+                )
+                for number, (own, transport) in enumerate(workers)
+            )
+        )
+
+    asyncio.run(main())
+    for own, _ in workers:
+        own.close()
 
 
 def counts(store: Store, campaign_id: int) -> OutcomeCounts:

@@ -30,6 +30,7 @@ from tests.integration.delivery.campaigns import (
     counts,
     freeze,
     run,
+    run_beside,
     set_state,
 )
 
@@ -193,26 +194,8 @@ def test_several_workers_share_one_rate(store: Store, store_url: str, tmp_path: 
     campaign_id = freeze(store, 150, chunk=20)
     workers = [(open_url(make_url(store_url)), Clocked()) for _ in range(3)]
 
-    async def main() -> None:
-        await asyncio.gather(
-            *(
-                run_campaign(
-                    own,
-                    campaign_id,
-                    transport,
-                    compose,
-                    owner=f"worker {number}",
-                    journal_dir=tmp_path / str(number),
-                    limits=limited(per_second=50),
-                )
-                for number, (own, transport) in enumerate(workers)
-            )
-        )
-
     began = time.monotonic()
-    asyncio.run(main())
-    for own, _ in workers:
-        own.close()
+    run_beside(workers, campaign_id, tmp_path, limited(per_second=50))
     handed = sorted((at, len(batch)) for _, each in workers for at, batch in each.handed)
     gone = 0
     for at, number in handed:

@@ -28,6 +28,7 @@ from tests.integration.delivery.campaigns import (
     freeze,
     owner_died,
     run,
+    run_beside,
     set_state,
     suppress,
 )
@@ -344,25 +345,7 @@ def test_several_workers_share_a_campaign(store: Store, store_url: str, tmp_path
     campaign_id = freeze(store, 400, chunk=20)
     workers = [(open_url(make_url(store_url)), Slow()) for _ in range(3)]
 
-    async def main() -> None:
-        await asyncio.gather(
-            *(
-                run_campaign(
-                    own,
-                    campaign_id,
-                    transport,
-                    compose,
-                    owner=f"worker {number}",
-                    journal_dir=tmp_path / str(number),
-                    limits=AT_ONCE,
-                )
-                for number, (own, transport) in enumerate(workers)
-            )
-        )
-
-    asyncio.run(main())
-    for own, _ in workers:
-        own.close()
+    run_beside(workers, campaign_id, tmp_path, AT_ONCE)
     each = [sent(transport) for _, transport in workers]
     assert all(each)
     assert sorted(position for found in each for position in found) == list(range(1, 401))
